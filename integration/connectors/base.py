@@ -1,0 +1,117 @@
+"""What the engine asks of a system, and what comes back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from integration.core.failures import Failure
+from integration.core.records import Page, Record, System
+
+__all__ = ["Connector", "Create", "Identity", "Update", "WriteResult", "Written"]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A record to be made. ``key`` is our own id for it; Business Central ignores it."""
+
+    key: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Changed columns of an existing record. ``etag`` goes out as ``If-Match``."""
+
+    id: str
+    values: Mapping[str, Any]
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write that was done: the record as the system answered it."""
+
+    record: Record
+    request_id: str = ""
+
+
+WriteResult = Written | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the other side says we are.
+
+    ``role_template_ids`` are those of the user's roles (Sales only). ``user_id`` is empty
+    for Business Central, which does not say.
+    """
+
+    user_id: str = ""
+    name: str = ""
+    role_template_ids: tuple[str, ...] = ()
+    role_names: tuple[str, ...] = ()
+    is_disabled: bool = False
+    is_licensed: bool = True
+    access_mode: int | None = None
+    application_id: str = ""
+
+
+class Connector(Protocol):
+    """One system, opened with one sign-in.
+
+    Reads raise ``connectors.errors.RemoteError`` (it carries a ``Failure``); writes return
+    one ``WriteResult`` per request in the order given and raise only what concerns the
+    whole connection (``ConnectionRefused``) or asks everybody to wait (``Throttled``).
+    """
+
+    system: System
+
+    def read_changes(
+        self, entity: str, fields: Sequence[str], cursor: str
+    ) -> Iterator[Page]:
+        """Records changed since ``cursor`` ("" = all), page by page, oldest first.
+
+        The last page carries the next cursor. Raises ``CursorExpired``.
+        """
+        ...
+
+    def read_all(
+        self, entity: str, fields: Sequence[str], where: str = ""
+    ) -> Iterator[Page]:
+        """Every record that meets ``where`` (an OData filter), page by page."""
+        ...
+
+    def read_many(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> dict[str, Record]:
+        """The records with these ids that exist, in as few calls as the side allows."""
+        ...
+
+    def read_one(self, entity: str, fields: Sequence[str], id: str) -> Record:
+        """One record by id. Raises ``NotFound``."""
+        ...
+
+    def create_many(
+        self, entity: str, fields: Sequence[str], creates: Sequence[Create]
+    ) -> list[WriteResult]:
+        """Create; ``fields`` are what each answered record must hold."""
+        ...
+
+    def update_many(
+        self, entity: str, fields: Sequence[str], updates: Sequence[Update]
+    ) -> list[WriteResult]:
+        """Update with ``If-Match`` on every part."""
+        ...
+
+    def identity(self) -> Identity:
+        """Who we are there; the cheapest call that proves sign-in and address."""
+        ...
+
+    def server_time(self) -> datetime | None:
+        """The ``Date`` of the last answer; ``None`` before the first."""
+        ...
+
+    def close(self) -> None:
+        """Give up the connection pool."""
+        ...

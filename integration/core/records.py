@@ -1,0 +1,66 @@
+"""What was read from a system, and from which one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["Direction", "Page", "Record", "System"]
+
+
+class System(StrEnum):
+    """One of the two products that are kept in step."""
+
+    BUSINESS_CENTRAL = "business_central"
+    SALES = "sales"
+
+    @property
+    def other(self) -> "System":
+        return System.SALES if self is System.BUSINESS_CENTRAL else System.BUSINESS_CENTRAL
+
+
+class Direction(StrEnum):
+    """Which way values travel in one job."""
+
+    TO_SALES = "to_sales"
+    TO_BUSINESS_CENTRAL = "to_business_central"
+
+    @property
+    def source(self) -> System:
+        if self is Direction.TO_SALES:
+            return System.BUSINESS_CENTRAL
+        return System.SALES
+
+    @property
+    def destination(self) -> System:
+        return self.source.other
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of one system, as it answered.
+
+    ``id`` is a lower-case GUID with hyphens. ``values`` holds JSON values by the
+    system's own property names; decimals are ``Decimal``, never ``float``.
+    """
+
+    id: str
+    etag: str
+    modified_at: datetime | None
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a read.
+
+    ``deleted`` lists ids the system reports as deleted (Sales only). ``cursor`` is
+    empty on every page but the last, where it is what the next read starts from.
+    ``request_id`` is the system's own id of this answer.
+    """
+
+    records: tuple[Record, ...] = ()
+    deleted: tuple[str, ...] = ()
+    cursor: str = ""
+    request_id: str = field(default="")
