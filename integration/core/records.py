@@ -17,7 +17,9 @@ class System(StrEnum):
 
     @property
     def other(self) -> "System":
-        return System.SALES if self is System.BUSINESS_CENTRAL else System.BUSINESS_CENTRAL
+        return (
+            System.SALES if self is System.BUSINESS_CENTRAL else System.BUSINESS_CENTRAL
+        )
 
 
 class Direction(StrEnum):

@@ -1,0 +1,206 @@
+"""Every stored word with its label: one list for models, filters, badges and tests."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+__all__ = [
+    "Category",
+    "ConflictPolicy",
+    "DeletionPolicy",
+    "Direction",
+    "Engine",
+    "EntryKind",
+    "ErrorState",
+    "JobKind",
+    "JobState",
+    "OperationKind",
+    "OperationState",
+    "Origin",
+    "Presence",
+    "Role",
+    "SettledReason",
+    "SignIn",
+    "System",
+    "Theme",
+    "Transformation",
+    "Who",
+]
+
+
+class System(TextChoices):
+    """The two products."""
+
+    BUSINESS_CENTRAL = "business_central", _("Business Central")
+    SALES = "sales", _("Sales")
+
+
+class Direction(TextChoices):
+    """Which way values travel; a mapping may do both, a job only one."""
+
+    TO_SALES = "to_sales", _("to Sales")
+    TO_BUSINESS_CENTRAL = "to_business_central", _("to Business Central")
+    BOTH = "both", _("both ways")
+
+
+class SignIn(TextChoices):
+    """How an endpoint signs in (D8)."""
+
+    CERTIFICATE = "certificate", _("Certificate")
+    CLIENT_SECRET = "client_secret", _("Client secret")
+    USER_ACCOUNT = "user_account", _("User account")
+
+
+class Engine(TextChoices):
+    """Who synchronizes a connection."""
+
+    OURS = "ours", _("Sync Errors")
+    BUSINESS_CENTRAL = "business_central", _("Business Central")
+
+
+class ConflictPolicy(TextChoices):
+    """What happens when mapped values changed on both sides."""
+
+    NONE = "none", _("a person decides")
+
+
+class DeletionPolicy(TextChoices):
+    """What happens when one of two coupled records was deleted."""
+
+    NONE = "none", _("a person decides")
+
+
+class Transformation(TextChoices):
+    """How a value changes on its way."""
+
+    NONE = "none", _("none")
+    LOOKUP = "lookup", _("partner of the coupled record")
+    EXCHANGE_RATE = "exchange_rate", _("exchange rate")
+
+
+class JobKind(TextChoices):
+    """Why a job reads."""
+
+    SYNC = "sync", _("Synchronization")
+    REVIEW = "review", _("Review")
+
+
+class JobState(TextChoices):
+    """Where a job stands."""
+
+    QUEUED = "queued", _("queued")
+    RUNNING = "running", _("running")
+    SUCCEEDED = "succeeded", _("finished")
+    FAILED = "failed", _("could not run")
+
+
+class EntryKind(TextChoices):
+    """What a job says about one record; plain updates are only counted."""
+
+    CREATED = "created", _("created")
+    DELETED = "deleted", _("deleted")
+    COUPLED = "coupled", _("coupled")
+    UNCOUPLED = "uncoupled", _("uncoupled")
+    FAILED = "failed", _("failed")
+    SKIPPED = "skipped", _("skipped")
+    CONFLICT = "conflict", _("in conflict")
+    AMBIGUOUS = "ambiguous", _("ambiguous")
+
+
+class ErrorState(TextChoices):
+    """The three stored states (design §5)."""
+
+    OPEN = "open", _("open")
+    IGNORED = "ignored", _("ignored")
+    RESOLVED = "resolved", pgettext_lazy("state of an error", "resolved")
+
+
+class SettledReason(TextChoices):
+    """Why an error is no longer relevant; empty while it is."""
+
+    RESOLVED = "resolved", pgettext_lazy("reason", "resolved")
+    REPLACED = "replaced", _("replaced")
+    BOTH_DELETED = "both_deleted", _("both records deleted")
+
+
+class Origin(TextChoices):
+    """Who noticed an error."""
+
+    ENGINE = "engine", _("synchronization")
+    BUSINESS_CENTRAL = "business_central", _("Business Central's log")
+    SETUP_CHECK = "setup_check", _("set-up check")
+
+
+class Presence(TextChoices):
+    """What is known of one of the two records of an error."""
+
+    EXISTS = "exists", _("exists")
+    NOT_CREATED = "not_created", _("not created yet")
+    DELETED = "deleted", _("deleted")
+    NO_ACCESS = "no_access", _("no access")
+    NONE = "none", _("no record")
+
+
+class Who(TextChoices):
+    """Who can fix a cause."""
+
+    ADMINISTRATOR = "administrator", _("Administrator")
+    USER = "user", pgettext_lazy("who fixes it", "User")
+    ITSELF = "itself", _("By itself")
+
+
+class Category(TextChoices):
+    """The kind of a cause (error-catalog)."""
+
+    PERMISSION = "permission", _("Permission")
+    CONFIGURATION = "configuration", _("Set-up")
+    AUTHENTICATION = "authentication", _("Sign-in")
+    CURRENCY = "currency", _("Currency")
+    DEPENDENCY = "dependency", _("Missing partner")
+    CONFLICT = "conflict", _("Conflict")
+    DELETED = "deleted", _("Deleted record")
+    DUPLICATE = "duplicate", _("Duplicate")
+    VALIDATION = "validation", _("Value not accepted")
+    THROTTLING = "throttling", _("Limit of calls")
+    TRANSIENT = "transient", _("Passing fault")
+    SCHEMA = "schema", _("Field or table")
+    UNKNOWN = "unknown", _("Unknown cause")
+
+
+class OperationKind(TextChoices):
+    """What a person, or the schedule, did."""
+
+    RETRY = "retry", _("Retry")
+    DELETE = "delete", _("Delete entries")
+    ACCEPT = "accept", _("Accept a review")
+    CHECK = "check", _("Check a connection")
+    SET_UP = "set_up", _("Change of set-up")
+    USER = "user", _("Change of a user")
+
+
+class OperationState(TextChoices):
+    """Where an operation stands."""
+
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+    IN_FORCE = "in_force", _("in force")
+    UNDONE = "undone", _("undone")
+    PURGING = "purging", _("being removed")
+    PURGED = "purged", _("removed for good")
+
+
+class Role(TextChoices):
+    """What a user may do; each includes the one before."""
+
+    VIEWER = "viewer", _("Viewer")
+    OPERATOR = "operator", _("Operator")
+    ADMINISTRATOR = "administrator", pgettext_lazy("role", "Administrator")
+
+
+class Theme(TextChoices):
+    """Light, dark, or what the reader's system says."""
+
+    SYSTEM = "system", _("as the system")
+    LIGHT = "light", _("light")
+    DARK = "dark", _("dark")

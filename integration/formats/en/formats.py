@@ -1,0 +1,11 @@
+"""English dates and numbers of this product: 22 Nov 2026, 08:05; 1,241 (D15)."""
+
+DATE_FORMAT = "j M Y"
+TIME_FORMAT = "H:i"
+DATETIME_FORMAT = "j M Y, H:i"
+SHORT_DATE_FORMAT = "j M"
+SHORT_DATETIME_FORMAT = "j M Y, H:i:s"
+DECIMAL_SEPARATOR = "."
+THOUSAND_SEPARATOR = ","
+NUMBER_GROUPING = 3
+FIRST_DAY_OF_WEEK = 1

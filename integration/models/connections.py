@@ -1,0 +1,55 @@
+"""Connection: one Business Central endpoint joined to one Sales endpoint."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from integration.choices import Engine
+from integration.models.endpoints import Endpoint
+
+__all__ = ["Connection", "ConnectionQuerySet"]
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    """Connections by what may happen on them."""
+
+    def running(self) -> "ConnectionQuerySet":
+        """Enabled, not paused, and synchronized by our own engine."""
+        return self.filter(enabled=True, paused_at=None, engine=Engine.OURS)
+
+
+class Connection(models.Model):
+    """What is kept in step with what, and by whose engine.
+
+    ``pause_reason`` is an English sentence; ``pause_article`` names the article that says
+    it in the reader's language.
+    """
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    business_central = models.ForeignKey(
+        Endpoint, models.PROTECT, related_name="business_central_connections"
+    )
+    sales = models.ForeignKey(
+        Endpoint, models.PROTECT, related_name="sales_connections"
+    )
+    engine = models.CharField(
+        _("engine"), max_length=20, choices=Engine, default=Engine.OURS
+    )
+    enabled = models.BooleanField(_("enabled"), default=False)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.TextField(blank=True, default="")
+    pause_article = models.CharField(max_length=60, blank=True, default="")
+    checked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(business_central=models.F("sales")),
+                name="a_connection_joins_two_endpoints",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,58 @@
+"""Coupling: this Business Central record is that Sales record."""
+
+from django.db import models
+from django.db.models import Q
+
+from integration.models.mappings import TableMapping
+
+__all__ = ["Coupling"]
+
+
+class Coupling(models.Model):
+    """A pair, and what both sides agreed on when they were last in step.
+
+    ``values`` are the last synchronized values in canonical form, keyed by the Business
+    Central field name: the base of every three-way decision. It is null until the pair
+    has been in step once. ``…_hash`` is that of the mapped values of each side then;
+    ``…_etag`` the version last seen, so that our own writes do not come back as changes.
+    """
+
+    mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="couplings")
+    bc_id = models.CharField(max_length=36)
+    sales_id = models.CharField(max_length=36)
+    bc_number = models.CharField(max_length=100, blank=True, default="")
+    bc_name = models.CharField(max_length=250, blank=True, default="")
+    sales_name = models.CharField(max_length=250, blank=True, default="")
+    bc_etag = models.CharField(max_length=250, blank=True, default="")
+    sales_etag = models.CharField(max_length=250, blank=True, default="")
+    bc_modified_at = models.DateTimeField(null=True, blank=True)
+    sales_modified_at = models.DateTimeField(null=True, blank=True)
+    bc_hash = models.CharField(max_length=64, blank=True, default="")
+    sales_hash = models.CharField(max_length=64, blank=True, default="")
+    values = models.JSONField(null=True, blank=True)
+    bc_deleted_at = models.DateTimeField(null=True, blank=True)
+    sales_deleted_at = models.DateTimeField(null=True, blank=True)
+    coupled_at = models.DateTimeField()
+    to_sales_at = models.DateTimeField(null=True, blank=True)
+    to_sales_failed = models.BooleanField(default=False)
+    to_business_central_at = models.DateTimeField(null=True, blank=True)
+    to_business_central_failed = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mapping", "bc_id"],
+                name="a_business_central_record_is_coupled_once",
+            ),
+            models.UniqueConstraint(
+                fields=["mapping", "sales_id"], name="a_sales_record_is_coupled_once"
+            ),
+            models.CheckConstraint(
+                condition=~Q(bc_id="") & ~Q(sales_id=""),
+                name="a_coupling_names_both_records",
+            ),
+        ]
+        indexes = [models.Index(fields=["mapping", "bc_number"])]
+
+    def __str__(self) -> str:
+        return f"{self.bc_number} {self.bc_name}".strip() or self.bc_id

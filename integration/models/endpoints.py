@@ -1,0 +1,71 @@
+"""Endpoint: one system we talk to, with addresses and sign-in."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from integration.choices import SignIn, System
+
+__all__ = ["Endpoint"]
+
+
+class Endpoint(models.Model):
+    """A Business Central company or a Sales environment.
+
+    ``secret`` holds the client secret, the password or the private key, encrypted
+    (D13); only ``services.credentials`` reads or writes it.
+    """
+
+    kind = models.CharField(_("system"), max_length=20, choices=System)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    base_url = models.URLField(_("address of the API"), max_length=500)
+    web_url = models.URLField(_("address of the pages"), max_length=500)
+    authority = models.URLField(
+        _("address of sign-in"),
+        max_length=500,
+        default="https://login.microsoftonline.com",
+    )
+    tenant_id = models.CharField(_("tenant"), max_length=100)
+    environment = models.CharField(
+        _("environment"), max_length=100, blank=True, default=""
+    )
+    company_id = models.CharField(
+        _("company id"), max_length=36, blank=True, default=""
+    )
+    company_name = models.CharField(
+        _("company"), max_length=250, blank=True, default=""
+    )
+    app_unique_name = models.CharField(_("app"), max_length=100, blank=True, default="")
+    sign_in = models.CharField(
+        _("sign-in"), max_length=20, choices=SignIn, default=SignIn.CLIENT_SECRET
+    )
+    client_id = models.CharField(_("client id"), max_length=100)
+    user_name = models.CharField(_("user name"), max_length=250, blank=True, default="")
+    secret = models.TextField(blank=True, default="", editable=False)
+    certificate = models.TextField(_("certificate"), blank=True, default="")
+    secret_expires_at = models.DateTimeField(
+        _("secret valid until"), null=True, blank=True
+    )
+    is_simulator = models.BooleanField(_("simulated"), default=False)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    check_passed = models.BooleanField(null=True)
+    check_message = models.TextField(blank=True, default="")
+
+    objects: ClassVar[models.Manager["Endpoint"]] = models.Manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=System.values),
+                name="an_endpoint_is_one_of_two_systems",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sign_in__in=SignIn.values),
+                name="an_endpoint_signs_in_in_a_known_way",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,104 @@
+"""Job and JobEntry: one run of one mapping in one direction, and what it says."""
+
+from django.db import models
+from django.db.models import Q
+
+from integration.choices import Direction, EntryKind, JobKind, JobState
+from integration.models.mappings import TableMapping
+
+__all__ = ["ACTIVE_STATES", "COUNTS", "Job", "JobEntry"]
+
+ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
+COUNTS = (
+    "inserted",
+    "modified",
+    "unchanged",
+    "skipped",
+    "failed",
+    "deleted",
+    "coupled",
+    "uncoupled",
+    "filtered_out",
+)
+"""The endings of a record; with ``records_read`` they add up (promise 2)."""
+
+
+class Job(models.Model):
+    """One run of one mapping in one direction.
+
+    Both directions of one run share ``run``; they are claimed, taken up and finished
+    together. ``attempt`` grows when another worker takes the run up: a worker whose
+    attempt is no longer current stops (fencing). ``counts`` of a review is its plan.
+    """
+
+    mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="jobs")
+    run = models.UUIDField(db_index=True)
+    kind = models.CharField(max_length=20, choices=JobKind, default=JobKind.SYNC)
+    direction = models.CharField(max_length=20, choices=Direction)
+    full = models.BooleanField(default=False)
+    state = models.CharField(max_length=20, choices=JobState, default=JobState.QUEUED)
+    attempt = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=100, blank=True, default="")
+    created_at = models.DateTimeField()
+    enqueued_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    parked_until = models.DateTimeField(null=True, blank=True)
+    message = models.TextField(blank=True, default="")
+    records_read = models.PositiveIntegerField(default=0)
+    inserted = models.PositiveIntegerField(default=0)
+    modified = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    deleted = models.PositiveIntegerField(default=0)
+    coupled = models.PositiveIntegerField(default=0)
+    uncoupled = models.PositiveIntegerField(default=0)
+    filtered_out = models.PositiveIntegerField(default=0)
+    plan = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mapping", "direction"],
+                condition=Q(state__in=["queued", "running"]),
+                name="a_mapping_runs_once_at_a_time_in_a_direction",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=JobState.values), name="a_job_has_a_known_state"
+            ),
+            models.CheckConstraint(
+                condition=~Q(direction="both"), name="a_job_has_one_direction"
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at=None)
+                | Q(finished_at__gte=models.F("started_at")),
+                name="a_job_finishes_after_it_started",
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "heartbeat_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.mapping} {self.pk}"
+
+
+class JobEntry(models.Model):
+    """What a job says of one record that it failed, skipped, created or coupled."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="entries")
+    kind = models.CharField(max_length=20, choices=EntryKind)
+    bc_id = models.CharField(max_length=36, blank=True, default="")
+    sales_id = models.CharField(max_length=36, blank=True, default="")
+    label = models.CharField(max_length=250, blank=True, default="")
+    message = models.CharField(max_length=500, blank=True, default="")
+    detail = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["job", "kind"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.label}"

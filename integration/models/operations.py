@@ -1,0 +1,139 @@
+"""Operation: a person's, or the schedule's, act on rows. It is the audit."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from integration.choices import OperationKind, OperationState
+from integration.models.connections import Connection
+
+__all__ = ["ErrorCell", "Operation", "OperationCell"]
+
+
+class Operation(models.Model):
+    """Who did what to which rows, why, and how it ended. Never changed by hand or removed.
+
+    ``instant`` is T, the moment a clean-up's preview was made; ``cutoff`` the last
+    ``last_seen`` it takes. ``filter`` holds only columns that never change (design §7).
+    ``scope`` and ``result`` are values that pages put into words.
+    """
+
+    kind = models.CharField(max_length=20, choices=OperationKind)
+    state = models.CharField(
+        max_length=20, choices=OperationState, default=OperationState.DONE
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="operations",
+    )
+    by_name = models.CharField(max_length=150)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    key = models.CharField(max_length=64, unique=True)
+    instant = models.DateTimeField(null=True, blank=True)
+    cutoff = models.DateTimeField(null=True, blank=True)
+    include_relevant = models.BooleanField(default=False)
+    filter = models.JSONField(default=dict, blank=True)
+    scope = models.JSONField(default=dict, blank=True)
+    result = models.JSONField(default=dict, blank=True)
+    rows = models.PositiveBigIntegerField(default=0)
+    undo_until = models.DateTimeField(null=True, blank=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by_name = models.CharField(max_length=150, blank=True, default="")
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=OperationKind.values),
+                name="an_operation_is_of_a_known_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=OperationState.values),
+                name="an_operation_is_in_a_known_state",
+            ),
+            models.CheckConstraint(
+                condition=~Q(by_name=""), name="an_operation_says_who"
+            ),
+            models.CheckConstraint(
+                condition=Q(undone_at=None) | ~Q(undone_by_name=""),
+                name="an_undo_says_who",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["undo_until"],
+                condition=Q(state__in=["in_force", "purging"]),
+                name="operation_cuts",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
+
+
+class Cell(models.Model):
+    """Errors of one day of ``last_seen`` (UTC), by what chips and problems count."""
+
+    day = models.DateField()
+    connection = models.ForeignKey(Connection, models.CASCADE)
+    mapping_key = models.CharField(max_length=50, blank=True, default="")
+    direction = models.CharField(max_length=20, blank=True, default="")
+    state = models.CharField(max_length=20)
+    problem = models.ForeignKey("integration.Problem", models.CASCADE)
+    n = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class ErrorCell(Cell):
+    """The roll-up of what is visible. ``state`` is open, waiting, ignored or resolved."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "problem",
+                    "day",
+                    "connection",
+                    "mapping_key",
+                    "direction",
+                    "state",
+                ],
+                name="an_error_cell_is_counted_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.state} {self.n}"
+
+
+class OperationCell(Cell):
+    """What a clean-up hid."""
+
+    operation = models.ForeignKey(Operation, models.CASCADE, related_name="cells")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "operation",
+                    "problem",
+                    "day",
+                    "connection",
+                    "mapping_key",
+                    "direction",
+                    "state",
+                ],
+                name="an_operation_cell_is_counted_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation_id} {self.day} {self.state} {self.n}"

@@ -1,0 +1,58 @@
+"""PendingRecord: what the engine will try again."""
+
+from django.db import models
+from django.db.models import Q
+
+from integration.choices import System
+from integration.models.mappings import TableMapping
+
+__all__ = ["PendingRecord"]
+
+
+class PendingRecord(models.Model):
+    """A record whose last try did not end in step, coupled or not.
+
+    Exactly one of three holds: ``next_attempt_at`` is set (tried then),
+    ``waits_for`` is set (tried when that arrives: "CURRENCY:EUR"), or ``skipped_at`` is
+    set (tried when it changes or someone retries it). ``intent`` is what was about to be
+    created when the call went out; it is empty once the answer is recorded (promise 1).
+    """
+
+    mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="pending")
+    side = models.CharField(max_length=20, choices=System)
+    record_id = models.CharField(max_length=36)
+    label = models.CharField(max_length=250, blank=True, default="")
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    waits_for = models.CharField(max_length=150, blank=True, default="")
+    failure = models.CharField(max_length=500, blank=True, default="")
+    code = models.CharField(max_length=100, blank=True, default="")
+    fingerprint = models.CharField(max_length=64, blank=True, default="")
+    skipped_at = models.DateTimeField(null=True, blank=True)
+    skip_reason = models.CharField(max_length=500, blank=True, default="")
+    intent = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mapping", "side", "record_id"], name="a_record_is_pending_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(side__in=System.values), name="a_pending_record_has_a_side"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["mapping", "next_attempt_at"],
+                condition=Q(next_attempt_at__isnull=False),
+                name="pending_due",
+            ),
+            models.Index(
+                fields=["mapping", "waits_for"],
+                condition=~Q(waits_for=""),
+                name="pending_waiting",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.record_id

@@ -1,0 +1,41 @@
+"""Problem: all errors with the same cause."""
+
+from django.db import models
+
+from integration.choices import Category, Who
+from integration.models.connections import Connection
+
+__all__ = ["Problem"]
+
+
+class Problem(models.Model):
+    """A cause on a connection.
+
+    ``title`` is the English sentence; pages render it in the reader's language from
+    ``article`` and ``params`` (``services.articles``). How many errors it has is counted
+    in ``ErrorCell``.
+    """
+
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="problems")
+    fingerprint = models.CharField(max_length=64)
+    article = models.CharField(max_length=60, blank=True, default="")
+    params = models.JSONField(default=dict, blank=True)
+    title = models.CharField(max_length=300)
+    category = models.CharField(
+        max_length=20, choices=Category, default=Category.UNKNOWN
+    )
+    who = models.CharField(max_length=20, choices=Who, default=Who.ADMINISTRATOR)
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-last_seen", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "fingerprint"],
+                name="a_cause_is_one_problem_on_its_connection",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title

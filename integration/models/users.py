@@ -1,0 +1,38 @@
+"""User: who signs in, what they may do and how they like to read."""
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+
+from integration.choices import Role, Theme
+
+__all__ = ["User"]
+
+
+class User(AbstractUser):
+    """A person with exactly one role."""
+
+    role = models.CharField(max_length=20, choices=Role, default=Role.VIEWER)
+    language = models.CharField(max_length=10, blank=True, default="")
+    time_zone = models.CharField(max_length=60, blank=True, default="")
+    theme = models.CharField(max_length=10, choices=Theme, default=Theme.SYSTEM)
+
+    objects: ClassVar[UserManager["User"]] = UserManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="a_role_is_known"
+            )
+        ]
+
+    @property
+    def is_operator(self) -> bool:
+        """May retry."""
+        return self.is_administrator or self.role == Role.OPERATOR
+
+    @property
+    def is_administrator(self) -> bool:
+        """May delete, accept reviews and change the set-up."""
+        return self.is_superuser or self.role == Role.ADMINISTRATOR

@@ -1,0 +1,34 @@
+#!/usr/bin/env python
+"""Run a command: ``uv run manage.py quickstart`` starts everything on one machine."""
+
+import os
+import sys
+
+
+def data_directory(arguments: list[str]) -> str | None:
+    """The value of ``--data``: settings need it before Django reads the rest."""
+    for position, argument in enumerate(arguments):
+        if argument == "--data" and position + 1 < len(arguments):
+            return arguments[position + 1]
+        if argument.startswith("--data="):
+            return argument.removeprefix("--data=")
+    return None
+
+
+def main() -> None:
+    """Hand the command line to Django."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncerrors.settings")
+    directory = data_directory(sys.argv[2:])
+    if directory:
+        os.environ["SYNCERRORS_DATA_DIR"] = directory
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"Sync Errors cannot start: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+"""The Celery application. ``celery -A syncerrors worker`` and ``beat`` start it."""
+
+import os
+
+from celery import Celery
+
+__all__ = ["app"]
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncerrors.settings")
+
+app = Celery("syncerrors")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["integration"])

@@ -1,0 +1,280 @@
+"""Every setting, read once from the environment.
+
+A value may also come from a file: ``NAME_FILE=/run/secrets/name`` for ``NAME``.
+``docs/settings.md`` explains each of them to an administrator.
+"""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from cryptography.fernet import Fernet
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+
+
+def flag(name: str, default: bool) -> bool:
+    """A yes or no; anything but a plain spelling of it stops the start."""
+    value = str(env.str(name, default="1" if default else "0")).strip().lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} is “{value}”; set it to 1 or 0.")
+
+
+def whole_number(name: str, default: int, minimum: int) -> int:
+    """A whole number with a lower bound."""
+    value = env.str(name, default=str(default)).strip()
+    if not value.isdigit() or int(value) < minimum:
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”; set it to a whole number of at least {minimum}."
+        )
+    return int(value)
+
+
+def kept_key(name: str, fresh: str) -> str:
+    """A key from the environment, else from a 0600 file of the data directory.
+
+    The first start on a new data directory writes that file.
+    """
+    given = env.str(name, default="")
+    if given:
+        return str(given)
+    file = DATA_DIR / name.lower()
+    try:
+        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return file.read_text(encoding="ascii").strip()
+        with os.fdopen(descriptor, "w", encoding="ascii") as target:
+            target.write(fresh)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"the data directory {DATA_DIR} cannot be used ({error.strerror}); "
+            f"make it writable, or set SYNCERRORS_DATA_DIR to another folder."
+        ) from error
+    return fresh
+
+
+# --- Where things are ---------------------------------------------------------
+DATA_DIR = Path(
+    env.str("SYNCERRORS_DATA_DIR", default=str(BASE_DIR / "data"))
+).absolute()
+
+# --- Safety -------------------------------------------------------------------
+DEBUG = flag("DEBUG", default=False)
+SECRET_KEY = kept_key("SECRET_KEY", secrets.token_urlsafe(50))
+CREDENTIAL_KEYS = [
+    key.strip()
+    for key in kept_key("CREDENTIAL_KEYS", Fernet.generate_key().decode()).split(",")
+]
+"""Fernet keys for stored credentials; the first encrypts, all decrypt (D13)."""
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_REMOTE_HOSTS = env.list(
+    "ALLOWED_REMOTE_HOSTS",
+    default=[
+        "api.businesscentral.dynamics.com",
+        "businesscentral.dynamics.com",
+        "login.microsoftonline.com",
+        ".dynamics.com",
+    ],
+)
+"""Hosts an endpoint may point to; a leading dot allows every host below it."""
+
+HTTPS = flag("SYNCERRORS_HTTPS", default=True)
+"""Off only where nothing but this machine can reach the pages (quickstart)."""
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+if flag("SYNCERRORS_BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 300
+
+# --- Django -------------------------------------------------------------------
+INSTALLED_APPS = [
+    "integration.apps.IntegrationConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "django_htmx",
+    "django_tables2",
+    "lucide",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "integration.http.PreferencesMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "syncerrors.urls"
+WSGI_APPLICATION = "syncerrors.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "integration.http.shell",
+            ],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "integration.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+
+# --- Database -----------------------------------------------------------------
+DATABASES = {
+    "default": env.db_url(
+        "DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'syncerrors.sqlite3'}"
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+# --- Workers (D4, D5, D6) -----------------------------------------------------
+BROKER_URL_FILE = DATA_DIR / "broker.url"
+"""Written by the supervisor: where its embedded Valkey listens."""
+
+
+def broker_url() -> str:
+    """REDIS_URL, else this data directory's embedded broker, else an unused socket."""
+    given = env.str("REDIS_URL", default="")
+    if given:
+        return str(given)
+    try:
+        return BROKER_URL_FILE.read_text(encoding="utf-8").strip()
+    except OSError:
+        return f"redis+socket://{DATA_DIR / 'no-broker.sock'}"
+
+
+CELERY_BROKER_URL = broker_url()
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
+CELERY_TASK_SOFT_TIME_LIMIT = 480
+CELERY_TASK_TIME_LIMIT = 540
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "dispatch what is due": {
+        "task": "integration.tasks.dispatch_due",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    }
+}
+HEARTBEAT_SECONDS = whole_number("SYNCERRORS_HEARTBEAT_SECONDS", 5, minimum=1)
+TAKE_UP_SECONDS = whole_number("SYNCERRORS_TAKE_UP_SECONDS", 20, minimum=2)
+"""A running job without a heartbeat for this long is taken up by another worker."""
+
+# --- Language and time (D15) --------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr-ch", "Français (Suisse)")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["integration.formats"]
+USE_I18N = True
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+TIME_ZONE = env.str("TIME_ZONE", default="Europe/Zurich")
+
+# --- Files --------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+
+# --- Log ----------------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "structlog.stdlib.ProcessorFormatter",
+            "processors": "ext://integration.log.PROCESSORS",
+            "foreign_pre_chain": "ext://integration.log.SHARED",
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"httpx2": {"level": "WARNING"}, "httpcore2": {"level": "WARNING"}},
+}
+
+# --- What this product allows itself --------------------------------------------
+SITE_NAME = _("Sync Errors")
+UNDO_DAYS = 30
+PREVIEW_TOKEN_SECONDS = 3600
+DEMONSTRATION = flag("SYNCERRORS_DEMONSTRATION", default=False)
+"""Set by quickstart: shows the strip that leads through healing one error."""

@@ -1,0 +1,19 @@
+"""The product's settings on a data directory of the test run's own."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_data = tempfile.mkdtemp(prefix="syncerrors-tests-")
+atexit.register(shutil.rmtree, _data, ignore_errors=True)
+os.environ["SYNCERRORS_DATA_DIR"] = _data
+os.environ["SYNCERRORS_HTTPS"] = "0"
+
+from syncerrors.settings import *  # noqa: E402, F403  # the environment comes first
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
