@@ -1,0 +1,146 @@
+"""What both simulated systems share in speaking HTTP."""
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.wrappers import Request, Response
+
+JSON = "application/json"
+_NOTES = "simulators.notes"
+# Stands in front of a decimal on its way through the C encoder, which cannot
+# print one; random, so that no record can contain it.
+_DECIMAL = f"decimal-{secrets.token_hex(8)}:"
+_MARKED = re.compile(rf'"{_DECIMAL}([^"]*)"')
+
+
+class SimulatorError(Exception):
+    """A refusal; each side prints it in its own envelope.
+
+    ``extra`` is merged into the error object by sides that know how.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+
+@dataclass
+class Notes:
+    """What a handler tells the request log about the request it answers.
+
+    ``records`` counts the records of a successful list or delta answer,
+    ``parts`` has one entry per part of a batch or target of a bulk action.
+    """
+
+    target: str = ""
+    entity: str = ""
+    client: str = ""
+    fault: str = ""
+    records: int = 0
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    wrote: bool = False
+
+
+def notes(request: Request) -> Notes:
+    """The notes of this request; written down after it was answered."""
+    found = request.environ.get(_NOTES)
+    if not isinstance(found, Notes):
+        found = request.environ[_NOTES] = Notes()
+    return found
+
+
+def dumps(value: Any) -> bytes:
+    """JSON text; a Decimal keeps its digits as a JSON number."""
+    text = json.dumps(
+        value, ensure_ascii=False, separators=(",", ":"), default=_mark_decimal
+    )
+    if _DECIMAL in text:
+        text = _MARKED.sub(r"\1", text)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def loads(data: bytes | str) -> Any:
+    """Parse a body; numbers with a fraction become Decimal. ValueError if bad."""
+    return json.loads(data, parse_float=Decimal)
+
+
+def json_response(
+    body: Any,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    content_type: str = JSON,
+) -> Response:
+    return Response(
+        dumps(body), status, headers=dict(headers or {}), content_type=content_type
+    )
+
+
+def body_object(
+    request: Request, refuse: Callable[[], SimulatorError]
+) -> dict[str, Any]:
+    """The JSON object of the body; anything else is refused by ``refuse``."""
+    try:
+        value = loads(request.get_data())
+    except ValueError as error:
+        raise refuse() from error
+    if not isinstance(value, dict):
+        raise refuse()
+    return value
+
+
+def base_url(request: Request) -> str:
+    """Scheme and host as the client wrote them, without a slash at the end."""
+    return f"{request.scheme}://{request.host}"
+
+
+def with_query(request: Request, path: str, query: Mapping[str, str]) -> str:
+    """An absolute address on the host the client used."""
+    return f"{base_url(request)}{path}?{urlencode(query, safe='$(),:*')}"
+
+
+def bearer_token(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def preferences(request: Request) -> dict[str, str]:
+    """The ``Prefer`` header as name and value, names in lower case."""
+    found = {}
+    for part in ",".join(request.headers.getlist("Prefer")).split(","):
+        name, _, value = part.strip().partition("=")
+        if name:
+            found[name.strip().lower()] = value.strip().strip('"')
+    return found
+
+
+def iso(moment: datetime, *, milliseconds: bool = False) -> str:
+    """UTC with a Z; whole seconds (Dataverse) or milliseconds (BC)."""
+    spec = "milliseconds" if milliseconds else "seconds"
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=spec)
+    return f"{text}Z"
+
+
+def _mark_decimal(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{_DECIMAL}{value:f}"
+    if isinstance(value, datetime):
+        return iso(value, milliseconds=True)
+    raise TypeError(f"{value!r} has no JSON form")
