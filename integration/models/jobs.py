@@ -28,7 +28,9 @@ class Job(models.Model):
 
     Both directions of one run share ``run``; they are claimed, taken up and finished
     together. ``attempt`` grows when another worker takes the run up: a worker whose
-    attempt is no longer current stops (fencing). ``counts`` of a review is its plan.
+    attempt is no longer current stops (fencing). ``only`` lists ``[side, record id]``
+    pairs where a run was asked for some records; null reads what changed. ``plan`` is
+    what a review found.
     """
 
     mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="jobs")
@@ -36,6 +38,7 @@ class Job(models.Model):
     kind = models.CharField(max_length=20, choices=JobKind, default=JobKind.SYNC)
     direction = models.CharField(max_length=20, choices=Direction)
     full = models.BooleanField(default=False)
+    only = models.JSONField(null=True, blank=True)
     state = models.CharField(max_length=20, choices=JobState, default=JobState.QUEUED)
     attempt = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=100, blank=True, default="")

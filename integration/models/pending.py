@@ -14,13 +14,15 @@ class PendingRecord(models.Model):
 
     Exactly one of three holds: ``next_attempt_at`` is set (tried then),
     ``waits_for`` is set (tried when that arrives: "CURRENCY:EUR"), or ``skipped_at`` is
-    set (tried when it changes or someone retries it). ``intent`` is what was about to be
-    created when the call went out; it is empty once the answer is recorded (promise 1).
+    set (tried when it changes or someone retries it). ``etag`` is the version last tried:
+    the same version read again inside the overlap is no change. ``intent`` is what was
+    about to be created when the call went out; null once the answer is recorded.
     """
 
     mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="pending")
     side = models.CharField(max_length=20, choices=System)
     record_id = models.CharField(max_length=36)
+    etag = models.CharField(max_length=250, blank=True, default="")
     label = models.CharField(max_length=250, blank=True, default="")
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
