@@ -1,4 +1,4 @@
-"""How a log line looks: one event word, then ids; never a secret or a customer's data."""
+"""How a log line looks: an event word, then ids; no secret, no customer's data."""
 
 from typing import Any
 

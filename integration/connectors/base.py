@@ -13,7 +13,10 @@ __all__ = ["Connector", "Create", "Identity", "Update", "WriteResult", "Written"
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A record to be made. ``key`` is our own id for it; Business Central ignores it."""
+    """A record to be made. ``key`` is our own id for it.
+
+    Business Central ignores ``key`` and gives the record an id of its own.
+    """
 
     key: str
     values: Mapping[str, Any]
@@ -43,8 +46,8 @@ WriteResult = Written | Failure
 class Identity:
     """Who the other side says we are.
 
-    ``role_template_ids`` are those of the user's roles (Sales only). ``user_id`` is empty
-    for Business Central, which does not say.
+    ``role_template_ids`` are those of the user's roles (Sales only). ``user_id`` is
+    empty for Business Central, which does not say; ``name`` is there the company's.
     """
 
     user_id: str = ""
@@ -60,9 +63,16 @@ class Identity:
 class Connector(Protocol):
     """One system, opened with one sign-in.
 
-    Reads raise ``connectors.errors.RemoteError`` (it carries a ``Failure``); writes return
-    one ``WriteResult`` per request in the order given and raise only what concerns the
-    whole connection (``ConnectionRefused``) or asks everybody to wait (``Throttled``).
+    Reads raise ``connectors.errors.RemoteError`` (it carries a ``Failure``). Writes
+    return one ``WriteResult`` per request in the order given. They raise only what
+    concerns the whole connection (``ConnectionRefused``) or asks everybody to wait
+    (``Throttled``), and only while no request of this call has been done: afterwards
+    the rest comes back as failures of the kinds CONNECTION or THROTTLED, so that no
+    result is lost.
+
+    A LOST_ANSWER may or may not have been done. One with a ``status`` was answered by
+    a 5xx for a whole batch: send such records in calls of one the next time, so that a
+    record that breaks its batch stands alone.
     """
 
     system: System
@@ -70,9 +80,16 @@ class Connector(Protocol):
     def read_changes(
         self, entity: str, fields: Sequence[str], cursor: str
     ) -> Iterator[Page]:
-        """Records changed since ``cursor`` ("" = all), page by page, oldest first.
+        """Records changed since ``cursor`` ("" = all), page by page.
 
         The last page carries the next cursor. Raises ``CursorExpired``.
+
+        Business Central: cursors are moments in ISO 8601 and compare as text. The
+        first is the system's time when the first read began, later ones the newest
+        change seen. The caller subtracts the overlap before it passes one, and keeps
+        the greater of what it had and what it gets: a read that sees nothing returns
+        the cursor it was given.
+        Sales: cursors are delta links; an overlap is neither needed nor possible.
         """
         ...
 
@@ -95,13 +112,22 @@ class Connector(Protocol):
     def create_many(
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]
     ) -> list[WriteResult]:
-        """Create; ``fields`` are what each answered record must hold."""
+        """Create; ``fields`` are what each answered record must hold.
+
+        Sales creates in bulk and then answers with ids only: ``etag`` is "",
+        ``modified_at`` is ``None`` and ``values`` are those sent, lookups by the name
+        they are read by. The next ``read_changes`` brings the rest. A key that exists
+        already is a failure of the kind EXISTS.
+        """
         ...
 
     def update_many(
         self, entity: str, fields: Sequence[str], updates: Sequence[Update]
     ) -> list[WriteResult]:
-        """Update with ``If-Match`` on every part."""
+        """Update with ``If-Match`` on every part.
+
+        An update without an etag is not sent: it comes back as STALE, to be re-read.
+        """
         ...
 
     def identity(self) -> Identity:

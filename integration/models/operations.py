@@ -11,7 +11,7 @@ __all__ = ["ErrorCell", "Operation", "OperationCell"]
 
 
 class Operation(models.Model):
-    """Who did what to which rows, why, and how it ended. Never changed by hand or removed.
+    """Who did what to which rows, why, and how it ended; never changed by hand.
 
     ``instant`` is T, the moment a clean-up's preview was made; ``cutoff`` the last
     ``last_seen`` it takes. ``filter`` holds only columns that never change (design §7).
@@ -93,7 +93,7 @@ class Cell(models.Model):
 
 
 class ErrorCell(Cell):
-    """The roll-up of what is visible. ``state`` is open, waiting, ignored or resolved."""
+    """What is visible, rolled up. ``state``: open, waiting, ignored or resolved."""
 
     class Meta:
         constraints = [
