@@ -1,0 +1,245 @@
+"""Tokens from Microsoft Entra ID: fetched once, shared, renewed in time (protocols §1).
+
+Whoever asks too often is refused (AADSTS50196) and wrong passwords lock accounts.
+So tokens are cached, one caller renews for all, and the same source does not repeat a
+sign-in that was refused.
+"""
+
+import json
+import re
+import threading
+from collections.abc import Generator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+import httpx2
+
+from integration import clock
+from integration.connectors.calls import Answer, Call
+from integration.connectors.errors import ConnectionRefused, remote_error
+from integration.connectors.refusals import problem_of
+from integration.connectors.sign_in import SignIn
+from integration.connectors.transport import Transport
+from integration.core.failures import Failure, FailureKind
+from integration.core.records import System
+
+__all__ = [
+    "PUBLIC_AUTHORITY",
+    "EntraAuth",
+    "InProcessTokenCache",
+    "Token",
+    "TokenCache",
+    "TokenSource",
+    "sign_in_problem",
+    "token_url",
+]
+
+PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
+SIGN_IN = "sign in"
+
+_CODE = re.compile(r"\bAADSTS\d{4,7}\b")
+_TRAILER = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.S)
+_TRANSIENT = frozenset({"AADSTS90033", "AADSTS90006", "AADSTS90024", "AADSTS50033"})
+_THROTTLED = frozenset({"AADSTS90055", "AADSTS50196"})
+
+
+def token_url(authority: str, tenant: str) -> str:
+    """The token endpoint; the authority may be plain http (simulators)."""
+    return f"{authority.rstrip('/')}/{quote(tenant, safe='')}/oauth2/v2.0/token"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token and the moment from which it should be renewed."""
+
+    value: str = field(repr=False)
+    renew_at: datetime
+
+    @classmethod
+    def from_answer(cls, body: Any, now: datetime) -> "Token":
+        """Raises ``KeyError``, ``TypeError`` or ``ValueError`` for another shape."""
+        life = float(body["expires_in"])
+        # A short life leaves no five minutes to spare.
+        use = min(0.8 * life, life - 300) if life > 600 else 0.8 * life
+        return cls(str(body["access_token"]), now + timedelta(seconds=use))
+
+
+class TokenCache(Protocol):
+    """Where tokens are kept between calls; services share one between workers.
+
+    The key names token endpoint, subject, scope and the credential used, so that a new
+    secret never finds the token of an old one.
+    """
+
+    def get(self, key: str) -> Token | None: ...
+
+    def put(self, key: str, token: Token) -> None: ...
+
+    def lock(self, key: str) -> AbstractContextManager[Any]:
+        """Held while one caller renews; the others wait and then find its token."""
+        ...
+
+
+class InProcessTokenCache:
+    """Tokens of this process, for all its threads."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._tokens: dict[str, Token] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def get(self, key: str) -> Token | None:
+        with self._guard:
+            return self._tokens.get(key)
+
+    def put(self, key: str, token: Token) -> None:
+        with self._guard:
+            self._tokens[key] = token
+
+    def lock(self, key: str) -> AbstractContextManager[Any]:
+        with self._guard:
+            return self._locks.setdefault(key, threading.Lock())
+
+
+@dataclass(slots=True)
+class TokenSource:
+    """Tokens of one sign-in for one scope. ``transport`` must not sign in itself."""
+
+    system: System
+    transport: Transport
+    url: str
+    scope: str
+    sign_in: SignIn
+    cache: TokenCache
+    _refused: Failure | None = field(default=None, init=False)
+    _key: str = field(default="", init=False)
+
+    def token(self, rejected: str = "") -> str:
+        """A token that is not ``rejected``. Raises ``RemoteError``; may wait."""
+        found = self._usable(rejected)
+        if found is None:
+            with self.cache.lock(self._cache_key()):
+                found = self._usable(rejected) or self._fetch()
+        return found.value
+
+    def _usable(self, rejected: str) -> Token | None:
+        token = self.cache.get(self._cache_key())
+        if token is None or token.value == rejected or clock.now() >= token.renew_at:
+            return None
+        return token
+
+    def _cache_key(self) -> str:
+        if not self._key:
+            sign_in = self.sign_in
+            parts = (self.url, sign_in.subject, self.scope, sign_in.digest)
+            self._key = " ".join(parts)
+        return self._key
+
+    def _fetch(self) -> Token:
+        if self._refused is not None:
+            raise ConnectionRefused(self._refused)
+        try:
+            token = self._ask()
+        except ConnectionRefused as error:
+            # An endpoint that was never reached has refused nobody.
+            if error.failure.status:
+                self._refused = error.failure
+            raise
+        self.cache.put(self._cache_key(), token)
+        return token
+
+    def _ask(self) -> Token:
+        call = self._call()
+        now = clock.now()
+        answer = self.transport.send(call)
+        try:
+            return Token.from_answer(answer.json(), now)
+        except (KeyError, TypeError, ValueError) as error:
+            message = "The token endpoint's answer holds no token"
+            kind = FailureKind.CONNECTION
+            failure = call.failure(kind, "token-missing", message, answer)
+            raise remote_error(failure) from error
+
+    def _call(self) -> Call:
+        blank = Call(self.system, SIGN_IN, "POST", self.url)
+        try:
+            form = self.sign_in.form(self.url, clock.now())
+        except ValueError as error:
+            message = f"The certificate cannot be used: {error}"
+            kind = FailureKind.CONNECTION
+            failure = blank.failure(kind, "certificate-unreadable", message)
+            raise remote_error(failure) from error
+        return replace(
+            blank,
+            headers={
+                "Accept": "application/json",
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            content=urlencode({**form, "scope": self.scope}).encode(),
+            repeatable=True,
+        )
+
+
+class EntraAuth(httpx2.Auth):
+    """Adds the bearer token; after the first 401 renews it once and sends again."""
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+
+    def sync_auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        token = self._source.token()
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        if response.status_code == 401:
+            token = self._source.token(rejected=token)
+            request.headers["Authorization"] = f"Bearer {token}"
+            yield request
+
+
+def sign_in_problem(call: Call, answer: Answer) -> Failure | None:
+    """Why the token endpoint refused; ``None`` for a success (protocols §1.3)."""
+    failure = problem_of(call, answer)
+    if failure is None or failure.code.startswith("net-html"):
+        return failure
+    error = _error_of(answer)
+    if error is None:
+        return failure
+    code = _code_of(error)
+    return replace(
+        failure,
+        kind=_kind_of(code, failure.kind),
+        code=code,
+        message=_TRAILER.sub("", str(error.get("error_description") or code)).strip(),
+        request_id=str(error.get("trace_id") or failure.request_id),
+    )
+
+
+def _error_of(answer: Answer) -> dict[str, Any] | None:
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) and body.get("error") else None
+
+
+def _code_of(error: dict[str, Any]) -> str:
+    numbers = error.get("error_codes")
+    if isinstance(numbers, list) and numbers:
+        return f"AADSTS{numbers[0]}"
+    found = _CODE.search(str(error.get("error_description") or ""))
+    return found[0] if found else str(error["error"])
+
+
+def _kind_of(code: str, by_status: FailureKind) -> FailureKind:
+    if code in _THROTTLED:
+        return FailureKind.THROTTLED
+    if code in _TRANSIENT:
+        return FailureKind.TRANSIENT
+    if by_status in {FailureKind.THROTTLED, FailureKind.TRANSIENT}:
+        return by_status
+    return FailureKind.CONNECTION

@@ -1,0 +1,55 @@
+"""Business Central's ``$batch``: JSON in, JSON out (protocols §2.5)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from integration.connectors.batch import Part
+from integration.connectors.calls import Answer
+from integration.connectors.odata import dump_json
+
+__all__ = ["decode", "encode"]
+
+
+def encode(parts: Sequence[Part]) -> bytes:
+    """Parts are numbered from 1; each carries its own content type."""
+    requests = [
+        {
+            "id": str(number),
+            "method": part.method,
+            "url": part.path,
+            "headers": {"Content-Type": "application/json", **part.headers},
+            "body": part.body,
+        }
+        for number, part in enumerate(parts, start=1)
+    ]
+    return dump_json({"requests": requests})
+
+
+def decode(body: Any, count: int) -> list[Answer | None]:
+    """One answer per part in the order sent; ``None`` for a part without one."""
+    answers: list[Answer | None] = [None] * count
+    responses = body.get("responses") if isinstance(body, dict) else None
+    for response in responses if isinstance(responses, list) else ():
+        place = _place(response, count)
+        if place is not None:
+            answers[place] = _answer(response)
+    return answers
+
+
+def _place(response: Any, count: int) -> int | None:
+    if not isinstance(response, dict) or not isinstance(response.get("status"), int):
+        return None
+    number = str(response.get("id"))
+    if not number.isdecimal() or not 1 <= int(number) <= count:
+        return None
+    return int(number) - 1
+
+
+def _answer(response: dict[str, Any]) -> Answer:
+    headers = response.get("headers") or {}
+    body = response.get("body")
+    return Answer(
+        status=response["status"],
+        headers={str(name).lower(): str(value) for name, value in headers.items()},
+        body=b"" if body is None else dump_json(body),
+    )

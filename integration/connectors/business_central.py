@@ -1,0 +1,289 @@
+"""The Business Central client: API v2.0 of one company (protocols §2).
+
+Reads never go to the read-only replica: it may lag behind what we look for.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from integration.connectors import batch_json
+from integration.connectors.auth import PUBLIC_AUTHORITY, token_url
+from integration.connectors.base import Create, Identity, Update, WriteResult
+from integration.connectors.batch import (
+    Part,
+    results_of,
+    send_splitting,
+    update_known,
+    with_request_id,
+    write_in_chunks,
+)
+from integration.connectors.calls import Answer, Call
+from integration.connectors.errors import (
+    ConnectionRefused,
+    CursorExpired,
+    NotFound,
+    remote_error,
+)
+from integration.connectors.odata import (
+    RecordShape,
+    address,
+    guid,
+    id_filters,
+    literal,
+    parse_moment,
+)
+from integration.connectors.session import Entrance, Session, Wiring
+from integration.connectors.sign_in import SignIn
+from integration.connectors.throttle import LocalThrottle
+from integration.core.failures import FailureKind
+from integration.core.records import Page, Record, System
+
+__all__ = ["BATCH_SIZE", "PAGE_SIZE", "BusinessCentral"]
+
+BATCH_SIZE = 100
+"""The most a batch may hold (protocols §2.5)."""
+PAGE_SIZE = 5_000
+CONCURRENT = 5
+_URL_CHARACTERS = 2_000
+_BATCH_SECONDS = 300.0
+_SCOPE = "https://api.businesscentral.dynamics.com/.default"
+_SHAPE = RecordShape(key="id", modified="lastModifiedDateTime")
+_PAGES = f"odata.maxpagesize={PAGE_SIZE}"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class BusinessCentral:
+    """One company. ``base_url`` is what stands before ``/v2.0/{tenant}/…``."""
+
+    base_url: str
+    tenant: str
+    environment: str
+    company_id: str
+    sign_in: SignIn
+    authority: str = PUBLIC_AUTHORITY
+    scope: str = _SCOPE
+    wiring: Wiring = field(default_factory=Wiring, repr=False)
+    system: System = field(default=System.BUSINESS_CENTRAL, init=False)
+    _session: Session = field(init=False, repr=False)
+    _company: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        place = f"{quote(self.tenant, safe='')}/{quote(self.environment, safe='')}"
+        root = f"{self.base_url.rstrip('/')}/v2.0/{place}/api/v2.0/"
+        # Error texts follow the language; ours are matched in English.
+        headers = {"Accept": "application/json", "Accept-Language": "en-US"}
+        self._company = f"companies({guid(self.company_id)})"
+        self._session = Session.open(
+            Call(self.system, "", "", root, headers),
+            Entrance(token_url(self.authority, self.tenant), self.scope, self.sign_in),
+            self.wiring,
+            LocalThrottle(concurrent=CONCURRENT),
+        )
+
+    def read_changes(
+        self, entity: str, fields: Sequence[str], cursor: str
+    ) -> Iterator[Page]:
+        """Records changed at or after ``cursor``; by id when it is "" (protocols §5).
+
+        The first cursor is the ``Date`` of the first answer: what changes while the
+        pages are read is read again next time. Later ones are the newest change seen,
+        never past the answer's ``Date``, or ``cursor`` itself when nothing was seen.
+        """
+        call = self._list(entity, fields, orderby="id")
+        since = parse_moment(cursor)
+        if since:
+            changed = f"{_SHAPE.modified} ge {literal(since)}"
+            order = f"{_SHAPE.modified},{_SHAPE.key}"
+            call = self._list(entity, fields, filter=changed, orderby=order)
+        elif cursor:
+            message = f"Not a moment: {cursor[:60]!r}"
+            failure = call.failure(
+                FailureKind.EXPIRED_CURSOR, "cursor-unreadable", message
+            )
+            raise CursorExpired(failure)
+        newest = since
+        began: datetime | None = None
+        for body, answer in self._session.pages(call):
+            records = _records(body)
+            began = began or answer.date
+            newest = _newest(newest, records)
+            is_last = not body.get("@odata.nextLink")
+            reached = _reached(since, newest, began, answer.date)
+            yield Page(
+                records=records,
+                cursor=literal(reached) if is_last and reached else "",
+                request_id=answer.request_id,
+            )
+
+    def read_all(
+        self, entity: str, fields: Sequence[str], where: str = ""
+    ) -> Iterator[Page]:
+        call = self._list(entity, fields, filter=where)
+        for body, answer in self._session.pages(call):
+            yield Page(records=_records(body), request_id=answer.request_id)
+
+    def read_many(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> dict[str, Record]:
+        bare = self._list(entity, fields, filter=" ").url
+        found: dict[str, Record] = {}
+        room = max(200, _URL_CHARACTERS - len(bare))
+        for where in id_filters(_SHAPE.key, ids, room):
+            for page in self.read_all(entity, fields, where):
+                found |= {record.id: record for record in page.records}
+        return found
+
+    def read_one(self, entity: str, fields: Sequence[str], id: str) -> Record:
+        path = address(
+            f"{self._company}/{entity}({guid(id)})", select=_SHAPE.select(fields)
+        )
+        call = self._session.call(f"read {entity}", "GET", path)
+        call = replace(call, record_id=guid(id))
+        return _SHAPE.record(self._session.get(call))
+
+    def create_many(
+        self, entity: str, fields: Sequence[str], creates: Sequence[Create]
+    ) -> list[WriteResult]:
+        """Create, 100 per call. An id cannot be sent, so nothing is sent twice."""
+        parts = [
+            Part("POST", f"{self._company}/{entity}", create.values)
+            for create in creates
+        ]
+        return self._write(f"create {entity}", parts, repeatable=False)
+
+    def update_many(
+        self, entity: str, fields: Sequence[str], updates: Sequence[Update]
+    ) -> list[WriteResult]:
+        def write(known: Sequence[Update]) -> list[WriteResult]:
+            parts = [self._update(entity, update) for update in known]
+            return self._write(operation, parts, repeatable=True)
+
+        operation = f"update {entity}"
+        blank = self._session.call(operation, "PATCH", f"{self._company}/{entity}")
+        return update_known(updates, blank, write)
+
+    def identity(self) -> Identity:
+        """The company's name: nothing here says who we are.
+
+        Raises ``ConnectionRefused`` when the company is not there.
+        """
+        path = address(self._company, select="id,name,displayName")
+        call = self._session.call("read company", "GET", path)
+        call = replace(call, record_id=guid(self.company_id))
+        try:
+            body = self._session.get(call)
+        except NotFound as error:
+            failure = replace(
+                error.failure,
+                kind=FailureKind.CONNECTION,
+                code="company-not-found",
+                message=f"There is no company with the id {self.company_id}",
+            )
+            raise ConnectionRefused(failure) from error
+        return Identity(name=str(body.get("name", "")))
+
+    def companies(self) -> list[dict[str, Any]]:
+        """Every company of the environment, as the API gives it."""
+        return self._rows("companies")
+
+    def company_information(self) -> dict[str, Any]:
+        return self._single(f"{self._company}/companyInformation")
+
+    def ledger_setup(self) -> dict[str, Any]:
+        """General ledger setup; ``localCurrencyCode`` is in it."""
+        return self._single(f"{self._company}/generalLedgerSetup")
+
+    def job_queue_entries(self, where: str = "") -> list[dict[str, Any]]:
+        """Job queue entries that meet ``where``: Microsoft's own sync is among them."""
+        return self._rows(address(f"{self._company}/jobQueueEntries", filter=where))
+
+    def server_time(self) -> datetime | None:
+        return self._session.server_time()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _list(self, entity: str, fields: Sequence[str], **options: str) -> Call:
+        select = _SHAPE.select(fields)
+        path = address(f"{self._company}/{entity}", select=select, **options)
+        return self._session.call(f"read {entity}", "GET", path, Prefer=_PAGES)
+
+    def _rows(self, path: str) -> list[dict[str, Any]]:
+        name = path.partition("?")[0].rpartition("/")[2]
+        call = self._session.call(f"read {name}", "GET", path, Prefer=_PAGES)
+        return [row for body, _ in self._session.pages(call) for row in body["value"]]
+
+    def _single(self, path: str) -> dict[str, Any]:
+        """The only row of a set that holds one, wherever the API puts it."""
+        name = path.rpartition("/")[2]
+        call = self._session.call(f"read {name}", "GET", path)
+        body: dict[str, Any] = self._session.get(call)
+        rows = body.get("value")
+        if not isinstance(rows, list):
+            return body
+        if not rows:
+            message = f"{name} is empty"
+            kind = FailureKind.REFUSED
+            raise remote_error(call.failure(kind, "nothing-there", message))
+        return dict(rows[0])
+
+    def _update(self, entity: str, update: Update) -> Part:
+        return Part(
+            "PATCH",
+            f"{self._company}/{entity}({guid(update.id)})",
+            update.values,
+            {"If-Match": update.etag},
+            record_id=guid(update.id),
+        )
+
+    def _write(
+        self, operation: str, parts: Sequence[Part], *, repeatable: bool
+    ) -> list[WriteResult]:
+        call = self._batch_call(operation)
+
+        def send(chunk: Sequence[Part]) -> list[Answer | None]:
+            whole = replace(call, content=batch_json.encode(chunk), cost=len(chunk))
+            answer = self._session.transport.send(whole)
+            body = self._session.read(whole, answer)
+            return with_request_id(batch_json.decode(body, len(chunk)), answer)
+
+        def write(chunk: Sequence[Part]) -> list[WriteResult]:
+            results = send_splitting(chunk, send, repeatable=repeatable)
+            return results_of(chunk, results, _SHAPE, call)
+
+        return write_in_chunks(parts, BATCH_SIZE, write)
+
+    def _batch_call(self, operation: str) -> Call:
+        call = self._session.call(
+            operation,
+            "POST",
+            "$batch",
+            Content_Type="application/json",
+            Prefer="odata.continue-on-error",
+        )
+        return replace(call, read_timeout_seconds=_BATCH_SECONDS)
+
+
+def _records(body: dict[str, Any]) -> tuple[Record, ...]:
+    return tuple(_SHAPE.record(row) for row in body.get("value", ()))
+
+
+def _newest(known: datetime | None, records: Sequence[Record]) -> datetime | None:
+    moments = [record.modified_at for record in records if record.modified_at]
+    return max([*moments, known] if known else moments, default=None)
+
+
+def _reached(
+    since: datetime | None,
+    newest: datetime | None,
+    began: datetime | None,
+    now: datetime | None,
+) -> datetime | None:
+    """The next cursor; see ``BusinessCentral.read_changes``."""
+    if since is None:
+        return began or newest
+    bounded = min(newest or since, now) if now else newest or since
+    return max(since, bounded)

@@ -1,0 +1,135 @@
+"""One request to a system and its answer, as values free of any HTTP library."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from integration import clock
+from integration.connectors.redaction import excerpt
+from integration.core.failures import Failure, FailureKind
+from integration.core.records import System
+
+__all__ = ["Answer", "Call", "read_http_date", "read_json", "read_retry_after"]
+
+_REQUEST_ID_HEADERS = (
+    "x-ms-service-request-id",
+    "req_id",
+    "request-id",
+    "x-ms-request-id",
+    "ms-correlation-x",
+)
+
+
+def read_json(text: bytes | str) -> Any:
+    """JSON whose decimals are ``Decimal``. Raises ``ValueError``."""
+    return json.loads(text, parse_float=Decimal)
+
+
+def read_http_date(text: str) -> datetime | None:
+    """An HTTP date, aware; ``None`` for anything else."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def read_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the system asks us to wait; it may write seconds or a date.
+
+    A date counts from the answer's own ``Date``, so a wrong clock here does no harm.
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.replace(".", "", 1).isdecimal():
+        return float(text)
+    until = read_http_date(text)
+    if until is None:
+        return None
+    since = read_http_date(headers.get("date", "")) or clock.now()
+    return max(0.0, (until - since).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def is_web_page(self) -> bool:
+        """HTML where JSON belongs: a captive portal, a proxy, a sign-in page."""
+        kind = self.headers.get("content-type", "").lower()
+        start = self.body[:64].lstrip().lower()
+        return "html" in kind or start.startswith((b"<!doctype", b"<html"))
+
+    @property
+    def request_id(self) -> str:
+        """The system's own id of this answer, or "" when it sent none."""
+        found = (self.headers.get(name) for name in _REQUEST_ID_HEADERS)
+        return next((value for value in found if value), "")
+
+    @property
+    def date(self) -> datetime | None:
+        return read_http_date(self.headers.get("date", ""))
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Raises ``ValueError`` when the body is not JSON, or was cut."""
+        return read_json(self.body)
+
+    def excerpt(self) -> str:
+        return excerpt(f"HTTP {self.status}", self.headers, self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. ``operation`` says in words what it is for ("read customers").
+
+    ``record_id`` is set when the address is that of one record: only then can a 404
+    mean that the record is gone. ``cost`` is what it takes from the request budget.
+    ``repeatable`` calls may be sent again after a lost answer: reads and sign-ins.
+    """
+
+    system: System
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+    record_id: str = ""
+    cost: int = 1
+    repeatable: bool = False
+    read_timeout_seconds: float = 120.0
+
+    def excerpt(self) -> str:
+        return excerpt(f"{self.method} {self.url}", self.headers, self.content)
+
+    def failure(
+        self, kind: FailureKind, code: str, message: str, answer: Answer | None = None
+    ) -> Failure:
+        """Why this call was not done; with what the answer tells, if there was one."""
+        return Failure(
+            system=self.system,
+            kind=kind,
+            code=code,
+            message=message,
+            status=answer.status if answer else 0,
+            operation=self.operation,
+            request_id=answer.request_id if answer else "",
+            retry_after_seconds=read_retry_after(answer.headers) if answer else None,
+            request=self.excerpt(),
+            response=answer.excerpt() if answer else "",
+        )

@@ -1,0 +1,131 @@
+"""What both systems share in OData: literals, addresses, JSON bodies and records."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from integration.core.records import Record
+
+__all__ = [
+    "RecordShape",
+    "address",
+    "dump_json",
+    "guid",
+    "id_filters",
+    "is_guid",
+    "literal",
+    "parse_moment",
+]
+
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# What may stand in a query as it is; a comma, a quote or a bracket harms nobody.
+_SAFE = "$,()'=:/-._~*"
+
+
+def is_guid(text: str) -> bool:
+    return _GUID.fullmatch(text.lower()) is not None
+
+
+def guid(text: str) -> str:
+    """A GUID as we write it: lower case, hyphens. Raises ``ValueError``."""
+    if not is_guid(text):
+        raise ValueError(f"Not a GUID: {text[:60]!r}")
+    return text.lower()
+
+
+def literal(value: str | bool | float | Decimal | datetime) -> str:
+    """A value as it is written in ``$filter``; text can never end its own quotes."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            moment = value.astimezone(UTC).isoformat(timespec="milliseconds")
+            return moment.replace("+00:00", "Z")
+        case str():
+            return "'" + value.replace("'", "''") + "'"
+        case Decimal():
+            return format(value, "f")
+        case _:
+            return str(value)
+
+
+def address(path: str, **options: str) -> str:
+    """``path`` with its query; options come without ``$``, empty ones are left out."""
+    pairs = [
+        f"${name}={quote(value, safe=_SAFE)}"
+        for name, value in options.items()
+        if value
+    ]
+    return f"{path}?{'&'.join(pairs)}" if pairs else path
+
+
+def id_filters(key: str, ids: Iterable[str], room: int) -> Iterator[str]:
+    """``key eq a or key eq b …``, each filter at most ``room`` characters as sent."""
+    terms: list[str] = []
+    used = 0
+    for wanted in ids:
+        term = f"{key} eq {guid(wanted)}"
+        cost = len(quote(f"{term} or ", safe=_SAFE))
+        if terms and used + cost > room:
+            yield " or ".join(terms)
+            terms, used = [], 0
+        terms.append(term)
+        used += cost
+    if terms:
+        yield " or ".join(terms)
+
+
+def dump_json(value: Any) -> bytes:
+    """JSON in UTF-8 with every digit of a ``Decimal``; a lone surrogate is escaped."""
+    return _dumped(value).encode("utf-8", "backslashreplace")
+
+
+def _dumped(value: Any) -> str:
+    match value:
+        case Decimal():
+            if not value.is_finite():
+                raise ValueError(f"JSON has no {value}")
+            return format(value, "f")
+        case Mapping():
+            pairs = (f"{_dumped(str(k))}:{_dumped(v)}" for k, v in value.items())
+            return "{" + ",".join(pairs) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(_dumped, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def parse_moment(value: Any) -> datetime | None:
+    """An ISO 8601 moment in UTC; ``None`` for anything else."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordShape:
+    """Where a system puts a record's id and its last change."""
+
+    key: str
+    modified: str
+
+    def select(self, fields: Sequence[str]) -> str:
+        """``$select`` of these fields, always with id and last change, each once."""
+        return ",".join(dict.fromkeys((self.key, self.modified, *fields)))
+
+    def record(self, body: Mapping[str, Any]) -> Record:
+        """Raises ``KeyError`` when the body has no id."""
+        values = {k: v for k, v in body.items() if not k.startswith("@odata.")}
+        return Record(
+            id=str(body[self.key]).lower(),
+            etag=str(body.get("@odata.etag", "")),
+            modified_at=parse_moment(body.get(self.modified)),
+            values=values,
+        )

@@ -1,0 +1,54 @@
+"""What a person may be shown of a request and its answer: no secret, at most 16 kB."""
+
+import re
+from collections.abc import Mapping
+
+__all__ = ["EXCERPT_BYTES", "REMOVED", "excerpt", "redacted"]
+
+EXCERPT_BYTES = 16_000
+REMOVED = "[removed]"
+
+_SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "set-cookie"}
+)
+_HIDDEN = (
+    "access_token|refresh_token|id_token|client_secret|client_assertion|assertion"
+    "|password|passwd|secret|api_key|sig"
+)
+# The closing quote is not asked for: an excerpt may end inside a secret.
+_JSON_SECRET = re.compile(rf'("(?:{_HIDDEN})"\s*:\s*")((?:[^"\\]|\\.)*)', re.I)
+_FORM_SECRET = re.compile(rf"(?<![\w$])((?:{_HIDDEN})=)([^&\s]*)", re.I)
+_BEARER = re.compile(r"(\bBearer\s+)[\w.~+/=-]{8,}", re.I)
+_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]*\.?[\w-]*")
+
+
+def redacted(text: str) -> str:
+    """``text`` without what could be used to sign in."""
+    text = _JSON_SECRET.sub(rf"\1{REMOVED}", text)
+    text = _FORM_SECRET.sub(rf"\1{REMOVED}", text)
+    text = _BEARER.sub(rf"\1{REMOVED}", text)
+    return _JWT.sub(REMOVED, text)
+
+
+def excerpt(first_line: str, headers: Mapping[str, str], body: bytes | str) -> str:
+    """First line, headers and the beginning of the body, redacted and bounded."""
+    lines = [redacted(first_line)]
+    for name, value in headers.items():
+        hidden = name.lower() in _SECRET_HEADERS
+        lines.append(f"{name}: {REMOVED if hidden else redacted(value)}")
+    text = "\n".join(lines) + "\n\n" + redacted(_beginning(body))
+    return _bounded(text)
+
+
+def _beginning(body: bytes | str) -> str:
+    # Redaction only shortens secrets, so four times the bound is enough to read.
+    start = body[: 4 * EXCERPT_BYTES]
+    return start if isinstance(start, str) else start.decode("utf-8", "replace")
+
+
+def _bounded(text: str) -> str:
+    raw = text.encode("utf-8", "replace")
+    if len(raw) <= EXCERPT_BYTES:
+        return raw.decode("utf-8")
+    mark = "\n[cut]"
+    return raw[: EXCERPT_BYTES - len(mark)].decode("utf-8", "ignore") + mark

@@ -1,0 +1,381 @@
+"""The Dynamics 365 Sales client: Dataverse Web API v9.2 (protocols §3)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from integration.connectors import batch_multipart
+from integration.connectors.auth import PUBLIC_AUTHORITY, token_url
+from integration.connectors.base import (
+    Create,
+    Identity,
+    Update,
+    WriteResult,
+    Written,
+)
+from integration.connectors.batch import (
+    Part,
+    results_of,
+    send_splitting,
+    update_known,
+    with_request_id,
+    write_in_chunks,
+)
+from integration.connectors.calls import Answer, Call
+from integration.connectors.errors import (
+    ConnectionRefused,
+    CursorExpired,
+    RemoteError,
+    remote_error,
+)
+from integration.connectors.odata import (
+    RecordShape,
+    address,
+    dump_json,
+    guid,
+    id_filters,
+)
+from integration.connectors.session import Entrance, Session, Wiring
+from integration.connectors.sign_in import SignIn
+from integration.connectors.throttle import LocalThrottle
+from integration.core.failures import FailureKind
+from integration.core.records import Page, Record, System
+
+__all__ = ["BATCH_SIZE", "PAGE_SIZE", "Organization", "Sales", "logical_name"]
+
+BATCH_SIZE = 1_000
+"""The most a batch may hold; a good size for bulk actions too (protocols §3.7)."""
+PAGE_SIZE = 5_000
+CONCURRENT = 10
+_SMALL = 10
+"""Up to so many creates go as single requests of one batch: their etags come back."""
+_URL_CHARACTERS = 16_000
+_BATCH_SECONDS = 300.0
+_PAGES = f"odata.maxpagesize={PAGE_SIZE}"
+_TRACKED = f"odata.track-changes,{_PAGES}"
+_BIND = "@odata.bind"
+_TARGET = re.compile(r"\(([0-9a-fA-F-]{36})\)\s*$")
+_POLYMORPHIC = re.compile(r"_(?:account|contact)$")
+_USER_FIELDS = (
+    "fullname,domainname,isdisabled,accessmode,applicationid,islicensed,"
+    "isintegrationuser"
+)
+_ROLES = "systemuserroles_association($select=name,_roletemplateid_value)"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The environment and the currency its rates are counted in."""
+
+    id: str
+    name: str
+    base_currency_id: str
+    base_currency_code: str
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Sales:
+    """One environment. ``base_url`` is what stands before ``/api/data/…``.
+
+    ``scope`` is the organization's address with ``/.default`` unless given.
+    ``strong_consistency`` goes round the permission cache of about 30 s: for checks
+    after somebody changed a role.
+    """
+
+    base_url: str
+    tenant: str
+    sign_in: SignIn
+    authority: str = PUBLIC_AUTHORITY
+    scope: str = ""
+    strong_consistency: bool = False
+    wiring: Wiring = field(default_factory=Wiring, repr=False)
+    system: System = field(default=System.SALES, init=False)
+    _session: Session = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        base = self.base_url.rstrip("/")
+        headers = {
+            "Accept": "application/json",
+            "OData-MaxVersion": "4.0",
+            "OData-Version": "4.0",
+        }
+        if self.strong_consistency:
+            headers["Consistency"] = "Strong"
+        scope = self.scope or f"{base}/.default"
+        self._session = Session.open(
+            Call(self.system, "", "", f"{base}/api/data/v9.2/", headers),
+            Entrance(token_url(self.authority, self.tenant), scope, self.sign_in),
+            self.wiring,
+            LocalThrottle(concurrent=CONCURRENT),
+        )
+
+    def read_changes(
+        self, entity: str, fields: Sequence[str], cursor: str
+    ) -> Iterator[Page]:
+        """Changes and deletions since the delta link ``cursor``; all when it is "".
+
+        A link that another column set or another host made counts as expired.
+        """
+        select = _shape(entity).select(fields)
+        call = self._get(f"read {entity}", address(entity, select=select), _TRACKED)
+        if cursor:
+            call = replace(call, url=self._stored_link(call, cursor, select))
+        try:
+            yield from self._changes(entity, call)
+        except RemoteError as error:
+            if cursor and _means_expired(error):
+                kind = FailureKind.EXPIRED_CURSOR
+                failure = replace(error.failure, kind=kind)
+                raise CursorExpired(failure) from error
+            raise
+
+    def read_all(
+        self, entity: str, fields: Sequence[str], where: str = ""
+    ) -> Iterator[Page]:
+        shape = _shape(entity)
+        # Paging is only steady in the order of a unique column (protocols §3.4).
+        path = address(
+            entity, select=shape.select(fields), filter=where, orderby=shape.key
+        )
+        call = self._get(f"read {entity}", path, _PAGES)
+        for body, answer in self._session.pages(call):
+            records = tuple(shape.record(row) for row in body.get("value", ()))
+            yield Page(records=records, request_id=answer.request_id)
+
+    def read_many(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> dict[str, Record]:
+        key = _shape(entity).key
+        found: dict[str, Record] = {}
+        for where in id_filters(key, ids, _URL_CHARACTERS):
+            for page in self.read_all(entity, fields, where):
+                found |= {record.id: record for record in page.records}
+        return found
+
+    def read_one(self, entity: str, fields: Sequence[str], id: str) -> Record:
+        shape = _shape(entity)
+        path = address(f"{entity}({guid(id)})", select=shape.select(fields))
+        call = replace(self._get(f"read {entity}", path), record_id=guid(id))
+        return shape.record(self._session.get(call))
+
+    def create_many(
+        self, entity: str, fields: Sequence[str], creates: Sequence[Create]
+    ) -> list[WriteResult]:
+        """Create with our own keys, so that sending twice does no harm.
+
+        One bulk action per 1,000; when it is refused as a whole, one batch of single
+        requests, in which the guilty stand alone. The bulk action answers ids only;
+        the records are not read back: what somebody changed since would pass for ours.
+        """
+
+        def write(chunk: Sequence[Create]) -> list[WriteResult]:
+            if len(chunk) > _SMALL and self._create_in_bulk(entity, chunk):
+                return [_as_sent(create) for create in chunk]
+            parts = [_create(entity, fields, create) for create in chunk]
+            return self._write(entity, f"create {entity}", parts)
+
+        return write_in_chunks(creates, BATCH_SIZE, write)
+
+    def update_many(
+        self, entity: str, fields: Sequence[str], updates: Sequence[Update]
+    ) -> list[WriteResult]:
+        """Update 1,000 per call, each with its own ``If-Match``.
+
+        Bulk actions know no ``If-Match`` and are not used here (design §6, promise 5).
+        """
+
+        def write(known: Sequence[Update]) -> list[WriteResult]:
+            parts = [_update(entity, fields, update) for update in known]
+            return write_in_chunks(
+                parts, BATCH_SIZE, lambda c: self._write(entity, operation, c)
+            )
+
+        operation = f"update {entity}"
+        blank = self._session.call(operation, "PATCH", entity)
+        return update_known(updates, blank, write)
+
+    def identity(self) -> Identity:
+        """The user we are, with roles; two calls."""
+        who = self._session.get(self._get("read identity", "WhoAmI"))
+        user_id = guid(str(who.get("UserId", "")))
+        path = address(f"systemusers({user_id})", select=_USER_FIELDS, expand=_ROLES)
+        user = self._session.get(self._get("read identity", path))
+        roles = user.get("systemuserroles_association") or ()
+        templates = (role.get("_roletemplateid_value") for role in roles)
+        return Identity(
+            user_id=user_id,
+            name=str(user.get("fullname") or user.get("domainname") or ""),
+            role_template_ids=tuple(str(t).lower() for t in templates if t),
+            role_names=tuple(str(role.get("name") or "") for role in roles),
+            is_disabled=bool(user.get("isdisabled")),
+            is_licensed=bool(user.get("islicensed", True)),
+            access_mode=user.get("accessmode"),
+            application_id=str(user.get("applicationid") or ""),
+        )
+
+    def organization(self) -> Organization:
+        """The environment's base currency; two calls."""
+        fields = ("name", "_basecurrencyid_value")
+        pages = self.read_all("organizations", fields)
+        rows = [record for page in pages for record in page.records]
+        if not rows:
+            call = self._get("read organizations", "organizations")
+            kind = FailureKind.REFUSED
+            message = "The environment does not name its organization"
+            raise remote_error(call.failure(kind, "nothing-there", message))
+        values = rows[0].values
+        currency_id = str(values.get("_basecurrencyid_value") or "")
+        currency = self.read_one(
+            "transactioncurrencies", ("isocurrencycode",), currency_id
+        )
+        return Organization(
+            id=rows[0].id,
+            name=str(values.get("name") or ""),
+            base_currency_id=currency.id,
+            base_currency_code=str(currency.values.get("isocurrencycode") or ""),
+        )
+
+    def server_time(self) -> datetime | None:
+        return self._session.server_time()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _get(self, operation: str, path: str, prefer: str = "") -> Call:
+        headers = {"Prefer": prefer} if prefer else {}
+        # Defeats caches between us and the service (protocols §3.1).
+        return self._session.call(
+            operation, "GET", path, If_None_Match="null", **headers
+        )
+
+    def _stored_link(self, call: Call, link: str, select: str) -> str:
+        asked = parse_qs(urlsplit(link).query).get("$select", [select])[0]
+        same_columns = set(asked.split(",")) == set(select.split(","))
+        if same_columns and self._session.belongs_here(link):
+            return link
+        message = "The stored delta link belongs to another host or other columns"
+        kind = FailureKind.EXPIRED_CURSOR
+        raise CursorExpired(call.failure(kind, "delta-link-foreign", message))
+
+    def _changes(self, entity: str, call: Call) -> Iterator[Page]:
+        shape = _shape(entity)
+        for body, answer in self._session.pages(call):
+            rows: list[dict[str, Any]] = body.get("value", [])
+            deleted = [row for row in rows if _is_deleted(row)]
+            link = str(body.get("@odata.deltaLink") or "")
+            if not link and not body.get("@odata.nextLink"):
+                message = f"Changes of {entity} are not tracked"
+                kind = FailureKind.REFUSED
+                failure = call.failure(kind, "delta-link-missing", message, answer)
+                raise remote_error(failure)
+            yield Page(
+                records=tuple(shape.record(r) for r in rows if not _is_deleted(r)),
+                deleted=tuple(str(row["id"]).lower() for row in deleted),
+                cursor=link,
+                request_id=answer.request_id,
+            )
+
+    def _create_in_bulk(self, entity: str, creates: Sequence[Create]) -> bool:
+        """Whether all were created; ``False`` when the action was refused or lost."""
+        name = logical_name(entity)
+        kind = f"Microsoft.Dynamics.CRM.{name}"
+        targets = [
+            {"@odata.type": kind, _shape(entity).key: guid(create.key), **create.values}
+            for create in creates
+        ]
+        path = f"{entity}/Microsoft.Dynamics.CRM.CreateMultiple"
+        call = self._writing(f"create {entity}", path, "application/json")
+        call = replace(call, content=dump_json({"Targets": targets}))
+        try:
+            self._session.transport.send(call)
+        except RemoteError as error:
+            if error.concerns_everybody:
+                raise
+            return False
+        return True
+
+    def _write(
+        self, entity: str, operation: str, parts: Sequence[Part]
+    ) -> list[WriteResult]:
+        root_path = urlsplit(self._session.root).path
+
+        def send(chunk: Sequence[Part]) -> list[Answer | None]:
+            content_type, content = batch_multipart.encode(chunk, root_path)
+            call = self._writing(
+                operation, "$batch", content_type, "odata.continue-on-error"
+            )
+            answer = self._session.transport.send(replace(call, content=content))
+            return with_request_id(batch_multipart.decode(answer, len(chunk)), answer)
+
+        results = send_splitting(parts, send, repeatable=True)
+        blank = self._session.call(operation, "POST", "$batch")
+        return results_of(parts, results, _shape(entity), blank)
+
+    def _writing(
+        self, operation: str, path: str, content_type: str, prefer: str = ""
+    ) -> Call:
+        headers = {"Content_Type": content_type}
+        if prefer:
+            headers["Prefer"] = prefer
+        call = self._session.call(operation, "POST", path, **headers)
+        return replace(call, read_timeout_seconds=_BATCH_SECONDS)
+
+
+def logical_name(entity: str) -> str:
+    """The table's name in the singular: ``accounts`` → ``account``."""
+    if entity.endswith("ies"):
+        return f"{entity[:-3]}y"
+    return entity.removesuffix("s")
+
+
+def _shape(entity: str) -> RecordShape:
+    return RecordShape(key=f"{logical_name(entity)}id", modified="modifiedon")
+
+
+def _is_deleted(row: Mapping[str, Any]) -> bool:
+    return row.get("reason") == "deleted"
+
+
+def _means_expired(error: RemoteError) -> bool:
+    """Any such refusal of a stored link; which code it has is not documented."""
+    if isinstance(error, ConnectionRefused):
+        return False
+    return error.failure.status in {400, 404, 410}
+
+
+def _create(entity: str, fields: Sequence[str], create: Create) -> Part:
+    shape = _shape(entity)
+    return Part(
+        "POST",
+        address(entity, select=shape.select(fields)),
+        {shape.key: guid(create.key), **create.values},
+        {"Prefer": "return=representation"},
+    )
+
+
+def _update(entity: str, fields: Sequence[str], update: Update) -> Part:
+    record_id = guid(update.id)
+    return Part(
+        "PATCH",
+        address(f"{entity}({record_id})", select=_shape(entity).select(fields)),
+        update.values,
+        {"If-Match": update.etag, "Prefer": "return=representation"},
+        record_id=record_id,
+    )
+
+
+def _as_sent(create: Create) -> Written:
+    values = dict(_as_read(name, value) for name, value in create.values.items())
+    return Written(Record(guid(create.key), "", None, values))
+
+
+def _as_read(name: str, value: Any) -> tuple[str, Any]:
+    """A lookup by the name and in the form it is read by."""
+    if not name.endswith(_BIND):
+        return name, value
+    column = _POLYMORPHIC.sub("", name.removesuffix(_BIND).lower())
+    found = _TARGET.search(str(value))
+    return f"_{column}_value", found[1].lower() if found else None

@@ -1,0 +1,158 @@
+"""One system, opened: signed-in calls, JSON answers, pages."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx2
+
+from integration import clock
+from integration.connectors.auth import (
+    EntraAuth,
+    InProcessTokenCache,
+    TokenCache,
+    TokenSource,
+    sign_in_problem,
+)
+from integration.connectors.calls import Answer, Call
+from integration.connectors.errors import remote_error
+from integration.connectors.refusals import problem_of
+from integration.connectors.sign_in import SignIn
+from integration.connectors.throttle import Throttle
+from integration.connectors.transport import Transport, build_client
+from integration.core.failures import FailureKind
+from integration.core.records import System
+
+__all__ = ["Entrance", "Session", "Wiring"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What services or tests may put in place of the connector's own parts.
+
+    ``transport`` replaces the network, ``throttle`` the budget of this process,
+    ``tokens`` the cache of this process.
+    """
+
+    transport: httpx2.BaseTransport | None = None
+    throttle: Throttle | None = None
+    tokens: TokenCache | None = None
+    sleep: Callable[[float], None] = clock.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """How to get a token: where, for what, as whom."""
+
+    token_url: str
+    scope: str
+    sign_in: SignIn
+
+
+@dataclass(slots=True)
+class Session:
+    """Calls below one root address, which ends with a slash."""
+
+    system: System
+    root: str
+    headers: Mapping[str, str]
+    transport: Transport = field(repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        blank: Call,
+        entrance: Entrance,
+        wiring: Wiring,
+        throttle: Throttle,
+    ) -> "Session":
+        """``blank`` gives system, root address and the headers of every call."""
+        client = build_client(wiring.transport)
+        source = TokenSource(
+            blank.system,
+            Transport(client, sign_in_problem, sleep=wiring.sleep),
+            entrance.token_url,
+            entrance.scope,
+            entrance.sign_in,
+            wiring.tokens or InProcessTokenCache(),
+        )
+        transport = Transport(
+            client,
+            problem_of,
+            throttle=wiring.throttle or throttle,
+            auth=EntraAuth(source),
+            sleep=wiring.sleep,
+        )
+        return cls(blank.system, blank.url, blank.headers, transport)
+
+    def call(self, operation: str, method: str, path: str, **headers: str) -> Call:
+        """A call; header names are written with underscores (``If_Match``)."""
+        own = {name.replace("_", "-"): value for name, value in headers.items()}
+        return Call(
+            system=self.system,
+            operation=operation,
+            method=method,
+            url=self.url(path),
+            headers={**self.headers, **own},
+            repeatable=method == "GET",
+        )
+
+    def url(self, path: str) -> str:
+        return path if "://" in path else self.root + path
+
+    def get(self, call: Call) -> Any:
+        """The JSON of the answer. Raises ``RemoteError``."""
+        return self.read(call, self.transport.send(call))
+
+    def read(self, call: Call, answer: Answer) -> Any:
+        """The JSON object of an answer; a cut one is as good as none."""
+        try:
+            body = answer.json()
+        except ValueError as error:
+            kind = FailureKind.TRANSIENT
+            if not call.repeatable:
+                kind = FailureKind.LOST_ANSWER
+            raise self._unreadable(call, answer, kind) from error
+        if not isinstance(body, dict):
+            raise self._unreadable(call, answer, FailureKind.CONNECTION)
+        return body
+
+    def pages(self, call: Call) -> Iterator[tuple[dict[str, Any], Answer]]:
+        """Each page of a list, following the system's own links to the last."""
+        while True:
+            answer = self.transport.send(call)
+            body = self.read(call, answer)
+            yield body, answer
+            link = body.get("@odata.nextLink")
+            if not link:
+                return
+            call = replace(call, url=self._next(call, str(link), answer))
+
+    def belongs_here(self, url: str) -> bool:
+        """Whether an address is on the same host: only there our token may go."""
+        here, there = urlsplit(self.root), urlsplit(url)
+        return (here.scheme, here.netloc) == (there.scheme, there.netloc)
+
+    def server_time(self) -> datetime | None:
+        return self.transport.server_time
+
+    def close(self) -> None:
+        self.transport.client.close()
+
+    def _next(self, call: Call, link: str, answer: Answer) -> str:
+        url = urljoin(call.url, link)
+        if url == call.url or not self.belongs_here(url):
+            message = f"The link to the next page leads elsewhere: {url[:200]}"
+            kind = FailureKind.REFUSED
+            raise remote_error(
+                call.failure(kind, "next-link-elsewhere", message, answer)
+            )
+        return url
+
+    def _unreadable(self, call: Call, answer: Answer, kind: FailureKind) -> Exception:
+        message = "The answer is not the JSON object that was expected"
+        return remote_error(
+            call.failure(kind, "net-answer-unreadable", message, answer)
+        )

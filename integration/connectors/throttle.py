@@ -1,0 +1,92 @@
+"""How often a system may be asked: 6,000 requests in 5 minutes, few at a time.
+
+Both systems measure in a sliding window (protocols §2.6, §3.8), so we do too.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from integration import clock
+
+__all__ = ["LocalThrottle", "Throttle"]
+
+
+class Throttle(Protocol):
+    """The budget of one credential at one system; services share it between workers."""
+
+    def acquire(self, cost: int = 1) -> float:
+        """0 when the request may go now; otherwise seconds after which to ask again.
+
+        ``cost`` is in requests; each part of a Business Central batch is one. What was
+        granted must be given back with ``release``.
+        """
+        ...
+
+    def release(self) -> None:
+        """The request has been answered, or has failed."""
+        ...
+
+    def penalize(self, seconds: float) -> None:
+        """The system asked to wait: nobody goes before this time has passed."""
+        ...
+
+
+class LocalThrottle:
+    """A budget for one process; threads may share it."""
+
+    _BUSY_SECONDS = 0.05
+
+    def __init__(
+        self,
+        *,
+        concurrent: int,
+        requests: int = 6_000,
+        window_seconds: float = 300.0,
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        self._concurrent = concurrent
+        self._requests = requests
+        self._window_seconds = window_seconds
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._spent: deque[tuple[float, int]] = deque()
+        self._total = 0
+        self._running = 0
+        self._closed_until = 0.0
+
+    def acquire(self, cost: int = 1) -> float:
+        with self._lock:
+            now = self._monotonic()
+            wait = self._seconds_to_wait(now, min(cost, self._requests))
+            if wait == 0:
+                self._running += 1
+                self._spent.append((now, cost))
+                self._total += cost
+            return wait
+
+    def release(self) -> None:
+        with self._lock:
+            self._running -= 1
+
+    def penalize(self, seconds: float) -> None:
+        with self._lock:
+            until = self._monotonic() + seconds
+            self._closed_until = max(self._closed_until, until)
+
+    def _seconds_to_wait(self, now: float, cost: int) -> float:
+        if now < self._closed_until:
+            return self._closed_until - now
+        while self._spent and self._spent[0][0] <= now - self._window_seconds:
+            self._total -= self._spent.popleft()[1]
+        if self._running >= self._concurrent:
+            return self._BUSY_SECONDS
+        missing = self._total + cost - self._requests
+        for moment, freed in self._spent:
+            if missing <= 0:
+                break
+            missing -= freed
+            if missing <= 0:
+                return moment + self._window_seconds - now
+        return 0.0

@@ -1,0 +1,202 @@
+"""Sends a call: waits its turn, repeats what is safe, bounds, translates and logs.
+
+Reads and sign-ins are sent again after anything that may pass by itself. Any other call
+is sent again only when the system certainly did nothing (not reached, 429, 503);
+otherwise its answer is lost, and only the caller can find out what happened.
+"""
+
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import httpx2
+
+from integration import clock
+from integration.connectors.calls import Answer, Call
+from integration.connectors.errors import (
+    RemoteError,
+    Throttled,
+    Transient,
+    remote_error,
+    translated,
+)
+from integration.connectors.throttle import Throttle
+from integration.core.failures import Failure, FailureKind
+
+__all__ = ["LONGEST_WAIT_SECONDS", "MAX_ANSWER_BYTES", "Transport", "build_client"]
+
+logger = logging.getLogger(__name__)
+
+TRIES = 3
+LONGEST_WAIT_SECONDS = 5.0
+"""A longer wait is the job's, not ours: it is raised as ``Throttled``."""
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_CONNECT_SECONDS = 10.0
+_QUEUE_SECONDS = 60.0
+
+_random = random.SystemRandom()
+
+
+def build_client(transport: httpx2.BaseTransport | None = None) -> httpx2.Client:
+    """A client that follows no redirect and keeps no cookie for affinity.
+
+    ``transport`` replaces the network, for tests. Dropping cookies spreads the load
+    over Dataverse's servers (protocols §3.8).
+    """
+    client = httpx2.Client(
+        transport=transport,
+        http2=False,
+        follow_redirects=False,
+        timeout=httpx2.Timeout(120.0, connect=_CONNECT_SECONDS),
+        limits=httpx2.Limits(max_connections=20, max_keepalive_connections=10),
+        event_hooks={"response": [lambda _: client.cookies.clear()]},
+        headers={"User-Agent": "sync-errors"},
+    )
+    return client
+
+
+@dataclass(slots=True)
+class Transport:
+    """One system's door. ``problem_of`` reads a refusal; ``None`` is a success."""
+
+    client: httpx2.Client
+    problem_of: Callable[[Call, Answer], Failure | None]
+    throttle: Throttle | None = None
+    auth: httpx2.Auth | None = None
+    sleep: Callable[[float], None] = clock.sleep
+    max_answer_bytes: int = MAX_ANSWER_BYTES
+    server_time: datetime | None = field(default=None, init=False)
+
+    def send(self, call: Call) -> Answer:
+        """The answer of success. Raises ``RemoteError`` for anything else; may wait."""
+        attempt = 1
+        while True:
+            try:
+                return self._send_once(call)
+            except RemoteError as error:
+                wait = _seconds_before_repeat(error, call, attempt)
+                if wait is None:
+                    raise
+                self.sleep(wait)
+                attempt += 1
+
+    def _send_once(self, call: Call) -> Answer:
+        self._take_turn(call)
+        try:
+            with translated(call):
+                answer = self._exchange(call)
+        finally:
+            if self.throttle:
+                self.throttle.release()
+        self.server_time = answer.date or self.server_time
+        failure = self.problem_of(call, answer)
+        if failure is None:
+            return answer
+        self._slow_down(failure)
+        raise remote_error(failure)
+
+    def _take_turn(self, call: Call) -> None:
+        if self.throttle is None:
+            return
+        give_up = clock.monotonic() + _QUEUE_SECONDS
+        while wait := self.throttle.acquire(call.cost):
+            if wait > LONGEST_WAIT_SECONDS or clock.monotonic() > give_up:
+                raise Throttled(_budget_spent(call, wait))
+            self.sleep(wait)
+
+    def _slow_down(self, failure: Failure) -> None:
+        if self.throttle and failure.kind is FailureKind.THROTTLED:
+            self.throttle.penalize(failure.retry_after_seconds or 0.0)
+
+    def _exchange(self, call: Call) -> Answer:
+        started = clock.monotonic()
+        status = 0
+        answer: Answer | None = None
+        try:
+            request = self._build(call)
+            response = self.client.send(request, auth=self.auth, stream=True)
+            status = response.status_code
+            answer = self._read(call, response)
+            return answer
+        finally:
+            _log(call, status, clock.monotonic() - started, answer)
+
+    def _build(self, call: Call) -> httpx2.Request:
+        own_id = str(uuid.uuid4())
+        ids = {"client-request-id": own_id, "x-ms-client-request-id": own_id}
+        return self.client.build_request(
+            call.method,
+            call.url,
+            headers={**ids, **call.headers},
+            content=call.content or None,
+            timeout=httpx2.Timeout(call.read_timeout_seconds, connect=_CONNECT_SECONDS),
+        )
+
+    def _read(self, call: Call, response: httpx2.Response) -> Answer:
+        body = bytearray()
+        try:
+            for block in response.iter_bytes():
+                body += block
+                if len(body) > self.max_answer_bytes:
+                    raise remote_error(_too_large(call, self.max_answer_bytes))
+        finally:
+            response.close()
+        return Answer(response.status_code, dict(response.headers), bytes(body))
+
+
+def _seconds_before_repeat(
+    error: RemoteError, call: Call, attempt: int
+) -> float | None:
+    """How long to wait before the same call may go again; ``None``: it may not."""
+    failure = error.failure
+    # A sign-in inside this call has had its own tries.
+    if attempt >= TRIES or failure.operation != call.operation:
+        return None
+    if not (call.repeatable or error.nothing_done):
+        return None
+    may_pass = isinstance(error, Transient | Throttled)
+    if not may_pass and failure.code != "net-connection-refused":
+        return None
+    if failure.retry_after_seconds is not None:
+        asked = failure.retry_after_seconds
+        return asked if asked <= LONGEST_WAIT_SECONDS else None
+    return _random.uniform(0.25, 0.5) * float(2**attempt)
+
+
+def _budget_spent(call: Call, wait: float) -> Failure:
+    return Failure(
+        system=call.system,
+        kind=FailureKind.THROTTLED,
+        code="budget-spent",
+        message="Our own budget of requests for this system is spent",
+        # Not the call's own operation: it was never sent, so it is not sent again here.
+        operation=f"wait to {call.operation}",
+        retry_after_seconds=wait,
+    )
+
+
+def _too_large(call: Call, bound: int) -> Failure:
+    kind = FailureKind.REFUSED if call.repeatable else FailureKind.LOST_ANSWER
+    message = f"The answer is larger than {bound} bytes"
+    return call.failure(kind, "net-answer-too-large", message)
+
+
+def _log(call: Call, status: int, seconds: float, answer: Answer | None) -> None:
+    address = urlsplit(call.url)
+    logger.info(
+        "remote_call",
+        extra={
+            "system": call.system.value,
+            "operation": call.operation,
+            "method": call.method,
+            "host": address.hostname,
+            "path": address.path,
+            "status": status,
+            "ms": round(seconds * 1000),
+            "request_id": answer.request_id if answer else "",
+        },
+    )
