@@ -3,12 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
+from werkzeug.wrappers import Request, Response
+
 from integration.simulators import sales_batch
-from integration.simulators.http import SimulatorError
+from integration.simulators.entra import SALES, Principal, principal_of
+from integration.simulators.http import SimulatorError, base_url, notes
 from integration.simulators.sales_batch import ChangeSet, Part
 from integration.simulators.sales_call import (
+    API_ROOT,
     Answer,
     Call,
     error_answer,
@@ -18,6 +23,7 @@ from integration.simulators.sales_call import (
 from integration.simulators.sales_entities import ACCOUNT, ENTITIES, Entity
 from integration.simulators.sales_metadata import definitions, edmx, one_definition
 from integration.simulators.sales_read import Reader
+from integration.simulators.sales_security import Caller, caller_for, find_user
 from integration.simulators.sales_values import GUID, payload_refused
 from integration.simulators.sales_write import (
     Writer,
@@ -39,6 +45,32 @@ class SalesApi:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._reader = Reader(store)
+
+    def handle(self, request: Request) -> Response:
+        """The whole way: sign-in, membership and roles, then the call."""
+        unique = str(uuid4())
+        headers = {"x-ms-service-request-id": unique, "REQ_ID": unique}
+        principal = principal_of(self._store, request, SALES)
+        if principal is None:
+            return Response(status=401, headers={**headers, **challenge(request)})
+        answer = self._called_by(principal, request)
+        noted = notes(request)
+        noted.records, noted.parts = answer.records, [dict(p) for p in answer.parts]
+        return Response(
+            answer.body, answer.status, headers={**headers, **answer.headers}
+        )
+
+    def _called_by(self, principal: Principal, request: Request) -> Answer:
+        prefer = request.headers.get("Prefer", "")
+        try:
+            user = find_user(self._store, principal)
+            call = read_call(request, caller_for(self._store, user))
+            notes(request).entity = call.target.name
+        except SimulatorError as error:
+            return error_answer(error, prefer)
+        answer = self.run(call)
+        notes(request).wrote = call.method != "GET" and answer.status < 400
+        return answer
 
     def run(self, call: Call) -> Answer:
         """The answer to one call, refusals included; a batch is one call."""
@@ -248,6 +280,26 @@ class SalesApi:
         except SimulatorError as error:
             return error_answer(error, call.annotations, content_id)
         return answers
+
+
+def challenge(request: Request) -> dict[str, str]:
+    base = base_url(request)
+    uri = f"{base}/oauth2/authorize"
+    return {
+        "WWW-Authenticate": f"Bearer authorization_uri={uri}, resource_id={base}/sales/"
+    }
+
+
+def read_call(request: Request, caller: Caller) -> Call:
+    query = request.query_string.decode("ascii", "replace")
+    return Call(
+        request.method,
+        f"{quote(request.path, safe='/$(),=')}?{query}",
+        {name.lower(): value for name, value in request.headers.items()},
+        request.get_data(),
+        base_url(request) + API_ROOT,
+        caller,
+    )
 
 
 def inner_call(call: Call, part: Part, references: Mapping[str, str]) -> Call:

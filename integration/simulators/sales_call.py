@@ -24,12 +24,17 @@ PRIVATE_DETAILS = "@Microsoft.PowerApps.CDS"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back; ``content_id`` is echoed inside a change set."""
+    """What goes back; ``content_id`` is echoed inside a change set.
+
+    For the request log: ``records`` of a list, ``parts`` of a batch or bulk action.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     content_id: str = ""
+    records: int = 0
+    parts: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,6 +21,7 @@ __all__ = ["PAGE_SIZE", "Reader"]
 PAGE_SIZE = 5000
 DIALECT = odata.Dialect(ignore_case=True, skip=False)
 UNTRACKED_OPTIONS = ("$filter", "$orderby", "$expand", "$top")
+TRACKED = {"Preference-Applied": "odata.track-changes"}
 STAMP_FORMAT = "%m/%d/%Y %H:%M:%S"
 COOKIE = re.compile(
     r'<cookie pagenumber="(\d+)" pagingcookie="([^"]*)" since="(\d*)" />\Z'
@@ -87,7 +89,8 @@ class Reader:
             body["@odata.nextLink"] = self._link(call, entity, {"$skiptoken": cookie})
         elif tracked:
             body["@odata.deltaLink"] = self._delta_link(call, entity, start)
-        return json_answer(body, headers=applied(call) if tracked else None)
+        headers = TRACKED if tracked else None
+        return replace(json_answer(body, headers=headers), records=len(chosen))
 
     def _changes(self, call: Call, entity: Entity) -> Answer:
         version = self._token_version(call.options["$deltatoken"])
@@ -114,7 +117,7 @@ class Reader:
             body["@odata.deltaLink"] = self._delta_link(
                 call, entity, self._store.version
             )
-        return json_answer(body)
+        return replace(json_answer(body), records=len(chosen))
 
     def _query(self, options: Mapping[str, str], entity: Entity) -> odata.Query:
         try:
@@ -226,7 +229,3 @@ def page_size(call: Call, query: odata.Query) -> int:
     if not wanted.isdigit() or int(wanted) < 1 or query.top is not None:
         return PAGE_SIZE
     return min(int(wanted), PAGE_SIZE)
-
-
-def applied(call: Call) -> dict[str, str]:
-    return {"Preference-Applied": "odata.track-changes"}

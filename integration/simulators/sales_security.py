@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
+from integration.simulators.entra import Principal
 from integration.simulators.http import SimulatorError
 from integration.simulators.sales_entities import ROLE, USER, Entity
 from integration.simulators.store import Row, Store
@@ -57,13 +58,13 @@ class Caller:
         raise SimulatorError(403, "0x80040220", message)
 
 
-def find_user(store: Store, application_id: str, domain_name: str) -> Row | None:
-    """The user with this application id or, without one, this user name."""
+def find_user(store: Store, principal: Principal) -> Row | None:
+    """The user with the principal's user name or, for an app, its application id."""
     users = store.table(USER.place, ("applicationid", "domainname"))
-    if application_id:
-        found = users.find("applicationid", application_id)
+    if principal.user:
+        found = users.find("domainname", principal.user)
     else:
-        found = users.find("domainname", domain_name)
+        found = users.find("applicationid", principal.client_id)
     return found[0] if found else None
 
 

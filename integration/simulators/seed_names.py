@@ -192,19 +192,19 @@ TOWNS: dict[str, tuple[Town, ...]] = {
     "BGN": (Town("София", "1000", "", "BG"), Town("Пловдив", "4000", "", "BG")),
 }
 
-#: Names that no rule would make, by the currency of the customer.
+#: Names that no rule would make, by the currency of the customer; after a bar the town.
 FOREIGN_CUSTOMERS: dict[str, tuple[str, ...]] = {
     "EUR": (
-        "Ελληνικά Έπιπλα Α.Ε.",
-        "Αφοί Παπαδόπουλοι & Σία Ο.Ε.",
-        "Möbelhaus Grünwald & Töchter GmbH",
-        "L'Épicerie d'À-Côté SARL",
-        "Bäckerei Weiß OHG",
-        "Società Agricola Però S.r.l.",
-        "Brüder Straßer KG",
-        "Œuvres & Métiers d'Art SAS",
-        "Compañía Ibáñez e Hijos S.L.",
-        'Boulangerie "Au Bon Blé" SARL',
+        "Ελληνικά Έπιπλα Α.Ε.|Αθήνα",
+        "Αφοί Παπαδόπουλοι & Σία Ο.Ε.|Αθήνα",
+        "Möbelhaus Grünwald & Töchter GmbH|München",
+        "L'Épicerie d'À-Côté SARL|Lyon",
+        "Bäckerei Weiß OHG|Köln",
+        "Società Agricola Però S.r.l.|Milano",
+        "Brüder Straßer KG|Wien",
+        "Œuvres & Métiers d'Art SAS|Besançon",
+        "Compañía Ibáñez e Hijos S.L.|Málaga",
+        'Boulangerie "Au Bon Blé" SARL|Annecy',
     ),
     "GBP": (
         "Ashcombe & Pryor Ltd.",
@@ -263,7 +263,9 @@ CURRENCIES = {
         ("INR", "Indian Rupee", "₹", "0.9050"),
         ("ISK", "Iceland Krona", "kr", "0.6480"),
         ("JPY", "Japanese Yen", "¥", "0.5240"),
+        ("MAD", "Moroccan Dirham", "د.م.", "8.70"),
         ("MXN", "Mexican Peso", "$", "4.31"),
+        ("MYR", "Malaysian Ringgit", "RM", "19.10"),
         ("NOK", "Norwegian Krone", "kr", "7.92"),
         ("NZD", "New Zealand Dollar", "$", "46.30"),
         ("PLN", "Polish Zloty", "zł", "21.95"),

@@ -1,0 +1,268 @@
+"""Loads a folder of Business Central API JSON files as one company (design §10)."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from integration.simulators.business_central_entities import ENTITIES
+from integration.simulators.entities import Field
+from integration.simulators.seed_companies import slug
+from integration.simulators.seed_ground import Company, Ground, add_customer
+from integration.simulators.store import Store
+
+__all__ = ["DataFolderError", "load_folder"]
+
+Rows = list[dict[str, Any]]
+
+#: Local currency by the country in the folder's name.
+CURRENCY_OF = {
+    "at": "EUR",
+    "au": "AUD",
+    "be": "EUR",
+    "ca": "CAD",
+    "ch": "CHF",
+    "cz": "CZK",
+    "de": "EUR",
+    "dk": "DKK",
+    "es": "EUR",
+    "fi": "EUR",
+    "fr": "EUR",
+    "gb": "GBP",
+    "in": "INR",
+    "is": "ISK",
+    "it": "EUR",
+    "mx": "MXN",
+    "nl": "EUR",
+    "no": "NOK",
+    "nz": "NZD",
+    "ru": "RUB",
+    "se": "SEK",
+    "us": "USD",
+    "w1": "GBP",
+}
+#: Sets that only have to be lists of rows with a code.
+CODE_LISTS = (
+    "countriesRegions",
+    "paymentMethods",
+    "paymentTerms",
+    "salespeoplePurchasers",
+    "shipmentMethods",
+)
+#: Codes in these files where the API has ids: protocols §2.3.
+CODES_FOR_IDS = {
+    "paymentTermsCode": "paymentTerms",
+    "shipmentMethodCode": "shipmentMethods",
+    "paymentMethodCode": "paymentMethods",
+}
+TYPES: dict[str, Any] = {"bool": bool, "decimal": int | Decimal, "int": int}
+
+
+class DataFolderError(Exception):
+    """A folder that cannot be loaded; the message names file, row and field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands; rows count from one."""
+
+    file: str
+    row: int
+    field: str = ""
+
+    def refuse(self, reason: str) -> DataFolderError:
+        where = f"{self.file}, row {self.row}"
+        if self.field:
+            where += f", field {self.field}"
+        return DataFolderError(f"{where}: {reason}.")
+
+
+def load_folder(store: Store, folder: Path) -> None:
+    """One company and its customers; what the folder lacks is supplied.
+
+    Raises ``DataFolderError`` before anything is written.
+    """
+    sets = read_folder(folder)
+    information = known("companyInformation", (*sets["companyInformation"], {})[0])
+    customers = sets["customers"]
+    local = local_currency(folder.name, information, customers)
+    # One seed for all folders: ids follow from the company's name.
+    ground = Ground(store, 0)
+    ground.organization(local)
+    name = information.get("displayName") or folder.name
+    used = {values.get("country") for values in customers}
+    listed = {values["code"] for values in sets["countriesRegions"]}
+    supplied = [
+        {"code": c, "displayName": c} for c in sorted(filter(None, used - listed))
+    ]
+    countries = [*sets["countriesRegions"], *supplied]
+    company = ground.company(name, local, countries, information)
+    load_currencies(ground, company, sets)
+    load_codes(ground, company, sets)
+    ground.one_connection(company)
+    for place, values in enumerate(customers):
+        load_customer(ground, company, values, place)
+
+
+def read_folder(folder: Path) -> dict[str, Rows]:
+    """Every file we know, checked; a missing one is an empty list."""
+    if not (folder / "customers.json").is_file():
+        raise DataFolderError(f"{folder} holds no customers.json.")
+    names = ("companyInformation", "currencies", "currencyExchangeRates", "customers")
+    sets = {name: read_file(folder / f"{name}.json") for name in (*names, *CODE_LISTS)}
+    for name in names:
+        check_rows(name, sets[name])
+    for name in CODE_LISTS:
+        for number, values in enumerate(sets[name], start=1):
+            if not isinstance(values.get("code"), str) or not values["code"]:
+                raise Place(f"{name}.json", number, "code").refuse("a text is missing")
+    return sets
+
+
+def read_file(path: Path) -> Rows:
+    if not path.is_file():
+        return []
+    try:
+        rows = json.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
+    except json.JSONDecodeError as error:
+        raise DataFolderError(
+            f"{path.name}, line {error.lineno}, column {error.colno}: "
+            f"not valid JSON ({error.msg})."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataFolderError(f"{path.name} cannot be read ({error}).") from error
+    if not isinstance(rows, list):
+        raise DataFolderError(f"{path.name} must hold a list of records.")
+    for number, values in enumerate(rows, start=1):
+        if not isinstance(values, dict):
+            raise Place(path.name, number).refuse("a record must be an object")
+    return rows
+
+
+def check_rows(name: str, rows: Rows) -> None:
+    """Types, lengths and required fields of each row, and that keys are unique."""
+    entity = ENTITIES[name]
+    seen: dict[str, int] = {}
+    for number, values in enumerate(rows, start=1):
+        for field in entity.fields:
+            place = Place(f"{name}.json", number, field.name)
+            required = field.required or field.name == entity.key
+            check_value(place, field, values.get(field.name), required=required)
+        key = str(values.get(entity.key, "")).upper()
+        if entity.key and key in seen:
+            where = Place(f"{name}.json", number, entity.key)
+            raise where.refuse(f"{key} is the {entity.key} of row {seen[key]} already")
+        seen[key] = number
+
+
+def check_value(place: Place, field: Field, value: Any, *, required: bool) -> None:
+    if value is None or value == "":
+        if required:
+            raise place.refuse("a value is missing")
+        return
+    if not has_type(field, value):
+        raise place.refuse(
+            f"{json.dumps(value, default=str)} is not a {wanted_name(field)}"
+        )
+    if field.max_length and len(value) > field.max_length:
+        raise place.refuse(
+            f"the text has {len(value)} characters, {field.max_length} are allowed"
+        )
+    if field.values and value.strip() not in map(str.strip, field.values):
+        raise place.refuse(f"{value} is not one of {', '.join(field.values)}")
+    if field.type == "date":
+        check_date(place, value)
+
+
+def has_type(field: Field, value: Any) -> bool:
+    """JSON's true is also a number in Python, but not in a record."""
+    if isinstance(value, bool):
+        return field.type == "bool"
+    return isinstance(value, TYPES.get(field.type, str))
+
+
+def wanted_name(field: Field) -> str:
+    names = {"bool": "true or false", "decimal": "number", "int": "whole number"}
+    return names.get(field.type, "text")
+
+
+def check_date(place: Place, value: str) -> None:
+    try:
+        date.fromisoformat(value)
+    except ValueError as error:
+        raise place.refuse(f"{value} is not a date like 2026-01-31") from error
+
+
+def local_currency(name: str, information: Mapping[str, Any], customers: Rows) -> str:
+    """As the company says, else by the folder's country, else what most pay in."""
+    if information.get("currencyCode"):
+        return str(information["currencyCode"])
+    known = CURRENCY_OF.get(name.lower().rpartition("-")[2])
+    used = Counter(values.get("currencyCode") or "EUR" for values in customers)
+    return known or (used.most_common(1)[0][0] if used else "EUR")
+
+
+def load_currencies(ground: Ground, company: Company, sets: dict[str, Rows]) -> None:
+    """The folder's own, then what is missing of every code in use."""
+    listed = {values["code"] for values in sets["currencies"]}
+    rated = {values.get("currencyCode") for values in sets["currencyExchangeRates"]}
+    own = [known("currencies", values) for values in sets["currencies"]]
+    ground.rows(company, "currencies", own)
+    for number, values in enumerate(sets["currencyExchangeRates"]):
+        place = f"bc:{company.id}:currencyExchangeRates"
+        ground.add(
+            place, known("currencyExchangeRates", values), ground.id(place, number)
+        )
+    used = {values.get("currencyCode") for values in sets["customers"]}
+    for code in sorted(filter(None, listed | used | rated)):
+        if code == company.currency:
+            continue
+        if code not in listed:
+            ground.currency(company, code, rated=False)
+        if code not in rated:
+            ground.rate(company, code)
+
+
+def load_codes(ground: Ground, company: Company, sets: dict[str, Rows]) -> None:
+    """Terms, methods and salespeople; a Sales user for each salesperson."""
+    for field, name in (
+        *CODES_FOR_IDS.items(),
+        ("salespersonCode", "salespeoplePurchasers"),
+    ):
+        used = {values.get(field) for values in sets["customers"]}
+        listed = {values["code"] for values in sets[name]}
+        missing = sorted(filter(None, used - listed))
+        sets[name] += [{"code": code, "displayName": code} for code in missing]
+        if name == "paymentTerms" and not sets[name]:
+            sets[name] = [{"code": "30D", "displayName": "30 days"}]
+        ground.rows(company, name, sets[name])
+    for values in sets["salespeoplePurchasers"]:
+        label = values.get("displayName") or values["code"]
+        given, _, family = label.rpartition(" ")
+        mail = (
+            values.get("email")
+            or f"{slug(label) or values['code']}@{slug(company.name)}"
+        )
+        ground.user(given, family, mail, [])
+
+
+def load_customer(
+    ground: Ground, company: Company, values: dict[str, Any], place: int
+) -> None:
+    stored = {"currencyCode": company.currency, **known("customers", values)}
+    stored["currencyCode"] = stored["currencyCode"] or company.currency
+    for field, name in CODES_FOR_IDS.items():
+        if values.get(field):
+            identifier = field.replace("Code", "Id")
+            stored[identifier] = ground.id(company.id, name, values[field])
+    add_customer(ground, company, stored, place)
+
+
+def known(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties the API has; nothing that is null."""
+    fields = ENTITIES[name].by_name
+    return {k: v for k, v in values.items() if k in fields and v is not None}

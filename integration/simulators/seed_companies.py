@@ -1,0 +1,121 @@
+"""Made-up customers: the same for the same seed, none twice."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, TypeVar
+from uuid import UUID, uuid5
+
+from integration.simulators.seed_names import (
+    FAMILY_NAMES,
+    FIRST_NAMES,
+    FOREIGN_CUSTOMERS,
+    LEGAL_FORMS,
+    STREETS,
+    TOWNS,
+    TRADES,
+    Town,
+)
+
+__all__ = ["CompanyMaker", "Draw", "seeded_id", "slug"]
+
+T = TypeVar("T")
+NAMESPACE = UUID("8f6b1d3c-4a0e-5b57-9c21-6f2d0a7e9b10")
+DIALLING = {
+    "AT": "+43 1",
+    "BE": "+32 4",
+    "BG": "+359 2",
+    "CH": "+41 21",
+    "CZ": "+420 377",
+    "DE": "+49 89",
+    "DK": "+45 33",
+    "ES": "+34 95",
+    "FR": "+33 4",
+    "GB": "+44 20",
+    "GR": "+30 21",
+    "IT": "+39 02",
+    "JP": "+81 3",
+    "NO": "+47 77",
+    "PL": "+48 42",
+    "SE": "+46 31",
+    "US": "+1 617",
+}
+
+
+def seeded_id(*parts: object) -> str:
+    """A GUID that depends only on these words."""
+    return str(uuid5(NAMESPACE, ":".join(map(str, parts))))
+
+
+def slug(text: str) -> str:
+    """Letters and digits without marks, joined by hyphens; may be empty."""
+    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o"))
+    ascii_only = plain.encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")
+
+
+class Draw:
+    """Choices that depend only on the words it was made with."""
+
+    def __init__(self, *words: object) -> None:
+        text = ":".join(map(str, words))
+        self._rest = int.from_bytes(blake2b(text.encode(), digest_size=48).digest())
+
+    def below(self, count: int) -> int:
+        self._rest, found = divmod(self._rest, count)
+        return found
+
+    def pick(self, options: Sequence[T]) -> T:
+        return options[self.below(len(options))]
+
+
+class CompanyMaker:
+    """Makes customers in Business Central's words and remembers the names it gave."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._taken: set[str] = set()
+        self._foreign = {code: list(names) for code, names in FOREIGN_CUSTOMERS.items()}
+
+    def customer(self, number: str, currency: str) -> dict[str, Any]:
+        """A customer who pays in that currency; names from abroad come first."""
+        draw = Draw(self._seed, number, currency)
+        towns = TOWNS.get(currency, TOWNS["CHF"])
+        waiting = self._foreign.get(currency)
+        found = waiting.pop(0) if waiting else self._new_name(draw)
+        name, _, city = found.partition("|")
+        self._taken.add(slug(name))
+        town = draw.pick([town for town in towns if city in ("", town.city)])
+        values = {"number": number, "displayName": name, "currencyCode": currency}
+        return values | contact(draw, name, number, town)
+
+    def _new_name(self, draw: Draw) -> str:
+        while True:
+            family = draw.pick(FAMILY_NAMES)
+            if draw.below(4) == 0:
+                family = f"{draw.pick(FIRST_NAMES)} {family}"
+            name = f"{draw.pick(TRADES).format(n=family)} {draw.pick(LEGAL_FORMS)}"
+            if slug(name) not in self._taken:
+                return name
+            draw = Draw(name, draw.below(1 << 30), len(self._taken))
+
+
+def contact(draw: Draw, name: str, number: str, town: Town) -> dict[str, Any]:
+    """Address, telephone, e-mail and website of a company in that town."""
+    domain = f"{slug(name)[:60].strip('-') or 'kunde-' + number}.example"
+    local = draw.pick(("info", "contact", "kontakt", "bonjour"))
+    line = f"555 {draw.below(90) + 10} {draw.below(90) + 10}"
+    return {
+        "type": "Company",
+        "addressLine1": draw.pick(STREETS).format(n=draw.below(120) + 1),
+        "addressLine2": "",
+        "city": town.city,
+        "state": town.state,
+        "country": town.country,
+        "postalCode": town.postal_code,
+        "phoneNumber": f"{DIALLING[town.country]} {line}",
+        "email": f"{local}@{domain}",
+        "website": f"https://www.{domain}",
+        "blocked": "",
+    }

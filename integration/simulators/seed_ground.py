@@ -1,0 +1,324 @@
+"""What both systems need before the first customer: people, roles, money, companies."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from integration.simulators.sales_entities import (
+    ACCOUNT,
+    CURRENCY,
+    ORGANIZATION,
+    ROLE,
+    USER,
+)
+from integration.simulators.sales_security import (
+    ADMINISTRATOR_TEMPLATE,
+    PRIVILEGED,
+    VERBS,
+    privilege,
+)
+from integration.simulators.sales_write import table_of
+from integration.simulators.seed_companies import seeded_id
+from integration.simulators.seed_names import CURRENCIES, Money
+from integration.simulators.store import Store
+
+__all__ = [
+    "COUNTRIES",
+    "ENVIRONMENT",
+    "INTEGRATION_ROLE",
+    "Company",
+    "Ground",
+    "account_values",
+    "add_customer",
+    "exchange_rate",
+    "money",
+]
+
+ENVIRONMENT = "production"
+INTEGRATION_ROLE = "Business Central Dataverse Integration"
+ADMINISTRATOR_ROLE = "System Administrator"
+COST_DIGITS = Decimal("1e-6")
+RATE_DIGITS = Decimal("1e-10")
+#: Rates of the first of January two years back are valid on any day a demo runs.
+OLD_RATE = "2024-01-01"
+
+COUNTRIES = {
+    "AT": "Austria",
+    "BE": "Belgium",
+    "BG": "Bulgaria",
+    "CH": "Switzerland",
+    "CZ": "Czechia",
+    "DE": "Germany",
+    "DK": "Denmark",
+    "ES": "Spain",
+    "FR": "France",
+    "GB": "Great Britain",
+    "GR": "Greece",
+    "IT": "Italy",
+    "JP": "Japan",
+    "NL": "Netherlands",
+    "NO": "Norway",
+    "PL": "Poland",
+    "SE": "Sweden",
+    "US": "USA",
+}
+
+#: Sales column by Business Central property, for customers.
+ACCOUNT_COLUMNS = {
+    "number": "accountnumber",
+    "displayName": "name",
+    "addressLine1": "address1_line1",
+    "addressLine2": "address1_line2",
+    "city": "address1_city",
+    "state": "address1_stateorprovince",
+    "postalCode": "address1_postalcode",
+    "country": "address1_country",
+    "phoneNumber": "telephone1",
+    "email": "emailaddress1",
+    "website": "websiteurl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A company of the Business Central environment; ``currency`` is its local one."""
+
+    id: str
+    name: str
+    currency: str
+
+
+def money(code: str) -> Money:
+    """A currency by code; an unknown one is called by its code and costs one franc."""
+    return CURRENCIES.get(code) or Money(code, code, code, "100")
+
+
+def exchange_rate(code: str, base: str) -> Decimal:
+    """Units of the currency per unit of the base, as Dataverse counts (§3.3)."""
+    own = Decimal(100) / Decimal(money(code).francs_per_hundred)
+    return (own * Decimal(money(base).francs_per_hundred) / 100).quantize(RATE_DIGITS)
+
+
+def account_values(customer: Mapping[str, Any], currency_id: str) -> dict[str, Any]:
+    """The account that equals this customer in every mapped column."""
+    values = {
+        column: customer.get(name) or None for name, column in ACCOUNT_COLUMNS.items()
+    }
+    return {**values, "customertypecode": 3, CURRENCY.key: currency_id}
+
+
+class Ground:
+    """Writes base rows; ids follow from the seed. ``moment``: when they were made."""
+
+    def __init__(self, store: Store, seed: int) -> None:
+        self._store = store
+        self._seed = seed
+        self.moment = store.now() - timedelta(days=60)
+
+    def id(self, *words: object) -> str:
+        return seeded_id(self._seed, *words)
+
+    def add(
+        self,
+        place: str,
+        values: dict[str, Any],
+        id: str,
+        at: datetime | None = None,
+        by: str = "",
+    ) -> None:
+        self._store.table(place).insert(values, id, by, at or self.moment)
+
+    def company(
+        self,
+        name: str,
+        currency: str,
+        countries: Sequence[dict[str, Any]] = (),
+        information: Mapping[str, Any] | None = None,
+    ) -> Company:
+        """A company with its information, ledger set-up and countries.
+
+        ``countries`` come before ours; ``information`` is what is known of it already.
+        """
+        company = Company(self.id("company", name), name, currency)
+        self.add("bc:companies", {"name": name, "displayName": name}, company.id)
+        about = {"displayName": name, **(information or {}), "currencyCode": currency}
+        self.rows(company, "companyInformation", [about])
+        setup = {
+            "localCurrencyCode": currency,
+            "localCurrencySymbol": money(currency).symbol,
+        }
+        self.rows(company, "generalLedgerSetup", [setup])
+        listed = {row["code"] for row in countries}
+        ours = [
+            {"code": code, "displayName": label}
+            for code, label in COUNTRIES.items()
+            if code not in listed
+        ]
+        self.rows(company, "countriesRegions", [*countries, *ours])
+        return company
+
+    def rows(
+        self, company: Company, entity_set: str, rows: Iterable[dict[str, Any]]
+    ) -> None:
+        """Rows of a company, old ones; their ids follow from their codes."""
+        for number, values in enumerate(rows):
+            key = values.get("code") or values.get("number") or number
+            self.add(
+                f"bc:{company.id}:{entity_set}",
+                values,
+                self.id(company.id, entity_set, key),
+            )
+
+    def currency(self, company: Company, code: str, *, rated: bool = True) -> None:
+        """A currency of a company; with a rate of long ago if ``rated``."""
+        known = money(code)
+        values = {"code": code, "displayName": known.name, "symbol": known.symbol}
+        self.rows(company, "currencies", [values])
+        if rated:
+            self.rate(company, code)
+
+    def rate(self, company: Company, code: str, date: str = OLD_RATE) -> None:
+        """What 100 units cost in the local currency from that date on."""
+        francs = Decimal(money(code).francs_per_hundred)
+        cost = francs * 100 / Decimal(money(company.currency).francs_per_hundred)
+        values = {
+            "currencyCode": code,
+            "startingDate": date,
+            "exchangeRateAmount": Decimal(100),
+            "relationalCurrencyCode": "",
+            "relationalExchangeRateAmount": cost.quantize(COST_DIGITS).normalize(),
+        }
+        place = f"bc:{company.id}:currencyExchangeRates"
+        self.add(place, values, self.id(company.id, "rate", code, date))
+
+    def sales_currency(self, code: str, rate: Decimal) -> str:
+        known = money(code)
+        values = {
+            "isocurrencycode": code,
+            "currencyname": known.name,
+            "currencysymbol": known.symbol,
+            "currencyprecision": 2,
+            "exchangerate": rate,
+        }
+        key = self.id(CURRENCY.logical, code)
+        table_of(self._store, CURRENCY).insert(values, key, at=self.moment)
+        return key
+
+    def organization(self, base: str) -> None:
+        """The Sales environment with its base currency, roles and a person."""
+        self._store.set_setting("tenant", self.id("tenant"))
+        unit = self.id("businessunit")
+        organization = self.id(ORGANIZATION.logical)
+        values = {
+            "name": "Sales",
+            "organizationid": organization,
+            "businessunitid": unit,
+            "basecurrencyid": self.sales_currency(base, Decimal(1)),
+            "account_number_key": True,
+        }
+        self.add(ORGANIZATION.place, values, organization)
+        person = self.user("Claire", "Rochat", "claire.rochat@fabrique.example", [])
+        self._store.set_setting("sales.person", person)
+
+    def role(self, name: str, privileges: Iterable[str], template: str = "") -> str:
+        key = self.id(ROLE.logical, name)
+        values = {
+            "name": name,
+            "privileges": sorted(privileges),
+            "roletemplateid": template or None,
+            "businessunitid": self.id("businessunit"),
+        }
+        self.add(ROLE.place, values, key)
+        return key
+
+    def integration_role(self, without: Iterable[str] = ()) -> str:
+        """The role of Microsoft's own integration, less the given privileges."""
+        granted = {
+            privilege(v, t) for v in VERBS for t in ("Account", "TransactionCurrency")
+        }
+        granted |= {privilege("Read", table) for table in PRIVILEGED}
+        return self.role(INTEGRATION_ROLE, granted - set(without))
+
+    def administrator_role(self) -> str:
+        granted = {privilege(verb, table) for verb in VERBS for table in PRIVILEGED}
+        return self.role(ADMINISTRATOR_ROLE, granted, ADMINISTRATOR_TEMPLATE)
+
+    def user(
+        self, first: str, last: str, name: str, roles: list[str], **more: Any
+    ) -> str:
+        """A Sales user; ``more`` as columns, for example ``applicationid``."""
+        key = self.id(USER.logical, name)
+        values = {
+            "firstname": first,
+            "lastname": last,
+            "fullname": f"{first} {last}".strip(),
+            "domainname": name,
+            "internalemailaddress": name,
+            "businessunitid": self.id("businessunit"),
+            "roles": roles,
+            "islicensed": True,
+            "accessmode": 0,
+        }
+        self.add(USER.place, {**values, **more}, key)
+        return key
+
+    def application(self, name: str, roles: list[str]) -> dict[str, str]:
+        """An Entra app that is a user of both systems; its id and secret."""
+        client, secret = self.id("app", name), f"simulated-{self.id('secret', name)}"
+        values = {"name": name, "secret": secret, "state": "ok"}
+        self.add("entra:apps", values, client)
+        self.user("#", name, f"{client}@app", roles, applicationid=client, accessmode=4)
+        return {"client_id": client, "client_secret": secret}
+
+    def account(self, upn: str, roles: list[str], state: str = "ok") -> dict[str, str]:
+        """An Entra user account that is a user of both systems."""
+        password = f"simulated-{self.id('password', upn)}"
+        values = {"upn": upn, "password": password, "state": state}
+        self.add("entra:accounts", values, upn)
+        self.user(upn.partition("@")[0], "", upn, roles)
+        return {"user": upn, "password": password}
+
+    def connection(self, company: Company, sign_in: Mapping[str, str]) -> None:
+        """One more connection that quickstart makes, in this order."""
+        described = {
+            "name": company.name,
+            "company_id": company.id,
+            "company_name": company.name,
+            "sign_in": "user_account" if "user" in sign_in else "client_secret",
+            **sign_in,
+        }
+        before = self._store.setting("seed.connections", [])
+        self._store.set_setting("seed.connections", [*before, described])
+
+    def one_connection(self, company: Company) -> None:
+        """An integration user that may do all it needs, and a user account."""
+        role = self.integration_role()
+        self.connection(company, self.application("Sync Errors", [role]))
+        self.spare_account(role)
+
+    def spare_account(self, role: str) -> None:
+        """The user account that ``simulators.json`` names."""
+        spare = self.account("outside.client@fabrique.example", [role])
+        self._store.set_setting("seed.user", spare)
+
+    def sales_account(
+        self, values: dict[str, Any], key: object, at: datetime, by: str = ""
+    ) -> str:
+        """An account as a person made it."""
+        account = self.id(ACCOUNT.logical, key)
+        table_of(self._store, ACCOUNT).insert(values, account, by, at)
+        return account
+
+
+def add_customer(
+    ground: Ground, company: Company, values: dict[str, Any], place: int
+) -> None:
+    """A customer, last modified some hours after the one before it."""
+    local = values["currencyCode"] == company.currency
+    # Business Central keeps its own currency as blank.
+    stored = {**values, "currencyCode": "" if local else values["currencyCode"]}
+    at = ground.moment + timedelta(hours=place % 1400, seconds=place % 3600)
+    key = ground.id(company.id, "customer", values["number"])
+    ground.add(f"bc:{company.id}:customers", stored, key, at)
