@@ -1,0 +1,175 @@
+"""Articles as values: what a known cause is called, what it means and what cures it.
+
+Where a link of an article leads ("target"; the page layer knows the address, and shows
+plain text where there is none):
+
+    bc:currency:EUR     that currency's card (page 495)   bc:customer:10000 a customer's card
+    bc:rates:EUR        its exchange rates (page 483)     bc:record    this error's record
+    bc:ledger-setup     General Ledger Setup (page 118)   bc:job-queue job queue (page 672)
+    bc:applications     Microsoft Entra Applications (page 9861)
+    bc:number-series    No. Series (page 456)
+    sales:currency:EUR  that currency, or the list of currencies when it is not there
+    sales:record        this error's record
+    sales:user          the integration user              sales:role   its role
+    sales:environment   the environment in the Power Platform admin centre
+    entra:account       the account that signs in         entra:app    the app registration
+    page:connection     the connection's page: its check, its secret or password
+    page:mapping        the mapping's page: its review, its ambiguous records
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from integration.core.failures import Failure
+from integration.core.fingerprint import normal_code
+from integration.core.wording import Words
+
+__all__ = ["TARGETS", "Article", "Both", "Catalog", "Cure", "Example", "Match"]
+
+TARGETS = re.compile(
+    r"(?:bc:(?:(?:currency|customer|rates|\{table\}):(?:\{\w+\}|[\w -]+)|record"
+    r"|ledger-setup|job-queue|applications|number-series)"
+    r"|sales:(?:currency:(?:\{\w+\}|[\w -]+)|record|user|role|environment)"
+    r"|entra:(?:account|app)|page:(?:connection|mapping))\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """One sentence in both languages."""
+
+    en: str
+    fr: str
+
+    def in_language(self, language: str) -> str:
+        return self.fr if language == "fr" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """When a failure is an article's cause: whatever is given must hold, all of it.
+
+    ``codes`` are normal codes; one that ends in ``*`` is a beginning. ``fallback`` rules
+    are asked last: they know the code, but the text may know more.
+    """
+
+    systems: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    statuses: frozenset[int] = frozenset()
+    codes: frozenset[str] = frozenset()
+    patterns: tuple[re.Pattern[str], ...] = ()
+    params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    fallback: bool = False
+    weak: bool = False
+    """Gives way to another rule that asks for as much."""
+
+    @property
+    def rank(self) -> tuple[bool, int, bool]:
+        """Code before text before status (error-catalog, introduction), fallbacks last."""
+        weight = 4 * bool(self.codes) + 2 * bool(self.patterns)
+        weight += bool(self.statuses) or bool(self.kinds)
+        return self.fallback, -weight, self.weak
+
+    def params_in(self, failure: Failure, message: str) -> Mapping[str, str] | None:
+        """What the message names, or ``None`` when this is another cause."""
+        if not self._fits(failure):
+            return None
+        if not self.patterns:
+            return self.params
+        for pattern in self.patterns:
+            if found := pattern.search(message):
+                named = {k: v for k, v in found.groupdict().items() if v}
+                return {**self.params, **named}
+        return None
+
+    def _fits(self, failure: Failure) -> bool:
+        return (
+            (not self.systems or failure.system in self.systems)
+            and (not self.kinds or failure.kind in self.kinds)
+            and (not self.statuses or failure.status in self.statuses)
+            and (not self.codes or self._has_code(normal_code(failure.code)))
+        )
+
+    def _has_code(self, code: str) -> bool:
+        return code in self.codes or any(
+            code.startswith(prefix[:-1])
+            for prefix in self.codes
+            if prefix.endswith("*")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """The one filled button: its label and where it leads."""
+
+    label: Both
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A message of this cause and what is to be read in it; tests hold it to that."""
+
+    message: str
+    system: str = ""
+    kind: str = "refused"
+    code: str = ""
+    status: int = 0
+    field: str = ""
+    params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A known cause.
+
+    ``titles`` are tried in order until one has all its parameters; the last needs none.
+    ``culprits`` are the parameters that make the cause another one ("message": its whole
+    text). ``defaults`` are values of parameters that nobody gave; they may use others.
+    ``catalog`` are the ids of the error catalogue that it covers.
+    """
+
+    id: str
+    category: str
+    who: str
+    titles: tuple[Both, ...]
+    meaning: tuple[Both, ...]
+    steps: tuple[Both, ...]
+    cure: Cure | None = None
+    matches: tuple[Match, ...] = ()
+    culprits: tuple[str, ...] = ()
+    defaults: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    catalog: tuple[str, ...] = ()
+    sample: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All articles and the words they use."""
+
+    articles: Mapping[str, Article]
+    words: Words
+
+    def find(self, id: str) -> Article | None:
+        """By its id, or by the id of a row of the error catalogue."""
+        return self.articles.get(id) or self._by_row.get(id)
+
+    @cached_property
+    def rules(self) -> tuple[tuple[Match, Article], ...]:
+        """Every rule in the order it is asked."""
+        pairs = [(match, a) for a in self.articles.values() for match in a.matches]
+        return tuple(sorted(pairs, key=lambda pair: (*pair[0].rank, pair[1].id)))
+
+    @cached_property
+    def _by_row(self) -> Mapping[str, Article]:
+        return dict(_rows(self.articles.values()))
+
+
+def _rows(articles: Iterable[Article]) -> Iterable[tuple[str, Article]]:
+    for article in articles:
+        for row in article.catalog:
+            yield row, article

@@ -1,0 +1,97 @@
+"""From what a server said, or the engine found, to the cause behind it."""
+
+from collections.abc import Mapping
+
+from integration.core.articles import Article, Catalog
+from integration.core.causes import Cause
+from integration.core.failures import Failure
+from integration.core.fingerprint import (
+    fingerprint_of_article,
+    fingerprint_of_message,
+    first_sentence,
+    masked,
+    normalized,
+)
+from integration.core.outcomes import Finding
+from integration.core.wording import Words, fill
+
+__all__ = ["classify", "title_in"]
+
+VALUE = 120
+SYSTEM_NAMES = {"business_central": "Business Central", "sales": "Sales"}
+
+
+def classify(what: Failure | Finding, catalog: Catalog) -> Cause:
+    """The cause of a failure or finding; never fails, an unknown one is a cause too."""
+    if isinstance(what, Finding):
+        return _cause_of_finding(what, catalog)
+    message = normalized(what.message)
+    for match, article in catalog.rules:
+        named = match.params_in(what, message)
+        if named is not None:
+            params = {"field": what.field, **named}
+            params |= {"system": str(what.system), "code": what.code}
+            return _known(article, params, message, catalog.words)
+    return _unknown(str(what.system), what.code, what.message, what.status)
+
+
+def title_in(
+    article: Article, params: Mapping[str, str], language: str, words: Words
+) -> str:
+    """The sentence that names the cause, as exact as ``params`` allow."""
+    filled = (
+        fill(title.in_language(language), params, language, words)
+        for title in article.titles
+    )
+    return next((title for title in filled if title), article.id)
+
+
+def _cause_of_finding(finding: Finding, catalog: Catalog) -> Cause:
+    article = catalog.find(finding.article)
+    if article is None:
+        return _unknown("", finding.article, finding.message, 0)
+    params = {"field": finding.field, **finding.params}
+    return _known(article, params, normalized(finding.message), catalog.words)
+
+
+def _known(
+    article: Article, given: Mapping[str, str], message: str, words: Words
+) -> Cause:
+    params = _completed(article, {"text": first_sentence(message), **given}, words)
+    culprits = {
+        name: masked(message) if name == "message" else params.get(name, "")
+        for name in article.culprits
+    }
+    return Cause(
+        fingerprint=fingerprint_of_article(article.id, culprits),
+        title=title_in(article, params, "en", words),
+        article=article.id,
+        params=params,
+        category=article.category,
+        who=article.who,
+    )
+
+
+def _completed(
+    article: Article, given: Mapping[str, str], words: Words
+) -> dict[str, str]:
+    """Only what the article speaks of, bounded, each name in its one spelling."""
+    params = {}
+    for name, value in given.items():
+        if name in article.sample and value:
+            text = " ".join(str(value).split())[:VALUE]
+            params[name] = words.canonical(name, text)
+    for name, template in article.defaults.items():
+        value = fill(template, {**given, **params}, "", Words())
+        if not params.get(name) and value:
+            params[name] = words.canonical(name, value)
+    return params
+
+
+def _unknown(system: str, code: str, message: str, status: int) -> Cause:
+    title = first_sentence(message)
+    if not title:
+        who = SYSTEM_NAMES.get(system, "Sync Errors")
+        what = code or (f"HTTP {status}" if status else "no reason")
+        title = f"{who} refused without a message ({what})"
+    return Cause(fingerprint_of_message(system, code or str(status), message), title)

@@ -1,0 +1,110 @@
+"""What a message comes down to: the same cause has the same fingerprint (design §5).
+
+A fingerprint never depends on mapping, direction, record or language, and carries a
+version: a change of what is written here changes every fingerprint on purpose.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+
+__all__ = [
+    "VERSION",
+    "first_sentence",
+    "fingerprint_of_article",
+    "fingerprint_of_message",
+    "masked",
+    "normal_code",
+    "normalized",
+]
+
+VERSION = "1"
+READ = 2_048
+"""Characters of a message that are read: as many as Business Central keeps."""
+TITLE = 120
+
+_TRAILERS = (
+    re.compile(r"\s*(?:CorrelationId|ID de corrélation)\s*:\s*[0-9a-f-]{36}\.?", re.I),
+    re.compile(r"\s*(?:Trace ID|ID de trace)\s*: .*", re.I),
+)
+_WRAPPERS = re.compile(
+    r"\A.{0,200}?(?:because of the following error"
+    r"|due to the following error|en raison de l['’]erreur suivante)\s*: ",
+    re.I,
+)
+_MONTH = (
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+    r"|janv|févr|mars|avr|mai|juin|juil|août|sept|déc)[a-zéû]{0,8}\.?"
+)
+_MASKS = tuple(
+    re.compile(pattern, flags)
+    for pattern, flags in (
+        (r"\{?\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b\}?", re.I),
+        (r"https?://[^\s'\"<>]{1,400}", re.I),
+        (r"[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}", re.I),
+        (r"(?<!\w)\"[^\"]{0,400}\"", 0),
+        (r"[«“][^»”]{0,400}[»”]", 0),
+        (r"(?<!\w)['‘](?:[^'’]|(?<=\w)['’](?=\w)){0,400}['’](?!\w)", 0),
+        (rf"\b\d{{1,2}}\.? {_MONTH} \d{{2,4}}\b", re.I),
+        (rf"\b{_MONTH} \d{{1,2}},? \d{{2,4}}\b", re.I),
+        (r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,9})? ?[ap]\.?m\b", re.I),
+        (r"\b0x[0-9a-f]{1,16}\b", re.I),
+        # A number of ours or theirs: C00010, CV-2411, but not telephone1.
+        (r"(?<![\w-])(?=[A-Z-]{0,20}\d)[A-Z0-9][A-Z0-9-]{0,40}(?![\w])", 0),
+        (r"(?<![A-Za-z_\d])-?\d[\d.,:/'’T ]{0,40}(?<=[\d])(?:Z\b)?", 0),
+    )
+)
+
+
+def normalized(message: str) -> str:
+    """One line, without correlation ids and without the wrapper of Business Central."""
+    text = unicodedata.normalize("NFC", message[: 4 * READ])
+    text = " ".join(text.replace("\\\\", " ").split())
+    for trailer in _TRAILERS:
+        text = trailer.sub("", text)
+    return _WRAPPERS.sub("", text[:READ], count=1).strip()
+
+
+def masked(message: str) -> str:
+    """A normalized message with every id, number, date and quoted value as ``#``."""
+    for mask in _MASKS:
+        message = mask.sub("#", message)
+    return re.sub(r"#(?:[ ,.]{0,2}#)+", "#", message).casefold().rstrip(".! ")
+
+
+def normal_code(code: str) -> str:
+    """Hex and decimal, upper and lower case are one code: ``-2147220960`` = 0x80040220."""
+    text = code.strip().casefold()
+    if re.fullmatch(r"-\d{9,10}|[2-4]\d{9}", text):
+        return f"0x{int(text) & 0xFFFFFFFF:08x}"
+    return text
+
+
+def first_sentence(message: str) -> str:
+    """The first sentence of a normalized message, at most 120 characters."""
+    text = normalized(message)
+    # "No. 10000" and "e.g. x" do not end a sentence: what follows must be a capital.
+    end = re.search(r"(?<!\bNo)(?<!\bNos)[.!?](?= [A-ZÀ-Ý\"'«(])", text)
+    sentence = (text[: end.start() + 1] if end else text).rstrip(". ")
+    if len(sentence) <= TITLE:
+        return sentence
+    return f"{sentence[: TITLE - 1].rsplit(' ', 1)[0]}…"
+
+
+def fingerprint_of_article(article: str, culprits: Mapping[str, str]) -> str:
+    """A known cause: its article and what it names (currency EUR, privilege prv…)."""
+    named = (
+        f"{name}={' '.join(value.split()).casefold()}"
+        for name, value in sorted(culprits.items())
+    )
+    return _hash("article", article, *named)
+
+
+def fingerprint_of_message(system: str, code: str, message: str) -> str:
+    """An unknown cause: the same text but for ids, numbers, dates and quoted values."""
+    return _hash("message", system, normal_code(code), masked(normalized(message)))
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join((VERSION, *parts)).encode()).hexdigest()

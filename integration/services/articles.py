@@ -1,0 +1,140 @@
+"""Articles: which cause a failure has, and how it is told in the reader's language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from integration.core.articles import Article, Both, Catalog
+from integration.core.causes import Cause
+from integration.core.classify import classify, title_in
+from integration.core.failures import Failure
+from integration.core.outcomes import Finding
+from integration.core.wording import FORMS, Segment, fill, segments, short_language
+from integration.services.article_files import read_catalog
+
+__all__ = [
+    "RenderedArticle",
+    "all_articles",
+    "catalog",
+    "cause_of",
+    "label_of",
+    "render",
+    "title_of",
+]
+
+FOLDER = Path(__file__).resolve().parent.parent / "articles"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedArticle:
+    """An article in one language.
+
+    A step is a row of segments: text, or the text of a link with its ``target`` and its
+    ``url`` ("" where nobody knows one: show the text). Nothing here is markup; escape it
+    as any text. ``cure_label`` is "" when there is no cure to press; ``cure_link`` is the
+    address of ``cure_target``, if one was given.
+    """
+
+    title: str
+    meaning: str
+    steps: tuple[tuple[Segment, ...], ...]
+    cure_label: str
+    cure_target: str
+    cure_link: str
+    who: str
+    category: str
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """Every place this article leads to (core.articles lists them)."""
+        found = {s.target for step in self.steps for s in step if s.target}
+        return frozenset(found | ({self.cure_target} - {""}))
+
+
+@cache
+def catalog() -> Catalog:
+    """Every article, read at first use. Raises ``ArticleError``."""
+    return read_catalog(FOLDER)
+
+
+def all_articles() -> tuple[Article, ...]:
+    """Every known cause, by id."""
+    return tuple(a for id, a in catalog().articles.items() if id != UNKNOWN)
+
+
+def cause_of(failure: Failure | None, finding: Finding | None) -> Cause:
+    """The cause of a failed outcome: it carries one of the two."""
+    what = failure or finding
+    if what is None:
+        raise ValueError("a failed outcome carries a failure or a finding")
+    return classify(what, catalog())
+
+
+def title_of(
+    article_id: str, params: Mapping[str, str], language: str, otherwise: str
+) -> str:
+    """The sentence of a cause; ``otherwise`` (the stored title) for an unknown one."""
+    article = catalog().find(article_id)
+    if article is None:
+        return otherwise
+    return title_in(article, params, short_language(language), catalog().words)
+
+
+def render(
+    article_id: str,
+    params: Mapping[str, str],
+    language: str,
+    *,
+    links: Mapping[str, str] | None = None,
+    title: str = "",
+) -> RenderedArticle:
+    """An article in the reader's language ("fr-ch", "en").
+
+    ``links`` gives the addresses of targets. ``article_id`` "" is the article on unknown
+    causes; ``title`` is then what the problem is called. Never fails on missing params:
+    a sentence that needs one is left out.
+    """
+    book, speech, known = catalog(), short_language(language), links or {}
+    article = book.find(article_id) or book.articles[UNKNOWN]
+
+    def told(sentences: tuple[Both, ...]) -> list[tuple[Segment, ...]]:
+        rows = (
+            segments(both.in_language(speech), params, speech, book.words)
+            for both in sentences
+        )
+        return [tuple(_with_url(s, known) for s in row) for row in rows if row]
+
+    label, target = _cure(article, params, speech)
+    is_known = article.id != UNKNOWN
+    return RenderedArticle(
+        title=title_in(article, params, speech, book.words) if is_known else title,
+        meaning=" ".join("".join(s.text for s in row) for row in told(article.meaning)),
+        steps=tuple(told(article.steps)),
+        cure_label=label,
+        cure_target=target,
+        cure_link=known.get(target, ""),
+        who=article.who,
+        category=article.category,
+    )
+
+
+def label_of(field: str, language: str) -> str:
+    """A field as people call it ("phoneNumber", "telephone1": Phone, Téléphone)."""
+    word = catalog().words.find("field", field)
+    return FORMS[""](word, short_language(language)) if word else field
+
+
+def _with_url(segment: Segment, links: Mapping[str, str]) -> Segment:
+    url = links.get(segment.target, "") if segment.target else ""
+    return Segment(segment.text, segment.target, url)
+
+
+def _cure(article: Article, params: Mapping[str, str], speech: str) -> tuple[str, str]:
+    if article.cure is None:
+        return "", ""
+    words = catalog().words
+    label = fill(article.cure.label.in_language(speech), params, speech, words)
+    target = fill(article.cure.target, params, "", words)
+    return (label, target) if label and target else ("", "")
