@@ -6,6 +6,7 @@ from django.utils.translation import pgettext_lazy
 
 __all__ = [
     "Category",
+    "Chip",
     "ConflictPolicy",
     "DeletionPolicy",
     "Direction",
@@ -113,6 +114,15 @@ class ErrorState(TextChoices):
     OPEN = "open", _("open")
     IGNORED = "ignored", _("ignored")
     RESOLVED = "resolved", pgettext_lazy("state of an error", "resolved")
+
+
+class Chip(TextChoices):
+    """How the list divides the errors: open ones that wait are shown apart."""
+
+    OPEN = "open", _("Open")
+    WAITING = "waiting", _("Waiting")
+    IGNORED = "ignored", _("Ignored")
+    RESOLVED = "resolved", _("Resolved")
 
 
 class SettledReason(TextChoices):

@@ -6,7 +6,13 @@ from integration.models.endpoints import Endpoint
 from integration.models.errors import ErrorPayload, SyncError
 from integration.models.jobs import Job, JobEntry
 from integration.models.mappings import FieldMapping, TableMapping
-from integration.models.operations import ErrorCell, Operation, OperationCell
+from integration.models.operations import (
+    ErrorCell,
+    ErrorTotal,
+    Operation,
+    OperationCell,
+    PreviewInstant,
+)
 from integration.models.pending import PendingRecord
 from integration.models.problems import Problem
 from integration.models.users import User
@@ -17,12 +23,14 @@ __all__ = [
     "Endpoint",
     "ErrorCell",
     "ErrorPayload",
+    "ErrorTotal",
     "FieldMapping",
     "Job",
     "JobEntry",
     "Operation",
     "OperationCell",
     "PendingRecord",
+    "PreviewInstant",
     "Problem",
     "SyncError",
     "TableMapping",

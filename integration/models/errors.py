@@ -1,15 +1,122 @@
 """SyncError: a failing record and its cause, one row for its whole life."""
 
-from django.db import models
-from django.db.models import F, Q
+from collections.abc import Sequence
 
-from integration.choices import Direction, ErrorState, Origin, Presence, SettledReason
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Concat, Trim, Upper
+
+from integration.choices import (
+    Chip,
+    Direction,
+    ErrorState,
+    Origin,
+    Presence,
+    SettledReason,
+)
 from integration.models.connections import Connection
+from integration.models.cuts import Cut, place, visible_q
 from integration.models.jobs import Job
 from integration.models.operations import Operation
 from integration.models.problems import Problem
 
-__all__ = ["ErrorPayload", "SyncError"]
+__all__ = [
+    "LIST_COLUMNS",
+    "RELEVANT_CHIPS",
+    "ErrorPayload",
+    "SyncError",
+    "SyncErrorQuerySet",
+]
+
+RELEVANT_CHIPS = (Chip.OPEN, Chip.WAITING, Chip.IGNORED)
+LIST_COLUMNS = (
+    "id",
+    "connection_id",
+    "connection__name",
+    "mapping_key",
+    "direction",
+    "record_key",
+    "bc_id",
+    "bc_number",
+    "bc_name",
+    "bc_presence",
+    "bc_deleted_at",
+    "sales_id",
+    "sales_number",
+    "sales_name",
+    "sales_presence",
+    "sales_deleted_at",
+    "record_label",
+    "field",
+    "occurrences",
+    "first_seen",
+    "last_seen",
+    "state",
+    "chip",
+    "settled_at",
+    "settled_reason",
+    "reopened_at",
+    "ignored_until",
+    "waits_for",
+    "problem_id",
+    "problem__title",
+    "problem__article",
+    "problem__params",
+    "problem__who",
+    "problem__category",
+)
+"""What a row of the list shows; nothing long is read for it (D10)."""
+
+
+class SyncErrorQuerySet(models.QuerySet["SyncError"]):
+    """Errors by what a list shows of them."""
+
+    def visible(self, cuts: Sequence[Cut]) -> "SyncErrorQuerySet":
+        """What no clean-up in force hides; ``cuts`` from ``Operation.objects.cuts()``."""
+        return self.filter(visible_q(cuts))
+
+    def in_chip(self, *chips: str) -> "SyncErrorQuerySet":
+        """Under one of the list's chips."""
+        if len(chips) == 1:
+            return self.filter(chip=chips[0])
+        return self.filter(chip__in=chips)
+
+    def relevant(self) -> "SyncErrorQuerySet":
+        """The opposite of settled (design §5)."""
+        return self.filter(settled_at__isnull=True)
+
+    def with_place(self, cuts: Sequence[Cut]) -> "SyncErrorQuerySet":
+        """``place``: 0 where visible, else the operation it is counted under."""
+        return self.annotate(place=place(cuts))
+
+    def for_list(self) -> "models.QuerySet[SyncError, dict[str, object]]":
+        """The columns the list shows, as values."""
+        return self.values(*LIST_COLUMNS)
+
+
+NUMBER_AND_NAME = Upper(
+    Trim(
+        Case(
+            When(
+                direction=Direction.TO_BUSINESS_CENTRAL,
+                then=Concat("sales_number", Value(" "), "sales_name"),
+            ),
+            default=Concat("bc_number", Value(" "), "bc_name"),
+        )
+    )
+)
+NAME = Upper(
+    Case(
+        When(direction=Direction.TO_BUSINESS_CENTRAL, then=F("sales_name")),
+        default=F("bc_name"),
+    )
+)
+NEWEST_FIRST = (F("last_seen").desc(), F("id").desc())
+CHIP = Case(
+    When(state=ErrorState.OPEN, waits_for="", then=Value(Chip.OPEN.value)),
+    When(state=ErrorState.OPEN, then=Value(Chip.WAITING.value)),
+    default=F("state"),
+)
 
 
 class SyncError(models.Model):
@@ -17,12 +124,16 @@ class SyncError(models.Model):
 
     ``record_key`` is the source record's id ("" for an error without a record).
     ``waits_for`` names what the record waits for, ready to read ("EUR"); "" = nothing.
-    ``settled_at`` is set exactly when ``state`` is resolved. ``spared`` keeps a row that
-    was settled below a cut in the partial index (clean-up design). ``deleted_by`` is the
-    operation that took the row as one of a selection.
+    ``settled_at`` is set exactly when ``state`` is resolved. ``spared`` keeps a row
+    that was settled below a cut in the partial index (clean-up design). ``deleted_by``
+    is the operation that took the row as one of a selection. The database itself
+    derives ``chip``, under which the list shows the row, and ``record_label`` and
+    ``record_name``, the source record in capitals to sort and look up by.
     """
 
-    connection = models.ForeignKey(Connection, models.CASCADE, related_name="errors")
+    connection = models.ForeignKey(
+        Connection, models.CASCADE, related_name="errors", db_index=False
+    )
     mapping_key = models.CharField(max_length=50, blank=True, default="")
     direction = models.CharField(
         max_length=20, choices=Direction, blank=True, default=""
@@ -71,11 +182,31 @@ class SyncError(models.Model):
         blank=True,
         related_name="selected_errors",
     )
-    problem = models.ForeignKey(Problem, models.CASCADE, related_name="errors")
+    problem = models.ForeignKey(
+        Problem, models.CASCADE, related_name="errors", db_index=False
+    )
     job = models.ForeignKey(
-        Job, models.SET_NULL, null=True, blank=True, related_name="errors"
+        Job,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="errors",
+        db_index=False,
     )
     search_text = models.TextField(blank=True, default="")
+    chip = models.GeneratedField(
+        expression=CHIP, output_field=models.CharField(max_length=20), db_persist=True
+    )
+    record_label = models.GeneratedField(
+        expression=NUMBER_AND_NAME,
+        output_field=models.CharField(max_length=400),
+        db_persist=True,
+    )
+    record_name = models.GeneratedField(
+        expression=NAME, output_field=models.CharField(max_length=250), db_persist=True
+    )
+
+    objects = SyncErrorQuerySet.as_manager()
 
     class Meta:
         ordering = ["-last_seen", "-id"]
@@ -113,30 +244,28 @@ class SyncError(models.Model):
             ),
         ]
         indexes = [
+            models.Index(*NEWEST_FIRST, name="error_newest_first"),
             models.Index(
-                F("last_seen").desc(), F("id").desc(), name="error_newest_first"
-            ),
-            models.Index(
-                F("last_seen").desc(),
-                F("id").desc(),
+                *NEWEST_FIRST,
                 condition=Q(settled_at__isnull=True) | Q(spared=True),
                 name="error_below_a_cut",
             ),
+            models.Index(*NEWEST_FIRST, condition=Q(spared=True), name="error_spared"),
+            models.Index("chip", *NEWEST_FIRST, name="error_in_chip"),
+            models.Index("problem", "chip", *NEWEST_FIRST, name="error_of_problem"),
+            models.Index("mapping_key", "chip", *NEWEST_FIRST, name="error_of_mapping"),
             models.Index(
-                fields=["first_seen", "id", "last_seen", "settled_at"],
-                name="error_by_first_seen",
+                "connection", "chip", *NEWEST_FIRST, name="error_of_connection"
             ),
+            models.Index("job", *NEWEST_FIRST, name="error_of_job"),
+            models.Index("record_key", *NEWEST_FIRST, name="error_of_record"),
+            models.Index(fields=["chip", "first_seen", "id"], name="error_first_seen"),
             models.Index(
-                fields=["occurrences", "id", "last_seen", "settled_at"],
-                name="error_by_occurrences",
+                fields=["chip", "occurrences", "id"], name="error_occurrences"
             ),
-            models.Index(
-                fields=["bc_number", "id", "last_seen", "settled_at"],
-                name="error_by_record",
-            ),
-            models.Index(fields=["record_key", "last_seen"], name="error_of_record"),
-            models.Index(fields=["problem", "last_seen"], name="error_of_problem"),
-            models.Index(fields=["job", "last_seen"], name="error_of_job"),
+            models.Index(fields=["chip", "record_label", "id"], name="error_label"),
+            models.Index(fields=["chip", "record_name", "id"], name="error_name"),
+            models.Index(fields=["settled_at"], name="error_settled"),
         ]
 
     def __str__(self) -> str:

@@ -6,8 +6,37 @@ from django.db.models import Q
 
 from integration.choices import OperationKind, OperationState
 from integration.models.connections import Connection
+from integration.models.cuts import Cut
 
-__all__ = ["ErrorCell", "Operation", "OperationCell"]
+__all__ = [
+    "ErrorCell",
+    "ErrorTotal",
+    "Operation",
+    "OperationCell",
+    "OperationQuerySet",
+    "PreviewInstant",
+]
+
+
+class OperationQuerySet(models.QuerySet["Operation"]):
+    """Operations by what they do to lists."""
+
+    def hiding(self) -> "OperationQuerySet":
+        """Clean-ups whose rows are out of sight and not yet removed."""
+        return self.filter(
+            kind=OperationKind.DELETE,
+            state__in=[OperationState.IN_FORCE, OperationState.PURGING],
+        )
+
+    def cuts(self) -> list[Cut]:
+        """Every cut in force, oldest first; one query."""
+        rows = (
+            self.hiding()
+            .filter(cutoff__isnull=False, instant__isnull=False)
+            .order_by("id")
+            .values_list("id", "instant", "cutoff", "include_relevant", "filter")
+        )
+        return [Cut(*row) for row in rows]
 
 
 class Operation(models.Model):
@@ -46,6 +75,8 @@ class Operation(models.Model):
     undone_by_name = models.CharField(max_length=150, blank=True, default="")
     heartbeat_at = models.DateTimeField(null=True, blank=True)
 
+    objects = OperationQuerySet.as_manager()
+
     class Meta:
         ordering = ["-id"]
         constraints = [
@@ -77,23 +108,62 @@ class Operation(models.Model):
         return f"{self.get_kind_display()} {self.pk}"
 
 
-class Cell(models.Model):
-    """Errors of one day of ``last_seen`` (UTC), by what chips and problems count."""
+class PreviewInstant(models.Model):
+    """The latest instant a preview was made at: one row.
 
-    day = models.DateField()
-    connection = models.ForeignKey(Connection, models.CASCADE)
+    A clock that steps back must not stamp anything at or before it.
+    """
+
+    instant = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.instant.isoformat()
+
+
+class Total(models.Model):
+    """Errors by what chips and problems count; ``state`` is the list's chip."""
+
+    connection = models.ForeignKey(
+        Connection, models.CASCADE, related_name="+", db_index=False
+    )
     mapping_key = models.CharField(max_length=50, blank=True, default="")
     direction = models.CharField(max_length=20, blank=True, default="")
     state = models.CharField(max_length=20)
-    problem = models.ForeignKey("integration.Problem", models.CASCADE)
+    problem = models.ForeignKey(
+        "integration.Problem", models.CASCADE, related_name="+", db_index=False
+    )
     n = models.BigIntegerField()
 
     class Meta:
         abstract = True
 
 
+class Cell(Total):
+    """The same, of one day of ``last_seen`` (UTC)."""
+
+    day = models.DateField()
+
+    class Meta:
+        abstract = True
+
+
+class ErrorTotal(Total):
+    """What is visible, over all days: chips add up a few rows."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["problem", "connection", "mapping_key", "direction", "state"],
+                name="an_error_total_is_counted_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.n}"
+
+
 class ErrorCell(Cell):
-    """What is visible, rolled up. ``state``: open, waiting, ignored or resolved."""
+    """What is visible, by day."""
 
     class Meta:
         constraints = [

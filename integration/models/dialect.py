@@ -1,0 +1,206 @@
+"""What SQLite and PostgreSQL say differently; nothing else knows which one runs.
+
+Statements here are the only raw SQL of the product besides migrations.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.db import connection, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Func, Model, Q
+from django.db.models.expressions import RawSQL
+from django.db.models.sql.compiler import SQLCompiler
+
+from integration import clock
+
+__all__ = [
+    "DELETE_CHUNK",
+    "DELETE_PAUSE_SECONDS",
+    "PREFIX_LENGTH",
+    "SEARCH_TABLE",
+    "Unindexed",
+    "UtcDay",
+    "add_counts",
+    "count_hits",
+    "database_now",
+    "delete_rows",
+    "hit_ids",
+    "lock_clock",
+    "lock_recording",
+    "prefix",
+    "upper",
+]
+
+SEARCH_TABLE = "integration_error_search"
+"""The FTS5 table of SQLite; PostgreSQL has a trigram index on the column instead."""
+PREFIX_LENGTH = 3
+"""Trigrams find nothing in texts shorter than this (D11)."""
+CLOCK_LOCK = 73_190_001
+"""Advisory lock of PostgreSQL between what is stamped and what is previewed."""
+RECORDING_LOCK = 73_190_002
+
+
+DELETE_CHUNK = {"sqlite": 200, "postgresql": 20_000}
+"""Rows removed per transaction; small on SQLite, where search triggers run (D12)."""
+DELETE_PAUSE_SECONDS = {"sqlite": 0.01, "postgresql": 0.0}
+
+
+def is_postgresql() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def database_now() -> datetime:
+    """The moment that decides: one clock per installation.
+
+    PostgreSQL's own, because several machines write; on SQLite that of the machine.
+    """
+    if not is_postgresql():
+        return clock.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment.astimezone(UTC)
+
+
+def lock_clock(*, shared: bool) -> None:
+    """Held until the transaction ends; SQLite's write lock already does it."""
+    if is_postgresql():
+        lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {lock}(%s)", [CLOCK_LOCK])
+
+
+def lock_recording(connection_id: int) -> None:
+    """One recorder at a time per connection, so that counting reads what it changes."""
+    if is_postgresql():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(%s, %s)", [RECORDING_LOCK, connection_id]
+            )
+
+
+class UtcDay(Func):
+    """The UTC day of a moment."""
+
+    output_field = models.DateField()
+    arity = 1
+
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, Sequence[Any]]:
+        # Moments are stored as UTC text; Django's own TruncDate calls Python per row.
+        return self.as_sql(
+            compiler, connection, template="substr(%(expressions)s, 1, 10)", **context
+        )
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, Sequence[Any]]:
+        return self.as_sql(
+            compiler,
+            connection,
+            template="((%(expressions)s) AT TIME ZONE 'UTC')::date",
+            **context,
+        )
+
+
+class Unindexed(Func):
+    """A column that SQLite's planner must not look up in an index.
+
+    SQLite knows no row counts without ANALYZE and takes whatever index it sees;
+    PostgreSQL knows better than we do.
+    """
+
+    arity = 1
+    template = "%(expressions)s"
+
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, Sequence[Any]]:
+        return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
+
+
+def upper(text: str) -> str:
+    """What the database's own UPPER makes of it: SQLite's knows only a to z."""
+    if is_postgresql():
+        return text.upper()
+    return "".join(sign.upper() if sign.isascii() else sign for sign in text)
+
+
+def prefix(column: str, text: str) -> Q:
+    """Rows whose upper-case ``column`` begins with ``text``, by its index."""
+    start = upper(text)
+    if is_postgresql():
+        return Q(**{f"{column}__startswith": start})
+    return Q(**{f"{column}__gte": start, f"{column}__lt": start + "\U0010ffff"})
+
+
+def hit_ids(texts: Iterable[str], limit: int) -> RawSQL:
+    """Ids of errors whose search text holds one of ``texts``: at most ``limit``."""
+    words = list(texts)
+    if is_postgresql():
+        tests = " OR ".join(["UPPER(search_text) LIKE UPPER(%s)"] * len(words))
+        sql = f"SELECT id FROM integration_syncerror WHERE {tests} LIMIT %s"  # noqa: S608  # only our own names
+        patterns = [f"%{like_escaped(word)}%" for word in words]
+        return RawSQL(sql, [*patterns, limit])  # noqa: S611  # parameters are bound
+    phrases = ['"' + word.replace('"', '""') + '"' for word in words]
+    sql = f"SELECT rowid FROM {SEARCH_TABLE} WHERE {SEARCH_TABLE} MATCH %s LIMIT %s"  # noqa: S608  # only our own names
+    return RawSQL(sql, [" OR ".join(phrases), limit])  # noqa: S611  # parameters are bound
+
+
+def like_escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def count_hits(texts: Iterable[str], limit: int) -> int:
+    """How many rows the search index finds, counted up to ``limit``."""
+    hits = hit_ids(texts, limit)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({hits.sql}) AS hits", hits.params)  # noqa: S608  # only our own names
+        return int(cursor.fetchone()[0])
+
+
+def add_counts(
+    model: type[Model], keys: Sequence[str], counts: Iterable[tuple[Any, ...]]
+) -> None:
+    """Add to the counter ``n`` of each key, making it where it does not exist.
+
+    ``counts`` are tuples of the key's values with the amount last; amounts may be
+    negative. Both databases speak this one, but Django does not.
+    """
+    table = model._meta.db_table
+    columns = ", ".join(f'"{key}"' for key in keys)
+    marks = ", ".join(["%s"] * (len(keys) + 1))
+    sql = (
+        f'INSERT INTO "{table}" ({columns}, "n") VALUES ({marks}) '  # noqa: S608  # only our own names
+        f'ON CONFLICT ({columns}) DO UPDATE SET "n" = "{table}"."n" + excluded."n"'
+    )
+    rows = [tuple(map(adapted, row)) for row in counts]
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, rows)
+
+
+def adapted(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def delete_rows(model: type[Model], column: str, values: Collection[int]) -> int:
+    """One DELETE of the rows with these values, past the ORM's collector (D12)."""
+    if not values:
+        return 0
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if is_postgresql():
+            sql = f'DELETE FROM "{table}" WHERE "{column}" = ANY(%s)'  # noqa: S608  # only our own names
+            return executed(cursor, sql, [list(values)])
+        marks = ", ".join(["%s"] * len(values))
+        sql = f'DELETE FROM "{table}" WHERE "{column}" IN ({marks})'  # noqa: S608  # only our own names
+        return executed(cursor, sql, list(values))
+
+
+def executed(cursor: CursorWrapper, sql: str, parameters: list[Any]) -> int:
+    cursor.execute(sql, parameters)
+    return int(cursor.rowcount)
