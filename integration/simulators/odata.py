@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import cmp_to_key
 from typing import Any
 
-from integration.simulators.http import dumps, loads
+from integration.simulators.http import dumps, iso, loads
 from integration.simulators.store import Row, Table
 
 Getter = Callable[[Row], Any]
@@ -276,6 +276,7 @@ class _Parser:
         if operator == "in":
             return self._one_of(column, frozenset(self._list(column)), get)
         value = self._literal(column)
+        self._check_kind(column, value)
         if operator == "eq":
             return self._one_of(column, frozenset({value}), get)
         if operator == "ne":
@@ -283,7 +284,6 @@ class _Parser:
             return Filter(lambda row: not equal(row), frozenset({column.name}))
         if operator not in _COMPARE:
             raise self._unexpected("Syntax error")
-        self._check_kind(column, value)
         read, compare = get or self._getter(column), _COMPARE[operator]
 
         def test(row: Row) -> bool:
@@ -358,7 +358,14 @@ class _Parser:
         return Filter(lambda row: read(row) in values, fields, pin, get is None)
 
     def _check_kind(self, column: Column, value: Any) -> None:
-        kinds = {"moment": datetime, "number": Decimal, "text": str, "date": str}
+        kinds = {
+            "moment": datetime,
+            "number": Decimal,
+            "text": str,
+            "guid": str,
+            "date": str,
+        }
+        kinds |= {"bool": bool}
         wanted = kinds.get(column.kind, object)
         if value is not None and not isinstance(value, wanted):
             raise ODataError(
@@ -479,7 +486,7 @@ def _place(
 def _sort_key(value: Any) -> tuple[bool, Any]:
     """Absent values first; a moment as it is written in a skip token."""
     if isinstance(value, datetime):
-        return True, value.astimezone(UTC).isoformat(timespec="milliseconds")
+        return True, iso(value, milliseconds=True).casefold()
     if isinstance(value, str):
         return True, value.casefold()
     return value is not None, value if value is not None else 0
