@@ -14,7 +14,8 @@ class Endpoint(models.Model):
     """A Business Central company or a Sales environment.
 
     ``secret`` holds the client secret, the password or the private key, encrypted
-    (D13); only ``services.credentials`` reads or writes it.
+    (D13); only ``services.credentials`` reads or writes it. ``integration_user_id`` is
+    who Sales says we are, for links; a check writes it.
     """
 
     kind = models.CharField(_("system"), max_length=20, choices=System)
@@ -47,6 +48,7 @@ class Endpoint(models.Model):
     secret_expires_at = models.DateTimeField(
         _("secret valid until"), null=True, blank=True
     )
+    integration_user_id = models.CharField(max_length=36, blank=True, default="")
     is_simulator = models.BooleanField(_("simulated"), default=False)
     checked_at = models.DateTimeField(null=True, blank=True)
     check_passed = models.BooleanField(null=True)
