@@ -1,0 +1,99 @@
+"""What must happen to a coupled pair: a three-way decision per field."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from integration.core.mapping import FieldMap, TableMap
+from integration.core.records import Direction
+
+__all__ = ["Decision", "decide"]
+
+_UNKNOWN = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Fields to write on each side, in mapping order; ``base`` is what both agree on.
+
+    ``base`` holds the fields that need no write; a field that was written joins it with
+    ``after``. In a conflict nothing is written, and ``base`` is the old one.
+    """
+
+    to_sales: tuple[str, ...] = ()
+    to_bc: tuple[str, ...] = ()
+    conflict: bool = False
+    base: Mapping[str, Any] | None = None
+
+    @property
+    def in_step(self) -> bool:
+        return not (self.to_sales or self.to_bc or self.conflict)
+
+    def fields(self, way: Direction) -> tuple[str, ...]:
+        return self.to_sales if way is Direction.TO_SALES else self.to_bc
+
+
+def decide(
+    table: TableMap,
+    base: Mapping[str, Any] | None,
+    bc: Mapping[str, Any],
+    sales: Mapping[str, Any],
+) -> Decision:
+    """Compare both sides with what they last agreed on.
+
+    Changed on one side: the other follows. Two-way values changed on both sides, on the
+    same or different fields, are a conflict unless all of them are equal now (conflict
+    policy *none*). One-way values follow their source whatever the other side holds. A
+    field without base meets for the first time: a blank here is filled from Sales,
+    otherwise the value here goes to Sales (promise 11).
+    """
+    known = base or {}
+    fields = [f for f in table.values if f.bc in bc and f.bc in sales]
+    if _conflicts(fields, known, bc, sales):
+        return Decision(conflict=True, base=base)
+    to_sales, to_bc, agreed = [], [], dict(known)
+    for mapped in fields:
+        name = mapped.bc
+        way = _way(mapped, known.get(name, _UNKNOWN), bc[name], sales[name])
+        if way is Direction.TO_SALES:
+            to_sales.append(name)
+        elif way is Direction.TO_BUSINESS_CENTRAL:
+            to_bc.append(name)
+        else:
+            agreed[name] = _agreed(mapped, bc[name], sales[name])
+    return Decision(tuple(to_sales), tuple(to_bc), base=agreed)
+
+
+def _conflicts(
+    fields: list[FieldMap],
+    base: Mapping[str, Any],
+    bc: Mapping[str, Any],
+    sales: Mapping[str, Any],
+) -> bool:
+    both = [f.bc for f in fields if f.is_two_way and not f.create_only]
+    if all(bc[name] == sales[name] for name in both):
+        return False
+    met = [name for name in both if name in base]
+    return any(bc[name] != base[name] for name in met) and any(
+        sales[name] != base[name] for name in met
+    )
+
+
+def _way(mapped: FieldMap, base: Any, bc: Any, sales: Any) -> Direction | None:
+    if bc == sales or mapped.create_only:
+        return None
+    if not mapped.is_two_way:
+        way = next(iter(mapped.ways))
+        source = bc if way is Direction.TO_SALES else sales
+        changed = source != "" if base is _UNKNOWN else source != base
+        return way if changed else None
+    if base is _UNKNOWN:
+        return Direction.TO_BUSINESS_CENTRAL if bc == "" else Direction.TO_SALES
+    return Direction.TO_SALES if bc != base else Direction.TO_BUSINESS_CENTRAL
+
+
+def _agreed(mapped: FieldMap, bc: Any, sales: Any) -> Any:
+    """What the next decision compares with: of a one-way value, that of its source."""
+    if mapped.ways == {Direction.TO_BUSINESS_CENTRAL}:
+        return sales
+    return bc

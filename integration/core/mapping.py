@@ -1,0 +1,229 @@
+"""TableMap: one Business Central entity joined to one Sales table, as a value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from integration.core.records import Direction, Record, System
+from integration.core.values import ValueKind, canonical, digest, is_blank
+
+__all__ = [
+    "Condition",
+    "FieldMap",
+    "Filter",
+    "References",
+    "Snapshot",
+    "TableMap",
+    "hash_of",
+    "passes",
+    "snapshot",
+    "travelling",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``field`` ``op`` ``value``; ``op`` is eq, ne or in. Blanks of any form are equal."""
+
+    field: str
+    op: str
+    value: Any
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        found = _plain(values.get(self.field))
+        if self.op == "in":
+            return found in [_plain(value) for value in self.value]
+        equal = bool(found == _plain(self.value))
+        return equal if self.op == "eq" else not equal
+
+
+Filter = tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMap:
+    """One field joined to one column.
+
+    ``ways`` are the directions its values travel in. A ``constant`` has no Business
+    Central field and is written on creation only, like everything ``create_only``.
+    ``is_virtual`` values are computed, not read. A blank value here stands for that of
+    the field ``default_from``. ``match`` 0 takes no part in matching.
+    """
+
+    bc: str
+    sales: str
+    ways: frozenset[Direction]
+    kind: ValueKind = ValueKind.TEXT
+    constant: Any = None
+    lookup: str = ""
+    lookup_table: str = ""
+    create_only: bool = False
+    is_virtual: bool = False
+    default_from: str = ""
+    match: int = 0
+
+    @property
+    def is_two_way(self) -> bool:
+        return len(self.ways) == len(Direction)
+
+    def name(self, system: System) -> str:
+        """The property an answer of this system holds it in; "" when it has none."""
+        if system is System.BUSINESS_CENTRAL:
+            return "" if self.is_virtual else self.bc
+        return f"_{self.sales}_value" if self.lookup else self.sales
+
+
+@dataclass(frozen=True, slots=True)
+class TableMap:
+    """Both sides of a mapping, its fields and filters.
+
+    ``bc_label`` and ``sales_label`` name the number and the name a person knows a
+    record by. A record outside its side's filter is left alone.
+    """
+
+    name: str
+    entity: str
+    table: str
+    ways: frozenset[Direction]
+    fields: tuple[FieldMap, ...]
+    bc_filter: Filter = ()
+    sales_filter: Filter = ()
+    only_coupled: bool = False
+    bc_label: tuple[str, str] = ("", "")
+    sales_label: tuple[str, str] = ("", "")
+
+    def place(self, system: System) -> str:
+        """The entity or table of this system."""
+        return self.entity if system is System.BUSINESS_CENTRAL else self.table
+
+    def filter(self, system: System) -> Filter:
+        bc = system is System.BUSINESS_CENTRAL
+        return self.bc_filter if bc else self.sales_filter
+
+    def label(self, system: System) -> tuple[str, str]:
+        return self.bc_label if system is System.BUSINESS_CENTRAL else self.sales_label
+
+    def columns(self, system: System) -> tuple[str, ...]:
+        """What to ask this system for, each once, always in the same order."""
+        named = [mapped.name(system) for mapped in self.fields]
+        judged = [condition.field for condition in self.filter(system)]
+        wanted = dict.fromkeys([*named, *self.label(system), *judged])
+        return tuple(name for name in wanted if name)
+
+    @property
+    def values(self) -> tuple[FieldMap, ...]:
+        """The fields that hold a value on both sides: all but the constants."""
+        return tuple(mapped for mapped in self.fields if mapped.bc)
+
+    def field(self, bc: str) -> FieldMap:
+        """Raises ``KeyError``."""
+        for mapped in self.values:
+            if mapped.bc == bc:
+                return mapped
+        raise KeyError(bc)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What the couplings of another mapping say: which code is which Sales record.
+
+    ``blank`` is the code that a blank stands for (the local currency).
+    """
+
+    sales_ids: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
+    blank: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One record of one side, its mapped values in canonical form by the field here.
+
+    ``passes`` tells whether the filter of its side lets it through.
+    """
+
+    id: str
+    etag: str
+    modified_at: datetime | None
+    values: Mapping[str, Any]
+    number: str = ""
+    name: str = ""
+    passes: bool = True
+
+
+def passes(filter: Filter, values: Mapping[str, Any]) -> bool:
+    return all(condition.holds(values) for condition in filter)
+
+
+def snapshot(
+    table: TableMap,
+    system: System,
+    record: Record,
+    references: Mapping[str, References],
+) -> Snapshot:
+    """A lookup whose target is not coupled stands as its id: equal only to itself.
+
+    A virtual value that is not there is left out: nobody knows it.
+    """
+    values = {
+        mapped.bc: _value(mapped, system, record.values, references)
+        for mapped in table.values
+        if _source(mapped, system) in record.values or not mapped.is_virtual
+    }
+    if system is System.BUSINESS_CENTRAL:
+        for mapped in table.values:
+            if mapped.default_from and values[mapped.bc] == "":
+                values[mapped.bc] = values[mapped.default_from]
+    number, name = (str(record.values.get(n) or "") for n in table.label(system))
+    return Snapshot(
+        id=record.id,
+        etag=record.etag,
+        modified_at=record.modified_at,
+        values=values,
+        number=number,
+        name=name,
+        passes=passes(table.filter(system), record.values),
+    )
+
+
+def travelling(
+    table: TableMap, system: System, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values that leave this side when they change: what its hash is made of."""
+    return {
+        mapped.bc: values[mapped.bc]
+        for mapped in table.values
+        if mapped.bc in values and _leaves(mapped, system)
+    }
+
+
+def hash_of(table: TableMap, system: System, values: Mapping[str, Any]) -> str:
+    return digest(travelling(table, system, values))
+
+
+def _source(mapped: FieldMap, system: System) -> str:
+    return mapped.name(system) or mapped.bc
+
+
+def _value(
+    mapped: FieldMap,
+    system: System,
+    values: Mapping[str, Any],
+    references: Mapping[str, References],
+) -> Any:
+    found = canonical(values.get(_source(mapped, system)), mapped.kind)
+    if not mapped.lookup:
+        return found
+    known = references.get(mapped.lookup, References())
+    if system is System.SALES:
+        found = known.codes.get(str(found).lower(), found)
+    return found or known.blank
+
+
+def _leaves(mapped: FieldMap, system: System) -> bool:
+    return not mapped.create_only and any(way.source is system for way in mapped.ways)
+
+
+def _plain(value: Any) -> Any:
+    return "" if is_blank(value) else value

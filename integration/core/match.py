@@ -1,0 +1,64 @@
+"""Which records of the two sides are the same one (promise 11)."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from integration.core.mapping import FieldMap, Snapshot, TableMap
+from integration.core.values import ValueKind
+
+__all__ = ["MatchKey", "match_keys", "normalized_name", "plain"]
+
+MatchKey = tuple[int, int, str]
+"""Tier, rule and key. Tier 0 is asked first; the rules of tier 1 are alternatives."""
+
+_BLANKS = re.compile(r"\s+")
+_NAMES = frozenset({"displayName", "name", "currencyname"})
+
+
+def normalized_name(text: str) -> str:
+    """NFKD without marks, case-folded, ``&`` as ``and``, only letters and digits.
+
+    Legal forms stay: *Bauer AG* and *Bauer GmbH* are two companies.
+    """
+    bare = "".join(
+        sign
+        for sign in unicodedata.normalize("NFKD", text)
+        if not unicodedata.category(sign).startswith("M")
+    )
+    folded = bare.casefold().replace("&", "and")
+    return "".join(sign for sign in folded if sign.isalnum())
+
+
+def plain(text: str) -> str:
+    """Post codes and e-mails: case-folded without blanks."""
+    return _BLANKS.sub("", text).casefold()
+
+
+def match_keys(table: TableMap, record: Snapshot) -> tuple[MatchKey, ...]:
+    """The keys by which this record finds its partner.
+
+    Fields of one priority match together; the smallest priority decides alone, the
+    others are alternatives. A key whose first field is blank says nothing, a later
+    blank one matches another blank.
+    """
+    priorities = sorted({mapped.match for mapped in table.values if mapped.match})
+    keys = []
+    for place, priority in enumerate(priorities):
+        fields = [mapped for mapped in table.values if mapped.match == priority]
+        parts = [_part(mapped, record) for mapped in fields]
+        if parts[0]:
+            keys.append((min(place, 1), priority, _joined(parts)))
+    return tuple(keys)
+
+
+def _part(mapped: FieldMap, record: Snapshot) -> str:
+    text = str(record.values.get(mapped.bc, ""))
+    if mapped.bc in _NAMES:
+        return normalized_name(text)
+    exact = mapped.kind is ValueKind.CODE and mapped.match == 1
+    return text if exact else plain(text)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "\x1f".join(parts)

@@ -1,0 +1,114 @@
+"""What is sent to a system: the columns of a creation or an update."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid5
+
+from integration.core.mapping import FieldMap, References, TableMap
+from integration.core.records import Direction, System
+from integration.core.values import ValueKind
+
+__all__ = ["Missing", "ReviewPlan", "creation", "sales_key", "update"]
+
+_KEYS = UUID("9e0f5a0c-6a1a-5d6e-9a52-2c1f7c0f4d10")
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The value names a record that is not coupled: ``waits_for`` "CURRENCY:EUR"."""
+
+    field: str
+    lookup: str
+    value: str
+
+    @property
+    def waits_for(self) -> str:
+        return f"{self.lookup}:{self.value}"
+
+
+@dataclass(slots=True)
+class ReviewPlan:
+    """What the first contact found, and what accepting it would do (promise 11)."""
+
+    coupled: int = 0
+    create_in_sales: int = 0
+    create_in_business_central: int = 0
+    ambiguous: int = 0
+    differ: int = 0
+    filtered_out: int = 0
+
+
+def sales_key(table: TableMap, bc_id: str) -> str:
+    """The key of the Sales record made from this record: always the same (promise 1)."""
+    return str(uuid5(_KEYS, f"{table.table}:{bc_id}"))
+
+
+def update(
+    table: TableMap,
+    way: Direction,
+    values: Mapping[str, Any],
+    names: Iterable[str],
+    references: Mapping[str, References],
+) -> dict[str, Any] | Missing:
+    """The columns of ``names`` with the values of the source."""
+    columns: dict[str, Any] = {}
+    for name in names:
+        column = _column(table.field(name), way, values[name], references)
+        if isinstance(column, Missing):
+            return column
+        columns[column[0]] = column[1]
+    return columns
+
+
+def creation(
+    table: TableMap,
+    way: Direction,
+    values: Mapping[str, Any],
+    references: Mapping[str, References],
+) -> dict[str, Any] | Missing:
+    """All columns of a new record: constants, and the values that are not blank."""
+    names = [
+        mapped.bc
+        for mapped in table.values
+        if way in mapped.ways and values.get(mapped.bc, "") != ""
+    ]
+    columns = update(table, way, values, names, references)
+    if isinstance(columns, Missing):
+        return columns
+    for mapped in table.fields:
+        if not mapped.bc and way in mapped.ways:
+            columns[mapped.sales] = mapped.constant
+    return columns
+
+
+def _column(
+    mapped: FieldMap,
+    way: Direction,
+    value: Any,
+    references: Mapping[str, References],
+) -> tuple[str, Any] | Missing:
+    system = way.destination
+    if mapped.lookup:
+        return _lookup(mapped, system, str(value), references)
+    name = mapped.bc if system is System.BUSINESS_CENTRAL else mapped.sales
+    if mapped.kind is ValueKind.DECIMAL and value != "":
+        return name, Decimal(value)
+    if system is System.SALES and value == "":
+        return name, None
+    return name, value
+
+
+def _lookup(
+    mapped: FieldMap, system: System, value: str, references: Mapping[str, References]
+) -> tuple[str, Any] | Missing:
+    known = references.get(mapped.lookup, References())
+    if system is System.SALES:
+        target = known.sales_ids.get(value)
+        if target is None:
+            return Missing(mapped.bc, mapped.lookup, value)
+        return f"{mapped.sales}@odata.bind", f"/{mapped.lookup_table}({target})"
+    if value != known.blank and value not in known.sales_ids:
+        return Missing(mapped.bc, mapped.lookup, value)
+    return mapped.bc, value

@@ -1,0 +1,57 @@
+"""One form for a value of either system, so that equal values compare equal."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["BLANK_ID", "RATE_PLACES", "ValueKind", "canonical", "digest", "is_blank"]
+
+BLANK_ID = "00000000-0000-0000-0000-000000000000"
+RATE_PLACES = 10
+"""Decimals are compared, and rates sent, with this many places (protocols §3.3)."""
+
+_BLANKS = frozenset({"", "_x0020_", BLANK_ID, "0001-01-01", "0001-01-01T00:00:00Z"})
+
+
+class ValueKind(StrEnum):
+    """How a value is compared."""
+
+    TEXT = "text"
+    CODE = "code"
+    """Business Central stores it in upper case, without outer blanks."""
+    DECIMAL = "decimal"
+    REFERENCE = "reference"
+    """Names another record: a code here, a lookup there."""
+
+
+def is_blank(value: Any) -> bool:
+    """Null, or one of the ways Business Central writes nothing (protocols §2.2)."""
+    return value is None or (isinstance(value, str) and value.strip() in _BLANKS)
+
+
+def canonical(value: Any, kind: ValueKind) -> Any:
+    """The form that is compared, stored and sent; "" when blank. Fits into JSON."""
+    if is_blank(value):
+        return ""
+    if kind is ValueKind.DECIMAL:
+        return _decimal(value)
+    if kind in (ValueKind.CODE, ValueKind.REFERENCE):
+        return str(value).strip().upper()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """The same for equal canonical values, in any order."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _decimal(value: Any) -> str:
+    try:
+        rounded = round(Decimal(str(value)), RATE_PLACES)
+    except InvalidOperation:
+        return str(value)
+    return f"{rounded.normalize():f}"

@@ -1,0 +1,109 @@
+"""A record of either side becomes the same values."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from integration.core.mapping import Condition, References, hash_of, passes, snapshot
+from integration.core.records import Record, System
+from tests.core.tables import CURRENCY, CUSTOMER
+
+EUR = "0a0a0a0a-0000-0000-0000-000000000001"
+REFERENCES = {"CURRENCY": References({"EUR": EUR, "CHF": "base"}, {EUR: "EUR"}, "CHF")}
+
+
+def record(**values: Any) -> Record:
+    return Record("1", "e", None, values)
+
+
+def test_both_sides_of_a_pair_in_step_give_the_same_values() -> None:
+    here = record(number="C1", displayName="Ä", postalCode="8000", currencyCode="EUR")
+    there = record(
+        accountnumber="C1",
+        name="Ä",
+        address1_postalcode="8000",
+        emailaddress1=None,
+        _transactioncurrencyid_value=EUR.upper(),
+    )
+
+    one = snapshot(CUSTOMER, System.BUSINESS_CENTRAL, here, REFERENCES)
+    other = snapshot(CUSTOMER, System.SALES, there, REFERENCES)
+
+    assert one.values == other.values
+    assert (one.number, one.name) == (other.number, other.name) == ("C1", "Ä")
+
+
+def test_a_blank_currency_is_the_local_one() -> None:
+    found = snapshot(CUSTOMER, System.SALES, record(), REFERENCES)
+
+    assert found.values["currencyCode"] == "CHF"
+
+
+def test_a_currency_nobody_knows_equals_only_itself() -> None:
+    values = {"_transactioncurrencyid_value": "ffff"}
+
+    found = snapshot(CUSTOMER, System.SALES, record(**values), REFERENCES)
+
+    assert found.values["currencyCode"] == "FFFF"
+
+
+def test_a_computed_value_that_is_not_there_is_left_out() -> None:
+    row = record(code="EUR")
+
+    found = snapshot(CURRENCY, System.BUSINESS_CENTRAL, row, {})
+
+    assert found.values == {"code": "EUR", "symbol": "EUR"}
+
+
+def test_a_computed_value_is_read_from_its_column_there() -> None:
+    row = record(isocurrencycode="EUR", exchangerate=Decimal("0.95"))
+
+    found = snapshot(CURRENCY, System.SALES, row, {})
+
+    assert found.values["exchangeRate"] == "0.95"
+
+
+def test_columns_are_asked_for_once_and_virtual_ones_not_at_all() -> None:
+    assert CURRENCY.columns(System.BUSINESS_CENTRAL) == (
+        "code",
+        "symbol",
+        "displayName",
+    )
+    assert "_transactioncurrencyid_value" in CUSTOMER.columns(System.SALES)
+    assert "statecode" in CUSTOMER.columns(System.SALES)
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "holds"),
+    [
+        (Condition("blocked", "eq", ""), "_x0020_", True),
+        (Condition("blocked", "eq", ""), " ", True),
+        (Condition("blocked", "eq", ""), "All", False),
+        (Condition("blocked", "ne", "All"), "Ship", True),
+        (Condition("blocked", "in", ["", "Ship"]), "Ship", True),
+        (Condition("blocked", "in", ["", "Ship"]), "All", False),
+    ],
+)
+def test_a_filter_judges_blanks_in_every_form(
+    condition: Condition, value: str, holds: bool
+) -> None:
+    assert passes((condition,), {"blocked": value}) is holds
+
+
+def test_a_hash_holds_only_what_leaves_its_side() -> None:
+    values = {"number": "C1", "displayName": "A"}
+    renumbered = {**values, "number": "C2"}
+
+    assert hash_of(CUSTOMER, System.SALES, values) == hash_of(
+        CUSTOMER, System.SALES, renumbered
+    )
+    assert hash_of(CUSTOMER, System.BUSINESS_CENTRAL, values) != hash_of(
+        CUSTOMER, System.BUSINESS_CENTRAL, renumbered
+    )
+
+
+def test_an_unknown_field_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        replace(CUSTOMER).field("nothing")

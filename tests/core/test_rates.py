@@ -1,0 +1,117 @@
+"""The rate rule of protocols §3.3."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from integration.core.outcomes import Finding
+from integration.core.rates import Rates, newest_rates
+
+TODAY = date(2026, 11, 22)
+
+
+def row(
+    code: str,
+    amount: object = 100,
+    relational: object = 50,
+    start: str = "2026-01-01",
+    through: str = "",
+) -> dict[str, Any]:
+    return {
+        "currencyCode": code,
+        "startingDate": start,
+        "exchangeRateAmount": amount,
+        "relationalExchangeRateAmount": relational,
+        "relationalCurrencyCode": through,
+    }
+
+
+def rates(
+    *rows: dict[str, Any], base: str = "CHF", known: frozenset[str] = frozenset()
+) -> Rates:
+    newest, future = newest_rates(rows, TODAY)
+    return Rates("CHF", base, newest, future, known)
+
+
+def article(found: Decimal | Finding) -> str:
+    assert isinstance(found, Finding)
+    return found.article
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (rates(row("EUR", 100, Decimal("95"))), "1.0526315789"),
+        (rates(row("EUR", 100, Decimal("95.123"))), "1.0512704604"),
+        (rates(row("JPY", 100, Decimal("0.5"))), "200"),
+    ],
+)
+def test_a_rate_counts_units_for_one_of_the_base(found: Rates, expected: str) -> None:
+    code = next(iter(found.rows))
+
+    assert found.exchange_rate(code) == Decimal(expected)
+
+
+def test_another_base_divides() -> None:
+    found = rates(row("EUR", 1, 2), row("USD", 1, 4), base="USD")
+
+    assert found.exchange_rate("EUR") == Decimal(2)
+    assert found.exchange_rate("CHF") == Decimal(4)
+
+
+def test_a_rate_through_another_currency_takes_one_step() -> None:
+    found = rates(row("DKK", 2, 1, through="EUR"), row("EUR", 3, 1))
+
+    assert found.exchange_rate("DKK") == Decimal(6)
+
+
+def test_two_steps_are_one_too_many() -> None:
+    found = rates(
+        row("A", 1, 1, through="B"), row("B", 1, 1, through="C"), row("C", 1, 1)
+    )
+
+    assert article(found.exchange_rate("A")) == "bc-currency-no-exchange-rate"
+
+
+def test_the_newest_row_that_has_started_counts() -> None:
+    found = rates(
+        row("EUR", 1, 1, "2026-01-01"),
+        row("EUR", 2, 1, "2026-11-22"),
+        row("EUR", 9, 1, "2026-11-23"),
+        row("EUR", 5, 1, "2025-01-01"),
+    )
+
+    assert found.exchange_rate("EUR") == Decimal(2)
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (rates(), "no exchange rate is defined"),
+        (rates(row("EUR", start="2027-01-01")), "start later"),
+        (rates(row("EUR", 0)), "is 0"),
+        (rates(row("EUR", 100, 0)), "is 0"),
+    ],
+)
+def test_a_missing_rate_is_a_finding(found: Rates, why: str) -> None:
+    finding = found.exchange_rate("EUR")
+
+    assert isinstance(finding, Finding)
+    assert finding.article == "bc-currency-no-exchange-rate"
+    assert finding.params == {"currency": "EUR"}
+    assert why in finding.message
+
+
+def test_a_base_currency_without_rate_stops_every_currency() -> None:
+    known = frozenset({"USD", "EUR"})
+    found = rates(row("EUR"), base="USD", known=known)
+
+    assert article(found.exchange_rate("EUR")) == "bc-base-currency-no-rate"
+
+
+def test_a_base_currency_nobody_knows_here_stops_every_currency() -> None:
+    found = rates(row("EUR"), base="USD")
+
+    assert article(found.exchange_rate("EUR")) == "bc-base-currency-unknown"
