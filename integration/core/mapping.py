@@ -24,7 +24,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``field`` ``op`` ``value``; ``op`` is eq, ne or in. Blanks of any form are equal."""
+    """``field`` ``op`` ``value``; ``op`` is eq, ne or in. All blanks are equal."""
 
     field: str
     op: str

@@ -41,7 +41,7 @@ class ReviewPlan:
 
 
 def sales_key(table: TableMap, bc_id: str) -> str:
-    """The key of the Sales record made from this record: always the same (promise 1)."""
+    """The key of the Sales record made from this one: always the same (promise 1)."""
     return str(uuid5(_KEYS, f"{table.table}:{bc_id}"))
 
 

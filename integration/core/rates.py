@@ -84,7 +84,7 @@ class Rates:
         )
 
     def _per_local(self, code: str, *, through: bool = True) -> Decimal | None:
-        """f(c): units of ``code`` for one unit of the local currency, one step at most."""
+        """f(c): units of ``code`` for one of the local currency, one step at most."""
         if code == self.local:
             return Decimal(1)
         row = self.rows.get(code)
@@ -102,7 +102,7 @@ class Rates:
 def newest_rates(
     rows: Iterable[Mapping[str, Any]], today: date
 ) -> tuple[dict[str, RateRow], frozenset[str]]:
-    """The newest row of each currency that has started, and codes without such a row."""
+    """The newest started row of each currency, and the codes that have none."""
     newest: dict[str, RateRow] = {}
     later = set()
     for row in rows:

@@ -13,7 +13,7 @@ WAITS = (
     timedelta(hours=2),
     timedelta(hours=12),
 )
-"""After the first, second, … failure; after the last one more and the record is skipped."""
+"""After the first, second, … failure; the one after the last wait skips the record."""
 
 _PASSING = frozenset(
     {FailureKind.THROTTLED, FailureKind.TRANSIENT, FailureKind.LOST_ANSWER}
