@@ -1,0 +1,224 @@
+"""What a person does to a connection: check, enable, enter a new secret.
+
+Pausing and resuming is in ``pauses``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from integration import clock
+from integration.choices import Category, OperationKind, Origin
+from integration.models import Connection, Endpoint, SyncError, User
+from integration.services.articles import cause_of
+from integration.services.check_lines import FAIL, CheckLine
+from integration.services.credentials import keep_secret
+from integration.services.errors import record_setup_error, settle_setup_errors
+from integration.services.operations import record_operation
+from integration.services.pauses import is_paused_by_failure, pause_for, resume
+from integration.services.set_up_errors import open_set_up_errors
+from integration.services.setup_check import examine
+
+__all__ = [
+    "CheckResult",
+    "NotFit",
+    "check_connection",
+    "due_checks",
+    "enable",
+    "save_secret",
+]
+
+DAILY = timedelta(days=1)
+SOON_AGAIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The lines of one check, and what it changed."""
+
+    connection: Connection
+    lines: tuple[CheckLine, ...]
+    settled: int = 0
+    paused: bool = False
+    resumed: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Warnings pass."""
+        return all(line.state != FAIL for line in self.lines)
+
+    @property
+    def problems(self) -> tuple[CheckLine, ...]:
+        """The lines that failed."""
+        return tuple(line for line in self.lines if line.state == FAIL)
+
+
+class NotFit(Exception):  # noqa: N818  (a sentence for a person)
+    """The connection may not be enabled; ``result`` says why, line by line."""
+
+    def __init__(self, result: CheckResult) -> None:
+        reasons = "; ".join(line.sentence for line in result.lines if line.blocks)
+        super().__init__(f"“{result.connection}” cannot be enabled: {reasons}.")
+        self.result = result
+
+
+def check_connection(
+    connection: Connection, by: User | None = None, reason: str = ""
+) -> CheckResult:
+    """Look at everything, record what is wrong, settle what is well again.
+
+    It pauses a running connection on which nothing would pass, and resumes one that a
+    failure had paused. Calls both systems; a person's check is an operation.
+    """
+    connection.refresh_from_db()
+    lines = tuple(examine(connection))
+    settled = _record(connection, lines)
+    paused, resumed = _pause_or_resume(connection, lines, by)
+    _stamp(connection, lines)
+    result = CheckResult(connection, lines, settled, paused, resumed)
+    if by:
+        _record_check(result, by, reason)
+    return result
+
+
+def enable(connection: Connection, by: User, reason: str = "") -> CheckResult:
+    """Check, then let it run. Raises ``NotFit``; then only the check has happened."""
+    result = check_connection(connection, by, reason)
+    if any(line.blocks for line in result.lines):
+        raise NotFit(result)
+    if Connection.objects.filter(pk=connection.pk, enabled=False).update(enabled=True):
+        connection.refresh_from_db()
+        _record_change(connection, by, reason, {"change": "enabled"})
+    return result
+
+
+def save_secret(
+    endpoint: Endpoint, secret: str, by: User, reason: str = ""
+) -> list[CheckResult]:
+    """Keep a new secret or password and check at once every connection that uses it."""
+    keep_secret(endpoint, secret)
+    endpoint.save(update_fields=["secret"])
+    record_operation(
+        OperationKind.SET_UP,
+        by=by,
+        reason=reason,
+        scope={"endpoint": endpoint.pk, "name": endpoint.name},
+        result={"change": "new_secret"},
+    )
+    uses = Q(business_central=endpoint) | Q(sales=endpoint)
+    return [check_connection(found, by) for found in Connection.objects.filter(uses)]
+
+
+def due_checks() -> list[int]:
+    """Connections to check now, claimed: each running one once a day.
+
+    One that an unreachable network paused is looked at every five minutes, because that
+    passes without anybody doing something.
+    """
+    now = clock.now()
+    running = Q(enabled=True, paused_at=None) & _not_since(now - DAILY)
+    unreachable = Q(pause_article__startswith="net-") & _not_since(now - SOON_AGAIN)
+    due = Connection.objects.filter(running | unreachable)
+    return [found.pk for found in due if _claim_check(found, now)]
+
+
+def _not_since(moment: datetime) -> Q:
+    return Q(checked_at=None) | Q(checked_at__lte=moment)
+
+
+def _claim_check(connection: Connection, now: datetime) -> bool:
+    seen = connection.checked_at
+    unclaimed = Q(checked_at=seen) if seen else Q(checked_at=None)
+    return bool(
+        Connection.objects.filter(unclaimed, pk=connection.pk).update(checked_at=now)
+    )
+
+
+def _record(connection: Connection, lines: Iterable[CheckLine]) -> int:
+    """Errors of what was found; what is no longer found is settled. How many were."""
+    told = [line for line in lines if line.failure or line.finding]
+    still_there = set()
+    for line in told:
+        still_there.add(cause_of(line.failure, line.finding).fingerprint)
+        record_setup_error(
+            connection,
+            failure=line.failure,
+            finding=line.finding,
+            origin=Origin.SETUP_CHECK,
+        )
+    looked_everywhere = not any(line.stops or line.blocks for line in lines)
+    if looked_everywhere:
+        over = open_set_up_errors(connection) - still_there
+    else:
+        over = _other_sign_in_errors(connection, still_there)
+    return settle_setup_errors(connection, None, fingerprints=over) if over else 0
+
+
+def _other_sign_in_errors(connection: Connection, still_there: set[str]) -> set[str]:
+    """Both sign-ins were tried: what they said before is replaced by what they say."""
+    known = SyncError.objects.filter(
+        connection=connection,
+        problem__category=Category.AUTHENTICATION,
+        fingerprint__in=open_set_up_errors(connection) - still_there,
+    ).exclude(problem__article="secret-expires-soon")
+    return set(known.values_list("fingerprint", flat=True))
+
+
+def _pause_or_resume(
+    connection: Connection, lines: Iterable[CheckLine], by: User | None
+) -> tuple[bool, bool]:
+    stopping = next((line for line in lines if line.stops), None)
+    if stopping and connection.enabled:
+        return pause_for(connection, cause_of(stopping.failure, None)), False
+    blocked = any(line.blocks for line in lines)
+    if not blocked and is_paused_by_failure(connection):
+        return False, resume(connection, by)
+    return False, False
+
+
+def _stamp(connection: Connection, lines: Iterable[CheckLine]) -> None:
+    now = clock.now()
+    Connection.objects.filter(pk=connection.pk).update(checked_at=now)
+    connection.checked_at = now
+    for endpoint in (connection.business_central, connection.sales):
+        wrong = next(
+            (
+                line.sentence
+                for line in lines
+                if line.step in {endpoint.kind, "address"} and line.state == FAIL
+            ),
+            "",
+        )
+        Endpoint.objects.filter(pk=endpoint.pk).update(
+            checked_at=now, check_passed=not wrong, check_message=wrong
+        )
+
+
+def _record_check(result: CheckResult, by: User, reason: str) -> None:
+    connection = result.connection
+    record_operation(
+        OperationKind.CHECK,
+        by=by,
+        reason=reason,
+        scope={"connection": connection.pk, "name": connection.name},
+        result={
+            "passed": result.passed,
+            "problems": [line.article or line.step for line in result.problems],
+            "settled": result.settled,
+            "resumed": result.resumed,
+        },
+    )
+
+
+def _record_change(
+    connection: Connection, by: User, reason: str, result: dict[str, str]
+) -> None:
+    record_operation(
+        OperationKind.SET_UP,
+        by=by,
+        reason=reason,
+        scope={"connection": connection.pk, "name": connection.name},
+        result=result,
+    )

@@ -1,0 +1,71 @@
+"""A connector that counts the records its list and delta answers held."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from integration.connectors.base import (
+    Connector,
+    Create,
+    Identity,
+    Update,
+    WriteResult,
+)
+from integration.core.records import Page, Record, System
+
+__all__ = ["CountingConnector"]
+
+
+class CountingConnector:
+    """Passes everything on; ``fetched`` counts by entity what its lists brought."""
+
+    def __init__(self, connector: Connector) -> None:
+        self.connector = connector
+        self.system: System = connector.system
+        self.fetched: Counter[str] = Counter()
+
+    def read_changes(
+        self, entity: str, fields: Sequence[str], cursor: str
+    ) -> Iterator[Page]:
+        return self._counted(
+            entity, self.connector.read_changes(entity, fields, cursor)
+        )
+
+    def read_all(
+        self, entity: str, fields: Sequence[str], where: str = ""
+    ) -> Iterator[Page]:
+        return self._counted(entity, self.connector.read_all(entity, fields, where))
+
+    def read_many(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> dict[str, Record]:
+        found = self.connector.read_many(entity, fields, ids)
+        self.fetched[entity] += len(found)
+        return found
+
+    def read_one(self, entity: str, fields: Sequence[str], id: str) -> Record:
+        return self.connector.read_one(entity, fields, id)
+
+    def create_many(
+        self, entity: str, fields: Sequence[str], creates: Sequence[Create]
+    ) -> list[WriteResult]:
+        return self.connector.create_many(entity, fields, creates)
+
+    def update_many(
+        self, entity: str, fields: Sequence[str], updates: Sequence[Update]
+    ) -> list[WriteResult]:
+        return self.connector.update_many(entity, fields, updates)
+
+    def identity(self) -> Identity:
+        return self.connector.identity()
+
+    def server_time(self) -> datetime | None:
+        return self.connector.server_time()
+
+    def close(self) -> None:
+        self.connector.close()
+
+    def _counted(self, entity: str, pages: Iterator[Page]) -> Iterator[Page]:
+        for page in pages:
+            self.fetched[entity] += len(page.records)
+            yield page

@@ -1,0 +1,37 @@
+"""Secrets at rest: written encrypted, read only to sign in, never shown (D13)."""
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+
+from integration.models import Endpoint
+
+__all__ = ["CredentialUnreadable", "keep_secret", "read_secret"]
+
+
+class CredentialUnreadable(ValueError):  # noqa: N818  (a sentence for a person)
+    """The stored secret was encrypted with a key we no longer have."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(
+            f"The stored secret of “{endpoint.name}” cannot be read with the present "
+            f"CREDENTIAL_KEYS; enter it again, or bring the old key back."
+        )
+
+
+def keep_secret(endpoint: Endpoint, secret: str) -> None:
+    """Encrypt ``secret`` into the endpoint; saving is the caller's. "" forgets it."""
+    endpoint.secret = _keys().encrypt(secret.encode()).decode() if secret else ""
+
+
+def read_secret(endpoint: Endpoint) -> str:
+    """The secret in clear, only for signing in. Raises ``CredentialUnreadable``."""
+    if not endpoint.secret:
+        return ""
+    try:
+        return _keys().decrypt(endpoint.secret.encode()).decode()
+    except InvalidToken as error:
+        raise CredentialUnreadable(endpoint) from error
+
+
+def _keys() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in settings.CREDENTIAL_KEYS])

@@ -1,0 +1,93 @@
+"""What is due: claimed here by conditional updates, carried out by workers (D6).
+
+Two schedulers do no harm: whoever moves ``next_run_at`` first has the mapping.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q
+
+from integration import clock
+from integration.choices import JobKind, JobState
+from integration.models import Job, TableMapping
+from integration.models.jobs import ACTIVE_STATES
+from integration.services.runs import stale_since, start_run
+
+__all__ = ["claim_due_mappings", "due_runs", "forgotten_runs", "mark_enqueued"]
+
+LOST_MESSAGE = timedelta(seconds=60)
+"""A queued run that nobody took for so long is announced again: its message may be
+lost (the broker was wiped). A second message does no harm, a run is claimed once."""
+
+
+def due_runs() -> list[UUID]:
+    """Runs to announce to the workers now."""
+    now = clock.now()
+    found = [*forgotten_runs(now), *claim_due_mappings(now)]
+    mark_enqueued(found, now)
+    return found
+
+
+def mark_enqueued(run_ids: list[UUID], now: datetime) -> None:
+    """Note when these runs were announced."""
+    Job.objects.filter(run__in=run_ids).update(enqueued_at=now)
+
+
+def forgotten_runs(now: datetime) -> list[UUID]:
+    """Queued runs nobody took, parked ones whose time has come, and orphans."""
+    announced = now - timedelta(seconds=settings.TAKE_UP_SECONDS)
+    unannounced = Q(enqueued_at=None) | Q(enqueued_at__lte=now - LOST_MESSAGE)
+    queued = Q(state=JobState.QUEUED, parked_until=None) & unannounced
+    parked = Q(state=JobState.QUEUED, parked_until__lte=now) & (
+        unannounced | Q(enqueued_at__lte=announced)
+    )
+    orphaned = Q(state=JobState.RUNNING, heartbeat_at__lt=stale_since(now)) & (
+        Q(enqueued_at=None) | Q(enqueued_at__lte=announced)
+    )
+    rows = Job.objects.filter(queued | parked | orphaned)
+    return list(rows.order_by("run").values_list("run", flat=True).distinct())
+
+
+def claim_due_mappings(now: datetime) -> list[UUID]:
+    """Start the run of each mapping that is due and whose dependencies are at rest."""
+    due = _due(now)
+    busy = set(
+        Job.objects.filter(state__in=ACTIVE_STATES).values_list("mapping", flat=True)
+    )
+    waiting = {mapping.pk for mapping in due}
+    started = []
+    for mapping in due:
+        needs = {needed.pk for needed in mapping.depends_on.all()}
+        if needs & (busy | waiting) or mapping.pk in busy:
+            continue
+        run_id = _claim(mapping, now)
+        if run_id:
+            started.append(run_id)
+    return started
+
+
+def _due(now: datetime) -> list[TableMapping]:
+    """In order; without those that only wait for a person to accept their review."""
+    due = TableMapping.objects.running().filter(
+        Q(next_run_at=None) | Q(next_run_at__lte=now)
+    )
+    reviewed = Job.objects.filter(kind=JobKind.REVIEW, state=JobState.SUCCEEDED)
+    awaiting_acceptance = Q(reviewed_at=None, pk__in=reviewed.values("mapping"))
+    return list(
+        due.exclude(awaiting_acceptance).in_order().prefetch_related("depends_on")
+    )
+
+
+def _claim(mapping: TableMapping, now: datetime) -> UUID | None:
+    seen = mapping.next_run_at
+    unclaimed = Q(next_run_at=seen) if seen else Q(next_run_at=None)
+    following = now + timedelta(seconds=mapping.interval_seconds)
+    claimed = TableMapping.objects.filter(unclaimed, pk=mapping.pk).update(
+        next_run_at=following
+    )
+    if not claimed:
+        return None
+    kind = JobKind.SYNC if mapping.reviewed_at else JobKind.REVIEW
+    return start_run(mapping, kind)

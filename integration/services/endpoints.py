@@ -1,0 +1,152 @@
+"""From a stored endpoint to an open connector: the one place that builds them."""
+
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import assert_never
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from integration.choices import SignIn as SignInChoice
+from integration.choices import System
+from integration.connectors.auth import InProcessTokenCache
+from integration.connectors.base import Connector
+from integration.connectors.business_central import BusinessCentral
+from integration.connectors.sales import Sales
+from integration.connectors.session import Wiring
+from integration.connectors.sign_in import (
+    Certificate,
+    ClientSecret,
+    SignIn,
+    UserAccount,
+)
+from integration.connectors.throttle import LocalThrottle
+from integration.models import Endpoint
+from integration.services.credentials import read_secret
+
+__all__ = [
+    "AddressNotAllowed",
+    "open_business_central",
+    "open_connector",
+    "open_sales",
+    "refuse_foreign_addresses",
+]
+
+_SALES_CALLS_AT_ONCE = 4
+_BUSINESS_CENTRAL_CALLS_AT_ONCE = 5
+
+
+class AddressNotAllowed(ValueError):  # noqa: N818  (a sentence for a person, not a crash)
+    """The endpoint points where we do not go (D13)."""
+
+
+def refuse_foreign_addresses(endpoint: Endpoint) -> None:
+    """Raises ``AddressNotAllowed`` for a host or scheme outside the allow-list.
+
+    Real systems are reached by https on allowed hosts only; simulators by loopback
+    only. So nobody can make this server call an address of their choice.
+    """
+    for address in (endpoint.base_url, endpoint.authority, endpoint.web_url):
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        if endpoint.is_simulator:
+            if parts.scheme not in {"http", "https"} or not _is_loopback(host):
+                raise AddressNotAllowed(
+                    f"{address} is not on this machine; a simulated endpoint must be."
+                )
+        elif parts.scheme != "https":
+            raise AddressNotAllowed(f"{address} must start with https://.")
+        elif not _is_allowed(host):
+            raise AddressNotAllowed(
+                f"{host or address} is not among the allowed hosts; add it to "
+                f"ALLOWED_REMOTE_HOSTS if it is right."
+            )
+
+
+def open_connector(endpoint: Endpoint) -> Connector:
+    """An open connector; closing it is the caller's.
+
+    Nothing is sent yet. Raises ``AddressNotAllowed`` and ``CredentialUnreadable``.
+    """
+    if endpoint.kind == System.SALES:
+        return open_sales(endpoint)
+    return open_business_central(endpoint)
+
+
+def open_business_central(
+    endpoint: Endpoint, *, for_check: bool = False
+) -> BusinessCentral:
+    """The company of this endpoint. A check signs in afresh instead of by cache."""
+    refuse_foreign_addresses(endpoint)
+    return BusinessCentral(
+        base_url=endpoint.base_url,
+        tenant=endpoint.tenant_id,
+        environment=endpoint.environment,
+        company_id=endpoint.company_id,
+        sign_in=_sign_in(endpoint),
+        authority=endpoint.authority,
+        wiring=_wiring(endpoint, _BUSINESS_CENTRAL_CALLS_AT_ONCE, for_check),
+    )
+
+
+def open_sales(endpoint: Endpoint, *, for_check: bool = False) -> Sales:
+    """The environment of this endpoint.
+
+    A check signs in afresh and reads round the other side's cache of permissions.
+    """
+    refuse_foreign_addresses(endpoint)
+    return Sales(
+        base_url=endpoint.base_url,
+        tenant=endpoint.tenant_id,
+        sign_in=_sign_in(endpoint),
+        authority=endpoint.authority,
+        strong_consistency=for_check,
+        wiring=_wiring(endpoint, _SALES_CALLS_AT_ONCE, for_check),
+    )
+
+
+@lru_cache(maxsize=1)
+def _tokens() -> InProcessTokenCache:
+    """One cache for all connectors of this process."""
+    return InProcessTokenCache()
+
+
+@lru_cache(maxsize=64)
+def _throttle(side: str, address: str, client_id: str, at_once: int) -> LocalThrottle:
+    """One budget per system and client in this process (promise 8)."""
+    return LocalThrottle(concurrent=at_once)
+
+
+def _wiring(endpoint: Endpoint, at_once: int, for_check: bool) -> Wiring:
+    throttle = _throttle(endpoint.kind, endpoint.base_url, endpoint.client_id, at_once)
+    return Wiring(tokens=None if for_check else _tokens(), throttle=throttle)
+
+
+def _sign_in(endpoint: Endpoint) -> SignIn:
+    secret = read_secret(endpoint)
+    chosen = SignInChoice(endpoint.sign_in)
+    match chosen:
+        case SignInChoice.CLIENT_SECRET:
+            return ClientSecret(endpoint.client_id, secret)
+        case SignInChoice.USER_ACCOUNT:
+            return UserAccount(endpoint.client_id, endpoint.user_name, secret)
+        case SignInChoice.CERTIFICATE:
+            return Certificate(endpoint.client_id, secret, endpoint.certificate)
+        case _:
+            assert_never(chosen)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_allowed(host: str) -> bool:
+    return any(
+        host == allowed or (allowed.startswith(".") and host.endswith(allowed))
+        for allowed in settings.ALLOWED_REMOTE_HOSTS
+    )

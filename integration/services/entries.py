@@ -1,0 +1,54 @@
+"""What a job notes of one record; plain updates are only counted (design §5)."""
+
+from integration import clock
+from integration.choices import Category, EntryKind
+from integration.core.outcomes import Outcome, OutcomeKind
+from integration.models import Job, JobEntry
+from integration.services.articles import cause_of
+
+__all__ = ["entry_of"]
+
+_NOTED = {
+    OutcomeKind.INSERTED: EntryKind.CREATED,
+    OutcomeKind.DELETED: EntryKind.DELETED,
+    OutcomeKind.COUPLED: EntryKind.COUPLED,
+    OutcomeKind.UNCOUPLED: EntryKind.UNCOUPLED,
+    OutcomeKind.FAILED: EntryKind.FAILED,
+    OutcomeKind.SKIPPED: EntryKind.SKIPPED,
+}
+
+
+def entry_of(job: Job, outcome: Outcome) -> JobEntry | None:
+    """The entry, not yet saved; ``None`` for what is only counted."""
+    kind = _NOTED.get(outcome.kind)
+    if kind is None:
+        return None
+    if kind is EntryKind.FAILED and _is_conflict(outcome):
+        kind = EntryKind.CONFLICT
+    return JobEntry(
+        job=job,
+        kind=kind,
+        bc_id=outcome.bc.id,
+        sales_id=outcome.sales.id,
+        label=_label(outcome)[:250],
+        message=_message(outcome)[:500],
+        created_at=clock.now(),
+    )
+
+
+def _is_conflict(outcome: Outcome) -> bool:
+    cause = cause_of(outcome.failure, outcome.finding)
+    return cause.category == Category.CONFLICT
+
+
+def _label(outcome: Outcome) -> str:
+    for record in (outcome.bc, outcome.sales):
+        label = f"{record.number} {record.name}".strip()
+        if label:
+            return label
+    return outcome.record_key
+
+
+def _message(outcome: Outcome) -> str:
+    said = outcome.failure or outcome.finding
+    return (said.message if said else "").replace("\0", "")

@@ -1,0 +1,218 @@
+"""Carries out one claimed run and ends it in words, whatever happens."""
+
+import logging
+from contextlib import closing
+from types import TracebackType
+from uuid import UUID
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+from integration.choices import JobKind, JobState, Origin
+from integration.connectors.business_central import BusinessCentral
+from integration.connectors.errors import (
+    ConnectionRefused,
+    LostAnswer,
+    RemoteError,
+    Throttled,
+    Transient,
+)
+from integration.core.failures import Failure
+from integration.core.outcomes import Finding
+from integration.core.records import System
+from integration.services.articles import cause_of
+from integration.services.counting import CountingConnector
+from integration.services.credentials import CredentialUnreadable
+from integration.services.endpoints import (
+    AddressNotAllowed,
+    open_business_central,
+    open_sales,
+)
+from integration.services.errors import record_setup_error
+from integration.services.heartbeat import Heartbeat
+from integration.services.pauses import pause_for
+from integration.services.review import review_mapping
+from integration.services.runs import (
+    Run,
+    RunLost,
+    add_fetched,
+    claim,
+    finish,
+    park,
+    release,
+)
+from integration.services.second_engine import second_engine
+from integration.services.set_up_errors import settle_after_success
+from integration.services.sync import run_mapping
+
+__all__ = ["execute", "rehearse"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT_SECONDS = 30.0
+LONGEST_WAIT_SECONDS = 900.0
+OUR_FAULT = (
+    "The run stopped because of a fault in Sync Errors itself; the log of the worker "
+    "says more."
+)
+
+
+class CannotRun(Exception):  # noqa: N818  (a sentence for a person)
+    """The run is refused before it reads anything."""
+
+    def __init__(self, sentence: str, finding: Finding | None = None) -> None:
+        super().__init__(sentence)
+        self.finding = finding
+
+
+def execute(run_id: UUID, worker: str) -> Run | None:
+    """Carry out the run; ``None`` when it is not to be had (done, or another has it).
+
+    How it ended is on its jobs. Raises nothing but what stops the process.
+    """
+    run = claim(run_id, worker)
+    if run is None:
+        return None
+    with Heartbeat(run.id, run.attempt), Ending(run):
+        _refuse_what_may_not_run(run)
+        _work(run)
+    return run
+
+
+def rehearse(run: Run) -> str:
+    """A dry run, in this process; why it could not be made, or ""."""
+    try:
+        _refuse_what_may_not_run(run)
+        _work(run)
+    except (RemoteError, CannotRun, AddressNotAllowed, CredentialUnreadable) as error:
+        return _sentence(error)
+    return ""
+
+
+class Ending:
+    """Ends the run however the ``with`` block ends.
+
+    It swallows every ordinary exception: a worker lives on, and the log has the trace.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            finish(self._run, JobState.SUCCEEDED)
+            settle_after_success(self._run.mapping)
+        elif not isinstance(error, Exception):
+            finish(self._run, JobState.FAILED, "Stopped by hand; the next run goes on.")
+        else:
+            _end_badly(self._run, error)
+        return isinstance(error, Exception)
+
+
+def _refuse_what_may_not_run(run: Run) -> None:
+    mapping = run.mapping
+    connection = mapping.connection
+    connection.refresh_from_db()
+    if not connection.enabled:
+        raise CannotRun(f"The connection “{connection}” is not enabled.")
+    if connection.paused_at:
+        reason = connection.pause_reason or "it was paused by hand"
+        raise CannotRun(f"The connection “{connection}” is paused: {reason}")
+    if run.kind == JobKind.SYNC and mapping.reviewed_at is None:
+        raise CannotRun(
+            f"{mapping} has not been accepted yet: look at its review and accept it."
+        )
+
+
+def _work(run: Run) -> None:
+    """Open both systems, refuse a second engine, review or synchronize."""
+    connection = run.mapping.connection
+    client = open_business_central(connection.business_central)
+    with closing(client), closing(open_sales(connection.sales)) as other:
+        _refuse_second_engine(run, client)
+        bc, sales = CountingConnector(client), CountingConnector(other)
+        try:
+            carry_out = review_mapping if run.kind == JobKind.REVIEW else run_mapping
+            carry_out(run, bc, sales)
+        finally:
+            add_fetched(run, _fetched(run, bc, sales))
+
+
+def _fetched(
+    run: Run, bc: CountingConnector, sales: CountingConnector
+) -> dict[System, int]:
+    """Records of mapped entities only, also those of other mappings (partners)."""
+    mappings = run.mapping.connection.mappings
+    entities = set(mappings.values_list("entity", flat=True))
+    tables = set(mappings.values_list("table", flat=True))
+    return {
+        System.BUSINESS_CENTRAL: sum(bc.fetched[name] for name in entities),
+        System.SALES: sum(sales.fetched[name] for name in tables),
+    }
+
+
+def _refuse_second_engine(run: Run, bc: BusinessCentral) -> None:
+    """Promise 12, at every job's start; one call."""
+    look = second_engine(bc, [run.mapping.name])
+    for finding in look.findings:
+        raise CannotRun(finding.message, finding)
+
+
+def _end_badly(run: Run, error: Exception) -> None:
+    ids = {"run": str(run.id), "mapping": run.mapping.name}
+    if isinstance(error, RunLost):
+        logger.warning("run lost", extra=ids)
+    elif isinstance(error, SoftTimeLimitExceeded):
+        logger.warning("run handed on", extra=ids)
+        release(run)
+    elif isinstance(error, RemoteError):
+        _end_refused(run, error)
+    elif isinstance(error, CannotRun | AddressNotAllowed | CredentialUnreadable):
+        if isinstance(error, CannotRun) and error.finding:
+            _record(run, None, error.finding)
+        finish(run, JobState.FAILED, str(error))
+    else:
+        logger.error("run failed", exc_info=error, extra=ids)
+        finish(run, JobState.FAILED, OUR_FAULT)
+
+
+def _end_refused(run: Run, error: RemoteError) -> None:
+    """Wait, pause or say: what the failure of a whole run leads to."""
+    sentence = _sentence(error)
+    if isinstance(error, Throttled | Transient | LostAnswer):
+        park(run, _wait_seconds(run, error.failure), sentence)
+        return
+    _record(run, error.failure, None)
+    if isinstance(error, ConnectionRefused):
+        # One error and a pause instead of ten thousand errors (promise 9).
+        pause_for(run.mapping.connection, cause_of(error.failure, None))
+    finish(run, JobState.FAILED, sentence)
+
+
+def _wait_seconds(run: Run, failure: Failure) -> float:
+    """What the system asks for, else longer each time (design §6, table of retries)."""
+    if failure.retry_after_seconds is not None:
+        return failure.retry_after_seconds
+    doubled = FIRST_WAIT_SECONDS * 2.0 ** min(run.attempt - 1, 10)
+    return min(doubled, LONGEST_WAIT_SECONDS)
+
+
+def _record(run: Run, failure: Failure | None, finding: Finding | None) -> None:
+    """An error without a record: it concerns the mapping or the connection."""
+    connection = run.mapping.connection
+    record_setup_error(
+        connection, failure=failure, finding=finding, origin=Origin.ENGINE
+    )
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, RemoteError):
+        return cause_of(error.failure, None).title
+    return str(error)

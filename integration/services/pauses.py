@@ -1,0 +1,60 @@
+"""Pausing and resuming a connection, by a person or because nothing would pass."""
+
+from integration import clock
+from integration.choices import OperationKind
+from integration.core.causes import Cause
+from integration.models import Connection, User
+from integration.services.operations import record_operation
+
+__all__ = ["ENGINE_NAME", "is_paused_by_failure", "pause", "pause_for", "resume"]
+
+ENGINE_NAME = "Sync Errors"
+"""Who did it, where no person did."""
+
+
+def is_paused_by_failure(connection: Connection) -> bool:
+    """Whether a check that passes may resume it; a person's pause stays."""
+    return bool(connection.paused_at and connection.pause_article)
+
+
+def pause(connection: Connection, by: User, reason: str = "") -> bool:
+    """By hand; ``False`` when it was paused already."""
+    return _pause(connection, by, reason, "")
+
+
+def pause_for(connection: Connection, cause: Cause) -> bool:
+    """Because of a cause that stops everything (promise 9)."""
+    return _pause(connection, None, cause.title, cause.article or "unknown")
+
+
+def resume(connection: Connection, by: User | None, reason: str = "") -> bool:
+    """Go on, every mapping at once; ``False`` when it was not paused."""
+    changed = Connection.objects.filter(
+        pk=connection.pk, paused_at__isnull=False
+    ).update(paused_at=None, pause_reason="", pause_article="")
+    connection.refresh_from_db()
+    if changed:
+        connection.mappings.update(next_run_at=clock.now())
+        _record(connection, by, reason, "resumed")
+    return bool(changed)
+
+
+def _pause(connection: Connection, by: User | None, reason: str, article: str) -> bool:
+    changed = Connection.objects.filter(pk=connection.pk, paused_at=None).update(
+        paused_at=clock.now(), pause_reason=reason, pause_article=article
+    )
+    connection.refresh_from_db()
+    if changed:
+        _record(connection, by, reason, "paused")
+    return bool(changed)
+
+
+def _record(connection: Connection, by: User | None, reason: str, what: str) -> None:
+    record_operation(
+        OperationKind.SET_UP,
+        by=by,
+        by_name=by.get_username() if by else ENGINE_NAME,
+        reason=reason[:500],
+        scope={"connection": connection.pk, "name": connection.name},
+        result={"change": what},
+    )

@@ -1,0 +1,74 @@
+"""What became of the retries a finished run carried out."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from integration import clock
+from integration.choices import (
+    ErrorState,
+    JobState,
+    OperationKind,
+    OperationState,
+    SettledReason,
+)
+from integration.models import Job, Operation, SyncError
+
+__all__ = ["end_retry", "finish_retries", "judge", "retrying_errors"]
+
+
+def retrying_errors(ids: Collection[int] | None = None) -> set[int]:
+    """Errors that an unfinished retry holds, among ``ids`` (``None`` = all)."""
+    open_retries = Operation.objects.filter(
+        kind=OperationKind.RETRY, state=OperationState.RUNNING
+    )
+    held = {
+        int(scope["error"]) for scope in open_retries.values_list("scope", flat=True)
+    }
+    return held if ids is None else held.intersection(ids)
+
+
+def finish_retries(run_id: UUID) -> None:
+    """End every retry that this run was started for; one query when there is none."""
+    waiting = Operation.objects.filter(
+        kind=OperationKind.RETRY,
+        state=OperationState.RUNNING,
+        result__run=str(run_id),
+    )
+    for operation in waiting:
+        could_not_run = Job.objects.filter(run=run_id, state=JobState.FAILED).first()
+        if could_not_run:
+            outcome = {"outcome": "not_tried", "sentence": could_not_run.message}
+        else:
+            outcome = judge(int(operation.scope["error"]))
+        end_retry(operation, outcome)
+
+
+def judge(error_id: int) -> dict[str, str]:
+    """``healed``, ``failed`` with the cause now, or ``gone`` with its row."""
+    error = SyncError.objects.select_related("problem").filter(pk=error_id).first()
+    if error is None:
+        return {"outcome": "gone"}
+    if error.settled_reason == SettledReason.REPLACED:
+        now_failing = SyncError.objects.filter(
+            connection=error.connection_id,
+            mapping_key=error.mapping_key,
+            direction=error.direction,
+            record_key=error.record_key,
+            settled_at=None,
+        ).first()
+        if now_failing:
+            sentence = now_failing.problem.title
+            return {"outcome": "failed", "sentence": sentence, "error": str(now_failing.pk)}
+    if error.state == ErrorState.RESOLVED:
+        return {"outcome": "healed"}
+    return {"outcome": "failed", "sentence": error.problem.title}
+
+
+def end_retry(operation: Operation, outcome: dict[str, str]) -> None:
+    """Write the result; an operation that has ended already stays as it is."""
+    healed = outcome["outcome"] in {"healed", "gone"}
+    Operation.objects.filter(pk=operation.pk, state=OperationState.RUNNING).update(
+        state=OperationState.DONE if healed else OperationState.FAILED,
+        result={**operation.result, **outcome},
+        finished_at=clock.now(),
+    )

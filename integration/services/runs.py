@@ -1,0 +1,242 @@
+"""Runs: a mapping's jobs of both directions, claimed, counted and finished together.
+
+The database is the record of what must be done (D5). A run is claimed by one
+conditional update that raises ``attempt``; whoever holds an older attempt finds that it
+lost the run at its next chunk and stops (fencing).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from integration import clock
+from integration.choices import Direction as DirectionChoice
+from integration.choices import JobKind, JobState
+from integration.core.outcomes import Outcome
+from integration.core.records import Direction, System
+from integration.models import Job, JobEntry, TableMapping
+from integration.models.jobs import ACTIVE_STATES
+from integration.services.entries import entry_of
+from integration.services.errors import record_outcomes
+from integration.services.retry_results import finish_retries
+
+__all__ = [
+    "Run",
+    "RunLost",
+    "active_run",
+    "add_fetched",
+    "claim",
+    "dry_run",
+    "finish",
+    "log_outcomes",
+    "park",
+    "release",
+    "stale_since",
+    "start_run",
+]
+
+
+class RunLost(RuntimeError):  # noqa: N818  (a state, named as the design names it)
+    """Another worker has taken this run up; what this one does no longer counts."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of one mapping, as the worker that claimed it sees it.
+
+    ``only`` lists the records asked for; ``None`` reads what changed. The jobs of a dry
+    run are not in the database: only their counts are filled.
+    """
+
+    id: UUID
+    mapping: TableMapping
+    kind: str
+    jobs: dict[Direction, Job]
+    attempt: int
+    full: bool
+    only: list[tuple[System, str]] | None
+    dry_run: bool = False
+
+
+def start_run(
+    mapping: TableMapping,
+    kind: str = JobKind.SYNC,
+    *,
+    full: bool = False,
+    only: Sequence[tuple[System, str]] | None = None,
+    directions: Collection[Direction] | None = None,
+) -> UUID | None:
+    """Queue a run; ``None`` when one of this mapping is queued or running already."""
+    run_id = uuid4()
+    jobs = _new_jobs(mapping, run_id, kind, directions)
+    for job in jobs:
+        job.full = full
+        job.only = None if only is None else [[str(side), key] for side, key in only]
+    try:
+        with transaction.atomic():
+            Job.objects.bulk_create(jobs)
+    except IntegrityError:
+        return None
+    return run_id
+
+
+def dry_run(
+    mapping: TableMapping,
+    *,
+    full: bool = False,
+    directions: Collection[Direction] | None = None,
+) -> Run:
+    """A run that plans and counts, and leaves nothing behind."""
+    run_id = uuid4()
+    jobs = _new_jobs(mapping, run_id, JobKind.SYNC, directions)
+    by_direction = {Direction(job.direction): job for job in jobs}
+    return Run(run_id, mapping, JobKind.SYNC, by_direction, 0, full, None, dry_run=True)
+
+
+def active_run(mapping: TableMapping) -> Job | None:
+    """A job of the run of this mapping that is queued or running."""
+    return Job.objects.filter(mapping=mapping, state__in=ACTIVE_STATES).first()
+
+
+def stale_since(now: datetime) -> datetime:
+    """A running job whose last heartbeat is older than this has lost its worker."""
+    return now - timedelta(seconds=settings.TAKE_UP_SECONDS)
+
+
+def claim(run_id: UUID, worker: str) -> Run | None:
+    """Take a queued run or one whose worker is gone; ``None``: not to be had."""
+    now = clock.now()
+    free = Q(state=JobState.QUEUED) & (
+        Q(parked_until=None) | Q(parked_until__lte=now)
+    ) | Q(state=JobState.RUNNING, heartbeat_at__lt=stale_since(now))
+    taken = Job.objects.filter(free, run=run_id).update(
+        state=JobState.RUNNING,
+        attempt=F("attempt") + 1,
+        worker=worker[:100],
+        started_at=Coalesce("started_at", now),
+        heartbeat_at=now,
+        parked_until=None,
+        message="",
+    )
+    return _load(run_id) if taken else None
+
+
+def log_outcomes(run: Run, outcomes: Sequence[Outcome]) -> None:
+    """Count, note and record the endings of one chunk, in the caller's transaction.
+
+    Raises ``RunLost`` when another worker has taken the run up.
+    """
+    by_direction: dict[Direction, list[Outcome]] = {way: [] for way in run.jobs}
+    for outcome in outcomes:
+        by_direction[outcome.direction].append(outcome)
+    if run.dry_run:
+        for direction, ended in by_direction.items():
+            _count_in_memory(run.jobs[direction], ended)
+        return
+    for direction, ended in by_direction.items():
+        _log_direction(run, run.jobs[direction], ended)
+
+
+def add_fetched(run: Run, fetched: dict[System, int]) -> None:
+    """Add what the list and delta reads of each side brought, mapped entities only."""
+    for side, records in fetched.items():
+        way = next((way for way in run.jobs if way.source is side), None)
+        job = run.jobs[way] if way else next(iter(run.jobs.values()))
+        job.records_fetched += records
+        if not run.dry_run:
+            _mine(run).filter(pk=job.pk).update(
+                records_fetched=F("records_fetched") + records
+            )
+
+
+def finish(run: Run, state: JobState, message: str = "") -> None:
+    """End the run, and every retry that was waiting for it."""
+    with transaction.atomic():
+        ended = _mine(run).update(
+            state=state, message=message, finished_at=clock.now(), parked_until=None
+        )
+        if ended:
+            finish_retries(run.id)
+
+
+def park(run: Run, seconds: float, message: str) -> None:
+    """Give the worker back and go on later (promise 8)."""
+    until = clock.now() + timedelta(seconds=seconds)
+    _mine(run).update(state=JobState.QUEUED, parked_until=until, message=message)
+
+
+def release(run: Run) -> None:
+    """Give the run back at once; the next claim goes on where this one stopped."""
+    _mine(run).update(state=JobState.QUEUED, enqueued_at=None)
+
+
+def _new_jobs(
+    mapping: TableMapping,
+    run_id: UUID,
+    kind: str,
+    directions: Collection[Direction] | None,
+) -> list[Job]:
+    ways = [
+        way
+        for way in Direction
+        if mapping.direction in {DirectionChoice.BOTH, way.value}
+        and (directions is None or way in directions)
+    ]
+    now = clock.now()
+    return [
+        Job(mapping=mapping, run=run_id, kind=kind, direction=way.value, created_at=now)
+        for way in ways
+    ]
+
+
+def _load(run_id: UUID) -> Run:
+    jobs = list(
+        Job.objects.filter(run=run_id).select_related(
+            "mapping__connection__business_central", "mapping__connection__sales"
+        )
+    )
+    first = jobs[0]
+    only = first.only
+    return Run(
+        id=run_id,
+        mapping=first.mapping,
+        kind=first.kind,
+        jobs={Direction(job.direction): job for job in jobs},
+        attempt=first.attempt,
+        full=first.full,
+        only=None if only is None else [(System(side), key) for side, key in only],
+    )
+
+
+def _mine(run: Run) -> QuerySet[Job]:
+    return Job.objects.filter(run=run.id, attempt=run.attempt, state=JobState.RUNNING)
+
+
+def _log_direction(run: Run, job: Job, outcomes: list[Outcome]) -> None:
+    counts = _counts(outcomes)
+    changes = {name: F(name) + number for name, number in counts.items()}
+    held = _mine(run).filter(pk=job.pk).update(heartbeat_at=clock.now(), **changes)
+    if not held:
+        raise RunLost(f"run {run.id} was taken up by another worker")
+    if not outcomes:
+        return
+    entries = (entry_of(job, outcome) for outcome in outcomes)
+    JobEntry.objects.bulk_create(entry for entry in entries if entry is not None)
+    record_outcomes(job, outcomes)
+
+
+def _counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    counts = Counter(outcome.kind.value for outcome in outcomes)
+    return {**counts, "records_read": counts.total()} if counts else {}
+
+
+def _count_in_memory(job: Job, outcomes: Iterable[Outcome]) -> None:
+    for name, number in _counts(outcomes).items():
+        setattr(job, name, getattr(job, name) + number)

@@ -1,0 +1,82 @@
+"""What workers do: reload by id, call one service.
+
+Redelivery is normal (D5): a task may come twice, late, or for something done already.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Iterable
+from uuid import UUID
+
+from celery import Task, shared_task
+from kombu.exceptions import OperationalError
+
+from integration.models import Connection
+from integration.services.cleanup import due_purges, purge
+from integration.services.connections import check_connection, due_checks
+from integration.services.dispatch import due_runs
+from integration.services.execution import execute
+from integration.services.retry import start_waiting_retries
+
+__all__ = [
+    "announce",
+    "announce_runs",
+    "check",
+    "dispatch_due",
+    "execute_run",
+    "purge_operation",
+]
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="integration.tasks.dispatch_due")
+def dispatch_due() -> None:
+    """Claim what is due and announce it; every ten seconds (D6)."""
+    announce_runs(start_waiting_retries())
+    announce_runs(due_runs())
+    for connection_id in due_checks():
+        announce(check, connection_id)
+    for operation_id in due_purges():
+        announce(purge_operation, operation_id)
+
+
+@shared_task(name="integration.tasks.execute_run")
+def execute_run(run_id: str) -> None:
+    """Carry out one run, if it is still to be had."""
+    execute(UUID(run_id), f"{socket.gethostname()} {os.getpid()}")
+
+
+@shared_task(name="integration.tasks.check")
+def check(connection_id: int) -> None:
+    """The daily look at a connection's set-up."""
+    connection = Connection.objects.filter(pk=connection_id).first()
+    if connection:
+        check_connection(connection)
+
+
+@shared_task(name="integration.tasks.purge_operation")
+def purge_operation(operation_id: int) -> None:
+    """Remove for good, in chunks, what a clean-up hid."""
+    purge(operation_id)
+
+
+def announce_runs(run_ids: Iterable[UUID]) -> None:
+    """Tell the workers of these runs."""
+    for run_id in run_ids:
+        announce(execute_run, str(run_id))
+
+
+def announce(task: "Task[..., None]", *arguments: str | int) -> bool:
+    """Send one message; ``False`` without a broker.
+
+    Nothing is lost then: the row stays in the database, and the next tick that reaches
+    a broker announces it again.
+    """
+    try:
+        task.apply_async(args=arguments, retry=False)
+    except OperationalError:
+        logger.warning("broker not reached", extra={"task": task.name})
+        return False
+    return True
