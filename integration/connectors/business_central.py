@@ -220,7 +220,7 @@ class BusinessCentral:
         """The only row of a set that holds one, wherever the API puts it."""
         name = path.rpartition("/")[2]
         call = self._session.call(f"read {name}", "GET", path)
-        body: dict[str, Any] = self._session.get(call)
+        body = self._session.get(call)
         rows = body.get("value")
         if not isinstance(rows, list):
             return body
@@ -268,7 +268,7 @@ class BusinessCentral:
 
 
 def _records(body: dict[str, Any]) -> tuple[Record, ...]:
-    return tuple(_SHAPE.record(row) for row in body.get("value", ()))
+    return tuple(_SHAPE.record(row) for row in body["value"])
 
 
 def _newest(known: datetime | None, records: Sequence[Record]) -> datetime | None:

@@ -146,7 +146,7 @@ _CODES: dict[type[Exception], tuple[FailureKind, str]] = {
     httpx2.TooManyRedirects: (FailureKind.CONNECTION, "net-wrong-address"),
     httpx2.RequestError: (FailureKind.REFUSED, "net-request-invalid"),
     # What follows can only come from a mistake of ours; it must not pass for a success.
-    httpx2.HTTPStatusError: (FailureKind.REFUSED, "net-request-invalid"),
+    httpx2.HTTPError: (FailureKind.REFUSED, "net-request-invalid"),
     httpx2.CookieConflict: (FailureKind.REFUSED, "net-request-invalid"),
     httpx2.StreamError: (FailureKind.REFUSED, "net-request-invalid"),
 }

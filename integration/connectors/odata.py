@@ -121,10 +121,11 @@ class RecordShape:
         return ",".join(dict.fromkeys((self.key, self.modified, *fields)))
 
     def record(self, body: Mapping[str, Any]) -> Record:
-        """Raises ``KeyError`` when the body has no id."""
+        """Raises ``KeyError`` or ``TypeError`` when the body has no id."""
+        record_id = str(body[self.key]).lower()
         values = {k: v for k, v in body.items() if not k.startswith("@odata.")}
         return Record(
-            id=str(body[self.key]).lower(),
+            id=record_id,
             etag=str(body.get("@odata.etag", "")),
             modified_at=parse_moment(body.get(self.modified)),
             values=values,

@@ -142,7 +142,7 @@ class Sales:
         )
         call = self._get(f"read {entity}", path, _PAGES)
         for body, answer in self._session.pages(call):
-            records = tuple(shape.record(row) for row in body.get("value", ()))
+            records = tuple(shape.record(row) for row in body["value"])
             yield Page(records=records, request_id=answer.request_id)
 
     def read_many(
@@ -263,7 +263,7 @@ class Sales:
     def _changes(self, entity: str, call: Call) -> Iterator[Page]:
         shape = _shape(entity)
         for body, answer in self._session.pages(call):
-            rows: list[dict[str, Any]] = body.get("value", [])
+            rows: list[dict[str, Any]] = body["value"]
             deleted = [row for row in rows if _is_deleted(row)]
             link = str(body.get("@odata.deltaLink") or "")
             if not link and not body.get("@odata.nextLink"):

@@ -102,11 +102,11 @@ class Session:
     def url(self, path: str) -> str:
         return path if "://" in path else self.root + path
 
-    def get(self, call: Call) -> Any:
-        """The JSON of the answer. Raises ``RemoteError``."""
+    def get(self, call: Call) -> dict[str, Any]:
+        """The JSON object of the answer. Raises ``RemoteError``."""
         return self.read(call, self.transport.send(call))
 
-    def read(self, call: Call, answer: Answer) -> Any:
+    def read(self, call: Call, answer: Answer) -> dict[str, Any]:
         """The JSON object of an answer; a cut one is as good as none."""
         try:
             body = answer.json()
@@ -120,10 +120,15 @@ class Session:
         return body
 
     def pages(self, call: Call) -> Iterator[tuple[dict[str, Any], Answer]]:
-        """Each page of a list, following the system's own links to the last."""
+        """Each page of a list, following the system's own links to the last.
+
+        Every body has its rows in ``value``.
+        """
         while True:
             answer = self.transport.send(call)
             body = self.read(call, answer)
+            if not isinstance(body.get("value"), list):
+                raise self._unreadable(call, answer, FailureKind.CONNECTION)
             yield body, answer
             link = body.get("@odata.nextLink")
             if not link:

@@ -1,0 +1,80 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from integration.connectors.calls import (
+    Answer,
+    Call,
+    read_http_date,
+    read_json,
+    read_retry_after,
+)
+from integration.core.failures import FailureKind
+from integration.core.records import System
+
+CALL = Call(System.SALES, "read accounts", "GET", "https://org.example/accounts")
+
+
+def test_decimals_keep_every_digit() -> None:
+    body = read_json('{"rate": 1.10000000000000000001, "count": 3}')
+
+    assert body == {"rate": Decimal("1.10000000000000000001"), "count": 3}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "17"}, 17.0),
+        ({"retry-after": " 2.5 "}, 2.5),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+        (
+            {
+                "retry-after": "Sun, 22 Nov 2026 08:05:30 GMT",
+                "date": "Sun, 22 Nov 2026 08:05:00 GMT",
+            },
+            30.0,
+        ),
+        ({"retry-after": "Sun, 22 Nov 2020 08:05:30 GMT"}, 0.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert read_retry_after(headers) == seconds
+
+
+def test_a_date_without_a_zone_is_in_utc() -> None:
+    moment = read_http_date("Sun, 22 Nov 2026 08:05:30 -0000")
+
+    assert moment == datetime(2026, 11, 22, 8, 5, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, {"content-type": "text/html; charset=utf-8"}, b"x"),
+        Answer(200, {}, b"\n <!DOCTYPE html><p>Sign in"),
+        Answer(200, {}, b"<HTML>"),
+    ],
+)
+def test_a_web_page_is_recognised(answer: Answer) -> None:
+    assert answer.is_web_page
+
+
+def test_the_request_id_is_found_under_any_of_its_names() -> None:
+    assert Answer(200, {"req_id": "abc"}).request_id == "abc"
+    assert Answer(200, {}).request_id == ""
+
+
+def test_a_failure_tells_what_was_asked_and_answered() -> None:
+    answer = Answer(502, {"request-id": "r1", "retry-after": "3"}, b"down")
+
+    failure = CALL.failure(FailureKind.TRANSIENT, "code", "words", answer)
+
+    assert failure.status == 502
+    assert failure.request_id == "r1"
+    assert failure.retry_after_seconds == 3
+    assert failure.request.startswith("GET https://org.example/accounts")
+    assert failure.response.endswith("down")
