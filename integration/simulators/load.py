@@ -94,12 +94,7 @@ def load_folder(store: Store, folder: Path) -> None:
     ground = Ground(store, 0)
     ground.organization(local)
     name = information.get("displayName") or folder.name
-    used = {values.get("country") for values in customers}
-    listed = {values["code"] for values in sets["countriesRegions"]}
-    supplied = [
-        {"code": c, "displayName": c} for c in sorted(filter(None, used - listed))
-    ]
-    countries = [*sets["countriesRegions"], *supplied]
+    countries = with_missing(sets, "countriesRegions", "country")
     company = ground.company(name, local, countries, information)
     load_currencies(ground, company, sets)
     load_codes(ground, company, sets)
@@ -233,14 +228,11 @@ def load_codes(ground: Ground, company: Company, sets: dict[str, Rows]) -> None:
         *CODES_FOR_IDS.items(),
         ("salespersonCode", "salespeoplePurchasers"),
     ):
-        used = {values.get(field) for values in sets["customers"]}
-        listed = {values["code"] for values in sets[name]}
-        missing = sorted(filter(None, used - listed))
-        sets[name] += [{"code": code, "displayName": code} for code in missing]
-        if name == "paymentTerms" and not sets[name]:
-            sets[name] = [{"code": "30D", "displayName": "30 days"}]
-        ground.rows(company, name, sets[name])
-    for values in sets["salespeoplePurchasers"]:
+        rows = with_missing(sets, name, field)
+        if name == "paymentTerms" and not rows:
+            rows = [{"code": "30D", "displayName": "30 days"}]
+        ground.rows(company, name, rows)
+    for values in with_missing(sets, "salespeoplePurchasers", "salespersonCode"):
         label = values.get("displayName") or values["code"]
         given, _, family = label.rpartition(" ")
         mail = (
@@ -248,6 +240,14 @@ def load_codes(ground: Ground, company: Company, sets: dict[str, Rows]) -> None:
             or f"{slug(label) or values['code']}@{slug(company.name)}"
         )
         ground.user(given, family, mail, [])
+
+
+def with_missing(sets: dict[str, Rows], name: str, field: str) -> Rows:
+    """The rows of a set, and one for each code that only customers name."""
+    used = {values.get(field) for values in sets["customers"]}
+    listed = {values["code"] for values in sets[name]}
+    missing = sorted(filter(None, used - listed))
+    return [*sets[name], *({"code": code, "displayName": code} for code in missing)]
 
 
 def load_customer(

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from integration.simulators import sales_batch
 from integration.simulators.entra import SALES, Principal, principal_of
+from integration.simulators.faults import Faults
 from integration.simulators.http import SimulatorError, base_url, notes
 from integration.simulators.sales_batch import ChangeSet, Part
 from integration.simulators.sales_call import (
@@ -36,6 +37,7 @@ from integration.simulators.store import Row, Store
 
 __all__ = ["SalesApi"]
 
+Note = Mapping[str, Any]
 ACTIONS = "Microsoft.Dynamics.CRM."
 
 
@@ -56,9 +58,8 @@ class SalesApi:
         answer = self._called_by(principal, request)
         noted = notes(request)
         noted.records, noted.parts = answer.records, [dict(p) for p in answer.parts]
-        return Response(
-            answer.body, answer.status, headers={**headers, **answer.headers}
-        )
+        headers |= answer.headers
+        return Response(answer.body, answer.status, headers=headers)
 
     def _called_by(self, principal: Principal, request: Request) -> Answer:
         prefer = request.headers.get("Prefer", "")
@@ -77,9 +78,18 @@ class SalesApi:
         try:
             if call.target.name == "$batch":
                 return self._batch(call)
+            self._before_write(call)
             return self._answer(call)
         except SimulatorError as error:
             return error_answer(error, call.annotations)
+
+    def _before_write(self, call: Call) -> None:
+        """A fault may edit the row now, outside the transaction that will judge it."""
+        entity, key = ENTITIES.get(call.target.name), call.target.key
+        if entity and key and call.method == "PATCH":
+            row = table_of(self._store, entity).get(key)
+            faults = Faults.of(self._store)
+            faults.before_write(SALES, entity.set_name, "PATCH", row)
 
     def _answer(self, call: Call) -> Answer:
         name, key = call.target.name, call.target.key
@@ -228,19 +238,22 @@ class SalesApi:
         with self._store.transaction():
             rows = [writer.create(entity, target) for target in targets(call, entity)]
         context = f"{call.root}$metadata#{ACTIONS}CreateMultipleResponse"
-        return json_answer({"@odata.context": context, "Ids": [row.id for row in rows]})
+        body = {"@odata.context": context, "Ids": [row.id for row in rows]}
+        return replace(json_answer(body), parts=noted_rows(entity, "POST", rows))
 
     def _update_multiple(self, call: Call, entity: Entity) -> Answer:
         writer = Writer(self._store, call.caller)
         table = table_of(self._store, entity)
+        rows: list[Row] = []
         with self._store.transaction():
             for target in targets(call, entity):
                 key = str(target.get(entity.key, ""))
                 row = table.get(key)
                 if row is None:
                     raise not_found(entity, key)
-                writer.update(entity, row, target)
-        return Answer(204, {"OData-Version": "4.0"})
+                rows.append(writer.update(entity, row, target))
+        parts = noted_rows(entity, "PATCH", rows)
+        return Answer(204, {"OData-Version": "4.0"}, parts=parts)
 
     def _batch(self, call: Call) -> Answer:
         entries = sales_batch.parse(call.headers.get("content-type", ""), call.body)
@@ -257,7 +270,8 @@ class SalesApi:
                 status = answer.status
                 break
         kind, body = sales_batch.render(answers, str(uuid4()))
-        return Answer(status, {"Content-Type": kind, "OData-Version": "4.0"}, body)
+        headers = {"Content-Type": kind, "OData-Version": "4.0"}
+        return Answer(status, headers, body, parts=noted_parts(entries, answers))
 
     def _part(self, call: Call, part: Part) -> Answer:
         answer = self.run(inner_call(call, part, {}))
@@ -269,6 +283,8 @@ class SalesApi:
         references: dict[str, str] = {}
         content_id = ""
         try:
+            for part in entry.parts:
+                self._before_write(inner_call(call, part, {}))
             with self._store.transaction():
                 for part in entry.parts:
                     content_id = part.content_id
@@ -312,6 +328,28 @@ def inner_call(call: Call, part: Part, references: Mapping[str, str]) -> Call:
         body=part.body,
         references=references,
     )
+
+
+def noted_rows(entity: Entity, method: str, rows: list[Row]) -> tuple[Note, ...]:
+    """For the request log: what a bulk action did to each row."""
+    return tuple(
+        {"method": method, "entity": entity.set_name, "id": row.id, "status": 200}
+        for row in rows
+    )
+
+
+def noted_parts(
+    entries: list[Part | ChangeSet], answers: list[Answer | list[Answer]]
+) -> tuple[Note, ...]:
+    """For the request log: each request of a batch that was answered."""
+    found: list[Note] = []
+    for entry, answer in zip(entries, answers, strict=False):
+        parts = entry.parts if isinstance(entry, ChangeSet) else (entry,)
+        given = answer if isinstance(answer, list) else [answer]
+        for part, one in zip(parts, given, strict=False):
+            note = {"method": part.method, "url": part.url, "status": one.status}
+            found.append({**note, "records": one.records})
+    return tuple(found)
 
 
 def targets(call: Call, entity: Entity) -> list[dict[str, Any]]:

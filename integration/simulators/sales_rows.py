@@ -16,7 +16,7 @@ Getter = Callable[[Row], Any]
 STAMP_GETTERS: dict[str, Getter] = {
     "createdon": lambda row: row.created_at.replace(microsecond=0),
     "modifiedon": lambda row: row.modified_at.replace(microsecond=0),
-    "modifiedby": lambda row: row.modified_by or None,
+    "modifiedby": lambda row: row.modified_by if "-" in row.modified_by else None,
     "versionnumber": lambda row: row.version,
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from integration.simulators.faults import SALES, Faults
 from integration.simulators.http import SimulatorError
 from integration.simulators.sales_entities import (
     ACCOUNT,
@@ -33,6 +34,7 @@ INDEXES = {
     CURRENCY.set_name: ("isocurrencycode",),
 }
 ADDRESS = re.compile(r"(?:.*/)?(\w+)\(([^()]+)\)\Z")
+NAMES = ("accountnumber", "isocurrencycode", "name", "fullname")
 MONEY = tuple(c.name for c in ACCOUNT.columns if c.kind is Kind.MONEY)
 
 
@@ -77,6 +79,7 @@ class Writer:
                 412, "0x80040237", "A record with matching key values already exists."
             )
         values = checked_values(entity, payload, None) | self._bound(entity, payload)
+        self._refuse(entity, "POST", key, values)
         self._check(entity, values, {}, key)
         if entity is USER:
             name = (values.get("firstname"), values.get("lastname"))
@@ -90,6 +93,10 @@ class Writer:
             raise payload_refused(entity, f"The key '{entity.key}' cannot be changed.")
         values = checked_values(entity, payload, row.values)
         values |= self._bound(entity, payload)
+        self._refuse(entity, "PATCH", row.id, row.values | values)
+        if "statecode" in values:
+            # A state alone brings its own default reason.
+            values.setdefault("statuscode", (values["statecode"] or 0) + 1)
         self._check(entity, values, row.values, row.id)
         return table_of(self._store, entity).update(row, values, self._caller.user_id)
 
@@ -124,6 +131,20 @@ class Writer:
                 "The version of the existing record doesn't match the RowVersion "
                 "property provided.",
             )
+
+    def _refuse(
+        self, entity: Entity, method: str, key: str, values: Mapping[str, Any]
+    ) -> None:
+        """Raises what a fault planted for this record wants."""
+        named = [values.get(name) for name in NAMES]
+        words = {
+            "caption": entity.label,
+            "key_caption": "Account Number",
+            "key": named[0],
+            "logical": entity.logical,
+        }
+        faults = Faults.of(self._store)
+        faults.refuse(SALES, entity.set_name, method, words, key, *named)
 
     def _own_key(
         self, entity: Entity, payload: Mapping[str, Any], id: str | None
