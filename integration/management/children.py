@@ -1,0 +1,175 @@
+"""The processes of one supervisor: started, watched, restarted, ended together.
+
+Each child leads a session and process group of its own, so Ctrl-C reaches only the
+supervisor and ending the group ends grandchildren too.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from integration import clock
+
+__all__ = ["Child", "Children"]
+
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 60.0
+STEADY_SECONDS = 60.0
+LOG_BYTES = 5_000_000
+
+
+@dataclass(slots=True)
+class Child:
+    """How to start one process, and the one running now.
+
+    ``environment`` is added to our own. ``inherits`` are file descriptors it gets.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    inherits: Sequence[int] = ()
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    wait_seconds: float = FIRST_WAIT_SECONDS
+    due_at: float | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+class Children:
+    """Starts children and keeps them alive until ``stop``."""
+
+    def __init__(self, root: Path, logs: Path, say: Callable[[str], None]) -> None:
+        self._root = root
+        self._logs = logs
+        self._say = say
+        self._children: dict[str, Child] = {}
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._undertaker = subprocess.Popen(
+            [sys.executable, "-m", "integration.management.undertaker"],
+            stdin=subprocess.PIPE,
+            cwd=root,
+            start_new_session=True,
+        )
+        self._watch = threading.Thread(target=self._keep_alive, daemon=True)
+        self._watch.start()
+
+    def start(self, child: Child) -> None:
+        """Start it now and keep it running from here on."""
+        with self._lock:
+            self._children[child.name] = child
+            self._launch(child)
+
+    def get(self, name: str) -> Child:
+        return self._children[name]
+
+    def log_of(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def last_words(self, name: str) -> str:
+        """The last line a child has logged, for a sentence about why it ended."""
+        try:
+            text = self.log_of(name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    def remove_afterwards(self, folder: Path) -> None:
+        """Have a folder removed when we are gone, even if we are killed."""
+        self._note(str(folder))
+
+    def stop(self, *names: str, patience_seconds: float) -> None:
+        """End these children and their offspring; returns when they are gone."""
+        with self._lock:
+            found = [self._children.pop(n) for n in names if n in self._children]
+        for child in found:
+            self._signal(child, signal.SIGTERM)
+        deadline = clock.monotonic() + patience_seconds
+        for child in found:
+            self._end(child, deadline)
+
+    def close(self) -> None:
+        """Stop watching and let the undertaker go; children must be stopped before."""
+        self._stopping.set()
+        self._watch.join()
+        if self._undertaker.stdin:
+            with suppress(OSError):
+                self._undertaker.stdin.close()
+        self._undertaker.wait()
+
+    def _launch(self, child: Child) -> None:
+        log = self.log_of(child.name)
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_suffix(".old.log"))
+        added = [f"{name}={value}" for name, value in child.environment.items()]
+        with log.open("ab") as output:
+            child.process = subprocess.Popen(  # noqa: S603  (our own commands)
+                ["/usr/bin/env", *added, *child.command],
+                cwd=self._root,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=tuple(child.inherits),
+                start_new_session=True,
+            )
+        self._note(f"+{child.process.pid}")
+        child.started_at = clock.monotonic()
+        child.due_at = None
+
+    def _keep_alive(self) -> None:
+        while not self._stopping.wait(0.3):
+            with self._lock:
+                for child in self._children.values():
+                    self._restart_if_ended(child)
+
+    def _restart_if_ended(self, child: Child) -> None:
+        if child.is_running or child.process is None:
+            return
+        now = clock.monotonic()
+        if child.due_at is None:
+            self._note(f"-{child.process.pid}")
+            if now - child.started_at > STEADY_SECONDS:
+                child.wait_seconds = FIRST_WAIT_SECONDS
+            child.due_at = now + child.wait_seconds
+            self._say(
+                f"{child.name} ended; it is started again in "
+                f"{child.wait_seconds:.0f} s ({self.log_of(child.name)})"
+            )
+            child.wait_seconds = min(child.wait_seconds * 2, LONGEST_WAIT_SECONDS)
+        elif now >= child.due_at:
+            self._launch(child)
+
+    def _end(self, child: Child, deadline: float) -> None:
+        process = child.process
+        if process is None:
+            return
+        while process.poll() is None and clock.monotonic() < deadline:
+            clock.sleep(0.05)
+        # What the leader left of its group must not stay either.
+        self._signal(child, signal.SIGKILL)
+        process.wait()
+        self._note(f"-{process.pid}")
+
+    def _signal(self, child: Child, number: int) -> None:
+        if child.process is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.process.pid, number)
+
+    def _note(self, line: str) -> None:
+        pipe = self._undertaker.stdin
+        if pipe:
+            with suppress(OSError):
+                pipe.write(f"{line}\n".encode())
+                pipe.flush()

@@ -1,0 +1,66 @@
+"""One supervisor per data directory: a lock that ends with its holder."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["DirectoryInUse", "DirectoryUnusable", "held", "prepare"]
+
+LOCK = "supervisor.lock"
+
+
+class DirectoryInUse(Exception):  # noqa: N818  (a sentence for a person)
+    """Another supervisor works on this directory."""
+
+
+class DirectoryUnusable(Exception):  # noqa: N818  (a sentence for a person)
+    """Nothing can be written there."""
+
+
+def prepare(directory: Path) -> None:
+    """Make the directory and its folder for logs. Raises ``DirectoryUnusable``."""
+    try:
+        (directory / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = directory / "logs" / ".probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise DirectoryUnusable(
+            f"The data directory {directory} cannot be written ({error.strerror}); "
+            f"make it writable, or choose another with --data."
+        ) from error
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock. Raises ``DirectoryInUse`` naming the holder.
+
+    The kernel releases it when this process ends, however it ends.
+    """
+    descriptor = _open(directory / LOCK)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
+            raise DirectoryInUse(
+                f"Sync Errors already runs on {directory} (process {holder}); stop it "
+                f"first, or choose another directory with --data."
+            ) from error
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(file: Path) -> int:
+    try:
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DirectoryUnusable(
+            f"The data directory {file.parent} cannot be written ({error.strerror}); "
+            f"make it writable, or choose another with --data."
+        ) from error

@@ -1,0 +1,43 @@
+"""Ports of this machine, claimed before anything starts."""
+
+import errno
+import socket
+
+__all__ = ["PortInUse", "claim_port", "free_port"]
+
+LOOPBACK = "127.0.0.1"
+
+
+class PortInUse(Exception):  # noqa: N818  (a sentence for a person)
+    """Something else listens there."""
+
+    def __init__(self, port: int, option: str) -> None:
+        super().__init__(
+            f"Port {port} is in use by another program; choose another with {option} "
+            f"(0 takes any free one)."
+        )
+
+
+def claim_port(port: int, option: str) -> socket.socket:
+    """A listening socket on loopback; 0 takes any free port. Raises ``PortInUse``.
+
+    A child inherits it, so nobody can come in between, and a restart misses no call.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            raise PortInUse(port, option) from error
+        raise
+    return listener
+
+
+def free_port(port: int, option: str) -> int:
+    """``port``, or any free one for 0; nothing listens there. Raises ``PortInUse``."""
+    with claim_port(port, option) as listener:
+        number: int = listener.getsockname()[1]
+        return number
