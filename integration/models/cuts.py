@@ -28,7 +28,7 @@ __all__ = ["VISIBLE", "Cut", "covering", "place", "scope_q", "text_q", "visible_
 
 VISIBLE = 0
 """The place of a row that no cut hides."""
-EXACT = {
+_EXACT = {
     "connection": "connection_id",
     "mapping": "mapping_key",
     "direction": "direction",
@@ -37,7 +37,10 @@ EXACT = {
 
 
 def text_q(text: str) -> Q:
-    """Rows that a search for ``text`` finds (D11); short texts begin a number or name."""
+    """Rows that a search for ``text`` finds (D11).
+
+    Under three characters: those whose number or name begins so.
+    """
     if len(text) < PREFIX_LENGTH:
         return prefix("record_label", text) | prefix("record_name", text)
     found = Q()
@@ -49,7 +52,7 @@ def text_q(text: str) -> Q:
 def scope_q(scope: Mapping[str, Any]) -> Q:
     """Rows inside a clean-up's filter: only columns that never change."""
     inside = Q()
-    for key, column in EXACT.items():
+    for key, column in _EXACT.items():
         if key in scope:
             inside &= Q(**{column: scope[key]})
     if "record" in scope:
@@ -77,7 +80,7 @@ class Cut:
         return hidden
 
     def shows(self) -> Q:
-        """What it leaves in sight: the negation of ``hides`` without a NOT over dates."""
+        """The opposite of ``hides``, without a NOT over dates."""
         shown = Q(last_seen__gt=self.cutoff)
         if not self.include_relevant:
             shown |= Q(settled_at__isnull=True) | Q(settled_at__gt=self.instant)
@@ -105,7 +108,7 @@ class Cut:
         return not any(
             key in other.scope and other.scope[key] != value
             for key, value in self.scope.items()
-            if key in EXACT
+            if key in _EXACT
         )
 
 

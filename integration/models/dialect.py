@@ -38,9 +38,9 @@ SEARCH_TABLE = "integration_error_search"
 """The FTS5 table of SQLite; PostgreSQL has a trigram index on the column instead."""
 PREFIX_LENGTH = 3
 """Trigrams find nothing in texts shorter than this (D11)."""
-CLOCK_LOCK = 73_190_001
+_CLOCK_LOCK = 73_190_001
 """Advisory lock of PostgreSQL between what is stamped and what is previewed."""
-RECORDING_LOCK = 73_190_002
+_RECORDING_LOCK = 73_190_002
 
 
 DELETE_CHUNK = {"sqlite": 200, "postgresql": 20_000}
@@ -48,7 +48,7 @@ DELETE_CHUNK = {"sqlite": 200, "postgresql": 20_000}
 DELETE_PAUSE_SECONDS = {"sqlite": 0.01, "postgresql": 0.0}
 
 
-def is_postgresql() -> bool:
+def _is_postgresql() -> bool:
     return connection.vendor == "postgresql"
 
 
@@ -57,7 +57,7 @@ def database_now() -> datetime:
 
     PostgreSQL's own, because several machines write; on SQLite that of the machine.
     """
-    if not is_postgresql():
+    if not _is_postgresql():
         return clock.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
@@ -67,18 +67,18 @@ def database_now() -> datetime:
 
 def lock_clock(*, shared: bool) -> None:
     """Held until the transaction ends; SQLite's write lock already does it."""
-    if is_postgresql():
+    if _is_postgresql():
         lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {lock}(%s)", [CLOCK_LOCK])
+            cursor.execute(f"SELECT {lock}(%s)", [_CLOCK_LOCK])
 
 
 def lock_recording(connection_id: int) -> None:
     """One recorder at a time per connection, so that counting reads what it changes."""
-    if is_postgresql():
+    if _is_postgresql():
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_advisory_xact_lock(%s, %s)", [RECORDING_LOCK, connection_id]
+                "SELECT pg_advisory_xact_lock(%s, %s)", [_RECORDING_LOCK, connection_id]
             )
 
 
@@ -90,7 +90,7 @@ class UtcDay(Func):
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, Sequence[Any]]:
+    ) -> tuple[str, Any]:
         # Moments are stored as UTC text; Django's own TruncDate calls Python per row.
         return self.as_sql(
             compiler, connection, template="substr(%(expressions)s, 1, 10)", **context
@@ -98,7 +98,7 @@ class UtcDay(Func):
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, Sequence[Any]]:
+    ) -> tuple[str, Any]:
         return self.as_sql(
             compiler,
             connection,
@@ -119,13 +119,13 @@ class Unindexed(Func):
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, Sequence[Any]]:
+    ) -> tuple[str, Any]:
         return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
 
 
 def upper(text: str) -> str:
     """What the database's own UPPER makes of it: SQLite's knows only a to z."""
-    if is_postgresql():
+    if _is_postgresql():
         return text.upper()
     return "".join(sign.upper() if sign.isascii() else sign for sign in text)
 
@@ -133,7 +133,7 @@ def upper(text: str) -> str:
 def prefix(column: str, text: str) -> Q:
     """Rows whose upper-case ``column`` begins with ``text``, by its index."""
     start = upper(text)
-    if is_postgresql():
+    if _is_postgresql():
         return Q(**{f"{column}__startswith": start})
     return Q(**{f"{column}__gte": start, f"{column}__lt": start + "\U0010ffff"})
 
@@ -141,17 +141,17 @@ def prefix(column: str, text: str) -> Q:
 def hit_ids(texts: Iterable[str], limit: int) -> RawSQL:
     """Ids of errors whose search text holds one of ``texts``: at most ``limit``."""
     words = list(texts)
-    if is_postgresql():
+    if _is_postgresql():
         tests = " OR ".join(["UPPER(search_text) LIKE UPPER(%s)"] * len(words))
         sql = f"SELECT id FROM integration_syncerror WHERE {tests} LIMIT %s"  # noqa: S608  # only our own names
-        patterns = [f"%{like_escaped(word)}%" for word in words]
+        patterns = [f"%{_like_escaped(word)}%" for word in words]
         return RawSQL(sql, [*patterns, limit])  # noqa: S611  # parameters are bound
     phrases = ['"' + word.replace('"', '""') + '"' for word in words]
     sql = f"SELECT rowid FROM {SEARCH_TABLE} WHERE {SEARCH_TABLE} MATCH %s LIMIT %s"  # noqa: S608  # only our own names
     return RawSQL(sql, [" OR ".join(phrases), limit])  # noqa: S611  # parameters are bound
 
 
-def like_escaped(text: str) -> str:
+def _like_escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
@@ -171,19 +171,19 @@ def add_counts(
     ``counts`` are tuples of the key's values with the amount last; amounts may be
     negative. Both databases speak this one, but Django does not.
     """
-    table = model._meta.db_table
+    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
     columns = ", ".join(f'"{key}"' for key in keys)
     marks = ", ".join(["%s"] * (len(keys) + 1))
     sql = (
         f'INSERT INTO "{table}" ({columns}, "n") VALUES ({marks}) '  # noqa: S608  # only our own names
         f'ON CONFLICT ({columns}) DO UPDATE SET "n" = "{table}"."n" + excluded."n"'
     )
-    rows = [tuple(map(adapted, row)) for row in counts]
+    rows: list[tuple[Any, ...]] = [tuple(map(_adapted, row)) for row in counts]
     with connection.cursor() as cursor:
         cursor.executemany(sql, rows)
 
 
-def adapted(value: object) -> object:
+def _adapted(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -191,16 +191,16 @@ def delete_rows(model: type[Model], column: str, values: Collection[int]) -> int
     """One DELETE of the rows with these values, past the ORM's collector (D12)."""
     if not values:
         return 0
-    table = model._meta.db_table
+    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
     with connection.cursor() as cursor:
-        if is_postgresql():
+        if _is_postgresql():
             sql = f'DELETE FROM "{table}" WHERE "{column}" = ANY(%s)'  # noqa: S608  # only our own names
-            return executed(cursor, sql, [list(values)])
+            return _executed(cursor, sql, [list(values)])
         marks = ", ".join(["%s"] * len(values))
         sql = f'DELETE FROM "{table}" WHERE "{column}" IN ({marks})'  # noqa: S608  # only our own names
-        return executed(cursor, sql, list(values))
+        return _executed(cursor, sql, list(values))
 
 
-def executed(cursor: CursorWrapper, sql: str, parameters: list[Any]) -> int:
+def _executed(cursor: CursorWrapper, sql: str, parameters: list[Any]) -> int:
     cursor.execute(sql, parameters)
     return int(cursor.rowcount)

@@ -1,6 +1,7 @@
 """SyncError: a failing record and its cause, one row for its whole life."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -15,7 +16,7 @@ from integration.choices import (
     SettledReason,
 )
 from integration.models.connections import Connection
-from integration.models.cuts import Cut, place, visible_q
+from integration.models.cuts import Cut, visible_q
 from integration.models.jobs import Job
 from integration.models.operations import Operation
 from integration.models.problems import Problem
@@ -72,7 +73,7 @@ class SyncErrorQuerySet(models.QuerySet["SyncError"]):
     """Errors by what a list shows of them."""
 
     def visible(self, cuts: Sequence[Cut]) -> "SyncErrorQuerySet":
-        """What no clean-up in force hides; ``cuts`` from ``Operation.objects.cuts()``."""
+        """What none of ``Operation.objects.cuts()`` hides."""
         return self.filter(visible_q(cuts))
 
     def in_chip(self, *chips: str) -> "SyncErrorQuerySet":
@@ -85,13 +86,10 @@ class SyncErrorQuerySet(models.QuerySet["SyncError"]):
         """The opposite of settled (design §5)."""
         return self.filter(settled_at__isnull=True)
 
-    def with_place(self, cuts: Sequence[Cut]) -> "SyncErrorQuerySet":
-        """``place``: 0 where visible, else the operation it is counted under."""
-        return self.annotate(place=place(cuts))
-
-    def for_list(self) -> "models.QuerySet[SyncError, dict[str, object]]":
+    def for_list(self) -> "models.QuerySet[SyncError, dict[str, Any]]":
         """The columns the list shows, as values."""
-        return self.values(*LIST_COLUMNS)
+        rows: models.QuerySet[SyncError, dict[str, Any]] = self.values(*LIST_COLUMNS)
+        return rows
 
 
 NUMBER_AND_NAME = Upper(

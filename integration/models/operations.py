@@ -30,13 +30,9 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 
     def cuts(self) -> list[Cut]:
         """Every cut in force, oldest first; one query."""
-        rows = (
-            self.hiding()
-            .filter(cutoff__isnull=False, instant__isnull=False)
-            .order_by("id")
-            .values_list("id", "instant", "cutoff", "include_relevant", "filter")
-        )
-        return [Cut(*row) for row in rows]
+        rows = self.hiding().filter(cutoff__isnull=False, instant__isnull=False)
+        columns = ("id", "instant", "cutoff", "include_relevant", "filter")
+        return [Cut(*row) for row in rows.values_list(*columns).order_by("id")]
 
 
 class Operation(models.Model):

@@ -1,0 +1,115 @@
+"""Roll-ups: how many errors each chip, problem and mapping has, right at every moment.
+
+Every change of an error adds its difference here in the same transaction. What is
+visible is in ``ErrorCell`` (by day) and ``ErrorTotal`` (over all days); what a clean-up
+hid is in its ``OperationCell`` rows, so that an undo brings the numbers back at once.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from integration.models import (
+    ErrorCell,
+    ErrorTotal,
+    Operation,
+    OperationCell,
+    SyncError,
+)
+from integration.models.cuts import VISIBLE, place
+from integration.models.dialect import UtcDay, add_counts
+
+__all__ = [
+    "Cell",
+    "Placed",
+    "Tally",
+    "add",
+    "count_rows",
+    "of_operation",
+    "rebuild",
+    "totals",
+]
+
+_TOTAL_KEYS = ("problem_id", "connection_id", "mapping_key", "direction", "state")
+_CELL_KEYS = ("day", *_TOTAL_KEYS)
+_GROUPS = ("day", "problem_id", "connection_id", "mapping_key", "direction", "chip")
+
+
+class Cell(NamedTuple):
+    """What rows of one count have in common; ``state`` is their chip."""
+
+    day: date
+    problem_id: int
+    connection_id: int
+    mapping_key: str
+    direction: str
+    state: str
+
+
+Tally = Counter[Cell]
+Placed = dict[int, Tally]
+"""Tallies by place: ``VISIBLE`` or the operation that hides the rows."""
+
+
+def add(changes: Mapping[int, Tally]) -> None:
+    """Add the differences of each place to its counters."""
+    for where, tally in changes.items():
+        rows = [(*cell, n) for cell, n in sorted(tally.items()) if n]
+        if not rows:
+            continue
+        if where == VISIBLE:
+            _add_visible(rows, tally)
+        else:
+            keys = ("operation_id", *_CELL_KEYS)
+            add_counts(OperationCell, keys, [(where, *row) for row in rows])
+            OperationCell.objects.filter(operation_id=where, n=0).delete()
+
+
+def _add_visible(rows: list[tuple[Any, ...]], tally: Tally) -> None:
+    sums: Counter[tuple[Any, ...]] = Counter()
+    for cell, n in tally.items():
+        sums[cell[1:]] += n
+    add_counts(ErrorCell, _CELL_KEYS, rows)
+    add_counts(ErrorTotal, _TOTAL_KEYS, [(*k, n) for k, n in sorted(sums.items()) if n])
+    problems = {cell.problem_id for cell in tally}
+    for roll_up in (ErrorCell, ErrorTotal):
+        roll_up.objects.filter(problem_id__in=problems, n=0).delete()
+
+
+def count_rows(rows: "QuerySet[SyncError]") -> Tally:
+    """Count errors live, by cell: reads every row of the queryset in the database."""
+    groups = (
+        rows.order_by()
+        .annotate(day=UtcDay("last_seen"))
+        .values_list(*_GROUPS)
+        .annotate(n=Count("id"))
+    )
+    return Counter({Cell(*group[:-1]): group[-1] for group in groups})
+
+
+def of_operation(operation_id: int) -> Tally:
+    """What an operation counts as hidden by it."""
+    rows = OperationCell.objects.filter(operation_id=operation_id)
+    return Counter(
+        {Cell(*row[:-1]): row[-1] for row in rows.values_list(*_CELL_KEYS, "n")}
+    )
+
+
+def totals(inside: Q, by: Iterable[str]) -> dict[tuple[Any, ...], int]:
+    """Visible errors grouped by ``by``, from the roll-up over all days."""
+    keys = tuple(by)
+    rows = ErrorTotal.objects.filter(inside).order_by().values_list(*keys)
+    return {row[:-1]: row[-1] for row in rows.annotate(total=Sum("n"))}
+
+
+def rebuild() -> None:
+    """Count everything again from the rows, inside the caller's transaction."""
+    cuts = Operation.objects.cuts()
+    for roll_up in (ErrorCell, ErrorTotal, OperationCell):
+        roll_up.objects.all().delete()
+    placed = SyncError.objects.annotate(place=place(cuts))
+    places = set(placed.order_by().values_list("place", flat=True).distinct())
+    add({where: count_rows(placed.filter(place=where)) for where in places})

@@ -1,0 +1,206 @@
+"""Errors: recorded from outcomes, settled by success, by a check or by hand."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import Q
+
+from integration.choices import Category, Direction, Origin, Presence, SettledReason
+from integration.core.causes import Cause
+from integration.core.failures import Failure
+from integration.core.outcomes import Finding, Outcome, OutcomeKind
+from integration.models import Connection, Job, SyncError, TableMapping
+from integration.models.dialect import prefix
+from integration.models.errors import RELEVANT_CHIPS
+from integration.services import articles
+from integration.services.error_rows import failing_outcome, failing_setup
+from integration.services.problems import cause_of_problem
+from integration.services.recording import record_failing
+from integration.services.settling import Writing, before, settle, writing
+
+__all__ = [
+    "open_cause_of",
+    "record_outcomes",
+    "record_setup_error",
+    "resolve",
+    "settle_both_deleted",
+    "settle_setup_errors",
+]
+
+CauseOf = Callable[[Failure | None, Finding | None], Cause]
+_CHUNK = 500
+_IN_STEP = {
+    OutcomeKind.INSERTED,
+    OutcomeKind.MODIFIED,
+    OutcomeKind.UNCHANGED,
+    OutcomeKind.COUPLED,
+}
+"""Endings after which the record agrees with its partner."""
+
+
+def record_outcomes(
+    job: Job, outcomes: Sequence[Outcome], cause_of: CauseOf = articles.cause_of
+) -> None:
+    """Record what failed and settle what succeeded, in the caller's transaction.
+
+    A failed record gets its row, or its row is seen again; a success settles the open
+    rows of the same record and direction, and a conflict of the pair in either.
+    """
+    _require_transaction()
+    failed = [one for one in outcomes if one.kind is OutcomeKind.FAILED]
+    in_step = [one for one in outcomes if one.kind in _IN_STEP]
+    mapping = job.mapping
+    if in_step and not _has_open(mapping):
+        in_step = []
+    if not failed and not in_step:
+        return
+    work = writing(mapping.connection)
+    for rows in _open_of(mapping, in_step):
+        settle(
+            work, before(work, SyncError.objects.filter(rows)), SettledReason.RESOLVED
+        )
+    causes = _causes(work, failed, cause_of)
+    record_failing(
+        work,
+        [
+            failing_outcome(one, cause, mapping.name, job.pk)
+            for one, cause in zip(failed, causes, strict=True)
+        ],
+    )
+
+
+def record_setup_error(
+    connection: Connection,
+    failure: Failure | None = None,
+    finding: Finding | None = None,
+    origin: str = Origin.ENGINE,
+) -> SyncError:
+    """An error without a record; the same cause is the same row."""
+    cause = articles.cause_of(failure, finding)
+    with transaction.atomic():
+        record_failing(
+            writing(connection), [failing_setup(cause, failure, finding, origin)]
+        )
+        return SyncError.objects.get(
+            _without_record(connection), fingerprint=cause.fingerprint
+        )
+
+
+def settle_setup_errors(
+    connection: Connection,
+    articles: Collection[str] | None,
+    fingerprints: Collection[str] | None = None,
+) -> int:
+    """Settle open errors without a record, of these articles and these causes.
+
+    ``None`` means any. Returns how many were open.
+    """
+    chosen = _without_record(connection) & Q(settled_at__isnull=True)
+    if articles is not None:
+        chosen &= Q(problem__article__in=articles)
+    if fingerprints is not None:
+        chosen &= Q(fingerprint__in=fingerprints)
+    return _settle_if_any(connection, chosen, SettledReason.RESOLVED)
+
+
+def settle_both_deleted(connection: Connection, ids: Collection[int]) -> int:
+    """Settle open errors both of whose records a re-read found deleted (design §5)."""
+    chosen = Q(connection=connection, id__in=ids, settled_at__isnull=True)
+    with transaction.atomic():
+        SyncError.objects.filter(chosen).update(
+            bc_presence=Presence.DELETED, sales_presence=Presence.DELETED
+        )
+        return _settle_if_any(connection, chosen, SettledReason.BOTH_DELETED)
+
+
+def resolve(connection: Connection, ids: Collection[int]) -> int:
+    """Settle open errors by a person's hand; the caller records the operation."""
+    chosen = Q(connection=connection, id__in=ids, settled_at__isnull=True)
+    return _settle_if_any(connection, chosen, SettledReason.RESOLVED)
+
+
+def open_cause_of(mapping: TableMapping, record_key: str) -> Cause | None:
+    """Why this record does not sync now; ``None`` if no open error says so."""
+    rows = SyncError.objects.select_related("problem").filter(
+        connection=mapping.connection_id,
+        mapping_key=mapping.name,
+        record_key=record_key,
+        settled_at__isnull=True,
+    )
+    row = rows.order_by("-last_seen", "-id").first()
+    return cause_of_problem(row.problem) if row else None
+
+
+def _settle_if_any(connection: Connection, chosen: Q, reason: SettledReason) -> int:
+    with transaction.atomic():
+        if not SyncError.objects.filter(chosen).exists():
+            return 0
+        work = writing(connection)
+        return settle(work, before(work, SyncError.objects.filter(chosen)), reason)
+
+
+def _without_record(connection: Connection) -> Q:
+    return Q(connection=connection, mapping_key="", direction="", record_key="")
+
+
+def _has_open(mapping: TableMapping) -> bool:
+    rows = SyncError.objects.in_chip(*RELEVANT_CHIPS)
+    return rows.filter(
+        mapping_key=mapping.name, connection=mapping.connection_id
+    ).exists()
+
+
+def _open_of(mapping: TableMapping, in_step: Iterable[Outcome]) -> Iterator[Q]:
+    """Open rows that these successes settle, a chunk of records at a time."""
+    open_rows = Q(
+        connection=mapping.connection_id,
+        mapping_key=mapping.name,
+        settled_at__isnull=True,
+    )
+    by_direction: dict[str, list[Outcome]] = {}
+    for one in in_step:
+        by_direction.setdefault(str(one.direction), []).append(one)
+    for direction, members in by_direction.items():
+        keys = [one.record_key for one in members]
+        for chunk in _chunks(keys):
+            yield open_rows & Q(direction=direction, record_key__in=chunk)
+        if direction == Direction.TO_BUSINESS_CENTRAL:
+            # A conflict is one row, to Sales, by the Business Central id (design §5).
+            conflict = Q(problem__category=Category.CONFLICT)
+            for chunk in _chunks([one.bc.id for one in members if one.bc.id]):
+                row = Q(direction=Direction.TO_SALES, record_key__in=chunk)
+                yield open_rows & row & conflict
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]
+
+
+def _causes(work: Writing, failed: Sequence[Outcome], cause_of: CauseOf) -> list[Cause]:
+    """The cause of each; a record that waits has the cause of what it waits for."""
+    awaited = {one.waits_for for one in failed if one.waits_for}
+    open_causes = {name: _awaited_cause(work.connection, name) for name in awaited}
+    return [
+        open_causes.get(one.waits_for) or cause_of(one.failure, one.finding)
+        for one in failed
+    ]
+
+
+def _awaited_cause(connection: Connection, waits_for: str) -> Cause | None:
+    """The open cause of "CURRENCY:EUR"."""
+    mapping_key, _, number = waits_for.partition(":")
+    rows = (
+        SyncError.objects.in_chip(*RELEVANT_CHIPS)
+        .filter(prefix("record_label", number))
+        .filter(Q(bc_number=number) | Q(sales_number=number))
+        .filter(connection=connection, mapping_key=mapping_key)
+    )
+    row = rows.select_related("problem").order_by("-last_seen", "-id").first()
+    return cause_of_problem(row.problem) if row else None
+
+
+def _require_transaction() -> None:
+    if not database.in_atomic_block:
+        raise RuntimeError("outcomes are recorded in the transaction of their chunk")

@@ -1,0 +1,63 @@
+"""Operations: every act of a person, or of the schedule, as a row that stays."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django.db.models import QuerySet
+
+from integration import clock
+from integration.choices import OperationState
+from integration.models import Operation, User
+
+__all__ = ["find_operation", "recent_operations", "record_operation"]
+
+_NAME_LENGTH = 150
+_REASON_LENGTH = 500
+
+
+def record_operation(
+    kind: str,
+    *,
+    by: User | None,
+    by_name: str = "",
+    reason: str = "",
+    scope: Mapping[str, Any] | None = None,
+    result: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> Operation:
+    """Write down who did what, why, to which rows and how it ended.
+
+    ``columns`` are further columns of ``Operation``. A ``key`` makes it idempotent: a
+    second call with the same one returns the first operation. ``finished_at`` is now
+    unless the ``state`` given says that it goes on.
+    """
+    now: datetime = clock.now()
+    state = columns.pop("state", OperationState.DONE)
+    key = columns.pop("key", "") or uuid4().hex
+    name = by_name or (by.get_username() if by else "")
+    values = {
+        "kind": kind,
+        "state": state,
+        "by": by,
+        "by_name": name[:_NAME_LENGTH],
+        "reason": reason.replace("\0", "")[:_REASON_LENGTH],
+        "created_at": now,
+        "finished_at": None if state == OperationState.RUNNING else now,
+        "scope": dict(scope or {}),
+        "result": dict(result or {}),
+        **columns,
+    }
+    operation, _ = Operation.objects.get_or_create(key=key, defaults=values)
+    return operation
+
+
+def find_operation(key: str) -> Operation | None:
+    """The operation with this idempotency key, if it was made already."""
+    return Operation.objects.filter(key=key).first()
+
+
+def recent_operations() -> QuerySet[Operation]:
+    """For the list page, newest first; page it by id."""
+    return Operation.objects.select_related("by").order_by("-id")

@@ -1,0 +1,210 @@
+"""Recording failing records: grouped by cause, one row each, in few statements."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.db.models import Q
+
+from integration.choices import Chip, ErrorState, SettledReason
+from integration.core.causes import Cause
+from integration.models import ErrorPayload, SyncError
+from integration.models.cuts import VISIBLE
+from integration.services import cells
+from integration.services.error_rows import COPIED, Failing, failing_copy
+from integration.services.problems import ensure_problems
+from integration.services.settling import (
+    Before,
+    Writing,
+    before,
+    cell_of,
+    new_changes,
+    settle,
+)
+
+__all__ = ["record_failing"]
+
+_CHUNK = 250
+_KEY = ["connection", "mapping_key", "direction", "record_key", "fingerprint"]
+_WRITTEN_OVER = [
+    *(name.removesuffix("_id") if name == "job_id" else name for name in COPIED),
+    "occurrences",
+    "last_seen",
+    "state",
+    "settled_at",
+    "settled_reason",
+    "reopened_at",
+    "spared",
+    "deleted_by",
+]
+
+
+def record_failing(work: Writing, failing: Sequence[Failing]) -> None:
+    """One row per record and cause: made, or seen again and shown again.
+
+    An older open row of the same record with another cause is settled as *replaced*,
+    and what waits for that record moves to its new cause.
+    """
+    for chunk in _distinct_chunks(failing):
+        moved = _record_chunk(work, chunk)
+        if moved:
+            record_failing(work, moved)
+
+
+def _distinct_chunks(failing: Sequence[Failing]) -> Iterator[list[Failing]]:
+    """Chunks in which no record comes twice: one statement cannot write a row twice."""
+    chunk: dict[tuple[str, ...], Failing] = {}
+    for one in failing:
+        record = one.key if not one.record_key else one.key[:3]
+        if len(chunk) == _CHUNK or record in chunk:
+            yield list(chunk.values())
+            chunk = {}
+        chunk[record] = one
+    if chunk:
+        yield list(chunk.values())
+
+
+def _record_chunk(work: Writing, chunk: Sequence[Failing]) -> list[Failing]:
+    """Record these; returns what waited for one of them and now has a new cause."""
+    causes = [one.cause for one in chunk]
+    problems = ensure_problems(work.connection, causes, work.moment)
+    standing = _standing(work, chunk)
+    known = {_key_of(row): row for row in standing}
+    rows = [_row(work, one, problems, known.get(one.key)) for one in chunk]
+    made = SyncError.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=_KEY, update_fields=_WRITTEN_OVER
+    )
+    _count(work, made, known)
+    _keep_payloads(work, zip(chunk, made, strict=True), known)
+    replaced = _replaced(chunk, standing)
+    settle(work, [row for row, _ in replaced], SettledReason.REPLACED)
+    return [copy for row, by in replaced for copy in _waiting_for(work, row, by)]
+
+
+def _standing(work: Writing, chunk: Sequence[Failing]) -> list[Before]:
+    """Every row of these records, with whatever cause."""
+    wanted = Q(pk__in=[])
+    groups: dict[tuple[str, str], list[Failing]] = {}
+    for one in chunk:
+        groups.setdefault((one.mapping_key, one.direction), []).append(one)
+    for (mapping_key, direction), members in groups.items():
+        keys = {one.record_key for one in members}
+        group = Q(mapping_key=mapping_key, direction=direction, record_key__in=keys)
+        wanted |= group
+    rows = SyncError.objects.filter(wanted, connection=work.connection)
+    return before(work, rows)
+
+
+def _key_of(row: Before) -> tuple[str, str, str, str]:
+    record = (row["mapping_key"], row["direction"], row["record_key"])
+    return (*record, row["fingerprint"])
+
+
+def _row(
+    work: Writing, one: Failing, problems: dict[str, int], old: Before | None
+) -> SyncError:
+    ignored = old is not None and old["state"] == ErrorState.IGNORED
+    came_back = old is not None and (
+        old["state"] == ErrorState.RESOLVED or old["place"] != VISIBLE
+    )
+    last_seen = work.moment if old is None else max(work.moment, old["last_seen"])
+    return SyncError(
+        connection=work.connection,
+        mapping_key=one.mapping_key,
+        direction=one.direction,
+        record_key=one.record_key,
+        fingerprint=one.cause.fingerprint,
+        problem_id=problems[one.cause.fingerprint],
+        occurrences=1 if old is None else old["occurrences"] + 1,
+        first_seen=work.moment if old is None else old["first_seen"],
+        last_seen=last_seen,
+        state=ErrorState.IGNORED if ignored else ErrorState.OPEN,
+        reopened_at=_reopened_at(work, old, came_back=came_back),
+        **one.columns,
+    )
+
+
+def _reopened_at(work: Writing, old: Before | None, *, came_back: bool) -> Any:
+    if came_back:
+        return work.moment
+    return old["reopened_at"] if old is not None else None
+
+
+def _count(
+    work: Writing,
+    made: Iterable[SyncError],
+    known: dict[tuple[str, str, str, str], Before],
+) -> None:
+    changes = new_changes()
+    for row in made:
+        key = (row.mapping_key, row.direction, row.record_key, row.fingerprint)
+        old = known.get(key)
+        if old is not None:
+            changes[old["place"]][cell_of(old)] -= 1
+        now = {
+            "day": row.last_seen.date(),
+            "problem_id": row.problem_id,
+            "connection_id": work.connection.pk,
+            "mapping_key": row.mapping_key,
+            "direction": row.direction,
+            "chip": _chip(row),
+        }
+        changes[VISIBLE][cell_of(now)] += 1
+    cells.add(changes)
+
+
+def _chip(row: SyncError) -> str:
+    if row.state == ErrorState.IGNORED:
+        return Chip.IGNORED.value
+    return Chip.WAITING.value if row.waits_for else Chip.OPEN.value
+
+
+def _keep_payloads(
+    work: Writing,
+    pairs: Iterable[tuple[Failing, SyncError]],
+    known: dict[tuple[str, str, str, str], Before],
+) -> None:
+    """The first attempt's and the latest's, nothing between (design §5)."""
+    payloads = [
+        ErrorPayload(
+            error_id=known[one.key]["id"] if one.key in known else row.pk,
+            latest=one.key in known,
+            request=one.request,
+            response=one.response,
+            recorded_at=work.moment,
+        )
+        for one, row in pairs
+        if one.request or one.response
+    ]
+    ErrorPayload.objects.bulk_create(
+        payloads,
+        update_conflicts=True,
+        unique_fields=["error", "latest"],
+        update_fields=["request", "response", "recorded_at"],
+    )
+
+
+def _replaced(
+    chunk: Sequence[Failing], standing: Sequence[Before]
+) -> list[tuple[Before, Failing]]:
+    """Open rows of a record that now fails for another cause."""
+    latest = {one.key[:3]: one for one in chunk if one.record_key}
+    replaced = []
+    for row in standing:
+        one = latest.get(_key_of(row)[:3])
+        if one is None or row["state"] == ErrorState.RESOLVED:
+            continue
+        if row["fingerprint"] != one.cause.fingerprint:
+            replaced.append((row, one))
+    return replaced
+
+
+def _waiting_for(work: Writing, row: Before, by: Failing) -> list[Failing]:
+    """What waited for this record under its old cause, under its new one."""
+    waiting = SyncError.objects.filter(
+        connection=work.connection,
+        problem_id=row["problem_id"],
+        chip__in=[Chip.WAITING, Chip.IGNORED],
+        waits_for__in=by.numbers,
+    )
+    cause: Cause = by.cause
+    return [failing_copy(child, cause) for child in waiting]

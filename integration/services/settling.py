@@ -1,0 +1,114 @@
+"""Rows as they are before a change, and settling them with their roll-ups."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, Q, Value, When
+
+from integration.choices import Chip, ErrorState, SettledReason
+from integration.models import Connection, Operation, SyncError
+from integration.models.cuts import Cut, place
+from integration.models.dialect import UtcDay, lock_recording
+from integration.models.errors import SyncErrorQuerySet
+from integration.services import cells, moment
+from integration.services.cells import Cell, Placed
+
+__all__ = ["Before", "Writing", "before", "cell_of", "new_changes", "settle", "writing"]
+
+Before = dict[str, Any]
+"""A row as it stands: the columns of ``_COLUMNS``, its day, chip and place."""
+_COLUMNS = (
+    "id",
+    "connection_id",
+    "mapping_key",
+    "direction",
+    "record_key",
+    "fingerprint",
+    "problem_id",
+    "state",
+    "chip",
+    "occurrences",
+    "first_seen",
+    "last_seen",
+    "reopened_at",
+    "day",
+    "place",
+)
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One transaction that changes errors of one connection."""
+
+    connection: Connection
+    moment: datetime
+    cuts: Sequence[Cut]
+
+    @property
+    def lowest_safe(self) -> datetime | None:
+        """The latest cut-off in force: a row settled at or below it must be spared."""
+        return max((cut.cutoff for cut in self.cuts), default=None)
+
+
+def writing(connection: Connection) -> Writing:
+    """Start changing errors: takes the locks, the moment and the cuts in force."""
+    lock_recording(connection.pk)
+    return Writing(connection, moment.stamp(), Operation.objects.cuts())
+
+
+def before(work: Writing, rows: SyncErrorQuerySet) -> list[Before]:
+    """The rows as they stand, locked until the transaction ends."""
+    placed = rows.annotate(place=place(work.cuts), day=UtcDay("last_seen"))
+    locked = placed.order_by("id").select_for_update(of=("self",))
+    return list(locked.values(*_COLUMNS))
+
+
+def new_changes() -> Placed:
+    return defaultdict(Counter)
+
+
+def cell_of(row: Before) -> Cell:
+    """The cell a row is counted in."""
+    return Cell(
+        row["day"],
+        row["problem_id"],
+        row["connection_id"],
+        row["mapping_key"],
+        row["direction"],
+        row["chip"],
+    )
+
+
+def settle(work: Writing, rows: Sequence[Before], reason: SettledReason) -> int:
+    """Settle these rows; they stay where they are, counted as resolved."""
+    changes = new_changes()
+    for row in rows:
+        cell = cell_of(row)
+        changes[row["place"]][cell] -= 1
+        changes[row["place"]][cell._replace(state=Chip.RESOLVED.value)] += 1
+    for ids in _chunks([row["id"] for row in rows]):
+        SyncError.objects.filter(id__in=ids).update(
+            state=ErrorState.RESOLVED,
+            settled_at=work.moment,
+            settled_reason=reason,
+            spared=_spared(work),
+        )
+    cells.add(changes)
+    return len(rows)
+
+
+def _spared(work: Writing) -> Any:
+    """Below a cut only the partial index is read: it must hold what settles there."""
+    cutoff = work.lowest_safe
+    if cutoff is None:
+        return False
+    return Case(When(Q(last_seen__lte=cutoff), then=Value(True)), default=Value(False))
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
