@@ -276,5 +276,7 @@ LOGGING = {
 SITE_NAME = _("Sync Errors")
 UNDO_DAYS = 30
 PREVIEW_TOKEN_SECONDS = 3600
+ADMIN_PASSWORD = env.str("SYNCERRORS_ADMIN_PASSWORD", default="")
+"""The password of the user quickstart makes; without it a new one is made and shown."""
 DEMONSTRATION = flag("SYNCERRORS_DEMONSTRATION", default=False)
 """Set by quickstart: shows the strip that leads through healing one error."""
