@@ -54,7 +54,7 @@ class Field:
     """One property. ``required`` must not be blank; ``type`` code is upper-cased.
 
     ``caption`` is the field's name in the table, used in error texts and in the
-    filters of deep links. ``stored`` is False for what is computed on reading.
+    filters of deep links.
     """
 
     name: str
@@ -182,4 +182,5 @@ def _property(field: Field) -> str:
         facets = ' Scale="Variable"'
     if field.name == "id":
         facets = ' Nullable="false"'
-    return f"<Property Name={quoteattr(field.name)} Type={quoteattr(field.edm_type)}{facets}/>"
+    name = quoteattr(field.name)
+    return f"<Property Name={name} Type={quoteattr(field.edm_type)}{facets}/>"

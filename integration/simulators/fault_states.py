@@ -97,9 +97,13 @@ def put_back(store: Store, undo: Iterable[Mapping[str, Any]]) -> None:
             table.insert(before, step["id"])
         elif row and before is None:
             table.delete(row.id)
-        elif row and before is not None and after is not None:
-            if all(row.values.get(name) == value for name, value in after.items()):
-                table.update(row, before)
+        elif row and before is not None and _unhealed(row, after):
+            table.update(row, before)
+
+
+def _unhealed(row: Row, after: Mapping[str, Any] | None) -> bool:
+    wanted = (after or {}).items()
+    return all(row.values.get(name) == value for name, value in wanted)
 
 
 def edit(store: Store, side: str, row: Row, values: Mapping[str, Any] | None) -> None:

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from integration.simulators import fault_states
 from integration.simulators.fault_states import Change
@@ -266,8 +265,6 @@ class UnknownFaultError(ValueError):
 class Faults:
     """The active faults of one store. Counting survives a request's roll-back."""
 
-    _of: "WeakKeyDictionary[Store, Faults]" = WeakKeyDictionary()
-
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
@@ -276,7 +273,8 @@ class Faults:
     @classmethod
     def of(cls, store: Store) -> "Faults":
         """The one of this store, so that both sides count together."""
-        return cls._of.setdefault(store, cls(store))
+        found: Faults = store.companions.setdefault("faults", cls(store))
+        return found
 
     def active(self) -> list[dict[str, Any]]:
         """What is wrong now; ``left`` None means until it is cleared."""

@@ -3,13 +3,13 @@
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
 JSON = "application/json"
@@ -93,27 +93,9 @@ def json_response(
     )
 
 
-def body_object(
-    request: Request, refuse: Callable[[], SimulatorError]
-) -> dict[str, Any]:
-    """The JSON object of the body; anything else is refused by ``refuse``."""
-    try:
-        value = loads(request.get_data())
-    except ValueError as error:
-        raise refuse() from error
-    if not isinstance(value, dict):
-        raise refuse()
-    return value
-
-
 def base_url(request: Request) -> str:
     """Scheme and host as the client wrote them, without a slash at the end."""
     return f"{request.scheme}://{request.host}"
-
-
-def with_query(request: Request, path: str, query: Mapping[str, str]) -> str:
-    """An absolute address on the host the client used."""
-    return f"{base_url(request)}{path}?{urlencode(query, safe='$(),:*')}"
 
 
 def bearer_token(request: Request) -> str | None:
@@ -121,10 +103,10 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-def preferences(request: Request) -> dict[str, str]:
+def preferences(headers: Headers) -> dict[str, str]:
     """The ``Prefer`` header as name and value, names in lower case."""
     found = {}
-    for part in ",".join(request.headers.getlist("Prefer")).split(","):
+    for part in ",".join(headers.getlist("Prefer")).split(","):
         name, _, value = part.strip().partition("=")
         if name:
             found[name.strip().lower()] = value.strip().strip('"')

@@ -44,6 +44,14 @@ _TESTS: dict[str, Callable[[str, str], bool]] = {
     "startswith": lambda a, b: a.startswith(b),
     "endswith": lambda a, b: a.endswith(b),
 }
+_PYTHON_TYPES: dict[str, type] = {
+    "moment": datetime,
+    "number": Decimal,
+    "bool": bool,
+    "text": str,
+    "guid": str,
+    "date": str,
+}
 _WORDS = {"null": None, "true": True, "false": False}
 _CHANGES: dict[str, Callable[[str], str]] = {"tolower": str.lower, "toupper": str.upper}
 
@@ -358,15 +366,7 @@ class _Parser:
         return Filter(lambda row: read(row) in values, fields, pin, get is None)
 
     def _check_kind(self, column: Column, value: Any) -> None:
-        kinds = {
-            "moment": datetime,
-            "number": Decimal,
-            "text": str,
-            "guid": str,
-            "date": str,
-        }
-        kinds |= {"bool": bool}
-        wanted = kinds.get(column.kind, object)
+        wanted = _PYTHON_TYPES.get(column.kind, object)
         if value is not None and not isinstance(value, wanted):
             raise ODataError(
                 "A binary operator with incompatible types was detected for"

@@ -1,17 +1,22 @@
 """The simulators on a port of this machine: threads of one process, loopback only."""
 
 import errno
+import io
 import os
+import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from socketserver import ThreadingMixIn
-from typing import Any
+from socketserver import ThreadingTCPServer
+from typing import TYPE_CHECKING, Any
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler
+from werkzeug.serving import WSGIRequestHandler
 
 from integration.simulators.app import Simulators
 from integration.simulators.http import dumps
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 ADDRESSES = "simulators.json"
 
@@ -21,48 +26,105 @@ class PortInUseError(OSError):
 
 
 class _Handler(WSGIRequestHandler):
-    """Quiet, and it keeps connections open, as the real services do."""
+    """One connection, kept open between requests.
+
+    werkzeug's own way to answer closes each connection and waits for the client to
+    be silent; hundreds of requests a second want neither.
+    """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        # Read now: what an application leaves unread would be the next request.
+        length = self.headers.get("Content-Length", "0")
+        if environ.get("wsgi.input_terminated"):
+            body = environ["wsgi.input"].read()
+        else:
+            body = self.rfile.read(int(length) if length.isdecimal() else 0)
+        environ["wsgi.input"] = io.BytesIO(body)
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], error: Any = None
+        ) -> Callable[[bytes], object]:
+            begun.append((status, headers))
+            return self.wfile.write
+
+        try:
+            content = b"".join(self.server.app(environ, start_response))
+        except ConnectionError:
+            self.close_connection = True
+            return
+        self._send(*begun[-1], content)
+
+    def _send(
+        self, status: str, headers: list[tuple[str, str]], content: bytes
+    ) -> None:
+        number, _, reason = status.partition(" ")
+        self.send_response_only(int(number), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        if not any(name.lower() == "content-length" for name, _ in headers):
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """The request log of the store is the log."""
-
-    def connection_dropped(
-        self, error: BaseException, environ: Any | None = None
-    ) -> None:
-        """Lost on purpose, or the client has gone: nothing more is sent on it."""
-        self.close_connection = True
+        """Nothing here: requests are written down in the store."""
 
 
-class _Server(ThreadingMixIn, BaseWSGIServer):
-    multithread = True
+class _Server(ThreadingTCPServer):
+    allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+    # What werkzeug's handler wants to know of its server.
+    multithread, multiprocess, ssl_context = True, False, None
+    _server_version = "Simulators"
+
+    def __init__(self, address: tuple[str, int], app: "WSGIApplication") -> None:
+        self.app = app
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep open."""
+        for connection in tuple(self._connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # it ended by itself
 
 
 class RunningServer:
     """A server in a thread of its own."""
 
     def __init__(self, server: _Server) -> None:
+        host, self.port = server.server_address[:2]
+        self.url = f"http://{host!s}:{self.port}"
         self._server = server
-        self.port: int = server.server_port
-        self.url = f"http://{server.host}:{self.port}"
         self._thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
         )
         self._thread.start()
 
-    def wait(self) -> None:
-        """Until the server stops."""
-        self._thread.join()
-
     def stop(self) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self._server.hang_up()
 
 
 def serve(
@@ -70,7 +132,7 @@ def serve(
 ) -> RunningServer:
     """Port 0 takes any free one. Raises PortInUseError, with a sentence."""
     try:
-        server = _Server(host, port, simulators.wsgi, _Handler)
+        server = _Server((host, port), simulators.wsgi)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortInUseError(

@@ -274,6 +274,7 @@ class Store:
 
     def __init__(self, path: Path | None = None) -> None:
         self.lock = threading.RLock()
+        self.companions: dict[str, Any] = {}  # what goes with this store, by name
         self._tables: dict[str, Table] = {}
         self._settings: dict[str, Any] = {}
         self._undo: list[Callable[[], None]] = []

@@ -1,0 +1,167 @@
+"""One WSGI application for both systems, the token endpoint and the controls."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import unquote
+
+from werkzeug.http import http_date
+from werkzeug.wrappers import Request, Response
+
+from integration import clock
+from integration.simulators import pages
+from integration.simulators.business_central import BusinessCentralApi
+from integration.simulators.business_central_call import refusal
+from integration.simulators.control import Control
+from integration.simulators.entra import TokenEndpoint
+from integration.simulators.faults import WEB_PAGE, Fault, Faults
+from integration.simulators.http import (
+    SimulatorError,
+    dumps,
+    iso,
+    json_response,
+    notes,
+)
+from integration.simulators.sales import SalesApi
+from integration.simulators.store import Store
+
+_TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
+_PLACES = (
+    ("control", re.compile(r"/control(/|$)")),
+    ("entra", _TOKEN),
+    ("business_central", re.compile(r"/bc/v2\.0/.*?/api/v2\.0(/|$)")),
+    ("sales", re.compile(r"/sales/api/data/")),
+)
+_WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
+
+
+class AnswerLostError(ConnectionError):
+    """The work is done and the connection is cut before the answer."""
+
+
+class Simulators:
+    """Both systems in front of one store. ``fresh`` fills it after a reset."""
+
+    def __init__(
+        self, store: Store, fresh: Callable[[Store], object] | None = None
+    ) -> None:
+        self.store = store
+        self._faults = Faults.of(store)
+        self._control = Control(store, fresh)
+        self._entra = TokenEndpoint(store)
+        self._business_central = BusinessCentralApi(store)
+        self._sales = SalesApi(store)
+
+    def wsgi(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        request = Request(environ)
+        target = _target(request.path)
+        if target == "control":
+            return self._control.handle(request)(environ, start_response)
+        response = self._observed(request, target)
+        response.headers["Date"] = http_date(self.store.now())
+        return response(environ, start_response)
+
+    def _observed(self, request: Request, target: str) -> Response:
+        """Answer, with today's faults, and write it into the request log."""
+        started = clock.monotonic()
+        if wait := self._faults.latency_seconds():
+            clock.sleep(wait)
+        response = self._answer_or_fault(request, target)
+        lost = _wrote(request, response) and self._faults.drops_after_write(target)
+        if lost:
+            notes(request).fault = "drop_after_write"
+        self._faults.save()
+        self._log(request, target, response, started)
+        if lost:
+            raise AnswerLostError("The answer to this write is lost on purpose.")
+        return response
+
+    def _answer_or_fault(self, request: Request, target: str) -> Response:
+        text = request.path
+        if text.endswith("$batch"):
+            text += request.get_data().decode("utf-8", "replace")
+        found = self._faults.for_request(target, request.method, text)
+        if found is None:
+            return self._answer(request, target)
+        fault, asked = found
+        notes(request).fault = fault.id
+        return _faulty(target, fault, asked)
+
+    def _answer(self, request: Request, target: str) -> Response:
+        if target == "entra":
+            return self._sign_in(request)
+        if target == "business_central":
+            return self._business_central.handle(request)
+        if target == "sales":
+            return self._sales.handle(request)
+        return pages.handle(self.store, request)
+
+    def _sign_in(self, request: Request) -> Response:
+        found = _TOKEN.fullmatch(request.path)
+        if found is None or request.method != "POST":
+            return Response("Not found", 404, content_type="text/plain")
+        return self._entra.handle(request, unquote(found[1]))
+
+    def _log(
+        self, request: Request, target: str, response: Response, started: float
+    ) -> None:
+        noted = notes(request)
+        query = request.query_string.decode("ascii", "replace")
+        entry = {
+            "at": iso(self.store.now(), milliseconds=True),
+            "target": target,
+            "method": request.method,
+            "path": f"{request.path}?{query}" if query else request.path,
+            "status": response.status_code,
+            "records": noted.records if response.status_code < 400 else 0,
+            "entity": noted.entity,
+            "parts": noted.parts,
+            "client": noted.client,
+            "ms": round((clock.monotonic() - started) * 1000),
+            "fault": noted.fault,
+        }
+        self.store.log_request(entry)
+
+
+def _target(path: str) -> str:
+    for name, pattern in _PLACES:
+        if pattern.match(path):
+            return name
+    return "page"
+
+
+def _wrote(request: Request, response: Response) -> bool:
+    """Whether the request changed anything; a batch does if one part did."""
+    if request.method not in _WRITES or response.status_code >= 400:
+        return False
+    parts = notes(request).parts
+    if not parts:
+        return not request.path.endswith("$batch")
+    return any(part["method"] in _WRITES and part["status"] < 400 for part in parts)
+
+
+def _faulty(target: str, fault: Fault, asked: dict[str, Any]) -> Response:
+    """``retry_after`` of the asked fault replaces the header; null removes it."""
+    if fault.place == "page":
+        return Response(WEB_PAGE, fault.status, content_type="text/html")
+    headers = dict(fault.headers)
+    if "retry_after" in asked:
+        headers.pop("Retry-After", None)
+        if asked["retry_after"] is not None:
+            headers["Retry-After"] = str(asked["retry_after"])
+    if target == "business_central":
+        error = SimulatorError(fault.status, fault.code, fault.message, headers)
+        answer = refusal(error, "en-US")
+        body = answer.body if isinstance(answer.body, str) else dumps(answer.body)
+        kind = "text/plain" if isinstance(answer.body, str) else "application/json"
+        return Response(body, fault.status, headers, content_type=kind)
+    if target == "entra":
+        body_of = {"error": fault.code, "error_description": fault.message}
+        codes = [int(number) for number in re.findall(r"AADSTS(\d+)", fault.message)]
+        return json_response({**body_of, "error_codes": codes}, fault.status, headers)
+    if not fault.code:
+        return Response(b"", fault.status, headers)
+    error_object = {"code": fault.code, "message": fault.message}
+    return json_response({"error": error_object}, fault.status, headers)
