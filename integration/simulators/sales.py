@@ -271,7 +271,9 @@ class SalesApi:
                 break
         kind, body = sales_batch.render(answers, str(uuid4()))
         headers = {"Content-Type": kind, "OData-Version": "4.0"}
-        return Answer(status, headers, body, parts=noted_parts(entries, answers))
+        parts = noted_parts(entries, answers)
+        records = sum(part["records"] for part in parts)
+        return Answer(status, headers, body, records=records, parts=parts)
 
     def _part(self, call: Call, part: Part) -> Answer:
         answer = self.run(inner_call(call, part, {}))
@@ -333,7 +335,7 @@ def inner_call(call: Call, part: Part, references: Mapping[str, str]) -> Call:
 def noted_rows(entity: Entity, method: str, rows: list[Row]) -> tuple[Note, ...]:
     """For the request log: what a bulk action did to each row."""
     return tuple(
-        {"method": method, "entity": entity.set_name, "id": row.id, "status": 200}
+        {"method": method, "path": f"{entity.set_name}({row.id})", "status": 200}
         for row in rows
     )
 
@@ -347,7 +349,7 @@ def noted_parts(
         parts = entry.parts if isinstance(entry, ChangeSet) else (entry,)
         given = answer if isinstance(answer, list) else [answer]
         for part, one in zip(parts, given, strict=False):
-            note = {"method": part.method, "url": part.url, "status": one.status}
+            note = {"method": part.method, "path": part.url, "status": one.status}
             found.append({**note, "records": one.records})
     return tuple(found)
 

@@ -209,6 +209,7 @@ class Ground:
     def organization(self, base: str) -> None:
         """The Sales environment with its base currency, roles and a person."""
         self._store.set_setting("tenant", self.id("tenant"))
+        self._store.set_setting("environment", ENVIRONMENT)
         unit = self.id("businessunit")
         organization = self.id(ORGANIZATION.logical)
         values = {
