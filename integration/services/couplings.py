@@ -1,0 +1,164 @@
+"""Couplings: found in bulk, made in bulk, and told what both sides hold."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from integration.core.mapping import Snapshot, TableMap, hash_of
+from integration.core.outcomes import Presence, RecordRef
+from integration.core.records import System
+from integration.models import Coupling, TableMapping
+
+__all__ = [
+    "by_record",
+    "coupled_ids",
+    "fresh",
+    "is_echo",
+    "make",
+    "refs",
+    "save",
+    "see",
+    "unsee",
+]
+
+_CHUNK = 500
+_SAVED = (
+    "bc_number",
+    "bc_name",
+    "sales_name",
+    "bc_etag",
+    "sales_etag",
+    "bc_modified_at",
+    "sales_modified_at",
+    "bc_hash",
+    "sales_hash",
+    "values",
+    "bc_deleted_at",
+    "sales_deleted_at",
+    "to_sales_at",
+    "to_sales_failed",
+    "to_business_central_at",
+    "to_business_central_failed",
+)
+_ID = {System.BUSINESS_CENTRAL: "bc_id", System.SALES: "sales_id"}
+_SHORT = {System.BUSINESS_CENTRAL: "bc", System.SALES: "sales"}
+
+
+def by_record(
+    mapping: TableMapping, side: System, ids: Sequence[str]
+) -> dict[str, Coupling]:
+    """The couplings of these records, by the record's id."""
+    column = _ID[side]
+    found: dict[str, Coupling] = {}
+    for start in range(0, len(ids), _CHUNK):
+        part = ids[start : start + _CHUNK]
+        rows = Coupling.objects.filter(mapping=mapping, **{f"{column}__in": part})
+        found |= {getattr(row, column): row for row in rows}
+    return found
+
+
+def coupled_ids(mapping: TableMapping, side: System, ids: Sequence[str]) -> set[str]:
+    return set(by_record(mapping, side, ids))
+
+
+def fresh(
+    mapping: TableMapping, bc: Snapshot, sales: Snapshot, now: datetime
+) -> Coupling:
+    """A coupling that was never in step, not yet saved."""
+    coupling = Coupling(mapping=mapping, bc_id=bc.id, sales_id=sales.id, coupled_at=now)
+    _name(coupling, System.BUSINESS_CENTRAL, bc)
+    _name(coupling, System.SALES, sales)
+    return coupling
+
+
+def make(couplings: Iterable[Coupling]) -> list[Coupling]:
+    """Save new couplings, in the caller's transaction.
+
+    A repetition after a crash finds a record coupled already: that row stays as it is
+    and the one made now is dropped.
+    """
+    wanted = list(couplings)
+    Coupling.objects.bulk_create(wanted, batch_size=_CHUNK, ignore_conflicts=True)
+    if not wanted:
+        return []
+    mapping = wanted[0].mapping
+    ids = [coupling.bc_id for coupling in wanted]
+    known = by_record(mapping, System.BUSINESS_CENTRAL, ids)
+    return [
+        known[coupling.bc_id]
+        for coupling in wanted
+        if coupling.bc_id in known
+        and known[coupling.bc_id].sales_id == coupling.sales_id
+    ]
+
+
+def save(couplings: Iterable[Coupling]) -> None:
+    """What ``see`` and the pair's decision changed, in the caller's transaction."""
+    Coupling.objects.bulk_update(couplings, _SAVED, batch_size=100)
+
+
+def is_echo(coupling: Coupling, side: System, record: Snapshot) -> bool:
+    """Whether this version was handled: our own write, or read again (promise 4)."""
+    short = _SHORT[side]
+    if coupling.values is None or not getattr(coupling, f"{short}_hash"):
+        return False
+    return bool(getattr(coupling, f"{short}_etag") == record.etag)
+
+
+def see(
+    coupling: Coupling,
+    table: TableMap,
+    side: System,
+    record: Snapshot,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """Remember this version of one side as handled.
+
+    ``values`` are what that side held when they differ from what is to be remembered.
+    """
+    short = _SHORT[side]
+    setattr(coupling, f"{short}_etag", record.etag)
+    setattr(coupling, f"{short}_modified_at", record.modified_at)
+    held = record.values if values is None else values
+    setattr(coupling, f"{short}_hash", hash_of(table, side, held))
+    setattr(coupling, f"{short}_deleted_at", None)
+    _name(coupling, side, record)
+
+
+def unsee(coupling: Coupling, side: System, etag: str | None = None) -> None:
+    """Something of this side is not on the other yet: its version is never an echo."""
+    short = _SHORT[side]
+    setattr(coupling, f"{short}_hash", "")
+    if etag is not None:
+        setattr(coupling, f"{short}_etag", etag)
+
+
+def refs(coupling: Coupling) -> tuple[RecordRef, RecordRef]:
+    """Both records as a person knows them."""
+    return (
+        RecordRef(
+            coupling.bc_id,
+            coupling.bc_number,
+            coupling.bc_name,
+            _presence(coupling.bc_deleted_at),
+            coupling.bc_deleted_at,
+        ),
+        RecordRef(
+            coupling.sales_id,
+            "",
+            coupling.sales_name,
+            _presence(coupling.sales_deleted_at),
+            coupling.sales_deleted_at,
+        ),
+    )
+
+
+def _presence(deleted_at: datetime | None) -> Presence:
+    return Presence.DELETED if deleted_at else Presence.EXISTS
+
+
+def _name(coupling: Coupling, side: System, record: Snapshot) -> None:
+    if side is System.BUSINESS_CENTRAL:
+        coupling.bc_number, coupling.bc_name = record.number[:100], record.name[:250]
+    else:
+        coupling.sales_name = record.name[:250]

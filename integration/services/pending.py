@@ -1,0 +1,246 @@
+"""Pending records: what the engine tries again, and when (promise 6)."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q
+
+from integration import clock
+from integration.core.failures import Failure
+from integration.core.mapping import Snapshot
+from integration.core.outcomes import Finding
+from integration.core.records import System
+from integration.core.retry import decide_retry
+from integration.models import Coupling, PendingRecord, TableMapping
+
+__all__ = [
+    "Tried",
+    "awaited",
+    "by_record",
+    "clear",
+    "due",
+    "is_resting",
+    "record_tried",
+    "release",
+    "release_waiting",
+    "save_intents",
+    "set_aside",
+    "uncoupled",
+]
+
+_CHUNK = 500
+_UPSERTED = (
+    "etag",
+    "label",
+    "attempts",
+    "next_attempt_at",
+    "waits_for",
+    "failure",
+    "code",
+    "fingerprint",
+    "skipped_at",
+    "skip_reason",
+    "intent",
+)
+_UNIQUE = ("mapping", "side", "record_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A record whose try failed. ``etag`` is the version that was tried."""
+
+    side: System
+    record_id: str
+    etag: str
+    label: str
+    failure: Failure | None = None
+    finding: Finding | None = None
+    waits_for: str = ""
+    fingerprint: str = ""
+    intent: dict[str, Any] | None = None
+
+    @property
+    def message(self) -> str:
+        said = self.failure or self.finding
+        return said.message if said else ""
+
+
+def by_record(
+    mapping: TableMapping, side: System, ids: Sequence[str]
+) -> dict[str, PendingRecord]:
+    found: dict[str, PendingRecord] = {}
+    for start in range(0, len(ids), _CHUNK):
+        rows = PendingRecord.objects.filter(
+            mapping=mapping,
+            side=side.value,
+            record_id__in=ids[start : start + _CHUNK],
+        )
+        found |= {row.record_id: row for row in rows}
+    return found
+
+
+def is_resting(row: PendingRecord, record: Snapshot, now: datetime) -> bool:
+    """The version that failed, read again before its time: no new try."""
+    if row.etag != record.etag:
+        return False
+    return row.next_attempt_at is None or row.next_attempt_at > now
+
+
+def due(mapping: TableMapping, side: System, now: datetime) -> Iterator[list[str]]:
+    """Ids to try now, in chunks; each once, whatever becomes of it meanwhile."""
+    rows = PendingRecord.objects.filter(
+        mapping=mapping, side=side.value, next_attempt_at__lte=now
+    )
+    yield from _in_chunks(rows.order_by("record_id"))
+
+
+def uncoupled(mapping: TableMapping, side: System) -> Iterator[list[str]]:
+    """Ids of pending records without a partner, in chunks."""
+    column = "bc_id" if side is System.BUSINESS_CENTRAL else "sales_id"
+    same = Coupling.objects.filter(mapping=mapping, **{column: OuterRef("record_id")})
+    rows = PendingRecord.objects.filter(~Exists(same), mapping=mapping, side=side.value)
+    yield from _in_chunks(rows.order_by("record_id"))
+
+
+def record_tried(mapping: TableMapping, tried: Sequence[Tried], now: datetime) -> None:
+    """Decide when each is tried again, in the caller's transaction.
+
+    Another version than the one tried last counts its attempts from zero.
+    """
+    rows = []
+    for side in System:
+        mine = [one for one in tried if one.side is side]
+        known = by_record(mapping, side, [one.record_id for one in mine])
+        rows += [_row(mapping, one, known.get(one.record_id), now) for one in mine]
+    _upsert(rows)
+
+
+def set_aside(
+    mapping: TableMapping, side: System, record: Snapshot, reason: str
+) -> None:
+    """Not tried until it changes: nothing is wrong, and nothing is wanted."""
+    _upsert(
+        [
+            PendingRecord(
+                mapping=mapping,
+                side=side.value,
+                record_id=record.id,
+                etag=record.etag[:250],
+                label=_label(record),
+                skipped_at=clock.now(),
+                skip_reason=reason[:500],
+            )
+        ]
+    )
+
+
+def save_intents(
+    mapping: TableMapping, intents: Iterable[tuple[Snapshot, dict[str, Any]]]
+) -> None:
+    """What is about to be created in Business Central, before the call (promise 1)."""
+    now = clock.now()
+    _upsert(
+        PendingRecord(
+            mapping=mapping,
+            side=System.SALES.value,
+            record_id=record.id,
+            etag=record.etag[:250],
+            label=_label(record),
+            next_attempt_at=now,
+            intent=intent,
+        )
+        for record, intent in intents
+    )
+
+
+def clear(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
+    """These are in step, or no longer wanted; in the caller's transaction."""
+    for start in range(0, len(ids), _CHUNK):
+        PendingRecord.objects.filter(
+            mapping=mapping, side=side.value, record_id__in=ids[start : start + _CHUNK]
+        ).delete()
+
+
+def release(mapping: TableMapping, side: System, record_id: str) -> None:
+    """Somebody wants it tried now: attempts from zero (design §6)."""
+    PendingRecord.objects.filter(
+        mapping=mapping, side=side.value, record_id=record_id
+    ).update(
+        attempts=0,
+        next_attempt_at=clock.now(),
+        waits_for="",
+        skipped_at=None,
+        skip_reason="",
+    )
+
+
+def awaited(mapping: TableMapping) -> dict[str, set[str]]:
+    """What records of this mapping wait for, with the fingerprints it had then."""
+    waiting = PendingRecord.objects.filter(~Q(waits_for=""), mapping=mapping)
+    found: dict[str, set[str]] = {}
+    rows = waiting.order_by().values_list("waits_for", "fingerprint").distinct()
+    for name, fingerprint in rows:
+        found.setdefault(name, set()).add(fingerprint)
+    return found
+
+
+def release_waiting(mapping: TableMapping, names: Collection[str]) -> None:
+    """What these records waited for has arrived, or fails for another reason now."""
+    PendingRecord.objects.filter(mapping=mapping, waits_for__in=names).update(
+        waits_for="", next_attempt_at=clock.now()
+    )
+
+
+def _row(
+    mapping: TableMapping, one: Tried, known: PendingRecord | None, now: datetime
+) -> PendingRecord:
+    again = known is not None and known.etag == one.etag[:250]
+    attempts = (known.attempts if known and again else 0) + 1
+    chosen = decide_retry(one.failure, attempts, now, one.waits_for)
+    return PendingRecord(
+        mapping=mapping,
+        side=one.side.value,
+        record_id=one.record_id,
+        etag=one.etag[:250],
+        label=one.label[:250],
+        attempts=attempts,
+        next_attempt_at=chosen.next_attempt_at,
+        waits_for=chosen.waits_for[:150],
+        failure=one.message.replace("\0", "")[:500],
+        code=_code(one)[:100],
+        fingerprint=one.fingerprint,
+        skipped_at=now if chosen.skip_reason else None,
+        skip_reason=chosen.skip_reason,
+        intent=one.intent,
+    )
+
+
+def _upsert(rows: Iterable[PendingRecord]) -> None:
+    PendingRecord.objects.bulk_create(
+        rows,
+        batch_size=_CHUNK,
+        update_conflicts=True,
+        unique_fields=_UNIQUE,
+        update_fields=_UPSERTED,
+    )
+
+
+def _in_chunks(rows: Any) -> Iterator[list[str]]:
+    last = ""
+    while ids := list(
+        rows.filter(record_id__gt=last).values_list("record_id", flat=True)[:_CHUNK]
+    ):
+        last = ids[-1]
+        yield ids
+
+
+def _label(record: Snapshot) -> str:
+    return f"{record.number} {record.name}".strip()[:250]
+
+
+def _code(one: Tried) -> str:
+    if one.failure:
+        return one.failure.code
+    return one.finding.article if one.finding else ""

@@ -1,0 +1,361 @@
+"""The spool: what a run has read and must decide about, in a file of its own.
+
+So that memory does not grow with the data (promise 10), and so that two sides are
+matched where joins are quick.
+"""
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from integration.core.mapping import Snapshot, TableMap
+from integration.core.match import match_keys
+from integration.core.outcomes import RecordRef
+from integration.core.records import System
+
+__all__ = ["Ambiguous", "Spool", "SpooledPair"]
+
+CHUNK = 1_000
+CANDIDATES = 10
+"""So many are named for an ambiguous record."""
+
+_BC, _SALES = System.BUSINESS_CENTRAL.value, System.SALES.value
+
+_SCHEMA = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE record (
+    side TEXT, id TEXT, etag TEXT, modified TEXT, held TEXT, number TEXT, name TEXT,
+    passes INTEGER, coupling INTEGER, extra INTEGER, state TEXT DEFAULT '',
+    PRIMARY KEY (side, id)
+);
+CREATE INDEX by_coupling ON record (coupling) WHERE coupling IS NOT NULL;
+CREATE INDEX by_state ON record (side, state) WHERE coupling IS NULL;
+CREATE TABLE match_key (side TEXT, id TEXT, tier INTEGER, rule INTEGER, word TEXT);
+CREATE INDEX by_word ON match_key (tier, rule, word);
+CREATE INDEX by_record ON match_key (side, id);
+CREATE TABLE pair (bc_id TEXT PRIMARY KEY, sales_id TEXT);
+CREATE TABLE seen (side TEXT, id TEXT, PRIMARY KEY (side, id)) WITHOUT ROWID;
+CREATE TABLE gone (side TEXT, id TEXT, PRIMARY KEY (side, id)) WITHOUT ROWID;
+"""
+
+_FREE = "r.coupling IS NULL AND r.state = ''"
+
+# One group per key that both sides have: how many, and which one if it is only one.
+_GROUPS = f"""
+CREATE TEMP TABLE grouped AS
+SELECT k.rule AS rule, k.word AS word,
+       sum(k.side = '{_BC}') AS here, sum(k.side = '{_SALES}') AS there,
+       max(CASE WHEN k.side = '{_BC}' THEN k.id END) AS bc_id,
+       max(CASE WHEN k.side = '{_SALES}' THEN k.id END) AS sales_id
+FROM match_key k JOIN record r ON r.side = k.side AND r.id = k.id
+WHERE k.tier = ? AND {_FREE}
+GROUP BY k.rule, k.word
+HAVING here > 0 AND there > 0
+"""  # noqa: S608  (no value of a record is put in)
+
+# Two candidates on either side make all of them ambiguous, and what points at them.
+_CROWD = f"""
+CREATE TEMP TABLE crowd AS
+SELECT DISTINCT k.side AS side, k.id AS id
+FROM grouped g JOIN match_key k ON k.tier = ? AND k.rule = g.rule AND k.word = g.word
+JOIN record r ON r.side = k.side AND r.id = k.id
+WHERE (g.here > 1 OR g.there > 1) AND {_FREE}
+"""  # noqa: S608
+
+_EDGES = """
+CREATE TEMP TABLE edge AS
+SELECT DISTINCT bc_id, sales_id FROM grouped WHERE here = 1 AND there = 1;
+CREATE INDEX temp.edge_bc ON edge (bc_id);
+CREATE INDEX temp.edge_sales ON edge (sales_id);
+CREATE INDEX temp.crowd_id ON crowd (side, id);
+"""
+
+_LONELY = f"""
+SELECT e.bc_id, e.sales_id FROM edge e
+WHERE (SELECT count(*) FROM edge x WHERE x.bc_id = e.bc_id) = 1
+  AND (SELECT count(*) FROM edge x WHERE x.sales_id = e.sales_id) = 1
+  AND NOT EXISTS (SELECT 1 FROM crowd c WHERE c.side = '{_BC}' AND c.id = e.bc_id)
+  AND NOT EXISTS (SELECT 1 FROM crowd c WHERE c.side = '{_SALES}' AND c.id = e.sales_id)
+"""  # noqa: S608
+
+_MARK = f"""
+INSERT OR IGNORE INTO pair {_LONELY};
+UPDATE record SET state = 'matched' WHERE state = '' AND (
+    (side = '{_BC}' AND id IN (SELECT bc_id FROM pair)) OR
+    (side = '{_SALES}' AND id IN (SELECT sales_id FROM pair)));
+UPDATE record SET state = 'ambiguous' WHERE state = '' AND coupling IS NULL AND (
+    (side = '{_BC}' AND id IN (SELECT bc_id FROM edge)) OR
+    (side = '{_SALES}' AND id IN (SELECT sales_id FROM edge)) OR
+    (side, id) IN (SELECT side, id FROM crowd));
+DROP TABLE grouped; DROP TABLE crowd; DROP TABLE edge;
+"""  # noqa: S608
+
+_COLUMNS = "id, etag, modified, held, number, name, passes"
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledPair:
+    """A coupling and what was read of its two records; ``None`` was not read."""
+
+    coupling: int
+    bc: Snapshot | None
+    sales: Snapshot | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """A record and those it may be the same as, the first few of ``count``."""
+
+    side: System
+    record: Snapshot
+    candidates: tuple[RecordRef, ...]
+    is_extra: bool
+
+
+class Spool:
+    """A run's records between reading and deciding; gone when its block ends."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="sync-errors-")
+        path = Path(self._folder.name) / "spool.sqlite3"
+        self._base = sqlite3.connect(path, isolation_level=None)
+        self._base.executescript(_SCHEMA)
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._base.close()
+        self._folder.cleanup()
+
+    def add(
+        self,
+        side: System,
+        records: Iterable[tuple[Snapshot, int | None]],
+        table: TableMap,
+        *,
+        extra: bool = False,
+    ) -> None:
+        """Records with the id of their coupling; one read twice counts as read last.
+
+        ``extra`` ones only help to match: nothing is decided about them.
+        """
+        rows, keys, ids = [], [], []
+        for record, coupling in records:
+            rows.append((side.value, *_row(record), coupling, int(extra)))
+            ids.append((side.value, record.id))
+            if coupling is None:
+                found = match_keys(table, record)
+                keys += [(side.value, record.id, *key) for key in found]
+        self._many("DELETE FROM match_key WHERE side = ? AND id = ?", ids)
+        self._many(
+            "INSERT OR REPLACE INTO record (side, id, etag, modified, held, number,"
+            " name, passes, coupling, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        self._many("INSERT INTO match_key VALUES (?, ?, ?, ?, ?)", keys)
+
+    def has(self, side: System, ids: Sequence[str]) -> set[str]:
+        """Those of ``ids`` that are here."""
+        return self._known("record", side, ids)
+
+    def see(self, side: System, ids: Iterable[str]) -> None:
+        """Note that these exist: what a whole read does not see may be deleted."""
+        rows = [(side.value, record_id) for record_id in ids]
+        self._many("INSERT OR IGNORE INTO seen VALUES (?, ?)", rows)
+
+    def unseen(self, side: System, ids: Sequence[str]) -> list[str]:
+        seen = self._known("seen", side, ids)
+        return [record_id for record_id in ids if record_id not in seen]
+
+    def miss(self, side: System, ids: Iterable[str]) -> None:
+        """Note that the system calls these deleted."""
+        rows = [(side.value, record_id) for record_id in ids]
+        self._many("INSERT OR IGNORE INTO gone VALUES (?, ?)", rows)
+
+    def missed(self, side: System) -> Iterator[list[str]]:
+        """What ``miss`` noted, in chunks."""
+        last = ""
+        while rows := self._all(
+            "SELECT id FROM gone WHERE side = ? AND id > ? ORDER BY id LIMIT ?",
+            (side.value, last, CHUNK),
+        ):
+            last = rows[-1][0]
+            yield [row[0] for row in rows]
+
+    def pairs(self, size: int = CHUNK) -> Iterator[list[SpooledPair]]:
+        """Coupled records, both sides together, by coupling; each once."""
+        last = -1
+        while ids := self._all(
+            "SELECT DISTINCT coupling FROM record"
+            " WHERE coupling > ? AND state <> 'done' ORDER BY coupling LIMIT ?",
+            (last, size),
+        ):
+            first, last = ids[0][0], ids[-1][0]
+            yield self._pairs_between(first, last)
+            self._base.execute(
+                "UPDATE record SET state = 'done' WHERE coupling BETWEEN ? AND ?",
+                (first, last),
+            )
+
+    def match(self) -> None:
+        """Find partners among the uncoupled of both sides (promise 11)."""
+        for tier in (0, 1):
+            self._base.execute(_GROUPS, (tier,))
+            self._base.execute(_CROWD, (tier,))
+            self._base.executescript(_EDGES)
+            self._base.executescript(_MARK)
+
+    def matched(self, size: int = CHUNK) -> Iterator[list[tuple[Snapshot, Snapshot]]]:
+        """The pairs that ``match`` found, from Business Central and from Sales."""
+        last = ""
+        columns = ", ".join(
+            f"{a}.{c.strip()}" for a in "bs" for c in _COLUMNS.split(",")
+        )
+        while rows := self._all(
+            f"SELECT {columns} FROM pair p"  # noqa: S608  (our own column names)
+            f" JOIN record b ON b.side = '{_BC}' AND b.id = p.bc_id"
+            f" JOIN record s ON s.side = '{_SALES}' AND s.id = p.sales_id"
+            " WHERE p.bc_id > ? ORDER BY p.bc_id LIMIT ?",
+            (last, size),
+        ):
+            last = rows[-1][0]
+            yield [(_snapshot(row[:7]), _snapshot(row[7:])) for row in rows]
+
+    def couple(self, couplings: Iterable[tuple[int, str, str]]) -> None:
+        """From now on these two are a pair: coupling, id here, id there."""
+        for coupling, bc_id, sales_id in couplings:
+            for side, record_id in ((_BC, bc_id), (_SALES, sales_id)):
+                self._base.execute(
+                    "UPDATE record SET coupling = ?, state = '' WHERE side = ?"
+                    " AND id = ?",
+                    (coupling, side, record_id),
+                )
+
+    def ambiguous(self, size: int = CHUNK) -> Iterator[list[Ambiguous]]:
+        """What ``match`` could not tell, Business Central's first."""
+        for side in System:
+            for rows in self._in_state(side, "ambiguous", size):
+                yield [
+                    Ambiguous(
+                        side,
+                        _snapshot(row[1:8]),
+                        self._candidates(side, row[1]),
+                        bool(row[8]),
+                    )
+                    for row in rows
+                ]
+
+    def alone(self, side: System, size: int = CHUNK) -> Iterator[list[Snapshot]]:
+        """The uncoupled of one side that have no partner; without the extra ones."""
+        for rows in self._in_state(side, "", size):
+            found = [_snapshot(row[1:8]) for row in rows if not row[8]]
+            if found:
+                yield found
+
+    def count_alone(self, side: System) -> int:
+        (count,) = self._base.execute(
+            "SELECT count(*) FROM record WHERE side = ? AND coupling IS NULL"
+            " AND state = '' AND extra = 0",
+            (side.value,),
+        ).fetchone()
+        return int(count)
+
+    def _pairs_between(self, first: int, last: int) -> list[SpooledPair]:
+        found: dict[int, dict[str, Snapshot]] = {}
+        for side, coupling, *row in self._all(
+            f"SELECT side, coupling, {_COLUMNS} FROM record"  # noqa: S608
+            " WHERE coupling BETWEEN ? AND ? AND state <> 'done'",
+            (first, last),
+        ):
+            found.setdefault(coupling, {})[side] = _snapshot(row)
+        return [
+            SpooledPair(coupling, sides.get(_BC), sides.get(_SALES))
+            for coupling, sides in sorted(found.items())
+        ]
+
+    def _in_state(self, side: System, state: str, size: int) -> Iterator[list[Any]]:
+        last = 0
+        while rows := self._all(
+            f"SELECT rowid, {_COLUMNS}, extra FROM record"  # noqa: S608
+            " WHERE side = ? AND state = ? AND coupling IS NULL AND rowid > ?"
+            " ORDER BY rowid LIMIT ?",
+            (side.value, state, last, size),
+        ):
+            last = rows[-1][0]
+            yield rows
+
+    def _candidates(self, side: System, id: str) -> tuple[RecordRef, ...]:
+        rows = self._all(
+            "SELECT DISTINCT r.id, r.number, r.name FROM match_key mine"
+            " JOIN match_key k ON k.tier = mine.tier AND k.rule = mine.rule"
+            " AND k.word = mine.word AND k.side <> mine.side"
+            " JOIN record r ON r.side = k.side AND r.id = k.id"
+            " WHERE mine.side = ? AND mine.id = ? AND r.state = 'ambiguous'"
+            " ORDER BY r.number, r.id LIMIT ?",
+            (side.value, id, CANDIDATES),
+        )
+        return tuple(RecordRef(*row) for row in rows)
+
+    def _known(self, table: str, side: System, ids: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for start in range(0, len(ids), CHUNK):
+            part = ids[start : start + CHUNK]
+            marks = ", ".join("?" * len(part))
+            rows = self._all(
+                f"SELECT id FROM {table} WHERE side = ? AND id IN ({marks})",  # noqa: S608
+                (side.value, *part),
+            )
+            found |= {row[0] for row in rows}
+        return found
+
+    def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        with closing(self._base.execute(statement, values)) as cursor:
+            return cursor.fetchall()
+
+    def _many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        if not rows:
+            return
+        self._base.execute("BEGIN")
+        self._base.executemany(statement, rows)
+        self._base.execute("COMMIT")
+
+
+def _row(record: Snapshot) -> tuple[Any, ...]:
+    modified = record.modified_at.isoformat() if record.modified_at else ""
+    held = json.dumps(record.values)
+    return (
+        record.id,
+        record.etag,
+        modified,
+        held,
+        record.number,
+        record.name,
+        int(record.passes),
+    )
+
+
+def _snapshot(row: Sequence[Any]) -> Snapshot:
+    record_id, etag, modified, held, number, name, passes = row
+    return Snapshot(
+        id=record_id,
+        etag=etag,
+        modified_at=datetime.fromisoformat(modified) if modified else None,
+        values=json.loads(held),
+        number=number,
+        name=name,
+        passes=bool(passes),
+    )
