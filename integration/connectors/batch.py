@@ -79,7 +79,7 @@ def results_of(
 ) -> list[WriteResult]:
     """What became of each part; ``batch`` gives system and operation."""
     return [
-        _result_of(part, result, shape, part.alone(batch))
+        _result_of(part, result, shape, batch)
         for part, result in zip(parts, results, strict=True)
     ]
 
@@ -239,16 +239,18 @@ def _is_lost(result: WriteResult) -> TypeGuard[Failure]:
 
 
 def _result_of(
-    part: Part, result: PartResult | None, shape: RecordShape, call: Call
+    part: Part, result: PartResult | None, shape: RecordShape, batch: Call
 ) -> WriteResult:
     if isinstance(result, Failure):
         return result
     if result is None:
-        return missing_answer(call)
+        return missing_answer(part.alone(batch))
     if not result.is_success:
-        return failure_of_answer(call, result)
+        return failure_of_answer(part.alone(batch), result)
     record = _record_of(part, result, shape)
-    return Written(record, result.request_id) if record else missing_answer(call)
+    if record is None:
+        return missing_answer(part.alone(batch))
+    return Written(record, result.request_id)
 
 
 def _record_of(part: Part, answer: Answer, shape: RecordShape) -> Record | None:

@@ -37,7 +37,6 @@ from integration.connectors.odata import (
 )
 from integration.connectors.session import Entrance, Session, Wiring
 from integration.connectors.sign_in import SignIn
-from integration.connectors.throttle import LocalThrottle
 from integration.core.failures import FailureKind
 from integration.core.records import Page, Record, System
 
@@ -80,7 +79,7 @@ class BusinessCentral:
             Call(self.system, "", "", root, headers),
             Entrance(token_url(self.authority, self.tenant), self.scope, self.sign_in),
             self.wiring,
-            LocalThrottle(concurrent=CONCURRENT),
+            CONCURRENT,
         )
 
     def read_changes(

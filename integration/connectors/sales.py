@@ -40,7 +40,6 @@ from integration.connectors.odata import (
 )
 from integration.connectors.session import Entrance, Session, Wiring
 from integration.connectors.sign_in import SignIn
-from integration.connectors.throttle import LocalThrottle
 from integration.core.failures import FailureKind
 from integration.core.records import Page, Record, System
 
@@ -109,7 +108,7 @@ class Sales:
             Call(self.system, "", "", f"{base}/api/data/v9.2/", headers),
             Entrance(token_url(self.authority, self.tenant), scope, self.sign_in),
             self.wiring,
-            LocalThrottle(concurrent=CONCURRENT),
+            CONCURRENT,
         )
 
     def read_changes(

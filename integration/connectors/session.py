@@ -20,7 +20,7 @@ from integration.connectors.calls import Answer, Call
 from integration.connectors.errors import remote_error
 from integration.connectors.refusals import problem_of
 from integration.connectors.sign_in import SignIn
-from integration.connectors.throttle import Throttle
+from integration.connectors.throttle import LocalThrottle, Throttle
 from integration.connectors.transport import Transport, build_client
 from integration.core.failures import FailureKind
 from integration.core.records import System
@@ -33,13 +33,14 @@ class Wiring:
     """What services or tests may put in place of the connector's own parts.
 
     ``transport`` replaces the network, ``throttle`` the budget of this process,
-    ``tokens`` the cache of this process.
+    ``tokens`` the cache of this process, ``sleep`` and ``monotonic`` the clock.
     """
 
     transport: httpx2.BaseTransport | None = None
     throttle: Throttle | None = None
     tokens: TokenCache | None = None
     sleep: Callable[[float], None] = clock.sleep
+    monotonic: Callable[[], float] = clock.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,13 @@ class Session:
         blank: Call,
         entrance: Entrance,
         wiring: Wiring,
-        throttle: Throttle,
+        concurrent: int,
     ) -> "Session":
-        """``blank`` gives system, root address and the headers of every call."""
+        """``blank`` gives system, root address and the headers of every call.
+
+        ``concurrent`` bounds the calls of this process at once, when ``wiring`` brings
+        no budget.
+        """
         client = build_client(wiring.transport)
         source = TokenSource(
             blank.system,
@@ -81,9 +86,11 @@ class Session:
         transport = Transport(
             client,
             problem_of,
-            throttle=wiring.throttle or throttle,
+            throttle=wiring.throttle
+            or LocalThrottle(concurrent=concurrent, monotonic=wiring.monotonic),
             auth=EntraAuth(source),
             sleep=wiring.sleep,
+            monotonic=wiring.monotonic,
         )
         return cls(blank.system, blank.url, blank.headers, transport)
 

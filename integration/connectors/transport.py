@@ -68,6 +68,7 @@ class Transport:
     throttle: Throttle | None = None
     auth: httpx2.Auth | None = None
     sleep: Callable[[float], None] = clock.sleep
+    monotonic: Callable[[], float] = clock.monotonic
     max_answer_bytes: int = MAX_ANSWER_BYTES
     server_time: datetime | None = field(default=None, init=False)
 
@@ -102,9 +103,9 @@ class Transport:
     def _take_turn(self, call: Call) -> None:
         if self.throttle is None:
             return
-        give_up = clock.monotonic() + _QUEUE_SECONDS
+        give_up = self.monotonic() + _QUEUE_SECONDS
         while wait := self.throttle.acquire(call.cost):
-            if wait > LONGEST_WAIT_SECONDS or clock.monotonic() > give_up:
+            if wait > LONGEST_WAIT_SECONDS or self.monotonic() > give_up:
                 raise Throttled(_budget_spent(call, wait))
             self.sleep(wait)
 
@@ -113,7 +114,7 @@ class Transport:
             self.throttle.penalize(failure.retry_after_seconds or 0.0)
 
     def _exchange(self, call: Call) -> Answer:
-        started = clock.monotonic()
+        started = self.monotonic()
         status = 0
         answer: Answer | None = None
         try:
@@ -123,7 +124,7 @@ class Transport:
             answer = self._read(call, response)
             return answer
         finally:
-            _log(call, status, clock.monotonic() - started, answer)
+            _log(call, status, self.monotonic() - started, answer)
 
     def _build(self, call: Call) -> httpx2.Request:
         own_id = str(uuid.uuid4())

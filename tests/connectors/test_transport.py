@@ -31,13 +31,23 @@ def opened() -> Iterator[Opened]:
     clients: list[httpx2.Client] = []
 
     def opening(
-        *replies: Reply, throttle: LocalThrottle | None = None
+        *replies: Reply, concurrent: int = 5, requests: int = 100
     ) -> tuple[Transport, Wire]:
         wire = Wire(*replies)
         client = build_client(httpx2.MockTransport(wire))
         clients.append(client)
-        sleep = wire.slept.append
-        return Transport(client, problem_of, throttle=throttle, sleep=sleep), wire
+        monotonic = wire.clock.monotonic
+        throttle = LocalThrottle(
+            concurrent=concurrent, requests=requests, monotonic=monotonic
+        )
+        transport = Transport(
+            client,
+            problem_of,
+            throttle=throttle,
+            sleep=wire.clock.sleep,
+            monotonic=monotonic,
+        )
+        return transport, wire
 
     yield opening
     for client in clients:
@@ -126,15 +136,26 @@ def test_a_short_wait_is_waited_as_asked(opened: Opened) -> None:
 
 
 def test_a_long_wait_is_left_to_the_job(opened: Opened) -> None:
-    throttle = LocalThrottle(concurrent=5)
-    transport, wire = opened(refusal(429, "", "", Retry_After="6"), throttle=throttle)
+    transport, wire = opened(refusal(429, "", "", Retry_After="6"))
 
     with pytest.raises(Throttled) as caught:
         transport.send(READ)
 
     assert caught.value.retry_after_seconds == 6
     assert wire.slept == []
-    assert 5 < throttle.acquire() <= 6
+
+
+def test_nobody_else_goes_while_the_system_asked_to_wait(opened: Opened) -> None:
+    transport, wire = opened(refusal(429, "", "", Retry_After="6"))
+    with pytest.raises(Throttled):
+        transport.send(READ)
+
+    with pytest.raises(Throttled) as caught:
+        transport.send(WRITE)
+
+    assert caught.value.failure.code == "budget-spent"
+    assert caught.value.retry_after_seconds == 6
+    assert len(wire.calls) == 1
 
 
 def test_a_refusal_is_not_sent_again(opened: Opened) -> None:
@@ -168,8 +189,9 @@ def test_an_answer_without_end_is_not_swallowed(
 
 
 def test_waits_for_its_turn_and_gives_it_back(opened: Opened) -> None:
-    throttle = LocalThrottle(concurrent=1)
-    transport, wire = opened(reply({}), throttle=throttle)
+    transport, wire = opened(reply({}), concurrent=1)
+    assert transport.throttle is not None
+    throttle = transport.throttle
     throttle.acquire()
 
     def somebody_else_ends(seconds: float) -> None:
@@ -183,16 +205,33 @@ def test_waits_for_its_turn_and_gives_it_back(opened: Opened) -> None:
     assert throttle.acquire() == 0
 
 
+def test_does_not_wait_for_ever_while_others_are_busy(opened: Opened) -> None:
+    transport, wire = opened(concurrent=1)
+    assert transport.throttle is not None
+    transport.throttle.acquire()
+
+    with pytest.raises(Throttled):
+        transport.send(READ)
+
+    assert 55 < sum(wire.slept) < 65
+
+
 def test_a_spent_budget_is_left_to_the_job(opened: Opened) -> None:
-    throttle = LocalThrottle(concurrent=5, requests=1)
-    transport, wire = opened(reply({}), throttle=throttle)
+    transport, wire = opened(reply({}), requests=1)
     transport.send(READ)
 
     with pytest.raises(Throttled) as caught:
         transport.send(READ)
 
-    assert caught.value.failure.code == "budget-spent"
+    assert caught.value.retry_after_seconds == 300
     assert len(wire.calls) == 1
+
+
+def test_a_transport_may_go_without_a_budget(opened: Opened) -> None:
+    transport, _ = opened(reply({}))
+    transport.throttle = None
+
+    assert transport.send(READ).status == 200
 
 
 def test_a_log_line_names_the_call_and_nothing_private(

@@ -32,6 +32,21 @@ def refusal(status: int, code: str, message: str, **headers: str) -> httpx2.Resp
     return reply({"error": {"code": code, "message": message}}, status, **headers)
 
 
+class Seconds:
+    """A clock that only moves when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 class Wire:
     """Answers sign-ins by itself and other calls with ``replies`` in turn."""
 
@@ -40,7 +55,8 @@ class Wire:
         self.calls: list[httpx2.Request] = []
         self.sign_ins: list[httpx2.Request] = []
         self.bearers: list[str] = []
-        self.slept: list[float] = []
+        self.clock = Seconds()
+        self.slept = self.clock.slept
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.path.endswith("/oauth2/v2.0/token"):
@@ -57,7 +73,9 @@ class Wire:
     @property
     def wiring(self) -> Wiring:
         transport = httpx2.MockTransport(self)
-        return Wiring(transport=transport, sleep=self.slept.append)
+        return Wiring(
+            transport=transport, sleep=self.clock.sleep, monotonic=self.clock.monotonic
+        )
 
     def bc(self) -> BusinessCentral:
         return BusinessCentral(
