@@ -10,8 +10,10 @@ refusal that follows, and ``refuse`` where it writes.
 """
 
 import threading
+import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from integration.simulators import fault_states
@@ -32,230 +34,31 @@ NAME_FIELDS = (
 WEB_PAGE = (
     "<!DOCTYPE html><html><head><title>Sign in</title></head><body></body></html>"
 )
-_LONG = "A longer value than this field can hold"
-_ALL_WRITES = frozenset({"POST", "PATCH", "DELETE"})
-_SAVES = frozenset({"POST", "PATCH"})
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One row. ``side`` "" works on both data APIs."""
+    """One row of ``faults.toml``. ``side`` "" works on both data APIs."""
 
     id: str
-    side: str
     place: str
+    side: str = ""
     status: int = 0
     code: str = ""
     message: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    verbs: frozenset[str] = _SAVES
+    retry_after: int | None = None
     entity: str = ""  # what it means when none is named
     state: str = ""  # the value an account or an app gets
 
-    def error(self, words: Mapping[str, Any]) -> SimulatorError:
-        message = self.message.format_map(words)
-        return SimulatorError(self.status, self.code, message, self.headers)
+    @property
+    def headers(self) -> dict[str, str]:
+        return (
+            {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        )
 
 
-def _request(id: str, status: int, code: str, message: str, wait: int = 0) -> Fault:
-    side = {"bc": BUSINESS_CENTRAL, "dv": SALES, "aa": ENTRA}[id[:2]]
-    headers = {"Retry-After": str(wait)} if wait else {}
-    return Fault(id, side, "request", status, code, message, headers)
-
-
-def _record(id: str, status: int, code: str, message: str) -> Fault:
-    side = BUSINESS_CENTRAL if id.startswith("bc") else SALES
-    return Fault(id, side, "record", status, code, message)
-
-
-def _account(id: str, state: str) -> Fault:
-    return Fault(id, ENTRA, "state", entity="accounts", state=state)
-
-
-def _app(id: str, state: str) -> Fault:
-    return Fault(id, ENTRA, "state", entity="apps", state=state)
-
-
-KNOWN = {
-    fault.id: fault
-    for fault in (
-        _request(
-            "bc-throttle",
-            429,
-            "Application_TooManyRequests",
-            "Too many requests reached. Actual (101). Maximum (100).",
-        ),
-        _request("bc-queue-timeout", 503, "", "Service Temporarily Unavailable", 1),
-        _request(
-            "bc-tenant-unavailable",
-            503,
-            "Internal_TenantUnavailable",
-            "The tenant 'simulated' is not accessible.",
-            1,
-        ),
-        _request("bc-operation-timeout", 408, "", "Request Timeout"),
-        _request("bc-bad-gateway", 502, "", "Bad Gateway", 1),
-        _request("bc-gateway-timeout", 504, "", "Gateway Timeout"),
-        _request("bc-too-large", 413, "", "Request Entity Too Large"),
-        _request(
-            "bc-sql-unavailable",
-            500,
-            "Internal_ServerError",
-            "Cannot establish a connection to the SQL Server/Database.",
-        ),
-        _request(
-            "bc-auth-rejected",
-            401,
-            "Authentication_InvalidCredentials",
-            "The server has rejected the client credentials.",
-        ),
-        _request(
-            "dv-throttle-requests",
-            429,
-            "0x80072322",
-            "Number of requests exceeded the limit of 6000 over time window of 300"
-            " seconds.",
-            1,
-        ),
-        _request(
-            "dv-throttle-time",
-            429,
-            "0x80072321",
-            "Combined execution time of incoming requests exceeded limit of 1,200,000"
-            " milliseconds over time window of 300 seconds. Decrease number of"
-            " concurrent requests or reduce the duration of requests and try again"
-            " later.",
-            1,
-        ),
-        _request(
-            "dv-throttle-concurrency",
-            429,
-            "0x80072326",
-            "Number of concurrent requests exceeded the limit of 52.",
-            1,
-        ),
-        _request(
-            "dv-maintenance",
-            503,
-            "0x80048543",
-            "The operation timed out because a solution is currently being imported.",
-            1,
-        ),
-        _request(
-            "dv-db-connection",
-            503,
-            "0x80048551",
-            "Initialization of the database connection or transaction failed. This"
-            " operation should be retried later.",
-            1,
-        ),
-        _request("dv-unexpected", 500, "0x80040216", "An unexpected error occurred."),
-        _request(
-            "dv-sql-deadlock",
-            500,
-            "0x80044150",
-            "Sql error: Generic SQL error. CRM ErrorCode: -2147204784 Sql ErrorCode:"
-            " -2146232060 Sql Number: 1205",
-        ),
-        _request(
-            "dv-admin-only-mode",
-            403,
-            "0x8004A113",
-            "User does not have required privileges (or role membership) to access the"
-            " org when it is in Admin Only mode.",
-        ),
-        _request(
-            "dv-org-disabled",
-            403,
-            "0x8004A104",
-            "The Dynamics 365 organization you are attempting to access is currently"
-            " disabled. Please contact your system administrator.",
-        ),
-        _request("dv-token-expired", 401, "", ""),
-        _request(
-            "aad-transient",
-            503,
-            "temporarily_unavailable",
-            "AADSTS90033: A transient error has occurred. Please try again.",
-        ),
-        _request(
-            "aad-tenant-throttled",
-            429,
-            "temporarily_unavailable",
-            "AADSTS90055: There are too many incoming requests.",
-            1,
-        ),
-        Fault("net-html-instead-of-json", "", "page", 200),
-        _record(
-            "bc-duplicate-key",
-            400,
-            "Internal_EntityWithSameKeyExists",
-            "The {caption} already exists. Identification fields and values:"
-            " {key_caption}='{key}'",
-        ),
-        _record(
-            "bc-string-too-long",
-            400,
-            "Application_StringExceededLength",
-            "The length of the string is 39, but it must be less than or equal to 30"
-            f" characters. Value: {_LONG}",
-        ),
-        _record(
-            "bc-field-mandatory",
-            400,
-            "Application_FieldValidationException",
-            "Gen. Bus. Posting Group must have a value in {caption}: No.={key}. It"
-            " cannot be zero or empty.",
-        ),
-        _record(
-            "dv-duplicate-detected",
-            500,
-            "0x80040333",
-            "A record was not created or updated because a duplicate of the current"
-            " record already exists.",
-        ),
-        _record(
-            "dv-duplicate-alternate-key",
-            412,
-            "0x80060892",
-            "Entity Key Account Number violated. A record with the same value for"
-            " Account Number already exists. A duplicate record cannot be created."
-            " Select one or more unique values and try again.",
-        ),
-        _record(
-            "dv-string-too-long",
-            400,
-            "0x80044331",
-            "A validation error occurred.  The length of the 'name' attribute of the"
-            " '{logical}' entity exceeded the maximum allowed length of '160'.",
-        ),
-        _record(
-            "dv-plugin-aborted",
-            400,
-            "0x80040265",
-            "The plug-in of this environment does not allow this change.",
-        ),
-        Fault(
-            "bc-record-changed", BUSINESS_CENTRAL, "edit", verbs=frozenset({"PATCH"})
-        ),
-        Fault("dv-row-version-mismatch", SALES, "edit", verbs=frozenset({"PATCH"})),
-        Fault("bc-permission-denied", BUSINESS_CENTRAL, "state", entity="customers"),
-        Fault("bc-currency-no-exchange-rate", BUSINESS_CENTRAL, "state"),
-        Fault("bc-base-currency-no-rate", BUSINESS_CENTRAL, "state"),
-        Fault("dv-currency-not-found", SALES, "state"),
-        Fault("dv-missing-privilege", SALES, "state", entity="accounts"),
-        Fault("setup-integration-user-is-admin", SALES, "state"),
-        _account("aad-password-must-change", "mustChange"),
-        _account("aad-onprem-password-expired", "expiredOnPrem"),
-        _account("aad-forced-password-change-risk", "riskReset"),
-        _account("aad-account-locked", "locked"),
-        _account("aad-account-disabled", "disabled"),
-        Fault("aad-wrong-user-or-password", ENTRA, "state", entity="passwords"),
-        _app("aad-secret-expired", "expired"),
-        _app("aad-secret-invalid", "invalid"),
-        _app("aad-app-disabled", "disabled"),
-    )
-}
+_ROWS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text("utf-8"))
+KNOWN = {name: Fault(name, **row) for name, row in _ROWS.items()}
 
 
 class UnknownFaultError(ValueError):
@@ -349,11 +152,11 @@ class Faults:
         self, side: str, entity: str, method: str, row: Row | None
     ) -> None:
         """Edit the record as someone else, so that its write comes too late."""
-        if row is None or not self._store.setting(ACTIVE):
+        if row is None or method != "PATCH":
             return
-        for entry, fault in self._matching(("edit",), side):
+        for entry, _ in self._matching(("edit",), side):
             named = _names(row.id, row.values)
-            if method in fault.verbs and _meets(entry, entity, named):
+            if _meets(entry, entity, named):
                 self._spend(entry)
                 fault_states.edit(self._store, side, row, entry.get("values"))
 
@@ -365,13 +168,14 @@ class Faults:
         ``words`` fill the text (``caption``, ``key_caption``, ``key``, ``logical``),
         ``names`` are the id, number, name… of the record.
         """
-        if not self._store.setting(ACTIVE):
+        if method not in ("POST", "PATCH"):
             return
         lowered = {str(name).lower() for name in names if name}
         for entry, fault in self._matching(("record",), side):
-            if method in fault.verbs and _meets(entry, entity, lowered):
+            if _meets(entry, entity, lowered):
                 self._spend(entry)
-                raise fault.error(words)
+                message = fault.message.format_map(words)
+                raise SimulatorError(fault.status, fault.code, message)
 
     def _matching(
         self, places: Iterable[str], side: str
@@ -389,10 +193,6 @@ class Faults:
         with self._lock:
             self._spent[entry["n"]] = self._spent.get(entry["n"], 0) + 1
         return True
-
-
-def record_names(row: Row) -> set[str]:
-    return _names(row.id, row.values)
 
 
 def _names(id: str, values: Mapping[str, Any]) -> set[str]:
