@@ -9,15 +9,18 @@ from integration.connectors.odata import dump_json
 
 __all__ = ["decode", "encode"]
 
+# A part does not inherit the headers of its batch.
+_HEADERS = {"Content-Type": "application/json", "Accept-Language": "en-US"}
+
 
 def encode(parts: Sequence[Part]) -> bytes:
-    """Parts are numbered from 1; each carries its own content type."""
+    """Parts are numbered from 1; each carries its own headers."""
     requests = [
         {
             "id": str(number),
             "method": part.method,
             "url": part.path,
-            "headers": {"Content-Type": "application/json", **part.headers},
+            "headers": {**_HEADERS, **part.headers},
             "body": part.body,
         }
         for number, part in enumerate(parts, start=1)
@@ -47,9 +50,8 @@ def _place(response: Any, count: int) -> int | None:
 
 def _answer(response: dict[str, Any]) -> Answer:
     headers = response.get("headers") or {}
-    body = response.get("body")
     return Answer(
         status=response["status"],
         headers={str(name).lower(): str(value) for name, value in headers.items()},
-        body=b"" if body is None else dump_json(body),
+        parsed=response.get("body"),
     )

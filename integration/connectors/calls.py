@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from integration import clock
+from integration.connectors.odata import dump_json
 from integration.connectors.redaction import excerpt
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
@@ -55,11 +56,15 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. Header names are lower case."""
+    """What came back. Header names are lower case.
+
+    A part of a JSON batch has been ``parsed`` already and has no ``body`` of its own.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+    parsed: Any = None
 
     @property
     def is_success(self) -> bool:
@@ -88,10 +93,11 @@ class Answer:
 
     def json(self) -> Any:
         """Raises ``ValueError`` when the body is not JSON, or was cut."""
-        return read_json(self.body)
+        return read_json(self.body) if self.parsed is None else self.parsed
 
     def excerpt(self) -> str:
-        return excerpt(f"HTTP {self.status}", self.headers, self.body)
+        body = self.body if self.parsed is None else dump_json(self.parsed)
+        return excerpt(f"HTTP {self.status}", self.headers, body)
 
 
 @dataclass(frozen=True, slots=True)

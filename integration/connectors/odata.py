@@ -26,6 +26,9 @@ _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What may stand in a query as it is; a comma, a quote or a bracket harms nobody.
 _SAFE = "$,()'=:/-._~*"
 
+# Built once: ``json.dumps`` with options builds an encoder at every call.
+_plain = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
 
 def is_guid(text: str) -> bool:
     return _GUID.fullmatch(text.lower()) is not None
@@ -97,7 +100,7 @@ def _dumped(value: Any) -> str:
         case list() | tuple():
             return "[" + ",".join(map(_dumped, value)) + "]"
         case _:
-            return json.dumps(value, ensure_ascii=False, allow_nan=False)
+            return _plain(value)
 
 
 def parse_moment(value: Any) -> datetime | None:

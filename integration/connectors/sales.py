@@ -98,6 +98,7 @@ class Sales:
         base = self.base_url.rstrip("/")
         headers = {
             "Accept": "application/json",
+            "Accept-Language": "en-US",
             "OData-MaxVersion": "4.0",
             "OData-Version": "4.0",
         }

@@ -101,13 +101,10 @@ class Session:
             system=self.system,
             operation=operation,
             method=method,
-            url=self.url(path),
+            url=self.root + path,
             headers={**self.headers, **own},
             repeatable=method == "GET",
         )
-
-    def url(self, path: str) -> str:
-        return path if "://" in path else self.root + path
 
     def get(self, call: Call) -> dict[str, Any]:
         """The JSON object of the answer. Raises ``RemoteError``."""

@@ -19,7 +19,10 @@ def test_each_part_has_its_number_type_and_etag() -> None:
     assert b'"creditLimit":1.10' in text
     first, second = json.loads(text)["requests"]
     assert (first["id"], first["method"]) == ("1", "POST")
-    assert first["headers"] == {"Content-Type": "application/json"}
+    assert first["headers"] == {
+        "Content-Type": "application/json",
+        "Accept-Language": "en-US",
+    }
     assert second["headers"]["If-Match"] == 'W/"e"'
 
 

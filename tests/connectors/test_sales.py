@@ -177,6 +177,14 @@ def test_read_all_pages_in_the_order_of_the_key() -> None:
     }
 
 
+def test_an_address_in_a_filter_is_no_address_to_call() -> None:
+    wire = Wire(reply({"value": []}))
+
+    list(wire.sales().read_all("accounts", (), "websiteurl eq 'https://x.example'"))
+
+    assert wire.calls[0].url.host == "remote.example"
+
+
 def test_read_many_takes_hundreds_of_ids_per_call() -> None:
     wire = Wire(*[reply({"value": [row(n)]}) for n in range(2)])
     ids = [guid(number) for number in range(400)]
