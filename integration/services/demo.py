@@ -1,4 +1,4 @@
-"""The connections of a demonstration: made from what the simulators say of themselves."""
+"""The connections of a demonstration, made from what simulators say of themselves."""
 
 import secrets
 from collections.abc import Mapping

@@ -29,6 +29,7 @@ from integration.services.endpoints import (
 )
 from integration.services.errors import record_setup_error
 from integration.services.heartbeat import Heartbeat
+from integration.services.mappings import MappingInvalid
 from integration.services.pauses import pause_for
 from integration.services.review import review_mapping
 from integration.services.runs import (
@@ -83,9 +84,13 @@ def rehearse(run: Run) -> str:
     try:
         _refuse_what_may_not_run(run)
         _work(run)
-    except (RemoteError, CannotRun, AddressNotAllowed, CredentialUnreadable) as error:
+    except (RemoteError, *IN_WORDS) as error:
         return _sentence(error)
     return ""
+
+
+IN_WORDS = (CannotRun, AddressNotAllowed, CredentialUnreadable, MappingInvalid)
+"""Refusals of ours whose message is the sentence a person reads."""
 
 
 class Ending:
@@ -174,7 +179,7 @@ def _end_badly(run: Run, error: Exception) -> None:
         release(run)
     elif isinstance(error, RemoteError):
         _end_refused(run, error)
-    elif isinstance(error, CannotRun | AddressNotAllowed | CredentialUnreadable):
+    elif isinstance(error, IN_WORDS):
         if isinstance(error, CannotRun) and error.finding:
             _record(run, None, error.finding)
         finish(run, JobState.FAILED, str(error))
