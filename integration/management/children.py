@@ -10,13 +10,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from integration import clock
 
-__all__ = ["Child", "Children"]
+__all__ = ["Child", "Children", "Held"]
+
+Held = Callable[[], AbstractContextManager[None]]
+"""Holds signals back for a block."""
 
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
@@ -48,8 +51,11 @@ class Child:
 class Children:
     """Starts children and keeps them alive until ``stop``."""
 
-    def __init__(self, root: Path, logs: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, root: Path, logs: Path, say: Callable[[str], None], held: Held
+    ) -> None:
         self._root = root
+        self._held = held
         self._logs = logs
         self._say = say
         self._children: dict[str, Child] = {}
@@ -66,7 +72,8 @@ class Children:
 
     def start(self, child: Child) -> None:
         """Start it now and keep it running from here on."""
-        with self._lock:
+        # A signal between the start and its note would leave a process to nobody.
+        with self._held(), self._lock:
             self._children[child.name] = child
             self._launch(child)
 

@@ -14,7 +14,7 @@ class Signals:
     """Raises ``KeyboardInterrupt`` in the main thread, once."""
 
     def __init__(self) -> None:
-        self._holding = False
+        self._holding = 0
         self._pending = False
         self._done = False
 
@@ -25,12 +25,12 @@ class Signals:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Nothing interrupts the block; what came meanwhile is raised at its end."""
-        self._holding = True
+        self._holding += 1
         try:
             yield
         finally:
-            self._holding = False
-        if self._pending:
+            self._holding -= 1
+        if self._pending and not self._holding:
             self._raise()
 
     def ignore(self) -> None:

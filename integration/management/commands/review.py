@@ -1,0 +1,104 @@
+"""``manage.py review``: what a first contact would do, and its acceptance."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from integration.choices import EntryKind, JobKind
+from integration.management.words import (
+    COULD_NOT_RUN,
+    as_json,
+    bad_days_in_words,
+    this_process,
+)
+from integration.models import Job, JobEntry, TableMapping
+from integration.services.foreground import RunReport, run_now
+from integration.services.review import accept
+from integration.services.selection import UnknownName, chosen_mappings
+
+__all__ = ["Command"]
+
+BY_COMMAND = "manage.py review"
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare both sides and show what a first synchronization would do; --accept "
+        "lets it begin. Without a name: the mappings that are not accepted yet."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("mappings", nargs="*", metavar="MAPPING")
+        parser.add_argument("--connection", metavar="NAME")
+        parser.add_argument("--accept", action="store_true")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with bad_days_in_words():
+            reports = [
+                self._review(mapping, options) for mapping in self._chosen(options)
+            ]
+        if options["json"]:
+            self.stdout.write(as_json({"reviews": [_as_value(one) for one in reports]}))
+        sys.exit(COULD_NOT_RUN if any(one.problem for one in reports) else 0)
+
+    def _chosen(self, options: dict[str, Any]) -> list[TableMapping]:
+        try:
+            found = chosen_mappings(options["mappings"], options["connection"])
+        except UnknownName as error:
+            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
+        if not options["mappings"]:
+            found = [
+                one
+                for one in found
+                if one.reviewed_at is None and one.connection.enabled
+            ]
+        if not found:
+            self.stderr.write("Every mapping has been accepted already.")
+        return found
+
+    def _review(self, mapping: TableMapping, options: dict[str, Any]) -> RunReport:
+        name = f"{mapping.connection} – {mapping}"
+        report = run_now(mapping, this_process("review"), kind=JobKind.REVIEW)
+        if report.problem:
+            self.stderr.write(f"{name}: {report.problem}")
+            return report
+        if not options["json"]:
+            self._tell(name, report)
+        if options["accept"]:
+            accept(mapping, by=None, reason=BY_COMMAND)
+            if not options["json"]:
+                self.stdout.write(f"{name}: accepted; the next run begins to write.")
+        return report
+
+    def _tell(self, name: str, report: RunReport) -> None:
+        plan = ", ".join(
+            f"{words.replace('_', ' ')} {number:,}"
+            for words, number in _plan_of(report).items()
+        )
+        self.stdout.write(f"{name}: {plan}")
+        for entry in _ambiguous(report):
+            self.stdout.write(f"  ambiguous: {entry.label} {entry.message}")
+
+
+def _plan_of(report: RunReport) -> dict[str, int]:
+    return next((job.plan for job in report.jobs if job.plan), {})
+
+
+def _ambiguous(report: RunReport) -> list[JobEntry]:
+    jobs: tuple[Job, ...] = report.jobs
+    return list(JobEntry.objects.filter(job__in=jobs, kind=EntryKind.AMBIGUOUS))
+
+
+def _as_value(report: RunReport) -> dict[str, Any]:
+    return {
+        "connection": report.mapping.connection.name,
+        "mapping": report.mapping.name,
+        "problem": report.problem,
+        "plan": _plan_of(report),
+        "ambiguous": [
+            {"label": entry.label, "detail": entry.detail}
+            for entry in _ambiguous(report)
+        ],
+    }

@@ -1,0 +1,45 @@
+"""Runs quickstart to its end and says in one sentence how it ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import DatabaseError
+
+from integration.management.broker import BrokerFailed
+from integration.management.data_directory import DirectoryInUse, DirectoryUnusable
+from integration.management.ports import PortInUse
+from integration.management.quickstart import Options, Quickstart
+from integration.management.steps import StepFailed
+from integration.management.summary import Summary
+
+__all__ = ["Outcome", "launch"]
+
+STEP_FAILED = 1
+COULD_NOT_START = 2
+CANNOT_START = (BrokerFailed, DirectoryInUse, DirectoryUnusable, PortInUse)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``problem`` is one sentence, "" when all went well or somebody ended it."""
+
+    exit_code: int = 0
+    problem: str = ""
+    summary: Summary | None = None
+
+
+def launch(options: Options, say: Callable[[str], None]) -> Outcome:
+    """Everything that was started has ended when this returns."""
+    try:
+        return Outcome(summary=Quickstart(options, say).run())
+    except KeyboardInterrupt:
+        # Ctrl-C is how a person ends it; a check that was cut short proves nothing.
+        return Outcome(exit_code=STEP_FAILED if options.is_check else 0)
+    except CANNOT_START as error:
+        return Outcome(COULD_NOT_START, str(error))
+    except StepFailed as error:
+        code = COULD_NOT_START if error.is_start else STEP_FAILED
+        return Outcome(code, str(error))
+    except DatabaseError as error:
+        reason = str(error).strip().partition("\n")[0]
+        return Outcome(COULD_NOT_START, f"The database cannot be used: {reason}")

@@ -1,0 +1,24 @@
+"""Which machines everything-on-one-machine runs on (D1)."""
+
+import platform
+import sys
+
+__all__ = ["unsuited"]
+
+
+def unsuited() -> str:
+    """A sentence for a machine the embedded broker has no binary for; "" if it fits."""
+    if sys.platform == "darwin":
+        return ""
+    if sys.platform.startswith("linux"):
+        libc, _ = platform.libc_ver()
+        return "" if libc == "glibc" else _sentence("Linux without glibc")
+    return _sentence(platform.system() or sys.platform)
+
+
+def _sentence(here: str) -> str:
+    return (
+        f"This command needs Linux with glibc, or macOS; here is {here}. On Windows "
+        f"use WSL; elsewhere a container with Debian, or a Redis of your own "
+        f"(REDIS_URL) with the standard commands of the README."
+    )

@@ -1,0 +1,269 @@
+"""The steps of quickstart, in order; each is one line with its seconds."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from django.core.management import call_command
+from django.urls import reverse
+
+from integration import clock
+from integration.choices import JobKind, JobState
+from integration.management.browser import Browser, OpenedPage
+from integration.management.data_directory import held, prepare
+from integration.management.ports import claim_port, free_port
+from integration.management.signals import Signals
+from integration.management.steps import StepFailed, Steps
+from integration.management.summary import Summary, summarize
+from integration.management.supervisor import Layout, SimulatorOptions, Supervisor
+from integration.management.words import this_process
+from integration.models import Connection, Job, TableMapping, User
+from integration.models.jobs import ACTIVE_STATES
+from integration.services.connections import CheckResult
+from integration.services.demo import (
+    Administrator,
+    make_administrator,
+    make_connections,
+)
+from integration.services.foreground import run_now, runnable
+from integration.services.review import accept
+from integration.services.sign_in import make_link_token
+
+__all__ = ["Options", "Quickstart"]
+
+ENVIRONMENT = {"SYNCERRORS_HTTPS": "0", "SYNCERRORS_DEMONSTRATION": "1"}
+WORKER_SECONDS = 60.0
+REST_SECONDS = 60.0
+WORKER = this_process("quickstart")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line; ``records`` ``None`` is the demonstration's own number."""
+
+    root: Path
+    data: Path
+    broker_url: Path
+    port: int = 8000
+    sim_port: int = 8100
+    bc_data: str = ""
+    records: int | None = None
+    accept: bool = True
+    is_check: bool = False
+
+    @property
+    def is_demonstration(self) -> bool:
+        """With planted faults, and with people who edit on both sides."""
+        return not self.bc_data and self.records is None
+
+
+class Quickstart:
+    """One start, from the lock to the last process's end."""
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        self._options = options
+        self._say = say
+        self._steps = Steps(say)
+        self._signals = Signals()
+
+    def run(self) -> Summary | None:
+        """Stay until Ctrl-C, or check and return the summary.
+
+        Raises what ``data_directory``, ``ports`` and ``broker`` raise, ``StepFailed``,
+        and ``KeyboardInterrupt`` for any of the signals that end it.
+        """
+        options = self._options
+        self._signals.install()
+        prepare(options.data)
+        with ExitStack() as stack:
+            stack.enter_context(held(options.data))
+            listener = stack.enter_context(claim_port(options.port, "--port"))
+            sim_port = free_port(options.sim_port, "--sim-port")
+            with self._signals.held():
+                layout = Layout(options.root, options.data, options.broker_url)
+                supervisor = Supervisor(
+                    layout, ENVIRONMENT, self._say, self._signals.held
+                )
+                stack.callback(self._stop, supervisor)
+            administrator = self._fill(supervisor, sim_port)
+            base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with self._steps.step("web, worker, beat") as step:
+                supervisor.start_web(listener)
+                supervisor.start_worker()
+                supervisor.start_beat()
+                supervisor.wait_for_web(base_url)
+                step.result = base_url
+            if options.is_check:
+                return self._check(supervisor, base_url, administrator.user)
+            self._stay(base_url, administrator)
+        return None
+
+    def _stop(self, supervisor: Supervisor) -> None:
+        self._signals.ignore()
+        supervisor.stop()
+
+    def _fill(self, supervisor: Supervisor, sim_port: int) -> Administrator:
+        """Everything that must be there before the first page is opened."""
+        step = self._steps.step
+        options = self._options
+        with step("database"):
+            call_command("migrate", verbosity=0, interactive=False)
+        with step("broker") as broker:
+            broker.result = supervisor.start_broker()
+        with step("simulators") as simulated:
+            wanted = SimulatorOptions(sim_port, options.bc_data, options.records)
+            simulators = supervisor.start_simulators(wanted)
+            simulated.result = simulators["authority"]
+        with step("administrator") as made:
+            administrator = make_administrator()
+            made.result = administrator.user.get_username()
+        with step("connections") as connections:
+            results = make_connections(simulators, administrator.user)
+            connections.result = "; ".join(_state(result) for result in results)
+        self._first_contact(administrator.user)
+        if options.is_demonstration and options.accept:
+            with step("people's edits"):
+                httpx2.post(f"{simulators['control_url']}/demo").raise_for_status()
+            self._synchronize("second sync")
+        # The workers' turn: everything is due when they arrive.
+        TableMapping.objects.running().update(next_run_at=clock.now())
+        return administrator
+
+    def _first_contact(self, user: User) -> None:
+        """Review, acceptance (the systems are simulated) and the first run."""
+        new = [one for one in _running() if one.reviewed_at is None]
+        if new:
+            with self._steps.step("review") as step:
+                step.result = "; ".join(self._review(mapping) for mapping in new)
+        if not self._options.accept:
+            return
+        if new:
+            with self._steps.step("acceptance") as step:
+                for mapping in new:
+                    accept(mapping, user, "quickstart: the systems are simulated")
+                step.result = "accepted, because both systems are simulated"
+        self._synchronize("first sync")
+
+    def _review(self, mapping: TableMapping) -> str:
+        report = run_now(mapping, WORKER, kind=JobKind.REVIEW)
+        if report.problem:
+            raise StepFailed("review", f"{mapping}: {report.problem}")
+        plan: dict[str, int] = next((job.plan for job in report.jobs if job.plan), {})
+        told = ", ".join(f"{k.replace('_', ' ')} {n:,}" for k, n in plan.items() if n)
+        return f"{mapping}: {told or 'nothing to do'}"
+
+    def _synchronize(self, name: str) -> None:
+        """Every accepted mapping of every running connection, in order."""
+        with self._steps.step(name) as step:
+            written = failed = 0
+            for mapping in _running():
+                if mapping.reviewed_at is None:
+                    continue
+                report = run_now(mapping, WORKER)
+                if report.problem:
+                    raise StepFailed(name, f"{mapping}: {report.problem}")
+                written += sum(job.inserted + job.modified for job in report.jobs)
+                failed += report.failed
+            step.result = f"{written:,} written, {failed:,} failed"
+
+    def _stay(self, base_url: str, administrator: Administrator) -> None:
+        user = administrator.user
+        link = reverse("sign_in", args=[make_link_token(user)])
+        password = administrator.password or "as it was shown at the first start"
+        self._say("")
+        self._say(f"Open  {base_url}{link}")
+        self._say("      (signs you in once, from this machine, within 10 minutes)")
+        self._say(
+            f"or    {base_url}  user: {user.get_username()}  password: {password}"
+        )
+        self._say("Ctrl-C ends everything.")
+        while True:
+            clock.sleep(3600)
+
+    def _check(self, supervisor: Supervisor, base_url: str, user: User) -> Summary:
+        with self._steps.step("worker") as step:
+            step.result = self._wait_for_worker(supervisor)
+        with self._steps.step("rest"):
+            supervisor.children.stop("beat", patience_seconds=5.0)
+            _wait_for_rest()
+        with self._steps.step("pages") as step:
+            browser = Browser(base_url)
+            try:
+                pages = _open_pages(browser, user)
+            finally:
+                browser.close()
+            step.result = f"{len(pages)} opened"
+        return summarize(pages)
+
+    def _wait_for_worker(self, supervisor: Supervisor) -> str:
+        """Until a worker, not this process, has carried out each mapping's run."""
+        mappings = {mapping.pk for mapping in _running()}
+        if not self._options.accept:
+            return "nothing is accepted, so nothing runs"
+        deadline = clock.monotonic() + WORKER_SECONDS
+        while clock.monotonic() < deadline:
+            by_worker = Job.objects.exclude(worker__in=["", WORKER]).filter(
+                state=JobState.SUCCEEDED
+            )
+            if mappings <= set(by_worker.values_list("mapping", flat=True)):
+                return "has run every mapping"
+            clock.sleep(0.2)
+        words = supervisor.children.last_words("worker")
+        log = supervisor.children.log_of("worker")
+        raise StepFailed(
+            "worker",
+            f"no run was carried out within {WORKER_SECONDS:.0f} s; {log} ends with: "
+            f"{words or 'nothing'}",
+        )
+
+
+def _running() -> list[TableMapping]:
+    mappings = TableMapping.objects.in_order().select_related(
+        "connection__business_central", "connection__sales"
+    )
+    return runnable(mappings)
+
+
+def _state(result: CheckResult) -> str:
+    connection = result.connection
+    why = next((line.sentence for line in result.problems), "")
+    if connection.paused_at:
+        return f"{connection} paused ({why or connection.pause_reason})"
+    if not connection.enabled:
+        return f"{connection} not enabled ({why})"
+    return f"{connection} runs"
+
+
+def _wait_for_rest() -> None:
+    """Until no run is active; a parked one rests."""
+    deadline = clock.monotonic() + REST_SECONDS
+    active = Job.objects.filter(state__in=ACTIVE_STATES, parked_until=None)
+    while active.exists():
+        if clock.monotonic() > deadline:
+            raise StepFailed("rest", "a run did not end")
+        clock.sleep(0.1)
+
+
+def _open_pages(browser: Browser, user: User) -> list[OpenedPage]:
+    """The pages a person opens first. Raises ``StepFailed`` for one that fails."""
+    entered = browser.open(reverse("sign_in", args=[make_link_token(user)]))
+    _refuse(entered, "the sign-in link")
+    paths = [reverse("overview"), reverse("errors"), reverse("problems")]
+    paths += [reverse("mappings"), reverse("jobs"), reverse("connections")]
+    first = Connection.objects.first()
+    if first:
+        paths.append(reverse("connection", args=[first.pk]))
+    pages = [browser.open(path) for path in paths]
+    error = browser.follow(pages[1], r"/errors/\d+/")
+    if error:
+        pages.insert(2, browser.open(error))
+    for page in pages:
+        _refuse(page, page.url)
+    return pages
+
+
+def _refuse(page: OpenedPage, name: str) -> None:
+    if page.status != 200:
+        raise StepFailed("pages", f"{name} answered {page.status or page.text}")

@@ -1,0 +1,71 @@
+"""How commands speak: one sentence for a bad day, exit codes, JSON."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import DatabaseError
+
+__all__ = [
+    "COULD_NOT_RUN",
+    "as_json",
+    "bad_days_in_words",
+    "counts_line",
+    "this_process",
+    "told",
+]
+
+COULD_NOT_RUN = 2
+
+
+def as_json(value: Any) -> str:
+    """For scripts: indented, accents kept."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def this_process(command: str) -> str:
+    """Who runs a job, as the job's page names it."""
+    return f"{command} {os.getpid()}"
+
+
+def counts_line(counts: dict[str, int]) -> str:
+    """ "12 inserted, 3 failed"; what is zero is left out."""
+    told = [
+        f"{number:,} {name.replace('_', ' ')}"
+        for name, number in counts.items()
+        if number and name != "records_read"
+    ]
+    read = counts.get("records_read", 0)
+    return f"{read:,} read: {', '.join(told)}" if told else f"{read:,} read"
+
+
+def told(value: Mapping[str, Any]) -> str:
+    """A summary as lines: a name and a figure, or a name and its parts below it."""
+    lines = []
+    for name, part in value.items():
+        words = name.replace("_", " ")
+        if isinstance(part, Mapping):
+            lines += [words, *(f"  {n:>7,}  {title}" for title, n in part.items())]
+        elif isinstance(part, list):
+            rows = ("  ".join(str(cell) for cell in row.values()) for row in part)
+            lines += [words, *(f"  {row}" for row in rows)]
+        else:
+            lines.append(f"{words}: {part:,}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def bad_days_in_words() -> Iterator[None]:
+    """A database that is not there is one sentence, not a traceback."""
+    try:
+        yield
+    except DatabaseError as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise CommandError(
+            f"The database cannot be used ({reason}). If it is new or was just "
+            f"updated, run: manage.py migrate",
+            returncode=COULD_NOT_RUN,
+        ) from error
