@@ -49,6 +49,8 @@ def build_client(transport: httpx2.BaseTransport | None = None) -> httpx2.Client
     """
     client = httpx2.Client(
         transport=transport,
+        # A proxy of the environment cannot reach what runs on this machine.
+        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),
         http2=False,
         follow_redirects=False,
         timeout=httpx2.Timeout(120.0, connect=_CONNECT_SECONDS),
