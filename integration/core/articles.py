@@ -3,16 +3,21 @@
 Where a link of an article leads ("target"; the page layer knows the address, and shows
 plain text where there is none):
 
-    bc:currency:EUR     that currency's card (page 495)   bc:customer:10000 a customer's card
-    bc:rates:EUR        its exchange rates (page 483)     bc:record    this error's record
-    bc:ledger-setup     General Ledger Setup (page 118)   bc:job-queue job queue (page 672)
+    bc:record           this error's record in Business Central
+    bc:currency:EUR     that currency's card (page 495)
+    bc:customer:10000   that customer's card (page 21)
+    bc:rates:EUR        the exchange rates of a currency (page 483)
+    bc:ledger-setup     General Ledger Setup (page 118)
+    bc:job-queue        Job Queue Entries (page 672)
     bc:applications     Microsoft Entra Applications (page 9861)
     bc:number-series    No. Series (page 456)
+    sales:record        this error's record in Sales
     sales:currency:EUR  that currency, or the list of currencies when it is not there
-    sales:record        this error's record
-    sales:user          the integration user              sales:role   its role
+    sales:user          the integration user
+    sales:role          its role
     sales:environment   the environment in the Power Platform admin centre
-    entra:account       the account that signs in         entra:app    the app registration
+    entra:account       the account that signs in
+    entra:app           the app registration that signs in
     page:connection     the connection's page: its check, its secret or password
     page:mapping        the mapping's page: its review, its ambiguous records
 """
@@ -52,8 +57,8 @@ class Both:
 class Match:
     """When a failure is an article's cause: whatever is given must hold, all of it.
 
-    ``codes`` are normal codes; one that ends in ``*`` is a beginning. ``fallback`` rules
-    are asked last: they know the code, but the text may know more.
+    ``codes`` are normal codes; one that ends in ``*`` is a beginning. ``fallback``
+    rules are asked last: they know the code, but the text may know more.
     """
 
     systems: frozenset[str] = frozenset()
@@ -68,22 +73,26 @@ class Match:
 
     @property
     def rank(self) -> tuple[bool, int, bool]:
-        """Code before text before status (error-catalog, introduction), fallbacks last."""
+        """Code before text before status, as the error catalogue; fallbacks last."""
         weight = 4 * bool(self.codes) + 2 * bool(self.patterns)
         weight += bool(self.statuses) or bool(self.kinds)
         return self.fallback, -weight, self.weak
 
-    def params_in(self, failure: Failure, message: str) -> Mapping[str, str] | None:
-        """What the message names, or ``None`` when this is another cause."""
-        if not self._fits(failure):
-            return None
-        if not self.patterns:
-            return self.params
+    def holds(self, failure: Failure, message: str) -> bool:
+        """Whether this failure, with its normalized message, is that cause."""
+        return self._fits(failure) and (
+            not self.patterns or any(p.search(message) for p in self.patterns)
+        )
+
+    def named_in(self, message: str) -> Mapping[str, str]:
+        """What the message names, by the first pattern that finds it."""
         for pattern in self.patterns:
             if found := pattern.search(message):
-                named = {k: v for k, v in found.groupdict().items() if v}
+                named = {
+                    name: value for name, value in found.groupdict().items() if value
+                }
                 return {**self.params, **named}
-        return None
+        return {}
 
     def _fits(self, failure: Failure) -> bool:
         return (
@@ -126,10 +135,10 @@ class Example:
 class Article:
     """A known cause.
 
-    ``titles`` are tried in order until one has all its parameters; the last needs none.
-    ``culprits`` are the parameters that make the cause another one ("message": its whole
-    text). ``defaults`` are values of parameters that nobody gave; they may use others.
-    ``catalog`` are the ids of the error catalogue that it covers.
+    ``titles`` are tried in order until one has all its parameters; the last needs
+    none. ``culprits`` are the parameters that make the cause another one ("message":
+    its whole text). ``defaults`` are values of parameters that nobody gave; they may
+    use others. ``catalog`` are the ids of the error catalogue that it covers.
     """
 
     id: str
@@ -145,6 +154,13 @@ class Article:
     catalog: tuple[str, ...] = ()
     sample: Mapping[str, str] = dataclasses.field(default_factory=dict)
     examples: tuple[Example, ...] = ()
+
+    def named_in(self, message: str) -> dict[str, str]:
+        """Everything its patterns find in a message, whichever of them chose it."""
+        named: dict[str, str] = {}
+        for match in sorted(self.matches, key=lambda match: match.rank):
+            named = {**match.named_in(message), **named}
+        return named
 
 
 @dataclass(frozen=True)

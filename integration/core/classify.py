@@ -27,9 +27,8 @@ def classify(what: Failure | Finding, catalog: Catalog) -> Cause:
         return _cause_of_finding(what, catalog)
     message = normalized(what.message)
     for match, article in catalog.rules:
-        named = match.params_in(what, message)
-        if named is not None:
-            params = {"field": what.field, **named}
+        if match.holds(what, message):
+            params = {"field": what.field, **article.named_in(message)}
             params |= {"system": str(what.system), "code": what.code}
             return _known(article, params, message, catalog.words)
     return _unknown(str(what.system), what.code, what.message, what.status)
@@ -50,8 +49,9 @@ def _cause_of_finding(finding: Finding, catalog: Catalog) -> Cause:
     article = catalog.find(finding.article)
     if article is None:
         return _unknown("", finding.article, finding.message, 0)
-    params = {"field": finding.field, **finding.params}
-    return _known(article, params, normalized(finding.message), catalog.words)
+    message = normalized(finding.message)
+    named = {"field": finding.field, **article.named_in(message), **finding.params}
+    return _known(article, named, message, catalog.words)
 
 
 def _known(
@@ -82,9 +82,9 @@ def _completed(
             text = " ".join(str(value).split())[:VALUE]
             params[name] = words.canonical(name, text)
     for name, template in article.defaults.items():
-        value = fill(template, {**given, **params}, "", Words())
-        if not params.get(name) and value:
-            params[name] = words.canonical(name, value)
+        default = fill(template, {**given, **params}, "", Words())
+        if default and not params.get(name):
+            params[name] = words.canonical(name, default)
     return params
 
 

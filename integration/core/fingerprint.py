@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 __all__ = [
     "VERSION",
-    "first_sentence",
     "fingerprint_of_article",
     "fingerprint_of_message",
+    "first_sentence",
     "masked",
     "normal_code",
     "normalized",
@@ -74,7 +74,7 @@ def masked(message: str) -> str:
 
 
 def normal_code(code: str) -> str:
-    """Hex and decimal, upper and lower case are one code: ``-2147220960`` = 0x80040220."""
+    """Hex and decimal, upper and lower case are one: ``-2147220960``, 0x80040220."""
     text = code.strip().casefold()
     if re.fullmatch(r"-\d{9,10}|[2-4]\d{9}", text):
         return f"0x{int(text) & 0xFFFFFFFF:08x}"

@@ -35,13 +35,16 @@ LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 ARTICLE = re.compile(r"(le |la |les |l')")
 KINDS = {"field": "field", "fields": "field", "table": "table"}
 PHRASES = ("system", "right", "reason")
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
 LISTED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A field or table. ``fr`` has its article ("le nom"); ``key`` is the API's name."""
+    """A field or table. ``fr`` has its article ("le nom"); ``key`` is the API name."""
 
     key: str
     en: str
@@ -51,7 +54,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """All words, by kind ("field", "table", "system", "right", "reason") and any name."""
+    """Words by kind ("field", "table", "system", "right", "reason") and any name."""
 
     by_name: Mapping[tuple[str, str], Word] = field(default_factory=dict)
 
@@ -59,16 +62,16 @@ class Words:
         return self.by_name.get((kind, name.strip().casefold()))
 
     def canonical(self, param: str, value: str) -> str:
-        """One spelling for each name of a field or table: that of Business Central's API.
+        """One spelling for each name of a field or table: that of Business Central.
 
-        Lists come out sorted and without repetition, so that order makes no difference.
+        Lists come out sorted and without repetition: order makes no difference.
         """
         kind = KINDS.get(param)
         if kind is None:
             return value
         names = (name.strip() for name in value.split(",") if name.strip())
-        found = {(word := self.find(kind, n)) and word.key or n for n in names}
-        return ",".join(sorted(found))
+        words = ((self.find(kind, name), name) for name in names)
+        return ",".join(sorted({word.key if word else name for word, name in words}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,10 @@ UNKNOWN = "unknown"
 class RenderedArticle:
     """An article in one language.
 
-    A step is a row of segments: text, or the text of a link with its ``target`` and its
-    ``url`` ("" where nobody knows one: show the text). Nothing here is markup; escape it
-    as any text. ``cure_label`` is "" when there is no cure to press; ``cure_link`` is the
-    address of ``cure_target``, if one was given.
+    A step is a row of segments: text, or the text of a link with its ``target`` and
+    its ``url`` ("" where nobody knows one: show the text). Nothing here is markup;
+    escape it as any text. ``cure_label`` is "" when there is no cure to press;
+    ``cure_link`` is the address of ``cure_target``, if one was given.
     """
 
     title: str
@@ -61,7 +61,7 @@ def catalog() -> Catalog:
 
 def all_articles() -> tuple[Article, ...]:
     """Every known cause, by id."""
-    return tuple(a for id, a in catalog().articles.items() if id != UNKNOWN)
+    return tuple(a for a in catalog().articles.values() if a.id != UNKNOWN)
 
 
 def cause_of(failure: Failure | None, finding: Finding | None) -> Cause:
@@ -92,9 +92,9 @@ def render(
 ) -> RenderedArticle:
     """An article in the reader's language ("fr-ch", "en").
 
-    ``links`` gives the addresses of targets. ``article_id`` "" is the article on unknown
-    causes; ``title`` is then what the problem is called. Never fails on missing params:
-    a sentence that needs one is left out.
+    ``links`` gives the addresses of targets. ``article_id`` "" is the article on
+    unknown causes; ``title`` is then what the problem is called. Never fails on missing
+    params: a sentence that needs one is left out.
     """
     book, speech, known = catalog(), short_language(language), links or {}
     article = book.find(article_id) or book.articles[UNKNOWN]
