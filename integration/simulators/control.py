@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 from integration import clock
 from integration.simulators.faults import KNOWN, Faults, UnknownFaultError
 from integration.simulators.http import iso, json_response, loads
+from integration.simulators.seed_demo import stage_demo_edits
 from integration.simulators.store import Row, Store, Table
 
 HIDDEN = frozenset({"entra:tokens"})
@@ -42,6 +43,7 @@ class Control:
             ("POST", "reset"): self._reset,
             ("GET", "clock"): self._clock,
             ("POST", "clock"): self._move_clock,
+            ("POST", "demo-edits"): self._edit_demo,
         }
 
     def handle(self, request: Request) -> Response:
@@ -146,6 +148,10 @@ class Control:
             if self._fresh:
                 self._fresh(self._store)
         return {"reset": True}
+
+    def _edit_demo(self, request: Request) -> dict[str, Any]:
+        """What people do after the demonstration's first run; once only."""
+        return {"edited": stage_demo_edits(self._store)}
 
     def _clock(self, request: Request) -> dict[str, Any]:
         now = iso(self._store.now(), milliseconds=True)

@@ -77,16 +77,20 @@ def describe_connections(store: Store) -> list[dict[str, str]]:
 
 
 def simulators_json(store: Store, base_url: str) -> dict[str, Any]:
-    """What an outside client needs to know of the running simulators (design §10)."""
+    """What an outside client needs to know of the running simulators (design §10).
+
+    ``bc_url`` and ``sales_url`` stand for ``https://api.businesscentral.dynamics.com``
+    and ``https://{org}.dynamics.com``: the paths of the real addresses follow them.
+    """
     tenant = store.setting("tenant")
     connections = describe_connections(store)
     first = connections[0]
     return {
         "authority": base_url,
         "token_url": f"{base_url}/{tenant}/oauth2/v2.0/token",
-        "bc_url": f"{base_url}/bc/v2.0/{tenant}/{ENVIRONMENT}/api/v2.0",
+        "bc_url": f"{base_url}/bc",
         "bc_web_url": f"{base_url}/bc",
-        "sales_url": f"{base_url}/sales/api/data/v9.2",
+        "sales_url": f"{base_url}/sales",
         "sales_web_url": f"{base_url}/sales",
         "control_url": f"{base_url}/control",
         "tenant": tenant,

@@ -60,7 +60,7 @@ RESTING_ENTRY = {
     "recurringJob": True,
     "description": "CUSTOMER Dynamics 365 Sales synchronization job",
 }
-STAGED = "demo.staged"
+STAGED, SEED = "demo.staged", "demo.seed"
 LONG_NAME = (
     "Groupement intercantonal des artisans menuisiers, charpentiers et ébénistes du "
     "bassin lémanique et du Chablais {place}"
@@ -69,6 +69,7 @@ LONG_NAME = (
 
 def seed_demo(store: Store, seed: int) -> None:
     """Three companies, one Sales environment; only the first has planted problems."""
+    store.set_setting(SEED, seed)
     ground = Ground(store, seed)
     make_money(ground)
     first, services, boutique = (ground.company(name, LOCAL) for name in COMPANIES)
@@ -210,14 +211,16 @@ def respelled(name: str, number: int) -> str:
     return ways[number // 10 % len(ways)]
 
 
-def stage_demo_edits(store: Store, seed: int) -> bool:
+def stage_demo_edits(store: Store) -> bool:
     """After the first synchronization: what people do on both sides.
 
     Two customers change on both sides, two accounts are deleted in Sales. False when
-    it was done before. Records that are gone are left alone.
+    it was done before, or when this is no demonstration. Records that are gone are
+    left alone.
     """
     with store.transaction():
-        if store.setting(STAGED):
+        seed = store.setting(SEED)
+        if seed is None or store.setting(STAGED):
             return False
         store.set_setting(STAGED, store.now())
         ground = Ground(store, seed)

@@ -1,0 +1,100 @@
+"""``manage.py simulate``: only the simulators, until Ctrl-C."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from integration.management.signals import Signals
+from integration.management.words import COULD_NOT_RUN
+from integration.simulators.app import Simulators
+from integration.simulators.load import DataFolderError
+from integration.simulators.seed import seed, simulators_json
+from integration.simulators.server import PortInUseError, serve, write_addresses
+from integration.simulators.store import Store
+
+__all__ = ["Command"]
+
+DATA_FILE = "simulators.sqlite3"
+
+
+class Command(BaseCommand):
+    help = (
+        "Serve simulated Business Central and Sales on this machine. Their data stays "
+        "in the data directory; --bc-data, --records and --seed count for an empty one."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=port_number, default=8100)
+        parser.add_argument("--data", type=Path, default=settings.DATA_DIR)
+        parser.add_argument("--bc-data", type=Path, metavar="DIR")
+        parser.add_argument("--records", type=whole_number, metavar="N")
+        parser.add_argument("--seed", type=whole_number, default=1, metavar="N")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        signals = Signals()
+        signals.install()
+        with suppress(KeyboardInterrupt), bad_starts_in_words(options["data"]):
+            self._serve(options, signals)
+
+    def _serve(self, options: dict[str, Any], signals: Signals) -> None:
+        directory: Path = options["data"]
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+        def fill(store: Store) -> None:
+            seed(
+                store,
+                options["seed"],
+                records=options["records"],
+                folder=options["bc_data"],
+            )
+
+        with closing(Store(directory / DATA_FILE)) as store:
+            fill(store)
+            server = serve(Simulators(store, fill), port=options["port"])
+            try:
+                path = write_addresses(directory, simulators_json(store, server.url))
+                self.stdout.write(f"Simulators: {server.url} (addresses in {path})")
+                self.stdout.flush()
+                server.wait()
+            finally:
+                signals.ignore()
+                server.stop()
+
+
+@contextmanager
+def bad_starts_in_words(directory: Path) -> Iterator[None]:
+    """One sentence and exit code 2 for what a person can put right."""
+    try:
+        yield
+    except (DataFolderError, PortInUseError) as error:
+        raise CommandError(error_text(error), returncode=COULD_NOT_RUN) from error
+    except OSError as error:
+        raise CommandError(
+            f"The data directory {directory} cannot be used ({error_text(error)}); "
+            "make it writable, or choose another with --data.",
+            returncode=COULD_NOT_RUN,
+        ) from error
+
+
+def error_text(error: Exception) -> str:
+    """The sentence without the number Python puts before it."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def port_number(text: str) -> int:
+    number = whole_number(text)
+    if number > 65535:
+        raise ArgumentTypeError(f"{text} is not a port (0 to 65535)")
+    return number
+
+
+def whole_number(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text} is not a whole number")
+    return int(text)
