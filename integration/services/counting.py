@@ -1,8 +1,9 @@
-"""A connector that counts the records its list and delta answers held."""
+"""Connectors that count the records their list and delta answers held."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from integration.connectors.base import (
     Connector,
@@ -11,9 +12,11 @@ from integration.connectors.base import (
     Update,
     WriteResult,
 )
+from integration.connectors.business_central import BusinessCentral
+from integration.connectors.sales import Organization, Sales
 from integration.core.records import Page, Record, System
 
-__all__ = ["CountingConnector"]
+__all__ = ["CountingBusinessCentral", "CountingConnector", "CountingSales"]
 
 
 class CountingConnector:
@@ -69,3 +72,25 @@ class CountingConnector:
         for page in pages:
             self.fetched[entity] += len(page.records)
             yield page
+
+
+class CountingBusinessCentral(CountingConnector):
+    """With what only Business Central answers."""
+
+    def __init__(self, connector: BusinessCentral) -> None:
+        super().__init__(connector)
+        self._client = connector
+
+    def ledger_setup(self) -> dict[str, Any]:
+        return self._client.ledger_setup()
+
+
+class CountingSales(CountingConnector):
+    """With what only Sales answers."""
+
+    def __init__(self, connector: Sales) -> None:
+        super().__init__(connector)
+        self._client = connector
+
+    def organization(self) -> Organization:
+        return self._client.organization()

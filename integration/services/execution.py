@@ -20,7 +20,11 @@ from integration.core.failures import Failure
 from integration.core.outcomes import Finding
 from integration.core.records import System
 from integration.services.articles import cause_of
-from integration.services.counting import CountingConnector
+from integration.services.counting import (
+    CountingBusinessCentral,
+    CountingConnector,
+    CountingSales,
+)
 from integration.services.credentials import CredentialUnreadable
 from integration.services.endpoints import (
     AddressNotAllowed,
@@ -142,7 +146,7 @@ def _work(run: Run) -> None:
     client = open_business_central(connection.business_central)
     with closing(client), closing(open_sales(connection.sales)) as other:
         _refuse_second_engine(run, client)
-        bc, sales = CountingConnector(client), CountingConnector(other)
+        bc, sales = CountingBusinessCentral(client), CountingSales(other)
         try:
             carry_out = review_mapping if run.kind == JobKind.REVIEW else run_mapping
             carry_out(run, bc, sales)
