@@ -1,23 +1,195 @@
-"""What every request carries beside Django's own: preferences and the shell's figures."""
+"""What every request carries beside Django's own: preferences, roles, the shell's figures."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
+from django.utils.functional import SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language_from_request
+from django.utils.translation import gettext as _
+from django.utils.translation.trans_real import parse_accept_lang_header
+from django_htmx.middleware import HtmxDetails
 
-__all__ = ["PreferencesMiddleware", "shell"]
+from integration.choices import Role, Theme
+from integration.models import User
+from integration.services import status
+
+__all__ = [
+    "HtmxRequest",
+    "Preferences",
+    "PreferencesMiddleware",
+    "SignedInRequest",
+    "is_fragment",
+    "remember",
+    "role_required",
+    "safe_next",
+    "shell",
+]
+
+THEME_COOKIE = "theme"
+YEAR_SECONDS = 365 * 24 * 3600
+P = ParamSpec("P")
+
+
+class SignedInRequest(HttpRequest):
+    """A request whose person is known (LoginRequiredMiddleware saw to it)."""
+
+    user: User  # type: ignore[assignment]  # never anonymous behind a role
+    htmx: HtmxDetails
+
+
+HtmxRequest = SignedInRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """How this person likes to read: language code, zone, theme."""
+
+    language: str
+    zone: ZoneInfo
+    theme: str
+
+
+def preferences_of(request: HttpRequest) -> Preferences:
+    """The person's own choice, else the browser's cookie, else what its headers say."""
+    user = request.user if isinstance(request.user, User) else None
+    theme = user.theme if user else request.COOKIES.get(THEME_COOKIE, "")
+    return Preferences(
+        language=language_of(request, user),
+        zone=ZoneInfo((user and user.time_zone) or settings.TIME_ZONE),
+        theme=theme if theme in Theme.values else Theme.SYSTEM,
+    )
+
+
+def language_of(request: HttpRequest, user: User | None) -> str:
+    """French of any country reads our Swiss French."""
+    offered = dict(settings.LANGUAGES)
+    chosen = (user.language if user else "") or request.COOKIES.get(
+        settings.LANGUAGE_COOKIE_NAME, ""
+    )
+    if chosen in offered:
+        return chosen
+    accepted = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
+    for code, _quality in accepted:
+        if code.startswith("fr"):
+            return "fr-ch"
+        if code.startswith("en"):
+            return "en"
+    return get_language_from_request(request)
 
 
 class PreferencesMiddleware:
-    """Language, time zone and theme of the person."""
+    """Language, time zone and theme of the person, for this request only."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        preferences = preferences_of(request)
+        with (
+            translation.override(preferences.language),
+            timezone.override(preferences.zone),
+        ):
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", preferences.language)
+        patch_vary_headers(response, ("Accept-Language", "Cookie", "HX-Request"))
+        return response
+
+
+def remember(response: HttpResponse, name: str, value: str) -> None:
+    """Keep a preference in a cookie, for the pages before sign-in."""
+    response.set_cookie(
+        name,
+        value,
+        max_age=YEAR_SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def role_required(
+    role: Role,
+) -> Callable[
+    [Callable[Concatenate[SignedInRequest, P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, P], HttpResponse],
+]:
+    """Refuse, in words, whoever has less than ``role``; tests read ``view.role``."""
+
+    def decorate(
+        view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @wraps(view)
+        def guarded(
+            request: HttpRequest, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponse:
+            if not may(request, role):
+                raise PermissionDenied(REFUSALS[role]())
+            return view(request, *args, **kwargs)  # type: ignore[arg-type]  # now known
+
+        guarded.role = role  # type: ignore[attr-defined]  # read by the tests of addresses
+        return guarded
+
+    return decorate
+
+
+def may(request: HttpRequest, role: Role) -> bool:
+    """Whether the person has this role or more."""
+    user = request.user
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    return {
+        Role.VIEWER: True,
+        Role.OPERATOR: user.is_operator,
+        Role.ADMINISTRATOR: user.is_administrator,
+    }[role]
+
+
+REFUSALS: dict[Role, Callable[[], str]] = {
+    Role.VIEWER: lambda: _("Sign in to see this page."),
+    Role.OPERATOR: lambda: _(
+        "This needs the role operator. Your role lets you read; ask an administrator."
+    ),
+    Role.ADMINISTRATOR: lambda: _(
+        "This needs the role administrator. Ask an administrator to do it."
+    ),
+}
+
+
+def is_fragment(request: SignedInRequest, target: str) -> bool:
+    """Whether htmx asks for the part of the page with this id, and nothing else."""
+    return (
+        bool(request.htmx)
+        and request.htmx.target == target
+        and not request.htmx.history_restore_request
+    )
+
+
+def safe_next(request: HttpRequest, default: str) -> str:
+    """The address to go back to: one of ours, or ``default``."""
+    address = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        return address
+    return default
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """What the frame around every page needs."""
-    return {}
+    """What the frame around every page needs; a fragment never asks for it."""
+    preferences = preferences_of(request)
+    return {
+        "theme": preferences.theme,
+        "shell": SimpleLazyObject(status.read_shell),
+        "demonstration": settings.DEMONSTRATION
+        and may(request, Role.ADMINISTRATOR)
+        and "demonstration-read" not in request.COOKIES,
+    }

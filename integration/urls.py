@@ -1,5 +1,109 @@
 """Every address, grouped by noun."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, URLResolver, include, path, register_converter
 
-urlpatterns: list[URLPattern] = []
+from integration.views import (
+    accounts,
+    articles,
+    cleanup,
+    connections,
+    couplings,
+    errors,
+    health,
+    jobs,
+    mappings,
+    operations,
+    problems,
+    setup,
+)
+
+class Key:
+    """A key of the database; a longer number is nobody's and would break SQLite."""
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+register_converter(Key, "key")
+
+Patterns = list[URLPattern | URLResolver]
+
+errors_urls: Patterns = [
+    path("", errors.errors, name="errors"),
+    path("delete/", errors.delete, name="errors_delete"),
+    path("cleanup/", cleanup.preview, name="cleanup"),
+    path("cleanup/delete/", cleanup.delete, name="cleanup_delete"),
+    path("<key:error_id>/", errors.error, name="error"),
+    path("<key:error_id>/retry/", errors.retry, name="error_retry"),
+]
+problems_urls: Patterns = [
+    path("", problems.problems, name="problems"),
+    path("<key:problem_id>/", problems.problem, name="problem"),
+]
+couplings_urls: Patterns = [
+    path("", couplings.couplings, name="couplings"),
+    path("<key:coupling_id>/", couplings.coupling, name="coupling"),
+]
+jobs_urls: Patterns = [
+    path("", jobs.jobs, name="jobs"),
+    path("<key:job_id>/", jobs.job, name="job"),
+]
+mappings_urls: Patterns = [
+    path("", mappings.mappings, name="mappings"),
+    path("<key:mapping_id>/", mappings.mapping, name="mapping"),
+    path("<key:mapping_id>/accept/", mappings.accept, name="mapping_accept"),
+]
+connections_urls: Patterns = [
+    path("", connections.connections, name="connections"),
+    path("<key:connection_id>/", connections.connection, name="connection"),
+    path("<key:connection_id>/check/", connections.check, name="connection_check"),
+    path("<key:connection_id>/enable/", connections.enable, name="connection_enable"),
+    path("<key:connection_id>/resume/", connections.resume, name="connection_resume"),
+    path(
+        "<key:connection_id>/secret/<key:endpoint_id>/",
+        connections.secret,
+        name="connection_secret",
+    ),
+]
+operations_urls: Patterns = [
+    path("", operations.operations, name="operations"),
+    path("<key:operation_id>/", operations.operation, name="operation"),
+    path("<key:operation_id>/undo/", operations.undo, name="operation_undo"),
+]
+articles_urls: Patterns = [
+    path("", articles.articles, name="articles"),
+    path("<slug:article_id>/", articles.article, name="article"),
+]
+account_urls: Patterns = [
+    path("account/", accounts.account, name="account"),
+    path("language/", accounts.language, name="language"),
+    path("theme/", accounts.theme, name="theme"),
+    path("demonstration/hide/", accounts.hide_demonstration, name="demonstration"),
+    path("login/", accounts.login, name="login"),
+    path("logout/", accounts.logout, name="logout"),
+    path("sign-in/<str:token>/", accounts.sign_in_link, name="sign_in"),
+]
+
+urlpatterns: Patterns = [
+    path("", setup.overview, name="overview"),
+    path("errors/", include(errors_urls)),
+    path("problems/", include(problems_urls)),
+    path("couplings/", include(couplings_urls)),
+    path("jobs/", include(jobs_urls)),
+    path("mappings/", include(mappings_urls)),
+    path("connections/", include(connections_urls)),
+    path("operations/", include(operations_urls)),
+    path("articles/", include(articles_urls)),
+    path("setup/", setup.setup, name="setup"),
+    path("users/", setup.users, name="users"),
+    path("retention/", setup.retention, name="retention"),
+    path("check/", setup.check, name="check"),
+    path("explain/", setup.explain, name="explain"),
+    path("", include(account_urls)),
+    path("healthz", health.healthz, name="healthz"),
+]

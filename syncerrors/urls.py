@@ -8,3 +8,6 @@ urlpatterns = [
     path("admin/", site.urls),
     path("", include("integration.urls")),
 ]
+
+handler404 = "integration.views.health.not_found"
+handler500 = "integration.views.health.server_error"

@@ -2,24 +2,25 @@
 
 from django import template
 
-from integration import markup
+from integration.markup import parts, records
 
 __all__ = ["register"]
 
 register = template.Library()
 
 for tag in (
-    markup.ago,
-    markup.badge,
-    markup.day,
-    markup.external,
-    markup.icon,
-    markup.other_languages,
-    markup.times,
-    markup.to_the_second,
-    markup.when,
-    markup.zone,
+    parts.ago,
+    parts.badge,
+    parts.day,
+    parts.external,
+    parts.icon,
+    parts.other_languages,
+    parts.times,
+    parts.to_the_second,
+    parts.when,
+    parts.zone,
+    records.side_link,
 ):
     register.simple_tag(tag)
-for reading in (markup.duration, markup.initials, markup.number):
+for reading in (parts.duration, parts.initials, parts.number):
     register.filter(reading.__name__, reading)

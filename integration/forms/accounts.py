@@ -1,0 +1,61 @@
+"""Forms about oneself: signing in, language and time zone."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm
+from django.utils.translation import gettext_lazy as _
+
+from integration.choices import Theme
+
+__all__ = ["AccountForm", "SignInForm"]
+
+AREAS = (
+    "Africa",
+    "America",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+)
+
+
+class SignInForm(AuthenticationForm):
+    """User name and password."""
+
+    error_messages = {
+        "invalid_login": _("User name and password do not belong together."),
+        "inactive": _("User name and password do not belong together."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("User name")
+        self.fields["password"].label = _("Password")
+        for name, field in self.fields.items():
+            field.widget.attrs["class"] = "input"
+            if name == "username":
+                field.widget.attrs["autofocus"] = True
+
+
+def zones() -> list[tuple[str, str]]:
+    """The places people live in, not the aliases of the database; UTC last."""
+    places = [zone for zone in available_timezones() if zone.startswith(AREAS)]
+    return [(zone, zone.replace("_", " ")) for zone in [*sorted(places), "UTC"]]
+
+
+class AccountForm(forms.Form):
+    """How the person likes to read."""
+
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=zones)
+    theme = forms.ChoiceField(label=_("Theme"), choices=Theme.choices)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "input"

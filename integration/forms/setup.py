@@ -1,0 +1,56 @@
+"""Forms of the set-up pages: a reason, a new secret."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from integration.choices import SignIn
+from integration.models import Endpoint
+
+__all__ = ["ReasonForm", "SecretForm"]
+
+REASON_LENGTH = 500
+SECRET_LENGTH = 20_000
+"""A private key in PEM is the longest secret there is."""
+
+
+class ReasonForm(forms.Form):
+    """Why somebody does something; kept with the operation."""
+
+    reason = forms.CharField(
+        label=_("Reason (optional)"),
+        max_length=REASON_LENGTH,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
+    )
+
+
+class SecretForm(ReasonForm):
+    """A new client secret, password or private key; never shown again."""
+
+    field_order = ["secret", "reason"]
+    secret = forms.CharField(
+        max_length=SECRET_LENGTH,
+        strip=False,
+        widget=forms.PasswordInput(
+            attrs={"class": "input", "autocomplete": "new-password"}
+        ),
+    )
+
+    def __init__(self, endpoint: Endpoint, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, prefix=f"endpoint-{endpoint.pk}", **kwargs)
+        label, widget = SECRET_LABELS[SignIn(endpoint.sign_in)]
+        self.fields["secret"].label = label
+        if widget is not None:
+            self.fields["secret"].widget = widget
+
+
+SECRET_LABELS: dict[SignIn, tuple[Any, forms.Widget | None]] = {
+    SignIn.CLIENT_SECRET: (_("New client secret"), None),
+    SignIn.USER_ACCOUNT: (_("New password"), None),
+    SignIn.CERTIFICATE: (
+        _("New private key (PEM)"),
+        forms.Textarea(attrs={"class": "input", "rows": 4, "spellcheck": "false"}),
+    ),
+}

@@ -1,0 +1,170 @@
+"""One of two records as a person reads it: its name with a link, or why there is none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from integration.choices import Direction, Presence, System
+from integration.markup import parts
+from integration.services.places import Place
+
+__all__ = [
+    "RecordSide",
+    "both_sides",
+    "coupled_sides",
+    "record_name",
+    "side_cell",
+    "side_link",
+    "source_and_destination",
+]
+
+ICONS = {
+    Presence.NOT_CREATED: "circle-dashed",
+    Presence.DELETED: "trash-2",
+    Presence.NO_ACCESS: "lock",
+    Presence.NONE: "minus",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSide:
+    """A record on one side.
+
+    ``href`` opens it in its own system. ``why`` says in words why there is no record;
+    without it and without ``href`` the name alone is shown.
+    """
+
+    text: str
+    system: System
+    href: str = ""
+    why: str = ""
+    icon: str = "minus"
+
+
+def record_name(number: str, name: str) -> str:
+    """10250 Hôtel du Léman; what there is of it."""
+    return f"{number} {name}".strip() or _("record without a name")
+
+
+def source_and_destination(
+    error: Mapping[str, Any], place: Place | None
+) -> tuple[RecordSide, RecordSide]:
+    """Both sides of an error, in the direction in which values travel."""
+    bc, sales = both_sides(error, place)
+    if error["direction"] == Direction.TO_BUSINESS_CENTRAL:
+        return sales, bc
+    return bc, sales
+
+
+def both_sides(
+    error: Mapping[str, Any], place: Place | None
+) -> tuple[RecordSide, RecordSide]:
+    """Business Central's and Sales' side of an error."""
+    to_sales = error["direction"] != Direction.TO_BUSINESS_CENTRAL
+    bc_link = sales_link = ""
+    if place is not None:
+        bc_link = place.business_central_link(error["bc_number"], error["bc_id"])
+        sales_link = place.sales_link(error["sales_id"])
+    return (
+        side(
+            System.BUSINESS_CENTRAL,
+            Presence(error["bc_presence"]),
+            named(error["bc_number"] if to_sales else "", error["bc_name"])
+            or error["bc_number"],
+            bc_link,
+            error["bc_deleted_at"],
+        ),
+        side(
+            System.SALES,
+            Presence(error["sales_presence"]),
+            named("" if to_sales else error["sales_number"], error["sales_name"])
+            or error["sales_number"],
+            sales_link,
+            error["sales_deleted_at"],
+        ),
+    )
+
+
+def named(number: str, name: str) -> str:
+    return f"{number} {name}".strip()
+
+
+def side(
+    system: System,
+    presence: Presence,
+    text: str,
+    href: str,
+    deleted_at: datetime | None,
+) -> RecordSide:
+    """One side by what is known of its record."""
+    if presence == Presence.EXISTS:
+        return RecordSide(text or _("record without a name"), system, href)
+    return RecordSide(
+        text, system, why=reason(presence, deleted_at), icon=ICONS[presence]
+    )
+
+
+def reason(presence: Presence, deleted_at: datetime | None) -> str:
+    """not created yet; deleted on 12 Nov; no access."""
+    if presence == Presence.DELETED and deleted_at is not None:
+        return _("deleted on %(day)s") % {
+            "day": parts.exact(deleted_at, "SHORT_DATE_FORMAT")
+        }
+    return str(presence.label)
+
+
+def coupled_sides(
+    coupling: Mapping[str, Any], place: Place
+) -> tuple[RecordSide, RecordSide]:
+    """Both records of a coupling."""
+    bc_gone, sales_gone = coupling["bc_deleted_at"], coupling["sales_deleted_at"]
+    number, name = coupling["bc_number"], coupling["bc_name"]
+    return (
+        side(
+            System.BUSINESS_CENTRAL,
+            Presence.DELETED if bc_gone else Presence.EXISTS,
+            record_name(number, name),
+            place.business_central_link(number, coupling["bc_id"]),
+            bc_gone,
+        ),
+        side(
+            System.SALES,
+            Presence.DELETED if sales_gone else Presence.EXISTS,
+            coupling["sales_name"] or name,
+            place.sales_link(coupling["sales_id"]),
+            sales_gone,
+        ),
+    )
+
+
+def side_cell(side: RecordSide, css: str) -> SafeString:
+    """A cell of a list: name or reason, the system under it."""
+    return format_html(
+        '<td class="{}"><span class="line{}">{}</span><span class="sub">{}</span></td>',
+        css,
+        " gone none" if side.why else "",
+        side_link(side),
+        side.system.label,
+    )
+
+
+def side_link(side: RecordSide) -> SafeString:
+    """The link in a new tab, or words."""
+    if side.why:
+        return format_html(
+            "{}<span>{}</span>", parts.drawn(side.icon, "i", ""), side.why
+        )
+    if not side.href:
+        return format_html('<span title="{0}">{0}</span>', side.text)
+    return format_html(
+        '<a href="{}" target="_blank" rel="noopener" title="{}">{}</a>{}',
+        side.href,
+        side.text,
+        side.text,
+        parts.external(),
+    )

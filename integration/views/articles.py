@@ -1,0 +1,48 @@
+"""Articles: every known cause, who fixes it and how."""
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from integration.choices import Category, Role, Who
+from integration.http import SignedInRequest, role_required
+from integration.services.articles import all_articles, render as render_article
+
+__all__ = ["article", "articles"]
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def articles(request: SignedInRequest) -> HttpResponse:
+    """By category."""
+    language = get_language() or "en"
+    rows = [
+        (
+            article.id,
+            render_article(article.id, article.sample, language),
+            str(Category(article.category).label),
+            str(Who(article.who).label),
+        )
+        for article in all_articles()
+    ]
+    rows.sort(key=lambda row: (row[2], row[1].title))
+    context = {"section": "setup", "page": "articles", "rows": rows}
+    return render(request, "integration/setup/articles.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def article(request: SignedInRequest, article_id: str) -> HttpResponse:
+    """One cause, told with an example."""
+    found = next((one for one in all_articles() if one.id == article_id), None)
+    if found is None:
+        raise Http404(_("There is no such article."))
+    context = {
+        "section": "setup",
+        "page": "articles",
+        "article": render_article(found.id, found.sample, get_language() or "en"),
+        "who": Who(found.who).label,
+    }
+    return render(request, "integration/setup/article.html", context)

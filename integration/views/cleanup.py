@@ -1,0 +1,137 @@
+"""The two clean-up actions: what would go, then exactly that."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from integration.choices import Chip, Role, SettledReason
+from integration.forms.setup import ReasonForm
+from integration.http import SignedInRequest, role_required
+from integration.services import cleanup
+from integration.services.error_filters import ErrorFilter, parse_filter
+from integration.services.places import read_places
+from integration.tables.errors import KeptTable
+from integration.views.addresses import say_dropped
+from integration.views.titles import with_titles
+from integration.views.wording import filter_words, name_words
+
+__all__ = ["delete", "preview"]
+
+MOST_DAYS = 3650
+KEPT_SHOWN = 100
+
+
+def older_than_of(text: str) -> tuple[int | None, bool]:
+    """The days of the address; False when they make no sense."""
+    if not text:
+        return None, True
+    fits = text.isascii() and text.isdigit() and int(text[:5]) <= MOST_DAYS
+    return (int(text[:5]), True) if fits else (None, False)
+
+
+@never_cache
+@require_safe
+@role_required(Role.ADMINISTRATOR)
+def preview(request: SignedInRequest) -> HttpResponse:
+    """What would be deleted now, and what is kept because it is still relevant."""
+    filters, dropped = parse_filter(request.GET.dict())
+    older_than, fits = older_than_of(request.GET.get("older_than", ""))
+    everything = request.GET.get("all") == "1"
+    if not fits or (older_than is None) != everything:
+        messages.warning(
+            request, _("Choose one of the two: older than some days, or all entries.")
+        )
+        return redirect("errors")
+    say_dropped(request, dropped)
+    every_kept = request.GET.get("kept") == "all"
+    shown = {"shown": KEPT_SHOWN} if every_kept else {}
+    found = cleanup.preview(older_than, filters, request.user, **shown)
+    rows = with_titles(found.kept, get_language() or "en")
+    context: dict[str, Any] = {
+        "section": "errors",
+        "preview": found,
+        "query": urlencode(filters.query()),
+        "filter_words": filter_words(filters, only_scope=True),
+        "ignored": [(name_words(part), part.beyond) for part in found.ignored],
+        "reasons": reason_links(found),
+        "table": KeptTable(rows, read_places()),
+        "kept_href": kept_link(found),
+        "shows_all": every_kept or len(rows) == found.relevant,
+        "reason_form": ReasonForm(),
+    }
+    return render(request, "integration/cleanup/preview.html", context)
+
+
+def scope_query(found: cleanup.Preview) -> dict[str, str]:
+    """The rows of the preview as a list: its scope, up to its cut-off."""
+    filters = found.filters
+    kept = ErrorFilter(
+        q=filters.q,
+        connection=filters.connection,
+        mapping=filters.mapping,
+        direction=filters.direction,
+        problem=filters.problem,
+        record=filters.record,
+        until=found.cutoff,
+    )
+    return kept.query()
+
+
+def reason_links(found: cleanup.Preview) -> list[tuple[str, int, str]]:
+    """Each reason with its count and the list of exactly its rows."""
+    base = {**scope_query(found), "state": Chip.RESOLVED.value}
+    return [
+        (
+            str(SettledReason(reason).label),
+            count,
+            f"{reverse('errors')}?{urlencode({**base, 'reason': reason})}",
+        )
+        for reason, count in found.reasons.items()
+        if count
+    ]
+
+
+def kept_link(found: cleanup.Preview) -> str:
+    """The list of exactly the kept ones."""
+    query = {**scope_query(found), "state": "relevant"}
+    return f"{reverse('errors')}?{urlencode(query)}"
+
+
+@require_POST
+@role_required(Role.ADMINISTRATOR)
+def delete(request: SignedInRequest) -> HttpResponse:
+    """Delete exactly what the preview showed, or less; then back to the list."""
+    filters, _dropped = parse_filter(request.GET.dict())
+    older_than, _fits = older_than_of(request.GET.get("older_than", ""))
+    form = ReasonForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    listing = urlencode(filters.query())
+    try:
+        operation = cleanup.delete(
+            request.POST.get("token", ""),
+            request.user,
+            older_than=older_than,
+            filters=filters,
+            include_relevant=request.POST.get("do") == "delete-all",
+            typed=request.POST.get("typed", ""),
+            reason=reason,
+        )
+    except cleanup.CleanupRefused as refusal:
+        messages.error(request, str(refusal))
+        return HttpResponseRedirect(preview_address(older_than, filters))
+    request.session["deleted"] = operation.pk
+    return HttpResponseRedirect(f"{reverse('errors')}{'?' if listing else ''}{listing}")
+
+
+def preview_address(older_than: int | None, filters: ErrorFilter) -> str:
+    """The preview again, with the same filter."""
+    what = {"all": "1"} if older_than is None else {"older_than": str(older_than)}
+    return f"{reverse('cleanup')}?{urlencode({**filters.query(), **what})}"

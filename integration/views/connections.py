@@ -1,0 +1,167 @@
+"""Connections: their state, their check, a new secret or password."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from integration.choices import Role
+from integration.forms.setup import ReasonForm, SecretForm
+from integration.http import SignedInRequest, role_required
+from integration.models import Connection, Endpoint
+from integration.services import connections as services
+from integration.services import pauses
+from integration.services.articles import title_of
+from integration.services.check_lines import CheckLine
+from integration.services.status import open_setup_errors
+
+__all__ = ["check", "connection", "connections", "enable", "resume", "secret"]
+
+SHOWN_STEPS = ("state", "step", "sentence", "to_do")
+
+
+def find(connection_id: int) -> Connection:
+    """The connection with both endpoints, or 404 in words."""
+    found = (
+        Connection.objects.select_related("business_central", "sales")
+        .filter(pk=connection_id)
+        .first()
+    )
+    if found is None:
+        raise Http404(_("There is no such connection."))
+    return found
+
+
+def paused_because(connection: Connection) -> str:
+    """The reason of a pause in the reader's language."""
+    return title_of(
+        connection.pause_article, {}, get_language() or "en", connection.pause_reason
+    )
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def connections(request: SignedInRequest) -> HttpResponse:
+    """Each with both systems and its state."""
+    rows = Connection.objects.select_related("business_central", "sales")
+    context = {"section": "setup", "page": "connections", "connections": rows}
+    return render(request, "integration/connections/list.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def connection(request: SignedInRequest, connection_id: int) -> HttpResponse:
+    """State, the last check, open set-up errors, and what an administrator may do."""
+    found = find(connection_id)
+    endpoints = [
+        (endpoint, SecretForm(endpoint))
+        for endpoint in (found.business_central, found.sales)
+    ]
+    context: dict[str, Any] = {
+        "section": "setup",
+        "page": "connections",
+        "connection": found,
+        "paused_because": paused_because(found),
+        "endpoints": endpoints,
+        "lines": request.session.pop(f"check-{found.pk}", None),
+        "errors": open_setup_errors(found.pk, get_language() or "en"),
+        "reason_form": ReasonForm(),
+        "mappings": found.mappings.in_order(),
+    }
+    return render(request, "integration/connections/detail.html", context)
+
+
+def keep_lines(request: SignedInRequest, result: services.CheckResult) -> None:
+    """What the check said, for the page that follows; shown once."""
+    request.session[f"check-{result.connection.pk}"] = [
+        plain(line) for line in result.lines
+    ]
+    if result.resumed:
+        messages.success(request, _("The check passed and the connection goes on."))
+    elif result.passed:
+        messages.success(request, _("The check passed."))
+    else:
+        messages.error(request, _("The check found something to fix."))
+
+
+def plain(line: CheckLine) -> dict[str, Any]:
+    everything = asdict(line)
+    return {name: everything[name] for name in SHOWN_STEPS}
+
+
+@require_POST
+@role_required(Role.ADMINISTRATOR)
+def check(request: SignedInRequest, connection_id: int) -> HttpResponse:
+    """Ask both systems now."""
+    found = find(connection_id)
+    keep_lines(request, services.check_connection(found, request.user))
+    return redirect("connection", connection_id)
+
+
+@require_POST
+@role_required(Role.ADMINISTRATOR)
+def enable(request: SignedInRequest, connection_id: int) -> HttpResponse:
+    """Check, then let it run; refused with the check's lines if it is not fit."""
+    form = ReasonForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    try:
+        result = services.enable(find(connection_id), request.user, reason)
+    except services.NotFit as refusal:
+        keep_lines(request, refusal.result)
+    else:
+        keep_lines(request, result)
+        messages.success(request, _("The connection is enabled."))
+    return redirect("connection", connection_id)
+
+
+@require_POST
+@role_required(Role.ADMINISTRATOR)
+def resume(request: SignedInRequest, connection_id: int) -> HttpResponse:
+    """Go on after a pause."""
+    found = find(connection_id)
+    form = ReasonForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    if pauses.resume(found, request.user, reason):
+        messages.success(request, _("The connection goes on; every mapping runs now."))
+    else:
+        messages.info(request, _("The connection was not paused."))
+    return redirect("connection", connection_id)
+
+
+@sensitive_post_parameters()
+@require_POST
+@role_required(Role.ADMINISTRATOR)
+def secret(
+    request: SignedInRequest, connection_id: int, endpoint_id: int
+) -> HttpResponse:
+    """Keep a new secret or password, encrypted, and check it at once."""
+    found = find(connection_id)
+    endpoint = endpoint_of(found, endpoint_id)
+    form = SecretForm(endpoint, request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Nothing was saved: enter the new secret."))
+        return redirect("connection", connection_id)
+    results = services.save_secret(
+        endpoint,
+        form.cleaned_data["secret"],
+        request.user,
+        form.cleaned_data["reason"],
+    )
+    for result in results:
+        if result.connection.pk == found.pk:
+            keep_lines(request, result)
+    return redirect("connection", connection_id)
+
+
+def endpoint_of(connection: Connection, endpoint_id: int) -> Endpoint:
+    """One of the connection's two endpoints, or 404 in words."""
+    for endpoint in (connection.business_central, connection.sales):
+        if endpoint.pk == endpoint_id:
+            return endpoint
+    raise Http404(_("There is no such connection."))

@@ -1,0 +1,108 @@
+"""Coupled records: which record here is which record there."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from integration.choices import Role
+from integration.http import SignedInRequest, role_required
+from integration.markup.records import coupled_sides
+from integration.models import Coupling, PendingRecord, TableMapping
+from integration.services.articles import label_of
+from integration.services.paging import Slice, newest_first
+from integration.services.places import place_of, read_places
+from integration.tables.couplings import CouplingTable, SkippedTable
+from integration.views.addresses import say_dropped, whole_number
+
+__all__ = ["coupling", "couplings"]
+
+TEXT_LENGTH = 100
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def couplings(request: SignedInRequest) -> HttpResponse:
+    """Newest first, by mapping and number; ``?skipped=1`` shows what is not tried."""
+    dropped: list[str] = []
+    mapping = whole_number(request.GET, "mapping", dropped)
+    text = request.GET.get("q", "").replace("\0", "")[:TEXT_LENGTH].strip()
+    skipped = request.GET.get("skipped") == "1"
+    after = whole_number(request.GET, "after", dropped)
+    before = whole_number(request.GET, "before", dropped)
+    context: dict[str, Any]
+    if skipped:
+        rows = PendingRecord.objects.filter(skipped_at__isnull=False)
+        page: Slice[Any] = newest_first(rows.select_related("mapping"), after, before)
+        table: Any = SkippedTable(page.rows)
+    else:
+        page = newest_first(matching(mapping, text), after, before)
+        table = CouplingTable(page.rows, read_places())
+    say_dropped(request, dropped)
+    context = {
+        "section": "couplings",
+        "page": page,
+        "table": table,
+        "mappings": mapping_chips(),
+        "mapping": str(mapping) if mapping is not None else "",
+        "text": text,
+        "skipped": skipped,
+        "is_filtered": bool(mapping is not None or text or skipped),
+    }
+    return render(request, "integration/couplings/list.html", context)
+
+
+def matching(mapping: int | None, text: str) -> Any:
+    """Couplings of a mapping, whose number begins so."""
+    found = Coupling.objects.select_related("mapping")
+    if mapping is not None:
+        found = found.filter(mapping=mapping)
+    if text:
+        found = found.filter(bc_number__startswith=text)
+    return found
+
+
+def mapping_chips() -> list[dict[str, str]]:
+    """Every mapping; with its connection where a name is not enough."""
+    rows = list(TableMapping.objects.in_order().select_related("connection"))
+    several = len({row.connection_id for row in rows}) > 1
+    return [
+        {
+            "key": str(row.pk),
+            "label": f"{row.connection.name}: {row.name}" if several else row.name,
+        }
+        for row in rows
+    ]
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def coupling(request: SignedInRequest, coupling_id: int) -> HttpResponse:
+    """Both records and what they last agreed on."""
+    found = (
+        Coupling.objects.select_related(
+            "mapping__connection__business_central", "mapping__connection__sales"
+        )
+        .filter(pk=coupling_id)
+        .first()
+    )
+    if found is None:
+        raise Http404(_("There is no such coupling; it may have been removed."))
+    bc, sales = coupled_sides(vars(found), place_of(found.mapping))
+    language = get_language() or "en"
+    context = {
+        "section": "couplings",
+        "coupling": found,
+        "both": [
+            (bc, found.to_business_central_at, found.to_business_central_failed),
+            (sales, found.to_sales_at, found.to_sales_failed),
+        ],
+        "values": [
+            (label_of(name, language), value)
+            for name, value in (found.values or {}).items()
+        ],
+    }
+    return render(request, "integration/couplings/detail.html", context)

@@ -1,0 +1,123 @@
+"""Mappings: their state, the review of the first contact, and its acceptance."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from integration.choices import EntryKind, JobKind, JobState, Role
+from integration.forms.setup import ReasonForm
+from integration.http import SignedInRequest, is_fragment, role_required
+from integration.markup.records import RecordSide
+from integration.models import Job, JobEntry, TableMapping
+from integration.models.jobs import ACTIVE_STATES
+from integration.services import review
+from integration.services.places import Place, place_of
+from integration.views.candidates import candidates_of
+
+__all__ = ["accept", "mapping", "mappings"]
+
+AMBIGUOUS_SHOWN = 200
+POLL_SECONDS = 3
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def mappings(request: SignedInRequest) -> HttpResponse:
+    """Every mapping in the order it runs, with its state."""
+    rows = TableMapping.objects.in_order().select_related("connection")
+    context = {"section": "setup", "page": "mappings", "mappings": rows}
+    return render(request, "integration/mappings/list.html", context)
+
+
+def find(mapping_id: int) -> TableMapping:
+    """The mapping with its connection and endpoints, or 404 in words."""
+    found = (
+        TableMapping.objects.select_related(
+            "connection__business_central", "connection__sales"
+        )
+        .filter(pk=mapping_id)
+        .first()
+    )
+    if found is None:
+        raise Http404(_("There is no such mapping."))
+    return found
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
+    """State and review; while a review runs, its part of the page asks again."""
+    found = find(mapping_id)
+    reviews = list(found.jobs.filter(kind=JobKind.REVIEW).order_by("-id")[:2])
+    context: dict[str, Any] = {
+        "section": "setup",
+        "page": "mappings",
+        "mapping": found,
+        "place": place_of(found),
+        "fields": found.fields.all(),
+        "recent": found.jobs.order_by("-id")[:10],
+        "reason_form": ReasonForm(),
+        "poll_seconds": POLL_SECONDS,
+        **review_context(found, reviews),
+    }
+    if is_fragment(request, "review"):
+        return render(request, "integration/mappings/_review.html", context)
+    return render(request, "integration/mappings/detail.html", context)
+
+
+def review_context(found: TableMapping, reviews: list[Job]) -> dict[str, Any]:
+    """The latest review: running, failed, or its plan with the ambiguous records."""
+    latest = reviews[0] if reviews else None
+    planned = next((job for job in reviews if job.plan), None)
+    return {
+        "review": latest,
+        "is_running": latest is not None and latest.state in ACTIVE_STATES,
+        "has_failed": latest is not None and latest.state == JobState.FAILED,
+        "plan": plan_lines(planned) if planned else [],
+        "ambiguous": ambiguous_records(planned, place_of(found)) if planned else [],
+        "can_accept": planned is not None and found.reviewed_at is None,
+    }
+
+
+def plan_lines(job: Job) -> list[tuple[str, int]]:
+    """What accepting would do, in the order of design §6, promise 11."""
+    plan = job.plan or {}
+    words = [
+        ("coupled", _("coupled")),
+        ("create_in_sales", _("to create in Sales")),
+        ("create_in_business_central", _("to create in Business Central")),
+        ("ambiguous", _("ambiguous")),
+        ("differ", _("coupled, with values that differ")),
+        ("filtered_out", _("filtered out")),
+    ]
+    return [(word, plan[name]) for name, word in words if name in plan]
+
+
+def ambiguous_records(
+    job: Job, place: Place
+) -> list[tuple[RecordSide, list[RecordSide]]]:
+    """Each record that more than one could be, with its candidates."""
+    entries = JobEntry.objects.filter(
+        job__run=job.run, kind=EntryKind.AMBIGUOUS
+    ).order_by("id")[:AMBIGUOUS_SHOWN]
+    return [candidates_of(entry, place) for entry in entries]
+
+
+@require_POST
+@role_required(Role.ADMINISTRATOR)
+def accept(request: SignedInRequest, mapping_id: int) -> HttpResponse:
+    """Let writing start."""
+    found = find(mapping_id)
+    form = ReasonForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    review.accept(found, request.user, reason)
+    messages.success(
+        request,
+        _("Accepted: %(mapping)s is synchronized from now on.")
+        % {"mapping": found.name},
+    )
+    return redirect("mapping", mapping_id)

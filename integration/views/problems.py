@@ -1,0 +1,81 @@
+"""Problems: errors by cause."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from integration.choices import Role, Who
+from integration.http import SignedInRequest, role_required
+from integration.models import Problem
+from integration.services.articles import RenderedArticle
+from integration.services.articles import render as render_article
+from integration.services.causes import count_of, relevant_problems
+from integration.services.status import read_engine
+from integration.tables.problems import CauseRow, ProblemTable
+from integration.views.targets import Case, addresses
+
+__all__ = ["problem", "problems", "told"]
+
+
+def told(problem: Problem, case: Case) -> RenderedArticle:
+    """The problem's article in the reader's language, its links filled in."""
+    language = get_language() or "en"
+    plain = render_article(
+        problem.article, problem.params, language, title=problem.title
+    )
+    return render_article(
+        problem.article,
+        problem.params,
+        language,
+        links=addresses(case, plain.targets),
+        title=problem.title,
+    )
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def problems(request: SignedInRequest) -> HttpResponse:
+    """Every cause that is still relevant, most records first."""
+    found = relevant_problems()
+    several = len({problem.connection_id for problem, _count in found}) > 1
+    rows = [
+        CauseRow(problem, count, told(problem, Case(problem.connection)), several)
+        for problem, count in found
+    ]
+    context: dict[str, Any] = {
+        "section": "errors",
+        "table": ProblemTable(rows),
+        "records": sum(row.count.relevant for row in rows),
+        "causes": len(rows),
+        "engine": None if rows else read_engine(),
+    }
+    return render(request, "integration/problems/list.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
+    """What it means, who fixes it, and its records."""
+    found = (
+        Problem.objects.select_related(
+            "connection__business_central", "connection__sales"
+        )
+        .filter(pk=problem_id)
+        .first()
+    )
+    if found is None:
+        raise Http404(_("There is no such problem; it may have been removed."))
+    article = told(found, Case(found.connection))
+    context: dict[str, Any] = {
+        "section": "errors",
+        "problem": found,
+        "article": article,
+        "who": Who(article.who).label,
+        "cure_is_ours": article.cure_link.startswith("/"),
+        "count": count_of(found),
+    }
+    return render(request, "integration/problems/detail.html", context)

@@ -1,0 +1,68 @@
+"""The landing page of Set-up, and short pages that say what is not here yet."""
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from integration.choices import Role
+from integration.http import SignedInRequest, role_required
+from integration.models import User
+from integration.services.status import read_engine
+
+__all__ = ["check", "explain", "overview", "retention", "setup", "users"]
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def overview(request: SignedInRequest) -> HttpResponse:
+    """The verdict in one sentence."""
+    context = {"section": "overview", "engine": read_engine()}
+    return render(request, "integration/overview.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def setup(request: SignedInRequest) -> HttpResponse:
+    """Everything under Set-up, with a line on each."""
+    return render(request, "integration/setup/landing.html", {"section": "setup"})
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def users(request: SignedInRequest) -> HttpResponse:
+    """Who may do what; users are made and changed in the admin."""
+    context = {
+        "section": "setup",
+        "page": "users",
+        "people": User.objects.order_by("username"),
+    }
+    return render(request, "integration/setup/users.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def retention(request: SignedInRequest) -> HttpResponse:
+    """What is kept, and for how long."""
+    context = {
+        "section": "setup",
+        "page": "retention",
+        "undo_days": settings.UNDO_DAYS,
+    }
+    return render(request, "integration/setup/retention.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def check(request: SignedInRequest) -> HttpResponse:
+    """Where to check each connection until all checks stand on one page."""
+    context = {"section": "setup", "page": "check"}
+    return render(request, "integration/setup/check.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def explain(request: SignedInRequest) -> HttpResponse:
+    """Not built yet; says where explanations are."""
+    context = {"section": "setup", "page": "explain"}
+    return render(request, "integration/setup/explain.html", context)

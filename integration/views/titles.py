@@ -1,0 +1,30 @@
+"""The sentence of each error in the reader's language."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from integration.services.articles import title_of
+
+__all__ = ["problem_title", "with_titles"]
+
+
+def problem_title(row: dict[str, Any], language: str) -> str:
+    """What is wrong, from the article of the row's problem."""
+    return title_of(
+        row["problem__article"],
+        row["problem__params"],
+        language,
+        row["problem__title"],
+    )
+
+
+def with_titles(rows: Iterable[dict[str, Any]], language: str) -> list[dict[str, Any]]:
+    """Rows with ``title``; each problem is told once."""
+    told: dict[int, str] = {}
+    titled = []
+    for row in rows:
+        key = row["problem_id"]
+        if key not in told:
+            told[key] = problem_title(row, language)
+        titled.append({**row, "title": told[key]})
+    return titled

@@ -1,0 +1,201 @@
+"""Filters and operations in words; every stored value of theirs has one here."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from integration.choices import Category, Chip, Direction, SettledReason, Who
+from integration.markup import parts
+from integration.models import Connection, Operation, Problem
+from integration.services.articles import title_of
+from integration.services.cleanup import Ignored
+from integration.services.error_filters import RELEVANT, ErrorFilter
+
+__all__ = ["filter_words", "name_words", "result_lines", "scope_lines", "state_words"]
+
+Line = tuple[str, str]
+
+
+def state_words(state: str) -> str:
+    """The chip's word, also for the two states that are no chip."""
+    if state == RELEVANT:
+        return _("still relevant")
+    if state in Chip.values:
+        return str(Chip(state).label)
+    return _("All")
+
+
+def filter_words(
+    filters: ErrorFilter, language: str = "en", *, only_scope: bool = False
+) -> list[str]:
+    """What limits the list, without its state; only what limits a clean-up if asked."""
+    said = scope_words(filters.scope(), language)
+    if not only_scope:
+        said += [
+            name_words(Ignored(name, value, 0))
+            for name, value in filters.query().items()
+            if name in BEYOND and name != "state"
+        ]
+    return said
+
+
+def scope_words(scope: Mapping[str, Any], language: str) -> list[str]:
+    """A clean-up's filter: mapping CUSTOMER, connection Fabrique du Léman SA."""
+    told: dict[str, Callable[[Any], str]] = {
+        "connection": lambda key: _("connection %(name)s")
+        % {"name": name_of_connection(key)},
+        "mapping": lambda key: _("mapping %(name)s") % {"name": key},
+        "direction": lambda key: _("direction %(name)s")
+        % {"name": label(Direction, key)},
+        "problem": lambda key: _("cause “%(name)s”")
+        % {"name": name_of_problem(key, language)},
+        "record": lambda keys: _("one record"),
+        "text": lambda key: _("search “%(text)s”") % {"text": key},
+    }
+    return [told[name](value) for name, value in scope.items() if name in told]
+
+
+def name_of_connection(key: int) -> str:
+    found = Connection.objects.filter(pk=key).values_list("name", flat=True).first()
+    return found or str(key)
+
+
+def name_of_problem(key: int, language: str) -> str:
+    found = Problem.objects.filter(pk=key).first()
+    if found is None:
+        return str(key)
+    return title_of(found.article, found.params, language, found.title)
+
+
+def label(choices: Any, value: str) -> str:
+    return str(choices(value).label) if value in choices.values else value
+
+
+def moment_words(text: str) -> str:
+    return parts.exact(datetime.fromisoformat(text))
+
+
+BEYOND: dict[str, Callable[[str], str]] = {
+    "state": lambda value: _("State: %(word)s") % {"word": state_words(value)},
+    "who": lambda value: _("Who: %(word)s") % {"word": label(Who, value)},
+    "category": lambda value: _("Kind: %(word)s") % {"word": label(Category, value)},
+    "job": lambda value: _("Job: %(word)s") % {"word": value},
+    "from": lambda value: _("Seen from %(word)s") % {"word": moment_words(value)},
+    "to": lambda value: _("Seen until %(word)s") % {"word": moment_words(value)},
+    "reason": lambda value: _("Reason: %(word)s")
+    % {"word": label(SettledReason, value)},
+}
+
+
+def name_words(part: Ignored) -> str:
+    """A part of the list's filter in words."""
+    return BEYOND[part.name](part.value) if part.name in BEYOND else part.name
+
+
+def scope_lines(operation: Operation, language: str = "en") -> list[Line]:
+    """Which rows, exactly."""
+    scope = operation.scope
+    lines: list[Line] = []
+    if "older_than" in scope:
+        days = scope["older_than"]
+        what = (
+            _("entries older than %(days)s days") % {"days": days}
+            if days is not None
+            else _("all entries")
+        )
+        lines.append((_("Scope"), what))
+    if operation.cutoff:
+        lines.append((_("Last seen until"), instant(operation.cutoff)))
+    if operation.filter:
+        words = ", ".join(scope_words(operation.filter, language))
+        lines.append((_("Filter"), words))
+    lines += [
+        (word, parts.number(scope[name]) if isinstance(scope[name], int) else scope[name])
+        for name, word in scope_names().items()
+        if scope.get(name) not in (None, "")
+    ]
+    if operation.rows:
+        lines.append((_("Entries"), parts.number(operation.rows)))
+    return lines
+
+
+def instant(moment: datetime) -> SafeString:
+    """To the second, with its zone."""
+    return SafeString(f"{parts.to_the_second(moment)} ({parts.zone()})")
+
+
+def scope_names() -> dict[str, str]:
+    """The words of what an operation's scope holds."""
+    return {
+        "settled": _("finished"),
+        "relevant": _("still relevant"),
+        "selected": _("selected"),
+        "name": pgettext("of a connection or endpoint", "Name"),
+        "mapping": _("Mapping"),
+        "title": _("Error"),
+        "user": pgettext("account", "User"),
+    }
+
+
+RESULTS: dict[str, Callable[[], str]] = {
+    "healed": lambda: _("healed"),
+    "failed": lambda: _("failed again"),
+    "gone": lambda: _("the entry is gone"),
+    "not_tried": lambda: _("not tried"),
+    "enabled": lambda: _("enabled"),
+    "paused": lambda: _("paused"),
+    "resumed": lambda: _("resumed"),
+    "new_secret": lambda: _("new secret or password"),
+    "new_password": lambda: _("new password"),
+    "made": lambda: _("made"),
+    "changed": lambda: _("changed"),
+    "True": lambda: _("yes"),
+    "False": lambda: _("no"),
+}
+
+
+def result_names() -> dict[str, str]:
+    """The words of what an operation's result holds; the rest is not for reading."""
+    return {
+        "outcome": _("Result"),
+        "change": pgettext("what was changed", "Change"),
+        "sentence": _("Message"),
+        "passed": _("Check passed"),
+        "problems": _("Found"),
+        "settled": _("Settled"),
+        "resumed": _("Resumed"),
+        "restored": _("Entries brought back"),
+        "still_hidden": _("Still hidden by another deletion"),
+        "purged": _("Removed for good before"),
+        "coupled": _("coupled"),
+        "create_in_sales": _("to create in Sales"),
+        "create_in_business_central": _("to create in Business Central"),
+        "ambiguous": _("ambiguous"),
+        "role": _("Role"),
+        "username": _("User name"),
+        "first_name": _("First name"),
+        "last_name": _("Last name"),
+        "email": _("E-mail"),
+        "is_active": _("Active"),
+    }
+
+
+def result_lines(operation: Operation) -> list[Line]:
+    """How it ended."""
+    return [
+        (word, result_words(operation.result[name]))
+        for name, word in result_names().items()
+        if operation.result.get(name) not in (None, "", [])
+    ]
+
+
+def result_words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return parts.number(value)
+    return RESULTS[str(value)]() if str(value) in RESULTS else str(value)

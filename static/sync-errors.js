@@ -1,0 +1,71 @@
+// Comfort only: every page works without this file.
+(() => {
+  "use strict";
+
+  const boxes = (form) => [...form.querySelectorAll('tbody input[type="checkbox"]')];
+
+  const sayHowMany = (form) => {
+    const all = boxes(form);
+    const chosen = all.filter((box) => box.checked).length;
+    const picked = form.querySelector(".picked b");
+    if (picked) picked.textContent = chosen.toLocaleString(document.documentElement.lang);
+    const page = form.querySelector("thead input[data-all]");
+    if (page) {
+      page.checked = chosen > 0 && chosen === all.length;
+      page.indeterminate = chosen > 0 && chosen < all.length;
+    }
+  };
+
+  // The box in the head chooses the page; without script it stays hidden.
+  const prepare = () => {
+    for (const page of document.querySelectorAll("thead input[data-all]")) {
+      page.closest(".pick").hidden = false;
+      sayHowMany(page.form);
+    }
+  };
+
+  let last = null;
+  document.addEventListener("click", (event) => {
+    const box = event.target.closest('.entries tbody input[type="checkbox"]');
+    if (!box) return;
+    if (event.shiftKey && last && last.form === box.form) {
+      const all = boxes(box.form);
+      const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b);
+      for (const between of all.slice(from, to + 1)) between.checked = box.checked;
+    }
+    last = box;
+    sayHowMany(box.form);
+  });
+
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (!box.matches || !box.matches("thead input[data-all]")) return;
+    for (const one of boxes(box.form)) one.checked = box.checked;
+    sayHowMany(box.form);
+  });
+
+  // A menu closes by Escape, and when something else is clicked.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const open = document.querySelector("details.menu[open]");
+    if (!open) return;
+    open.open = false;
+    open.querySelector("summary").focus();
+  });
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  // An empty filter has no place in the address.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const values = event.detail.parameters;
+    if (event.detail.verb !== "get") return;
+    for (const name of Object.keys(values)) if (values[name] === "") delete values[name];
+  });
+
+  document.addEventListener("htmx:afterSettle", prepare);
+  document.addEventListener("DOMContentLoaded", prepare);
+  if (document.readyState !== "loading") prepare();
+})();
