@@ -212,9 +212,10 @@ class Rates:
 
 
 def shown(entity: Entity) -> Iterator[Field]:
-    """What a person can edit: fields with a caption that are no lookups by id."""
+    """What a person can edit: captioned fields and options, no lookups by id."""
     for field in entity.fields:
-        if field.caption and field.type != "guid" and not field.read_only:
+        named = field.caption or field.values
+        if named and field.type != "guid" and not field.read_only:
             yield field
 
 

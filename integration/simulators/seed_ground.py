@@ -115,7 +115,7 @@ class Ground:
     def __init__(self, store: Store, seed: int) -> None:
         self._store = store
         self._seed = seed
-        self.moment = store.now() - timedelta(days=60)
+        self.moment = store.now().replace(microsecond=0) - timedelta(days=60)
 
     def id(self, *words: object) -> str:
         return seeded_id(self._seed, *words)

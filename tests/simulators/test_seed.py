@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from integration.simulators.business_central_entities import CUSTOMERS
+from integration.simulators.business_central_rules import Company, checked
+from integration.simulators.http import SimulatorError
 from integration.simulators.seed import (
     describe_connections,
     seed,
@@ -11,7 +14,9 @@ from integration.simulators.seed import (
     simulators_json,
 )
 from integration.simulators.seed_demo import seed_demo, stage_demo_edits
+from integration.simulators.seed_ground import account_values
 from integration.simulators.store import Row, Store
+from tests.simulators.sales_client import SalesClient, currency_id, error_of
 
 ADMINISTRATOR = "627090ff-40a3-4053-8790-584edc5be201"
 
@@ -116,6 +121,55 @@ def test_some_accounts_cannot_become_customers(demo: Store) -> None:
 
     assert sum(100 < length <= 160 for length in names) == 2
     assert countries - known == {"Suisse", "Schweiz"}
+
+
+def test_business_central_refuses_exactly_the_planted_accounts(demo: Store) -> None:
+    (row,) = demo.table("bc:companies").find("name", "Fabrique du Léman SA")
+    company = Company(demo, row.id, "Fabrique du Léman SA")
+    refusals = Counter(
+        refusal_of(company, account.values)
+        for account in accounts(demo)
+        if not account.values["accountnumber"]
+    )
+
+    assert refusals["Application_StringExceededLength"] == 2
+    assert refusals["Internal_InvalidTableRelation"] == 2
+    assert set(refusals) == {
+        "",
+        "Application_StringExceededLength",
+        "Internal_InvalidTableRelation",
+    }
+
+
+def refusal_of(company: Company, account: dict[str, Any]) -> str:
+    """The code with which a customer made of this account is refused, if it is."""
+    body = {
+        "displayName": account["name"],
+        "country": account["address1_country"],
+        "website": account["websiteurl"],
+        "city": account["address1_city"],
+    }
+    try:
+        checked(company, CUSTOMERS, body, None)
+    except SimulatorError as error:
+        return error.code
+    return ""
+
+
+def test_sales_refuses_exactly_the_planted_customers(demo: Store) -> None:
+    client = SalesClient(demo)
+    held = {row.values["accountnumber"] for row in accounts(demo)}
+    refusals: Counter[str] = Counter()
+    franc = currency_id(client, "CHF")
+    for row in rows(demo, "customers"):
+        values = account_values(row.values, franc)
+        del values["transactioncurrencyid"]
+        if row.values["number"] in held or len(row.values["website"]) > 200:
+            answer = client.call("POST", "accounts", values)
+            refusals[error_of(answer)[1]] += 1
+
+    assert refusals["0x80044331"] == 1
+    assert set(refusals) == {"0x80044331", "0x80060892"}
 
 
 def test_numbers_are_held_by_accounts_that_no_review_sees(demo: Store) -> None:

@@ -4,6 +4,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from django.conf import settings
@@ -61,7 +62,7 @@ class Command(BaseCommand):
                 path = write_addresses(directory, simulators_json(store, server.url))
                 self.stdout.write(f"Simulators: {server.url} (addresses in {path})")
                 self.stdout.flush()
-                server.wait()
+                Event().wait()  # until a signal ends it
             finally:
                 signals.ignore()
                 server.stop()
