@@ -1,0 +1,65 @@
+"""Both simulated systems on a real port, for one test."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from integration.models import Connection, User
+from integration.services.demo import make_connections
+from integration.simulators.app import Simulators
+from integration.simulators.faults import Faults
+from integration.simulators.seed import seed_demo, seed_generated, simulators_json
+from integration.simulators.server import serve
+from integration.simulators.store import Store
+
+__all__ = ["Systems", "running_systems"]
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """``store`` is what both hold; ``url`` where they listen."""
+
+    store: Store
+    url: str
+
+    def describe(self) -> dict[str, Any]:
+        """What ``simulators.json`` would say."""
+        return simulators_json(self.store, self.url)
+
+    def company(self, entity: str, place: int = 0) -> Any:
+        """A table of the company of the connection at that place."""
+        company_id = self.describe()["connections"][place]["company_id"]
+        return self.store.table(f"bc:{company_id}:{entity}")
+
+    def break_something(self, id: str, **details: Any) -> None:
+        """Have a fault of the catalog from now on."""
+        Faults.of(self.store).add({"id": id, **details})
+
+    def repair(self) -> None:
+        """No fault any more."""
+        Faults.of(self.store).clear()
+
+    def connect(self, user: User) -> list[Connection]:
+        """The connections quickstart would make, checked and in the database."""
+        return [result.connection for result in make_connections(self.describe(), user)]
+
+    def asked(self, target: str) -> list[dict[str, Any]]:
+        """Requests that one side ("entra", "sales", …) has got."""
+        return [one for one in self.store.requests(0) if one["target"] == target]
+
+
+@contextmanager
+def running_systems(records: int | None = None) -> Iterator[Systems]:
+    """The demonstration, or one company with so many customers."""
+    store = Store(None)
+    if records is None:
+        seed_demo(store, 1)
+    else:
+        seed_generated(store, records, 1)
+    server = serve(Simulators(store))
+    try:
+        yield Systems(store, server.url)
+    finally:
+        server.stop()
+        store.close()
