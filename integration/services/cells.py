@@ -6,7 +6,7 @@ hid is in its ``OperationCell`` rows, so that an undo brings the numbers back at
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -19,22 +19,25 @@ from integration.models import (
     OperationCell,
     SyncError,
 )
-from integration.models.cuts import VISIBLE, place
+from integration.models.cuts import VISIBLE, Cut, place
 from integration.models.dialect import UtcDay, add_counts
 
 __all__ = [
+    "TOTAL_KEYS",
     "Cell",
     "Placed",
     "Tally",
     "add",
+    "count_by_place",
     "count_rows",
+    "negative",
     "of_operation",
     "rebuild",
     "totals",
 ]
 
-_TOTAL_KEYS = ("problem_id", "connection_id", "mapping_key", "direction", "state")
-_CELL_KEYS = ("day", *_TOTAL_KEYS)
+TOTAL_KEYS = ("problem_id", "connection_id", "mapping_key", "direction", "state")
+_CELL_KEYS = ("day", *TOTAL_KEYS)
 _GROUPS = ("day", "problem_id", "connection_id", "mapping_key", "direction", "chip")
 
 
@@ -73,7 +76,7 @@ def _add_visible(rows: list[tuple[Any, ...]], tally: Tally) -> None:
     for cell, n in tally.items():
         sums[cell[1:]] += n
     add_counts(ErrorCell, _CELL_KEYS, rows)
-    add_counts(ErrorTotal, _TOTAL_KEYS, [(*k, n) for k, n in sorted(sums.items()) if n])
+    add_counts(ErrorTotal, TOTAL_KEYS, [(*k, n) for k, n in sorted(sums.items()) if n])
     problems = {cell.problem_id for cell in tally}
     for roll_up in (ErrorCell, ErrorTotal):
         roll_up.objects.filter(problem_id__in=problems, n=0).delete()
@@ -105,11 +108,27 @@ def totals(inside: Q, by: Iterable[str]) -> dict[tuple[Any, ...], int]:
     return {row[:-1]: row[-1] for row in rows.annotate(total=Sum("n"))}
 
 
+def count_by_place(rows: "QuerySet[SyncError]", cuts: Sequence[Cut]) -> Placed:
+    """The same, apart for each place the rows have under these cuts."""
+    groups = (
+        rows.order_by()
+        .annotate(place=place(cuts), day=UtcDay("last_seen"))
+        .values_list("place", *_GROUPS)
+        .annotate(n=Count("id"))
+    )
+    placed: Placed = {}
+    for group in groups:
+        placed.setdefault(group[0], Counter())[Cell(*group[1:-1])] = group[-1]
+    return placed
+
+
+def negative(tally: Tally) -> Tally:
+    """The difference that takes these away."""
+    return Counter({cell: -n for cell, n in tally.items()})
+
+
 def rebuild() -> None:
     """Count everything again from the rows, inside the caller's transaction."""
-    cuts = Operation.objects.cuts()
     for roll_up in (ErrorCell, ErrorTotal, OperationCell):
         roll_up.objects.all().delete()
-    placed = SyncError.objects.annotate(place=place(cuts))
-    places = set(placed.order_by().values_list("place", flat=True).distinct())
-    add({where: count_rows(placed.filter(place=where)) for where in places})
+    add(count_by_place(SyncError.objects.all(), Operation.objects.cuts()))

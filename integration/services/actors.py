@@ -1,0 +1,36 @@
+"""Who acts: a signed-in user, or a name where nobody signs in."""
+
+from django.utils.translation import gettext as _
+
+from integration.models import User
+
+__all__ = [
+    "COMMAND_LINE",
+    "Actor",
+    "Refused",
+    "name_of",
+    "require_administrator",
+    "user_of",
+]
+
+Actor = User | str
+"""A name acts as an administrator: whoever may run a command may do everything."""
+COMMAND_LINE = "command line"
+
+
+class Refused(Exception):  # noqa: N818  (its text is the sentence a person reads)
+    """What may not be done; ``str`` says why in the reader's language."""
+
+
+def user_of(by: Actor) -> User | None:
+    return by if isinstance(by, User) else None
+
+
+def name_of(by: Actor) -> str:
+    return by.get_username() if isinstance(by, User) else by
+
+
+def require_administrator(by: Actor) -> None:
+    """Raises ``Refused``."""
+    if isinstance(by, User) and not by.is_administrator:
+        raise Refused(_("Only an administrator may do this."))

@@ -1,0 +1,233 @@
+"""What a clean-up would take, counted and listed before anything goes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.core import signing
+from django.db import transaction
+from django.db.models import Count, Max, Min, Q
+from django.utils.translation import gettext as _
+
+from integration.choices import SettledReason
+from integration.models import Operation, SyncError
+from integration.models.cuts import Cut
+from integration.services import moment
+from integration.services.actors import (
+    COMMAND_LINE,
+    Actor,
+    Refused,
+    require_administrator,
+    user_of,
+)
+from integration.services.error_filters import ErrorFilter
+from integration.services.relevance import why_relevant
+
+__all__ = [
+    "CleanupRefused",
+    "CleanupRequest",
+    "Ignored",
+    "Preview",
+    "Ticket",
+    "preview",
+    "read_token",
+]
+
+_SALT = "integration.cleanup"
+_SHOWN = 10
+
+
+class CleanupRefused(Refused):
+    """A clean-up or its undo that may not be done; ``str`` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupRequest:
+    """What a page or command asks for: days (``None``: all entries) and the filter."""
+
+    older_than: int | None
+    filters: ErrorFilter = field(default_factory=ErrorFilter)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A part of the list's filter that a clean-up does not keep to.
+
+    ``name`` is that of the query string; ``beyond`` counts the finished entries that go
+    although this part of the filter leaves them out of the list.
+    """
+
+    name: str
+    value: str
+    beyond: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a token carries: the scope that was shown."""
+
+    older_than: int | None
+    instant: datetime
+    cutoff: datetime
+    scope: Mapping[str, Any]
+    settled: int
+    relevant: int
+
+    def cut(self, id: int, *, include_relevant: bool) -> Cut:
+        return Cut(id, self.instant, self.cutoff, include_relevant, self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Counts at ``instant``; the button deletes what they counted, or less.
+
+    ``reasons`` counts the
+    finished ones by ``SettledReason``. ``kept`` are the first of the relevant ones, as
+    rows of the list with a sentence under ``why``.
+    """
+
+    request: CleanupRequest
+    instant: datetime
+    cutoff: datetime
+    scope: Mapping[str, Any]
+    reasons: Mapping[str, int]
+    relevant: int
+    kept: list[dict[str, Any]]
+    ignored: list[Ignored]
+    oldest: datetime | None
+    newest: datetime | None
+    undo_until: datetime
+    token: str
+
+    @property
+    def settled(self) -> int:
+        return sum(self.reasons.values())
+
+    @property
+    def total(self) -> int:
+        return self.settled + self.relevant
+
+
+def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Preview:
+    """Count and list what the clean-up would take now, ``shown`` of the relevant ones.
+
+    Takes T under the exclusive lock and counts after it is released: rows may leave the
+    scope meanwhile, none can enter it.
+    """
+    require_administrator(by)
+    filters = request.filters
+    with transaction.atomic():
+        instant = moment.instant()
+    cutoff = instant - timedelta(days=request.older_than or 0)
+    scope = filters.scope()
+    everything = Cut(0, instant, cutoff, include_relevant=True, scope=scope)
+    cuts = Operation.objects.cuts()
+    rows = SyncError.objects.visible(cuts).filter(everything.hides())
+    settled = Q(settled_at__lte=instant)
+    counts = rows.aggregate(**_counts(filters, settled))
+    still = rows.filter(Q(settled_at__isnull=True) | Q(settled_at__gt=instant))
+    first = still.order_by("-last_seen", "-id").for_list()[:shown]
+    reasons = {reason: counts[f"reason_{reason}"] for reason in SettledReason.values}
+    ticket = Ticket(
+        request.older_than,
+        instant,
+        cutoff,
+        scope,
+        sum(reasons.values()),
+        counts["relevant"],
+    )
+    return Preview(
+        request=request,
+        instant=instant,
+        cutoff=cutoff,
+        scope=scope,
+        reasons=reasons,
+        relevant=ticket.relevant,
+        kept=[{**row, "why": why_relevant(row, instant)} for row in first],
+        ignored=_ignored(filters, counts),
+        oldest=counts["oldest"],
+        newest=counts["newest"],
+        undo_until=instant + timedelta(days=settings.UNDO_DAYS),
+        token=_token(ticket, by),
+    )
+
+
+def _counts(filters: ErrorFilter, settled: Q) -> dict[str, Any]:
+    """Every count in one statement, so that they add up."""
+    counts: dict[str, Any] = {
+        f"reason_{reason}": Count("id", filter=settled & Q(settled_reason=reason))
+        for reason in SettledReason.values
+    }
+    for name, part in filters.beyond_scope().items():
+        counts[f"beyond_{name}"] = Count("id", filter=settled & ~part)
+    counts["relevant"] = Count("id", filter=~settled | Q(settled_at__isnull=True))
+    counts["oldest"], counts["newest"] = Min("last_seen"), Max("last_seen")
+    return counts
+
+
+def _ignored(filters: ErrorFilter, counts: Mapping[str, Any]) -> list[Ignored]:
+    words = filters.query()
+    parts = [
+        Ignored(name, words[name], counts[f"beyond_{name}"])
+        for name in filters.beyond_scope()
+    ]
+    if "state" in words:
+        settled = sum(counts[f"reason_{reason}"] for reason in SettledReason.values)
+        beyond = 0 if filters.state in {"resolved", "all"} else settled
+        parts.insert(0, Ignored("state", words["state"], beyond))
+    return parts
+
+
+def _token(ticket: Ticket, by: Actor) -> str:
+    return signing.dumps(
+        {
+            "by": _signer(by),
+            "once": uuid4().hex,
+            "older_than": ticket.older_than,
+            "instant": ticket.instant.isoformat(),
+            "cutoff": ticket.cutoff.isoformat(),
+            "scope": dict(ticket.scope),
+            "settled": ticket.settled,
+            "relevant": ticket.relevant,
+        },
+        salt=_SALT,
+    )
+
+
+def _signer(by: Actor) -> int | str:
+    user = user_of(by)
+    return user.pk if user else COMMAND_LINE
+
+
+def read_token(token: str, request: CleanupRequest, by: Actor) -> Ticket:
+    """What the preview showed; raises ``CleanupRefused`` if it is not this one's."""
+    try:
+        said = signing.loads(token, salt=_SALT, max_age=settings.PREVIEW_TOKEN_SECONDS)
+    except signing.SignatureExpired:
+        raise CleanupRefused(
+            _("This preview is older than an hour. Open it again to see what is there.")
+        ) from None
+    except signing.BadSignature:
+        raise CleanupRefused(
+            _("This preview was changed on its way. Open it again.")
+        ) from None
+    if said["by"] != _signer(by):
+        raise CleanupRefused(
+            _("This preview was made for another user. Open your own.")
+        )
+    asked = (request.older_than, request.filters.scope())
+    if (said["older_than"], said["scope"]) != asked:
+        raise CleanupRefused(
+            _("This preview was made for another filter. Open it again with this one.")
+        )
+    return Ticket(
+        older_than=said["older_than"],
+        instant=datetime.fromisoformat(said["instant"]),
+        cutoff=datetime.fromisoformat(said["cutoff"]),
+        scope=said["scope"],
+        settled=said["settled"],
+        relevant=said["relevant"],
+    )

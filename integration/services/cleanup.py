@@ -1,0 +1,187 @@
+"""Clean-up: delete what a preview showed, by a cut, and take it back.
+
+A clean-up changes no error row and nothing that syncs: it is one operation that holds a
+predicate, and lists leave out what it says (clean-up design).
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from integration import clock
+from integration.choices import Chip, OperationKind, OperationState
+from integration.models import ErrorCell, Operation, SyncError
+from integration.models.cuts import VISIBLE, Cut, scope_q
+from integration.models.dialect import lock_clock
+from integration.services import cells
+from integration.services.actors import (
+    Actor,
+    name_of,
+    require_administrator,
+    user_of,
+)
+from integration.services.cells import Cell, Tally
+from integration.services.clean_up_preview import (
+    CleanupRefused,
+    CleanupRequest,
+    Ignored,
+    Preview,
+    Ticket,
+    preview,
+    read_token,
+)
+from integration.services.operations import find_operation, record_operation
+from integration.services.relevance import why_relevant
+from integration.services.undo import undo
+
+__all__ = [
+    "MOST_SELECTED",
+    "CleanupRefused",
+    "CleanupRequest",
+    "Ignored",
+    "Preview",
+    "delete",
+    "delete_selected",
+    "preview",
+    "undo",
+    "why_relevant",
+]
+
+MOST_SELECTED = 100
+_COUNTED_LIVE = 20_000
+"""Up to here the click counts rows; above, it takes whole days from the roll-up."""
+
+
+def delete(
+    token: str,
+    request: CleanupRequest,
+    by: Actor,
+    *,
+    include_relevant: bool = False,
+    typed: str = "",
+    reason: str = "",
+) -> Operation:
+    """Hide exactly what the preview with this token showed, or less.
+
+    ``request`` is that of the page the button is on; ``typed`` the number of relevant
+    entries, asked for when they go as well. A second click returns the first one's
+    operation. Raises ``Refused`` with a sentence.
+    """
+    require_administrator(by)
+    ticket = read_token(token, request, by)
+    include_relevant = include_relevant and ticket.relevant > 0
+    if include_relevant and _digits(typed) != str(ticket.relevant):
+        raise CleanupRefused(
+            _("To delete the entries still relevant as well, type %(n)s.")
+            % {"n": ticket.relevant}
+        )
+    with transaction.atomic():
+        lock_clock(shared=False)
+        clicked = f"{token} {include_relevant}"
+        key = hashlib.sha256(clicked.encode()).hexdigest()
+        done = find_operation(key)
+        if done is not None:
+            return done
+        hidden = _hidden_now(ticket, include_relevant=include_relevant)
+        operation = _hide(
+            by,
+            reason,
+            hidden,
+            key=key,
+            instant=ticket.instant,
+            cutoff=ticket.cutoff,
+            include_relevant=include_relevant,
+            filter=dict(ticket.scope),
+            scope={
+                "older_than": ticket.older_than,
+                "settled": ticket.settled,
+                "relevant": ticket.relevant if include_relevant else 0,
+            },
+        )
+        _spare_what_settled_since(ticket)
+        return operation
+
+
+def _hide(by: Actor, reason: str, hidden: Tally, **columns: Any) -> Operation:
+    operation = record_operation(
+        OperationKind.DELETE,
+        by=user_of(by),
+        by_name=name_of(by),
+        reason=reason,
+        state=OperationState.IN_FORCE,
+        rows=hidden.total(),
+        undo_until=clock.now() + timedelta(days=settings.UNDO_DAYS),
+        **columns,
+    )
+    cells.add({VISIBLE: cells.negative(hidden), operation.pk: hidden})
+    return operation
+
+
+def _hidden_now(ticket: Ticket, *, include_relevant: bool) -> Tally:
+    """The cells of what goes out of sight."""
+    cut = ticket.cut(0, include_relevant=include_relevant)
+    shown = ticket.settled + (ticket.relevant if include_relevant else 0)
+    live_only = {"record", "text"} & set(ticket.scope)
+    rows = SyncError.objects.visible(Operation.objects.cuts())
+    if live_only or shown <= _COUNTED_LIVE:
+        return cells.count_rows(rows.filter(cut.hides()))
+    midnight = datetime.combine(cut.cutoff.astimezone(UTC), time.min, tzinfo=UTC)
+    tally = _whole_days(cut)
+    tally.update(cells.count_rows(rows.filter(cut.hides(), last_seen__gte=midnight)))
+    if not include_relevant:
+        settled_since = rows.filter(
+            scope_q(cut.scope), last_seen__lt=midnight, settled_at__gt=cut.instant
+        )
+        tally.subtract(cells.count_rows(settled_since))
+    return +tally
+
+
+def _whole_days(cut: Cut) -> Tally:
+    """What the roll-up counts on the days before the cut-off's."""
+    day = cut.cutoff.astimezone(UTC).date()
+    rows = ErrorCell.objects.filter(scope_q(cut.scope), day__lt=day)
+    if not cut.include_relevant:
+        rows = rows.filter(state=Chip.RESOLVED)
+    columns = ("day", *cells.TOTAL_KEYS, "n")
+    return Counter({Cell(*row[:-1]): row[-1] for row in rows.values_list(*columns)})
+
+
+def _spare_what_settled_since(ticket: Ticket) -> None:
+    """What settled between preview and click stays listed: its index must hold it."""
+    SyncError.objects.filter(
+        last_seen__lte=ticket.cutoff, settled_at__gt=ticket.instant, spared=False
+    ).update(spared=True)
+
+
+def delete_selected(ids: Collection[int], by: Actor, reason: str = "") -> Operation:
+    """Take these rows out of sight, at most 100, without a preview but with undo."""
+    require_administrator(by)
+    if len(set(ids)) > MOST_SELECTED:
+        raise CleanupRefused(_("Select at most %(n)s entries.") % {"n": MOST_SELECTED})
+    with transaction.atomic():
+        lock_clock(shared=False)
+        rows = SyncError.objects.visible(Operation.objects.cuts()).filter(id__in=ids)
+        chosen = list(rows.values_list("id", flat=True))
+        if not chosen:
+            raise CleanupRefused(
+                _("None of the selected entries is in the list any more.")
+            )
+        taken = SyncError.objects.filter(id__in=chosen)
+        hidden = cells.count_rows(taken)
+        operation = _hide(by, reason, hidden, scope={"selected": len(chosen)})
+        taken.update(deleted_by=operation)
+        return operation
+
+
+def _digits(typed: str) -> str:
+    """“1,204”, “1 204” and “1’204” are the same number; anything else is none."""
+    bare = typed.strip()
+    for separator in " \u00a0\u202f,'’.":
+        bare = bare.replace(separator, "")
+    return bare.lstrip("0") or bare

@@ -1,0 +1,191 @@
+"""The filter of the error list: read from a query string and written back to it."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from integration.choices import Category, Chip, Direction, SettledReason, Who
+from integration.models.cuts import scope_q
+from integration.models.errors import RELEVANT_CHIPS
+
+__all__ = ["ALL", "RELEVANT", "ErrorFilter", "chips_of", "parse_filter"]
+
+RELEVANT = "relevant"
+"""The chips open, waiting and ignored together."""
+ALL = "all"
+STATES = (*Chip.values, RELEVANT, ALL)
+_LONGEST_SEARCH = 200
+_MOST_RECORDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFilter:
+    """What a person asked to see; "" and ``None`` ask nothing.
+
+    ``record`` holds source record ids. ``since`` and ``until`` bound ``last_seen`` and
+    include their moment. ``reason`` is why a row was settled.
+    """
+
+    state: str = Chip.OPEN.value
+    q: str = ""
+    who: str = ""
+    connection: int | None = None
+    mapping: str = ""
+    direction: str = ""
+    category: str = ""
+    problem: int | None = None
+    job: int | None = None
+    record: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: str = ""
+
+    def scope(self) -> dict[str, Any]:
+        """The parts that also limit a clean-up, as an operation stores them."""
+        parts: dict[str, Any] = {
+            "connection": self.connection,
+            "mapping": self.mapping,
+            "direction": self.direction,
+            "problem": self.problem,
+            "record": sorted(self.record),
+            "text": self.q,
+        }
+        return {name: value for name, value in parts.items() if value}
+
+    def beyond_scope(self) -> dict[str, Q]:
+        """The parts that limit only the list, by name in the query string."""
+        parts = {
+            "who": Q(problem__who=self.who) if self.who else None,
+            "category": Q(problem__category=self.category) if self.category else None,
+            "job": Q(job_id=self.job) if self.job else None,
+            "from": Q(last_seen__gte=self.since) if self.since else None,
+            "to": Q(last_seen__lte=self.until) if self.until else None,
+            "reason": Q(settled_reason=self.reason) if self.reason else None,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def matching(self) -> Q:
+        """Everything but the state."""
+        chosen = scope_q(self.scope())
+        for part in self.beyond_scope().values():
+            chosen &= part
+        return chosen
+
+    def query(self) -> dict[str, str]:
+        """The query string that gives this filter; defaults are left out."""
+        words: dict[str, str] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                words[_NAMES.get(field.name, field.name)] = _written(value)
+        return words
+
+
+_NAMES = {"since": "from", "until": "to"}
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value)
+
+
+def chips_of(state: str) -> tuple[str, ...]:
+    """The chips a state stands for; all four: no condition."""
+    if state == RELEVANT:
+        return tuple(chip.value for chip in RELEVANT_CHIPS)
+    return tuple(Chip.values) if state == ALL else (state,)
+
+
+def parse_filter(query: Mapping[str, str]) -> tuple[ErrorFilter, list[str]]:
+    """The filter of a query string, and the names of what it said that makes no sense.
+
+    Days are those of the current time zone; a moment carries its own.
+    """
+    values: dict[str, Any] = {}
+    dropped: list[str] = []
+    for name, (field, read) in _READERS.items():
+        text = query.get(name, "").strip()
+        if not text:
+            continue
+        value = read(text)
+        if value is None:
+            dropped.append(name)
+        else:
+            values[field] = value
+    return ErrorFilter(**values), dropped
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) and int(text) else None
+
+
+def _one_of(values: list[str] | tuple[str, ...]) -> Callable[[str], str | None]:
+    return lambda text: text if text in values else None
+
+
+def _search(text: str) -> str | None:
+    return " ".join(text.replace("\0", "").split())[:_LONGEST_SEARCH] or None
+
+
+def _key(text: str) -> str | None:
+    return text if len(text) <= 50 and text.isprintable() else None
+
+
+def _records(text: str) -> tuple[str, ...] | None:
+    keys = {key.strip() for key in text.split(",")} - {""}
+    fit = all(len(key) <= 36 and key.isprintable() for key in keys)
+    return tuple(sorted(keys)) if fit and 0 < len(keys) <= _MOST_RECORDS else None
+
+
+def _from(text: str) -> datetime | None:
+    return _moment(text, timedelta(0))
+
+
+def _to(text: str) -> datetime | None:
+    return _moment(text, timedelta(days=1))
+
+
+def _moment(text: str, after_day_start: timedelta) -> datetime | None:
+    """A moment as given; of a day the first one or, with a day added, the last."""
+    try:
+        # A query string turns the plus of an offset into a blank.
+        exact = parse_datetime(text.replace(" ", "+") if "T" in text else text)
+        day = None if exact else parse_date(text)
+        if day is None:
+            return _aware(exact) if exact else None
+        start = _aware(datetime.combine(day + after_day_start, time.min))
+    except (ValueError, OverflowError):
+        return None
+    return start - timedelta(microseconds=1) if after_day_start else start
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.get_current_timezone())
+    return moment.astimezone(UTC)
+
+
+_READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "state": ("state", _one_of(STATES)),
+    "q": ("q", _search),
+    "who": ("who", _one_of(Who.values)),
+    "connection": ("connection", _number),
+    "mapping": ("mapping", _key),
+    "direction": ("direction", _one_of(Direction.values)),
+    "category": ("category", _one_of(Category.values)),
+    "problem": ("problem", _number),
+    "job": ("job", _number),
+    "record": ("record", _records),
+    "from": ("since", _from),
+    "to": ("until", _to),
+    "reason": ("reason", _one_of(SettledReason.values)),
+}

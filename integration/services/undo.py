@@ -1,0 +1,86 @@
+"""Undo of a clean-up: the rows were never touched, so they are back at once."""
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from integration import clock
+from integration.choices import OperationKind, OperationState
+from integration.models import Operation, SyncError
+from integration.models.cuts import VISIBLE, Cut
+from integration.models.dialect import lock_clock
+from integration.services import cells
+from integration.services.actors import Actor, name_of, require_administrator
+from integration.services.cells import Placed
+from integration.services.clean_up_preview import CleanupRefused
+
+__all__ = ["undo"]
+
+
+def undo(operation: Operation, by: Actor) -> Operation:
+    """Bring back what this clean-up hid and no other one in force still hides.
+
+    ``result`` then says ``restored``, ``still_hidden`` (by another) and ``purged``
+    (removed for good before). A second undo changes nothing. Raises ``Refused``.
+    """
+    require_administrator(by)
+    with transaction.atomic():
+        lock_clock(shared=False)
+        locked = Operation.objects.select_for_update().get(pk=operation.pk)
+        if locked.state == OperationState.UNDONE:
+            return locked
+        _require_undoable(locked)
+        return _undo(locked, name_of(by))
+
+
+def _require_undoable(operation: Operation) -> None:
+    if operation.kind != OperationKind.DELETE:
+        raise CleanupRefused(_("Only the deletion of entries can be undone."))
+    if operation.state == OperationState.PURGED:
+        raise CleanupRefused(
+            _("These entries were removed for good; they cannot be brought back.")
+        )
+
+
+def _undo(operation: Operation, by_name: str) -> Operation:
+    cuts = Operation.objects.cuts()
+    hidden = cells.of_operation(operation.pk)
+    operation.state = OperationState.UNDONE
+    operation.undone_at = clock.now()
+    operation.undone_by_name = by_name
+    operation.save(update_fields=["state", "undone_at", "undone_by_name"])
+    placed = _where_they_go(operation, cuts)
+    cells.add({operation.pk: cells.negative(hidden)})
+    cells.add(placed)
+    restored = placed.get(VISIBLE, cells.Tally()).total()
+    operation.result |= {
+        "restored": restored,
+        "still_hidden": sum(tally.total() for tally in placed.values()) - restored,
+    }
+    operation.save(update_fields=["result"])
+    return operation
+
+
+def _where_they_go(operation: Operation, cuts: list[Cut]) -> Placed:
+    """Where the rows it hid are counted from now on; ``cuts`` are those of before."""
+    others = [cut for cut in cuts if cut.id != operation.pk]
+    own = next((cut for cut in cuts if cut.id == operation.pk), None)
+    if own is None:
+        return _return_selected(operation, others)
+    meeting = [cut for cut in others if cut.may_meet(own)]
+    hidden = cells.of_operation(operation.pk)
+    if not meeting:
+        return {VISIBLE: hidden}
+    if len(meeting) == 1 and meeting[0].covers(own):
+        return {meeting[0].id: hidden}
+    rows = SyncError.objects.filter(own.hides(), deleted_by__isnull=True)
+    for older in others:
+        if older.id < own.id:
+            rows = rows.filter(older.shows())
+    return cells.count_by_place(rows, others)
+
+
+def _return_selected(operation: Operation, others: list[Cut]) -> Placed:
+    rows = SyncError.objects.filter(deleted_by=operation)
+    ids = list(rows.values_list("id", flat=True))
+    rows.update(deleted_by=None)
+    return cells.count_by_place(SyncError.objects.filter(id__in=ids), others)

@@ -1,0 +1,239 @@
+"""Clean-up against a model made of plain sets: any order of steps, the same rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from integration.core.causes import Cause
+from integration.core.failures import Failure, FailureKind
+from integration.core.outcomes import Outcome, OutcomeKind, RecordRef
+from integration.core.records import Direction, System
+from integration.models import (
+    ErrorCell,
+    ErrorTotal,
+    Job,
+    Operation,
+    OperationCell,
+    SyncError,
+)
+from integration.services import cells, moment
+from integration.services.cleanup import (
+    CleanupRefused,
+    CleanupRequest,
+    Preview,
+    delete,
+    delete_selected,
+    preview,
+    undo,
+)
+from integration.services.error_filters import parse_filter
+from integration.services.errors import record_outcomes
+from integration.services.purge import purge_due
+from tests.factories import make_connection, make_job, make_mapping
+
+RECORDS = [f"{mapping}{number}" for mapping in "AB" for number in range(3)]
+FILTERS = [{}, {"mapping": "A"}, {"record": "B1"}, {"q": "Customer A1"}, {"q": "NA"}]
+NAME = "command line"
+
+
+@dataclass
+class Row:
+    last_seen: datetime
+    settled_at: datetime | None = None
+
+
+@dataclass
+class World:
+    """The model: each operation is the set of records it hides."""
+
+    jobs: dict[str, Job]
+    now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+    rows: dict[str, Row] = field(default_factory=dict)
+    previews: list[tuple[Preview, set[str]]] = field(default_factory=list)
+    hidden: dict[int, set[str]] = field(default_factory=dict)
+
+    def visible(self) -> set[str]:
+        return set(self.rows) - set().union(*self.hidden.values())
+
+    def taken(self, shown: Preview, *, relevant: bool) -> set[str]:
+        """Records inside the previewed scope, as they are now."""
+        return {
+            key
+            for key, row in self.rows.items()
+            if row.last_seen <= shown.cutoff
+            and in_filter(key, shown.request.filters.query())
+            and (relevant or (row.settled_at and row.settled_at <= shown.instant))
+        }
+
+
+def in_filter(key: str, query: dict[str, str]) -> bool:
+    return (
+        query.get("mapping", key[0]) == key[0]
+        and query.get("record", key) == key
+        and query.get("q", "Customer " + key) in {"Customer " + key, "N" + key[0]}
+    )
+
+
+def record(world: World, key: str) -> None:
+    failure = Failure(System.SALES, FailureKind.REFUSED, "c", "Refused")
+    ref = RecordRef(key, "N" + key, "Customer " + key)
+    kind, way = OutcomeKind.FAILED, Direction.TO_SALES
+    with transaction.atomic():
+        outcome = Outcome(kind, way, key, bc=ref, failure=failure)
+        record_outcomes(world.jobs[key[0]], [outcome], cause_of)
+    world.rows[key] = Row(SyncError.objects.get(record_key=key).last_seen)
+    for hidden in world.hidden.values():
+        hidden.discard(key)
+
+
+def cause_of(failure: Failure | None, finding: Any) -> Cause:
+    return Cause("f" * 64, "Refused")
+
+
+def settle(world: World, key: str) -> None:
+    with transaction.atomic():
+        outcome = Outcome(OutcomeKind.MODIFIED, Direction.TO_SALES, key)
+        record_outcomes(world.jobs[key[0]], [outcome], cause_of)
+    row = world.rows.get(key)
+    if row and row.settled_at is None:
+        row.settled_at = SyncError.objects.get(record_key=key).settled_at
+
+
+def look(world: World, older_than: int | None, query: dict[str, str]) -> None:
+    filters, dropped = parse_filter(query)
+    shown = preview(CleanupRequest(older_than, filters), NAME)
+    assert not dropped
+    inside = world.taken(shown, relevant=True) & world.visible()
+    finished = world.taken(shown, relevant=False) & world.visible()
+    assert (shown.settled, shown.relevant) == (
+        len(finished),
+        len(inside) - len(finished),
+    )
+    world.previews.append((shown, inside))
+
+
+def click(world: World, index: int, *, relevant: bool) -> None:
+    if not world.previews:
+        return
+    shown, inside = world.previews.pop(index % len(world.previews))
+    relevant = relevant and shown.relevant > 0
+    taken = world.taken(shown, relevant=relevant)
+    assert taken & world.visible() <= inside
+    operation = delete(
+        shown.token,
+        shown.request,
+        NAME,
+        include_relevant=relevant,
+        typed=str(shown.relevant),
+    )
+    assert operation.rows == len(taken & world.visible())
+    world.hidden[operation.pk] = taken
+
+
+def select(world: World, key: str) -> None:
+    ids = SyncError.objects.filter(record_key=key).values_list("id", flat=True)
+    if key not in world.visible():
+        with pytest.raises(CleanupRefused):
+            delete_selected(list(ids), NAME)
+        return
+    world.hidden[delete_selected(list(ids), NAME).pk] = {key}
+
+
+def take_back(world: World, index: int) -> None:
+    if not world.hidden:
+        return
+    operation_id = sorted(world.hidden)[index % len(world.hidden)]
+    before = world.visible()
+    del world.hidden[operation_id]
+    operation = undo(Operation.objects.get(pk=operation_id), NAME)
+    assert operation.result["restored"] == len(world.visible() - before)
+    assert undo(operation, NAME).result == operation.result
+
+
+def purge(world: World, index: int) -> None:
+    """The oldest operations first, as their dates make it."""
+    if not world.hidden:
+        return
+    due = sorted(world.hidden)[: index % len(world.hidden) + 1]
+    Operation.objects.filter(pk__in=due).update(undo_until=world.now)
+    selections = Operation.objects.filter(cutoff__isnull=True)
+    kept = {pk for pk in world.hidden if pk not in due} & set(
+        selections.values_list("pk", flat=True)
+    )
+    for operation_id in due:
+        gone = world.hidden.pop(operation_id)
+        selected: set[str] = set().union(*(world.hidden[pk] for pk in kept))
+        for key in gone - selected:
+            world.rows.pop(key, None)
+            for others in world.hidden.values():
+                others.discard(key)
+    purge_due(world.now)
+
+
+def check(world: World) -> None:
+    cuts = Operation.objects.cuts()
+    visible = SyncError.objects.visible(cuts).values_list("record_key", flat=True)
+    assert set(visible) == world.visible()
+    live = cells.count_by_place(SyncError.objects.all(), cuts)
+    columns = ("day", *cells.TOTAL_KEYS, "n")
+    counted = {row[:-1]: row[-1] for row in ErrorCell.objects.values_list(*columns)}
+    assert counted == {tuple(k): n for k, n in live.pop(0, cells.Tally()).items()}
+    by_operation = OperationCell.objects.values_list("operation_id", *columns)
+    assert {row[:-1]: row[-1] for row in by_operation} == {
+        (place, *cell): n for place, tally in live.items() for cell, n in tally.items()
+    }
+    assert sum(ErrorTotal.objects.values_list("n", flat=True)) == len(world.visible())
+
+
+KEYS = st.sampled_from(RECORDS)
+STEPS = st.one_of(
+    st.tuples(st.just(record), KEYS),
+    st.tuples(st.just(settle), KEYS),
+    st.tuples(st.just(look), st.sampled_from([None, 1]), st.sampled_from(FILTERS)),
+    st.tuples(st.just(click), st.integers(0, 5), st.booleans()),
+    st.tuples(st.just(select), KEYS),
+    st.tuples(st.just(take_back), st.integers(0, 5)),
+    st.tuples(st.just(purge), st.integers(0, 5)),
+)
+PAUSES = st.sampled_from(
+    [timedelta(0), timedelta(seconds=1), timedelta(hours=-1), timedelta(days=1)]
+)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Everything in the block is rolled back."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=st.lists(st.tuples(STEPS, PAUSES), min_size=5, max_size=30))
+def test_clean_up_does_what_the_sets_say(
+    steps: list[tuple[tuple[Any, ...], timedelta]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with undone():
+        connection = make_connection()
+        mappings = [make_mapping(name, connection=connection) for name in "AB"]
+        world = World({mapping.name: make_job(mapping) for mapping in mappings})
+        monkeypatch.setattr(moment, "read_clock", lambda: world.now)
+        for (step, *arguments), pause in steps:
+            world.now += pause
+            if step is click:
+                click(world, arguments[0], relevant=arguments[1])
+            else:
+                step(world, *arguments)
+            check(world)
