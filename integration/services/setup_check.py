@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from integration import clock
 from integration.choices import SignIn
+from integration.connectors.auth import SIGN_IN
 from integration.connectors.business_central import BusinessCentral
 from integration.connectors.errors import RemoteError
 from integration.connectors.sales import Sales
@@ -26,7 +27,7 @@ from integration.services.check_lines import (
     refused,
     said,
 )
-from integration.services.credentials import CredentialUnreadable
+from integration.services.credentials import CredentialUnreadable, read_secret
 from integration.services.currency_check import check_currencies
 from integration.services.endpoints import (
     AddressNotAllowed,
@@ -54,6 +55,9 @@ def examine(connection: Connection) -> Iterator[CheckLine]:
     with closing(bc), closing(sales):
         bc_lines = list(_look_at_business_central(bc_endpoint, bc))
         yield from bc_lines
+        if _is_refused_sign_in(bc_lines) and _sign_in_alike(connection):
+            # Once more would bring the account nearer to being locked.
+            return
         sales_lines = list(_look_at_sales(sales_endpoint, sales))
         yield from sales_lines
         if not any(line.state == FAIL for line in bc_lines):
@@ -61,6 +65,18 @@ def examine(connection: Connection) -> Iterator[CheckLine]:
             if not any(line.failure for line in sales_lines):
                 yield from _attempt("currencies", check_currencies(bc, sales))
     yield from _look_at_secrets(connection)
+
+
+def _is_refused_sign_in(lines: list[CheckLine]) -> bool:
+    return any(line.failure and line.failure.operation == SIGN_IN for line in lines)
+
+
+def _sign_in_alike(connection: Connection) -> bool:
+    """Whether both sides are entered with the same account."""
+    one, other = connection.business_central, connection.sales
+    named = ("authority", "tenant_id", "sign_in", "client_id", "user_name")
+    alike = all(getattr(one, name) == getattr(other, name) for name in named)
+    return alike and read_secret(one) == read_secret(other)
 
 
 def _look_at_business_central(

@@ -1,0 +1,57 @@
+"""Where we go, and where not."""
+
+import pytest
+
+from integration.models import Endpoint
+from integration.services.endpoints import (
+    AddressNotAllowed,
+    refuse_foreign_addresses,
+)
+
+REAL = {
+    "base_url": "https://api.businesscentral.dynamics.com",
+    "web_url": "https://businesscentral.dynamics.com",
+    "authority": "https://login.microsoftonline.com",
+}
+
+
+def endpoint(is_simulator: bool = False, **changed: str) -> Endpoint:
+    return Endpoint(name="E", is_simulator=is_simulator, **(REAL | changed))
+
+
+def test_the_real_systems_are_allowed() -> None:
+    refuse_foreign_addresses(endpoint())
+    refuse_foreign_addresses(endpoint(base_url="https://fabrique.crm4.dynamics.com"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://api.businesscentral.dynamics.com",
+        "https://evil.example",
+        "https://dynamics.com.evil.example",
+        "https://api.businesscentral.dynamics.com@evil.example",
+        "https://127.0.0.1",
+        "file:///etc/passwd",
+        "",
+    ],
+)
+@pytest.mark.parametrize("field", ["base_url", "web_url", "authority"])
+def test_another_host_or_scheme_is_refused(field: str, address: str) -> None:
+    with pytest.raises(AddressNotAllowed):
+        refuse_foreign_addresses(endpoint(**{field: address}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8100", "localhost", "[::1]:80"])
+def test_a_simulator_is_on_this_machine(host: str) -> None:
+    there = dict.fromkeys(REAL, f"http://{host}/bc")
+
+    refuse_foreign_addresses(endpoint(is_simulator=True, **there))
+
+
+@pytest.mark.parametrize("host", ["192.168.1.4", "sim.example", "169.254.169.254"])
+def test_a_simulator_elsewhere_is_refused(host: str) -> None:
+    there = dict.fromkeys(REAL, f"http://{host}/bc")
+
+    with pytest.raises(AddressNotAllowed, match="not on this machine"):
+        refuse_foreign_addresses(endpoint(is_simulator=True, **there))
