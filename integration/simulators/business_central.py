@@ -1,6 +1,7 @@
 """Business Central API v2.0 (protocols §2), in front of the tables of a store."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
@@ -103,10 +104,13 @@ class BusinessCentralApi:
             notes(request),
         )
         if call.path == "$batch":
-            return business_central_batch.run(self._store, call, self.run, self.prepare)
-        return self.run(call)
+            return business_central_batch.run(
+                self._store, call, self.prepare, self.answer
+            )
+        self.prepare(call)
+        return self.answer(call)
 
-    def run(self, call: Call) -> Answer:
+    def answer(self, call: Call) -> Answer:
         """Raises SimulatorError. A write is a transaction of its own."""
         if call.path == "$metadata":
             text = metadata("Microsoft.NAV", ENTITIES.values())
@@ -120,19 +124,18 @@ class BusinessCentralApi:
         call.notes.entity = place.entity.set_name
         if call.method == "GET":
             return self._read(call, place)
-        self._prepare(call, place)
         with self._store.transaction():
             return self._write(call, place)
 
     def prepare(self, call: Call) -> None:
-        """Let others edit the records of a batch that is one transaction."""
-        if call.method in ("PATCH", "DELETE"):
-            self._prepare(call, self._place(call))
-
-    def _prepare(self, call: Call, place: Place) -> None:
-        row = place.table.get(place.key) if place.key else None
-        name = place.entity.set_name
-        self._faults.before_write(BUSINESS_CENTRAL, name, call.method, row)
+        """A fault may edit the record now, before the transaction that judges it."""
+        if call.method != "PATCH":
+            return
+        with suppress(SimulatorError):  # the answer will say it
+            place = self._place(call)
+            row = place.table.get(place.key or "")
+            name = place.entity.set_name
+            self._faults.before_write(BUSINESS_CENTRAL, name, call.method, row)
 
     def _place(self, call: Call) -> Place:
         segments = call.segments

@@ -22,7 +22,7 @@ class _TakenBackError(Exception):
 
 
 def run(
-    store: Store, call: Call, run_one: Run, prepare: Callable[[Call], None]
+    store: Store, call: Call, prepare: Callable[[Call], None], answer: Run
 ) -> Answer:
     """Parts in order, each a transaction of its own, up to the first failure.
 
@@ -34,9 +34,14 @@ def run(
     proceed = "odata.continue-on-error" in preferences(call.headers)
     if call.headers.get("Isolation", "").lower() == "snapshot":
         for _, each in calls:
-            _prepared(prepare, each)
-        responses = _snapshot(store, call, calls, run_one)
+            prepare(each)
+        responses = _snapshot(store, call, calls, answer)
     else:
+
+        def run_one(each: Call) -> Answer:
+            prepare(each)
+            return answer(each)
+
         responses = list(_responses(call, calls, run_one, proceed=proceed))
     call.notes.entity = "$batch"
     return Answer(200, {"responses": responses})
@@ -94,13 +99,6 @@ def _snapshot(
 def _stay_if_all_worked(responses: list[dict[str, Any]]) -> None:
     if any(response["status"] >= 400 for response in responses):
         raise _TakenBackError
-
-
-def _prepared(prepare: Callable[[Call], None], call: Call) -> None:
-    try:
-        prepare(call)
-    except SimulatorError:
-        return  # the part answers for itself when its turn comes
 
 
 def _response(id: Any, answer: Answer) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from integration import clock
-from integration.simulators.faults import KNOWN, Faults, UnknownFaultError
+from integration.simulators.fault_states import UnknownFaultError
+from integration.simulators.faults import KNOWN, Faults
 from integration.simulators.http import iso, json_response, loads
 from integration.simulators.seed_demo import stage_demo_edits
 from integration.simulators.store import Row, Store, Table

@@ -111,7 +111,7 @@ class Entity:
     series: str = ""
     verbs: frozenset[str] = frozenset()
     in_company: bool = True
-    indexes: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()  # of fields that are read as they are stored
 
     @cached_property
     def by_name(self) -> dict[str, Field]:

@@ -33,6 +33,10 @@ PRIVILEGE_NAMES = {
 Undo = list[dict[str, Any]]
 
 
+class UnknownFaultError(ValueError):
+    """What was asked for does not exist, or there is nothing it could change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Which state to bring about. ``body`` is what was asked for."""
@@ -63,7 +67,8 @@ class _Journal:
         self._note(place, row.id, None, values)
 
     def update(self, place: str, row: Row, changes: dict[str, Any]) -> None:
-        before = {name: row.values.get(name) for name in changes}
+        known = row.values
+        before = {name: known[name] for name in changes if name in known}
         self.store.table(place).update(row, changes)
         self._note(place, row.id, before, changes)
 
@@ -76,14 +81,14 @@ class _Journal:
 
 
 def set_state(store: Store, change: Change) -> Undo:
-    """Bring it about; how to undo it. Raises ValueError when there is no such row."""
+    """Bring it about; how to undo it. Raises UnknownFaultError."""
     journal = _Journal(store)
     if change.state or change.entity == "passwords":
         _sign_in(journal, change)
     else:
         _STATES[change.id](journal, change)
     if not journal.undo:
-        raise ValueError(f"There is nothing here that {change.id} could change.")
+        raise UnknownFaultError(f"There is nothing here that {change.id} could change.")
     return journal.undo
 
 
@@ -97,13 +102,13 @@ def put_back(store: Store, undo: Iterable[Mapping[str, Any]]) -> None:
             table.insert(before, step["id"])
         elif row and before is None:
             table.delete(row.id)
-        elif row and before is not None and _unhealed(row, after):
-            table.update(row, before)
+        elif row and before is not None and after and _unhealed(row, after):
+            kept = {name: v for name, v in row.values.items() if name not in after}
+            table.replace(row, {**kept, **before})
 
 
-def _unhealed(row: Row, after: Mapping[str, Any] | None) -> bool:
-    wanted = (after or {}).items()
-    return all(row.values.get(name) == value for name, value in wanted)
+def _unhealed(row: Row, after: Mapping[str, Any]) -> bool:
+    return all(row.values.get(name) == value for name, value in after.items())
 
 
 def edit(store: Store, side: str, row: Row, values: Mapping[str, Any] | None) -> None:
@@ -131,7 +136,7 @@ def _sign_in(journal: _Journal, change: Change) -> None:
 
 def _deny(journal: _Journal, change: Change) -> None:
     if change.named_entity not in TABLES:
-        raise ValueError(f"No permissions are known for {change.named_entity}.")
+        raise UnknownFaultError(f"No permissions are known for {change.named_entity}.")
     number, name = TABLES[change.named_entity]
     rights = [change.body["right"]] if "right" in change.body else ["Insert", "Modify"]
     for right in rights:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from integration.simulators import fault_states
-from integration.simulators.fault_states import Change
+from integration.simulators.fault_states import Change, UnknownFaultError
 from integration.simulators.http import SimulatorError
 from integration.simulators.store import Row, Store
 
@@ -61,10 +61,6 @@ _ROWS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text("utf-8")
 KNOWN = {name: Fault(name, **row) for name, row in _ROWS.items()}
 
 
-class UnknownFaultError(ValueError):
-    """The body of ``/control/faults`` asks for what does not exist."""
-
-
 class Faults:
     """The active faults of one store. Counting survives a request's roll-back."""
 
@@ -100,8 +96,7 @@ class Faults:
                 entry["undo"] = fault_states.set_state(
                     self._store, Change(fault.id, fault.entity, fault.state, body)
                 )
-            self._store.set_setting(ACTIVE, [*self.active(), entry])
-            self._spent.clear()
+            self._keep([*self.active(), entry])
         return _shown(entry)
 
     def clear(self, wanted: Mapping[str, Any] | None = None) -> int:
@@ -114,17 +109,14 @@ class Faults:
             gone = [e for e in entries if all(e.get(k) == v for k, v in chosen.items())]
             for entry in reversed(gone):
                 fault_states.put_back(self._store, entry.get("undo", ()))
-            kept = [entry for entry in entries if entry not in gone]
-            self._store.set_setting(ACTIVE, kept)
-            self._spent.clear()
+            self._keep([entry for entry in entries if entry not in gone])
         return len(gone)
 
     def save(self) -> None:
         """Write the counts down; called between requests."""
         if self._spent:
             with self._store.transaction():
-                self._store.set_setting(ACTIVE, self.active())
-                self._spent.clear()
+                self._keep(self.active())
 
     def latency_seconds(self) -> float:
         entries = self._store.setting(ACTIVE, ())
@@ -132,10 +124,8 @@ class Faults:
 
     def drops_after_write(self, side: str) -> bool:
         """Whether this write's answer is to be lost; counts it."""
-        for entry in self.active():
-            if entry.get("drop_after_write") and entry.get("side", side) == side:
-                return self._spend(entry)
-        return False
+        entries = (e for e in self.active() if e.get("drop_after_write"))
+        return any(e.get("side", side) == side and self._claim(e) for e in entries)
 
     def for_request(
         self, side: str, method: str, text: str
@@ -143,8 +133,8 @@ class Faults:
         """The refusal of the whole request. ``text``: where an entity is looked for."""
         for entry, fault in self._matching(("request", "page"), side):
             named = str(entry.get("entity", "")).lower()
-            if entry.get("method", method) == method and named in text.lower():
-                self._spend(entry)
+            meant = entry.get("method", method) == method and named in text.lower()
+            if meant and self._claim(entry):
                 return fault, entry
         return None
 
@@ -156,8 +146,7 @@ class Faults:
             return
         for entry, _ in self._matching(("edit",), side):
             named = _names(row.id, row.values)
-            if _meets(entry, entity, named):
-                self._spend(entry)
+            if _meets(entry, entity, named) and self._claim(entry):
                 fault_states.edit(self._store, side, row, entry.get("values"))
 
     def refuse(
@@ -172,8 +161,7 @@ class Faults:
             return
         lowered = {str(name).lower() for name in names if name}
         for entry, fault in self._matching(("record",), side):
-            if _meets(entry, entity, lowered):
-                self._spend(entry)
+            if _meets(entry, entity, lowered) and self._claim(entry):
                 message = fault.message.format_map(words)
                 raise SimulatorError(fault.status, fault.code, message)
 
@@ -189,10 +177,21 @@ class Faults:
                 if wanted == side:
                     yield entry, fault
 
-    def _spend(self, entry: dict[str, Any]) -> bool:
+    def _claim(self, entry: dict[str, Any]) -> bool:
+        """Use it up once more; False when another thread had the last one."""
+        number = entry["n"]
         with self._lock:
-            self._spent[entry["n"]] = self._spent.get(entry["n"], 0) + 1
-        return True
+            spent = self._spent.get(number, 0)
+            for known in self._store.setting(ACTIVE, ()):
+                if known["n"] == number:
+                    self._spent[number] = spent + 1
+                    return known["left"] is None or spent < known["left"]
+        return False
+
+    def _keep(self, entries: list[dict[str, Any]]) -> None:
+        with self._lock:
+            self._store.set_setting(ACTIVE, entries)
+            self._spent.clear()
 
 
 def _names(id: str, values: Mapping[str, Any]) -> set[str]:

@@ -148,10 +148,14 @@ class Table:
 
     def update(self, row: Row, changes: dict[str, Any], by: str = "") -> Row:
         """The same row object, moved to a new version and modified now."""
+        return self.replace(row, {**row.values, **changes}, by)
+
+    def replace(self, row: Row, values: dict[str, Any], by: str = "") -> Row:
+        """Like ``update``, but values that are not given are gone."""
         with self._store.transaction():
             before = (row.values, row.version, row.modified_at, row.modified_by)
             version, moment = self._store.next_version(), self._store.stamp()
-            self._set(row, {**row.values, **changes}, version, moment, by)
+            self._set(row, values, version, moment, by)
             self._store.changed(self, row.id, lambda: self._undo_set(row, before))
         return row
 
