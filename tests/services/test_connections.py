@@ -1,0 +1,229 @@
+"""Checking, pausing and resuming a connection against both systems on a port."""
+
+from datetime import timedelta
+
+import pytest
+
+from integration import clock
+from integration.choices import OperationKind
+from integration.models import Connection, Operation, SyncError
+from integration.services.connections import (
+    CheckResult,
+    NotFit,
+    check_connection,
+    due_checks,
+    enable,
+    save_secret,
+)
+from integration.services.pauses import pause, resume
+from tests.factories import make_connection, make_user
+from tests.running import Systems
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def connection(systems: Systems) -> Connection:
+    return systems.connect(make_user())[0]
+
+
+def state_of(result: CheckResult, step: str) -> tuple[str, str]:
+    line = next(line for line in result.lines if line.step == step)
+    return line.state, line.article
+
+
+def open_titles(connection: Connection) -> set[str]:
+    rows = SyncError.objects.filter(connection=connection, settled_at=None)
+    return set(rows.values_list("problem__article", flat=True))
+
+
+def test_a_connection_in_order_passes_every_line(connection: Connection) -> None:
+    result = check_connection(connection)
+
+    assert result.passed
+    assert {line.state for line in result.lines} == {"ok"}
+    assert connection.enabled
+    assert open_titles(connection) == set()
+
+
+def test_the_demonstration_has_one_running_one_unfit_and_one_paused(
+    demo_systems: Systems,
+) -> None:
+    running, unfit, paused = demo_systems.connect(make_user())
+
+    assert (running.enabled, running.paused_at) == (True, None)
+    assert (unfit.enabled, unfit.paused_at) == (False, None)
+    assert open_titles(unfit) == {"setup-integration-user-is-admin"}
+    assert paused.paused_at
+    assert paused.pause_article == "aad-password-must-change"
+    assert open_titles(paused) == {"aad-password-must-change"}
+
+
+def test_an_administrator_as_integration_user_keeps_a_connection_from_being_enabled(
+    demo_systems: Systems,
+) -> None:
+    unfit = demo_systems.connect(make_user())[1]
+
+    with pytest.raises(NotFit, match="administrator"):
+        enable(unfit, make_user())
+
+    unfit.refresh_from_db()
+    assert not unfit.enabled
+
+
+def test_on_a_running_connection_an_administrator_is_one_error_and_work_goes_on(
+    systems: Systems, connection: Connection
+) -> None:
+    systems.break_something("setup-integration-user-is-admin")
+
+    check_connection(connection)
+    check_connection(connection)
+
+    connection.refresh_from_db()
+    assert connection.paused_at is None
+    error = SyncError.objects.get(connection=connection)
+    assert error.problem.article == "setup-integration-user-is-admin"
+    assert error.occurrences == 2
+
+    systems.repair()
+    assert check_connection(connection).settled == 1
+    assert open_titles(connection) == set()
+
+
+def test_a_password_to_be_changed_pauses_once_and_asks_once(
+    demo_systems: Systems,
+) -> None:
+    demo_systems.connect(make_user())
+
+    refused = [one for one in demo_systems.asked("entra") if one["status"] >= 400]
+
+    assert len(refused) == 1
+
+
+def test_a_new_password_is_checked_at_once_and_resumes_what_failure_paused(
+    demo_systems: Systems,
+) -> None:
+    user = make_user()
+    paused = demo_systems.connect(user)[2]
+    account = demo_systems.store.table("entra:accounts").rows()[0]
+    demo_systems.store.table("entra:accounts").update(
+        account, {"state": "ok", "password": "nouveau"}
+    )
+
+    save_secret(paused.sales, "nouveau", user)
+    (result,) = save_secret(paused.business_central, "nouveau", user, "rotated")
+
+    paused.refresh_from_db()
+    assert result.resumed
+    assert paused.paused_at is None
+    assert open_titles(paused) == set()
+    assert Operation.objects.filter(reason="rotated", by=user).exists()
+
+
+def test_a_pause_by_hand_outlives_a_check_that_passes(connection: Connection) -> None:
+    user = make_user()
+
+    pause(connection, user, "year end")
+    check_connection(connection)
+
+    assert connection.paused_at
+    assert resume(connection, user)
+    assert not resume(connection, user)
+
+
+def test_pausing_twice_is_one_operation(connection: Connection) -> None:
+    user = make_user()
+
+    assert [pause(connection, user), pause(connection, user)] == [True, False]
+
+    done = Operation.objects.filter(kind=OperationKind.SET_UP, result__change="paused")
+    assert done.count() == 1
+
+
+def test_a_renamed_company_is_noticed_and_its_links_follow(
+    systems: Systems, connection: Connection
+) -> None:
+    (row,) = systems.store.table("bc:companies").rows()
+    systems.store.table("bc:companies").update(row, {"name": "Neuer Name AG"})
+
+    result = check_connection(connection)
+
+    assert state_of(result, "company")[0] == "warn"
+    connection.business_central.refresh_from_db()
+    assert connection.business_central.company_name == "Neuer Name AG"
+
+
+def test_microsofts_own_engine_is_found_unless_it_is_on_hold(
+    systems: Systems, connection: Connection
+) -> None:
+    entry = systems.company("jobQueueEntries").insert(
+        {
+            "objectIdToRun": 5339,
+            "recordIdToProcess": "Integration Table Mapping: CUSTOMER",
+            "status": "Ready",
+        }
+    )
+    assert state_of(check_connection(connection), "second_engine") == (
+        "fail",
+        "second-engine-running",
+    )
+
+    systems.company("jobQueueEntries").update(entry, {"status": "On Hold"})
+    assert state_of(check_connection(connection), "second_engine")[0] == "ok"
+    assert open_titles(connection) == set()
+
+
+def test_a_secret_that_ends_soon_is_an_error_of_its_own(connection: Connection) -> None:
+    endpoint = connection.sales
+    endpoint.secret_expires_at = clock.now() + timedelta(days=20)
+    endpoint.save()
+
+    result = check_connection(connection)
+
+    assert result.passed
+    assert open_titles(connection) == {"secret-expires-soon"}
+
+
+def test_a_wrong_company_is_said(connection: Connection) -> None:
+    endpoint = connection.business_central
+    endpoint.company_id = "11111111-2222-3333-4444-555555555555"
+    endpoint.save()
+
+    result = check_connection(connection)
+
+    assert result.lines[0].state == "fail"
+    assert connection.paused_at
+
+
+def test_a_host_outside_the_allow_list_is_never_called() -> None:
+    connection = make_connection()
+    endpoint = connection.business_central
+    endpoint.base_url = "http://169.254.169.254/"
+    endpoint.save()
+
+    (line,) = check_connection(connection).lines
+
+    assert "not on this machine" in line.sentence
+
+
+def test_each_running_connection_is_looked_at_once_a_day() -> None:
+    connection = make_connection()
+
+    assert due_checks() == [connection.pk]
+    assert due_checks() == []
+
+
+def test_an_unreachable_network_is_looked_at_every_five_minutes() -> None:
+    now = clock.now()
+    connection = make_connection(
+        paused_at=now,
+        pause_article="net-unreachable",
+        checked_at=now - timedelta(minutes=5),
+    )
+    make_connection(
+        paused_at=now,
+        pause_article="aad-password-must-change",
+        checked_at=now - timedelta(days=3),
+    )
+
+    assert due_checks() == [connection.pk]
