@@ -24,7 +24,7 @@ plain text where there is none):
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -78,11 +78,18 @@ class Match:
         weight += bool(self.statuses) or bool(self.kinds)
         return self.fallback, -weight, self.weak
 
-    def holds(self, failure: Failure, message: str) -> bool:
-        """Whether this failure, with its normalized message, is that cause."""
-        return self._fits(failure) and (
-            not self.patterns or any(p.search(message) for p in self.patterns)
+    def fits(self, failure: Failure) -> bool:
+        """Everything but the text."""
+        return (
+            (not self.systems or failure.system in self.systems)
+            and (not self.kinds or failure.kind in self.kinds)
+            and (not self.statuses or failure.status in self.statuses)
+            and (not self.codes or self._has_code(normal_code(failure.code)))
         )
+
+    def says(self, message: str) -> bool:
+        """Whether a normalized message is one of its texts."""
+        return not self.patterns or any(p.search(message) for p in self.patterns)
 
     def named_in(self, message: str) -> Mapping[str, str]:
         """What the message names, by the first pattern that finds it."""
@@ -93,14 +100,6 @@ class Match:
                 }
                 return {**self.params, **named}
         return {}
-
-    def _fits(self, failure: Failure) -> bool:
-        return (
-            (not self.systems or failure.system in self.systems)
-            and (not self.kinds or failure.kind in self.kinds)
-            and (not self.statuses or failure.status in self.statuses)
-            and (not self.codes or self._has_code(normal_code(failure.code)))
-        )
 
     def _has_code(self, code: str) -> bool:
         return code in self.codes or any(
@@ -163,20 +162,47 @@ class Article:
         return named
 
 
+Rule = tuple[Match, Article]
+REMEMBERED = 1_000
+
+
 @dataclass(frozen=True)
 class Catalog:
     """All articles and the words they use."""
 
     articles: Mapping[str, Article]
     words: Words
+    _fitting: dict[Hashable, tuple[Rule, ...]] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def find(self, id: str) -> Article | None:
         """By its id, or by the id of a row of the error catalogue."""
         return self.articles.get(id) or self._by_row.get(id)
 
+    def article_of(self, failure: Failure, message: str) -> Article | None:
+        """The first article whose rule holds; ``message`` is normalized."""
+        for match, article in self.rules_for(failure):
+            if match.says(message):
+                return article
+        return None
+
+    def rules_for(self, failure: Failure) -> tuple[Rule, ...]:
+        """The rules that only the text decides, in the order they are asked.
+
+        Remembered: a run that fails fails ten thousand times with one code.
+        """
+        key = (failure.system, failure.kind, failure.status, failure.code)
+        fitting = self._fitting.get(key)
+        if fitting is None:
+            if len(self._fitting) >= REMEMBERED:
+                self._fitting.clear()
+            fitting = tuple(rule for rule in self._rules if rule[0].fits(failure))
+            self._fitting[key] = fitting
+        return fitting
+
     @cached_property
-    def rules(self) -> tuple[tuple[Match, Article], ...]:
-        """Every rule in the order it is asked."""
+    def _rules(self) -> tuple[Rule, ...]:
         pairs = [(match, a) for a in self.articles.values() for match in a.matches]
         return tuple(sorted(pairs, key=lambda pair: (*pair[0].rank, pair[1].id)))
 

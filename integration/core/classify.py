@@ -6,10 +6,12 @@ from integration.core.articles import Article, Catalog
 from integration.core.causes import Cause
 from integration.core.failures import Failure
 from integration.core.fingerprint import (
+    cleaned,
     fingerprint_of_article,
     fingerprint_of_message,
     first_sentence,
     masked,
+    normal_code,
     normalized,
 )
 from integration.core.outcomes import Finding
@@ -26,12 +28,12 @@ def classify(what: Failure | Finding, catalog: Catalog) -> Cause:
     if isinstance(what, Finding):
         return _cause_of_finding(what, catalog)
     message = normalized(what.message)
-    for match, article in catalog.rules:
-        if match.holds(what, message):
-            params = {"field": what.field, **article.named_in(message)}
-            params |= {"system": str(what.system), "code": what.code}
-            return _known(article, params, message, catalog.words)
-    return _unknown(str(what.system), what.code, what.message, what.status)
+    article = catalog.article_of(what, message)
+    if article is None:
+        return _unknown(str(what.system), what.code, what.message, what.status)
+    params = {"field": what.field, **article.named_in(message)}
+    params |= {"system": str(what.system), "code": normal_code(what.code)}
+    return _known(article, params, message, catalog.words)
 
 
 def title_in(
@@ -79,8 +81,7 @@ def _completed(
     params = {}
     for name, value in given.items():
         if name in article.sample and value:
-            text = " ".join(str(value).split())[:VALUE]
-            params[name] = words.canonical(name, text)
+            params[name] = words.canonical(name, cleaned(str(value))[:VALUE])
     for name, template in article.defaults.items():
         default = fill(template, {**given, **params}, "", Words())
         if default and not params.get(name):

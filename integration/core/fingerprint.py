@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 __all__ = [
     "VERSION",
+    "cleaned",
     "fingerprint_of_article",
     "fingerprint_of_message",
     "first_sentence",
@@ -50,17 +51,23 @@ _MASKS = tuple(
         (rf"\b{_MONTH} \d{{1,2}},? \d{{2,4}}\b", re.I),
         (r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,9})? ?[ap]\.?m\b", re.I),
         (r"\b0x[0-9a-f]{1,16}\b", re.I),
+        (r"\b\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}(?:Z|[+-]\d\d:\d\d)?)?", 0),
         # A number of ours or theirs: C00010, CV-2411, but not telephone1.
-        (r"(?<![\w-])(?=[A-Z-]{0,20}\d)[A-Z0-9][A-Z0-9-]{0,40}(?![\w])", 0),
+        (r"(?<![\w-])(?=[A-Z-]{0,20}\d)(?=[\d-]{0,20}[A-Z])[A-Z\d-]{2,40}(?!\w)", 0),
         (r"(?<![A-Za-z_\d])-?\d[\d.,:/'’T ]{0,40}(?<=[\d])(?:Z\b)?", 0),
     )
 )
 
 
+def cleaned(text: str) -> str:
+    """One line that every database can keep: no NUL, no lone surrogate."""
+    text = text.replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
 def normalized(message: str) -> str:
     """One line, without correlation ids and without the wrapper of Business Central."""
-    text = unicodedata.normalize("NFC", message[: 4 * READ])
-    text = " ".join(text.replace("\\\\", " ").split())
+    text = cleaned(message[: 4 * READ].replace("\\\\", " "))
     for trailer in _TRAILERS:
         text = trailer.sub("", text)
     return _WRAPPERS.sub("", text[:READ], count=1).strip()

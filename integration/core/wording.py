@@ -32,7 +32,7 @@ __all__ = [
 
 PARAM = re.compile(r"\{(\w+)(?::(\w+))?\}")
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
-ARTICLE = re.compile(r"(le |la |les |l')")
+ARTICLE = re.compile(r"\A(?:le |la |les |l')")
 KINDS = {"field": "field", "fields": "field", "table": "table"}
 PHRASES = ("system", "right", "reason")
 MONTHS = (
@@ -50,6 +50,11 @@ class Word:
     en: str
     fr: str
     feminine: bool = False
+
+    @property
+    def fr_bare(self) -> str:
+        """Without its article."""
+        return ARTICLE.sub("", self.fr, count=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +170,13 @@ def _unknown_word(kind: str, name: str, form: str) -> Word:
 
 
 def _label(word: Word, language: str) -> str:
-    return word.en if language == "en" else _capital(_bare(word))
+    if language == "en" or word.fr == word.key:
+        return word.en
+    return _capital(word.fr_bare)
 
 
 def _lower(word: Word, language: str) -> str:
-    return _small(word.en) if language == "en" else _bare(word)
+    return _small(word.en) if language == "en" else word.fr_bare
 
 
 def _the(word: Word, language: str) -> str:
@@ -180,11 +187,11 @@ def _a(word: Word, language: str) -> str:
     if language == "en":
         small = _small(word.en)
         return f"{'an' if small[0] in 'aeio' else 'a'} {small}"
-    return f"{'une' if word.feminine else 'un'} {_bare(word)}"
+    return f"{'une' if word.feminine else 'un'} {word.fr_bare}"
 
 
 def _this(word: Word, language: str) -> str:
-    bare = _bare(word)
+    bare = word.fr_bare
     if language == "en":
         return f"this {_small(word.en)}"
     if word.fr.startswith("les "):
@@ -211,10 +218,6 @@ FORMS: Mapping[str, Callable[[Word, str], str]] = {
     "this": _this,
     "e": _ending,
 }
-
-
-def _bare(word: Word) -> str:
-    return ARTICLE.sub("", word.fr, count=1) if ARTICLE.match(word.fr) else word.fr
 
 
 def _capital(text: str) -> str:

@@ -77,13 +77,13 @@ def _toml(path: Path) -> Mapping[str, Any]:
 
 
 def _words(data: Mapping[str, Any]) -> Words:
-    by_name = {}
+    by_name: dict[tuple[str, str], Word] = {}
     for kind, entries in data.items():
         for key, entry in entries.items():
             both = _both("_words", f"{kind}.{key}", entry)
             word = Word(key, both.en, both.fr, _is_feminine(entry))
-            for name in (key, *entry.get("also", ())):
-                by_name[kind, name.casefold()] = word
+            for name in (key, both.en, word.fr_bare, *entry.get("also", ())):
+                by_name.setdefault((kind, name.casefold()), word)
     return Words(by_name)
 
 
@@ -114,7 +114,7 @@ def _article(id: str, data: Mapping[str, Any]) -> Article:
 
 def _only(id: str, place: str, data: Mapping[str, Any]) -> None:
     for key in data.keys() - KEYS[place]:
-        raise ArticleError(f"{id}.toml: {place} has an unknown key “{key}”.")
+        raise ArticleError(f"{id}.toml: {place or 'file'} has an unknown key “{key}”.")
 
 
 def _one_of(id: str, key: str, data: Mapping[str, Any], allowed: list[str]) -> str:
@@ -184,7 +184,7 @@ def _pattern(id: str, text: str) -> re.Pattern[str]:
     if UNBOUNDED.search(bare) or REPEATED_GROUP.search(bare):
         raise ArticleError(f"{id}.toml: match.pattern is not bounded: {text}")
     try:
-        return re.compile(text, re.IGNORECASE)
+        return re.compile(text)
     except re.error as error:
         raise ArticleError(f"{id}.toml: match.pattern: {error}: {text}") from error
 
