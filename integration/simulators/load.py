@@ -13,38 +13,13 @@ from integration.simulators.business_central_entities import ENTITIES
 from integration.simulators.entities import Field
 from integration.simulators.seed_companies import slug
 from integration.simulators.seed_ground import Company, Ground, add_customer
+from integration.simulators.seed_names import LOCAL_CURRENCIES
 from integration.simulators.store import Store
 
 __all__ = ["DataFolderError", "load_folder"]
 
 Rows = list[dict[str, Any]]
 
-#: Local currency by the country in the folder's name.
-CURRENCY_OF = {
-    "at": "EUR",
-    "au": "AUD",
-    "be": "EUR",
-    "ca": "CAD",
-    "ch": "CHF",
-    "cz": "CZK",
-    "de": "EUR",
-    "dk": "DKK",
-    "es": "EUR",
-    "fi": "EUR",
-    "fr": "EUR",
-    "gb": "GBP",
-    "in": "INR",
-    "is": "ISK",
-    "it": "EUR",
-    "mx": "MXN",
-    "nl": "EUR",
-    "no": "NOK",
-    "nz": "NZD",
-    "ru": "RUB",
-    "se": "SEK",
-    "us": "USD",
-    "w1": "GBP",
-}
 #: Sets that only have to be lists of rows with a code.
 CODE_LISTS = (
     "countriesRegions",
@@ -196,7 +171,7 @@ def local_currency(name: str, information: Mapping[str, Any], customers: Rows) -
     """As the company says, else by the folder's country, else what most pay in."""
     if information.get("currencyCode"):
         return str(information["currencyCode"])
-    known = CURRENCY_OF.get(name.lower().rpartition("-")[2])
+    known = LOCAL_CURRENCIES.get(name.lower().rpartition("-")[2])
     used = Counter(values.get("currencyCode") or "EUR" for values in customers)
     return known or (used.most_common(1)[0][0] if used else "EUR")
 

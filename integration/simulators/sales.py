@@ -19,16 +19,15 @@ from integration.simulators.sales_call import (
     Call,
     error_answer,
     json_answer,
-    segment_not_found,
 )
 from integration.simulators.sales_entities import ACCOUNT, ENTITIES, Entity
 from integration.simulators.sales_metadata import definitions, edmx, one_definition
 from integration.simulators.sales_read import Reader
+from integration.simulators.sales_refusals import refusal
 from integration.simulators.sales_security import Caller, caller_for, find_user
 from integration.simulators.sales_values import GUID, payload_refused
 from integration.simulators.sales_write import (
     Writer,
-    account_number_is_key,
     not_found,
     organization,
     table_of,
@@ -97,7 +96,7 @@ class SalesApi:
             return self._functions[name](call)
         entity = ENTITIES.get(name)
         if entity is None:
-            raise segment_not_found(name)
+            raise refusal("dv-segment-not-found", name=name)
         if key is None:
             return self._collection(call, entity)
         return self._record(call, entity, key)
@@ -135,7 +134,7 @@ class SalesApi:
                 return self._create_multiple(call, entity)
             case "POST", "Microsoft.Dynamics.CRM.UpdateMultiple":
                 return self._update_multiple(call, entity)
-        raise not_supported(call)
+        raise refusal("dv-method", method=call.method)
 
     def _record(self, call: Call, entity: Entity, key: str) -> Answer:
         row = self._find(call, entity, key)
@@ -150,7 +149,7 @@ class SalesApi:
                 return self._delete(call, entity, row)
             case "PUT" | "DELETE", column if column:
                 return self._set_column(call, entity, row, column)
-        raise not_supported(call)
+        raise refusal("dv-method", method=call.method)
 
     def _find(self, call: Call, entity: Entity, key: str) -> Row | None:
         """By id or by alternate key. Raises 400 when there is no such key."""
@@ -158,19 +157,11 @@ class SalesApi:
         if GUID.match(key):
             return table.get(key)
         name, _, value = key.partition("=")
-        if entity is not ACCOUNT or name != "accountnumber" or not self._has_key():
-            message = (
-                "The key in the request URI is not valid for resource "
-                f"'Microsoft.Dynamics.CRM.{entity.logical}'. Ensure that the names and "
-                "number of key properties match the declared or alternate key "
-                "properties for the resource."
-            )
-            raise SimulatorError(400, "0x80060888", message)
+        known = entity is ACCOUNT and name == "accountnumber"
+        if not known or not account_number_is_key(self._store):
+            raise refusal("dv-key-not-defined", table=entity.logical)
         rows = table.find(name, value.strip("'").replace("''", "'"))
         return rows[0] if rows else None
-
-    def _has_key(self) -> bool:
-        return account_number_is_key(self._store)
 
     def _get(self, call: Call, entity: Entity, row: Row) -> Answer:
         body = self._reader.one(call, entity, row)
@@ -192,9 +183,7 @@ class SalesApi:
             own_key = key if GUID.match(key) else None
             return self._created(call, entity, self._create(call, entity, own_key))
         if call.headers.get("if-none-match") == "*":
-            raise SimulatorError(
-                412, "0x80040237", "A record with matching key values already exists."
-            )
+            raise refusal("dv-duplicate-id")
         writer = Writer(self._store, call.caller, call.references)
         with self._store.transaction():
             writer.match(entity, row, if_match)
@@ -366,8 +355,3 @@ def targets(call: Call, entity: Entity) -> list[dict[str, Any]]:
                 entity, f"The '@odata.type' of each target must be '{wanted}'."
             )
     return found
-
-
-def not_supported(call: Call) -> SimulatorError:
-    message = f"The requested resource does not support http method '{call.method}'."
-    return SimulatorError(405, "0x80060888", message)

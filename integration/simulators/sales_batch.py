@@ -10,12 +10,12 @@ from http import HTTPStatus
 
 from integration.simulators.http import SimulatorError
 from integration.simulators.sales_call import Answer
+from integration.simulators.sales_refusals import refusal
 
 __all__ = ["MAX_REQUESTS", "ChangeSet", "Part", "parse", "render"]
 
 MAX_REQUESTS = 1000
 CRLF = b"\r\n"
-PAYLOAD = "0x80048d19"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class ChangeSet:
     parts: tuple[Part, ...]
 
 
-def refused(message: str) -> SimulatorError:
-    return SimulatorError(400, PAYLOAD, message)
+def refused(reason: str) -> SimulatorError:
+    return refusal("dv-batch", reason=reason)
 
 
 def parse(content_type: str, body: bytes) -> list[Part | ChangeSet]:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote
 
 from integration.simulators.http import SimulatorError, dumps, loads
 from integration.simulators.sales_entities import Entity
+from integration.simulators.sales_refusals import refusal
 from integration.simulators.sales_security import Caller
 from integration.simulators.sales_values import payload_refused
 
@@ -69,7 +70,7 @@ class Call:
         path = unquote(BEFORE_PATH.sub("", address, count=1)).strip("/")
         found = SEGMENTS.match(path)
         if found is None:
-            raise segment_not_found(path)
+            raise refusal("dv-segment-not-found", name=path)
         return Target(found[1], found[2], found[3] or "")
 
     @cached_property
@@ -96,11 +97,6 @@ class Call:
         if not isinstance(value, dict):
             raise payload_refused(entity, "A JSON object was expected.")
         return value
-
-
-def segment_not_found(name: str) -> SimulatorError:
-    message = f"Resource not found for the segment '{name}'."
-    return SimulatorError(404, "0x8006088a", message)
 
 
 def json_answer(

@@ -5,9 +5,9 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 from xml.sax.saxutils import quoteattr
 
-from integration.simulators.http import SimulatorError
 from integration.simulators.sales_call import Answer, Call, json_answer
 from integration.simulators.sales_entities import ENTITIES, TABLES, Column, Entity, Kind
+from integration.simulators.sales_refusals import refusal
 
 __all__ = ["definitions", "edmx", "one_definition"]
 
@@ -56,9 +56,7 @@ def definitions(call: Call) -> Answer:
     """``EntityDefinitions``, whole or only those with change tracking."""
     wanted = call.options.get("$filter", "")
     if wanted and not TRACKED_ONLY.match(wanted):
-        raise SimulatorError(
-            400, "0x80060888", f"The filter '{wanted}' is not supported."
-        )
+        raise refusal("dv-query", reason=f"The filter '{wanted}' is not supported.")
     tables = [e for e in ENTITIES.values() if e.tracked or not wanted]
     context = f"{call.root}$metadata#EntityDefinitions"
     return json_answer(
@@ -71,8 +69,7 @@ def one_definition(call: Call) -> Answer:
     found = LOGICAL_NAME.match(call.target.key or "")
     entity = TABLES.get(found[1]) if found else None
     if entity is None:
-        message = f"Could not find an entity with the key {call.target.key}."
-        raise SimulatorError(404, "0x80060888", message)
+        raise refusal("dv-table-not-found", key=call.target.key)
     context = f"{call.root}$metadata#EntityDefinitions"
     if call.target.tail.partition("/")[0] != "Attributes":
         return json_answer({"@odata.context": context, **definition(entity)})

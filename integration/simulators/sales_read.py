@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from integration.simulators import odata
-from integration.simulators.http import SimulatorError
 from integration.simulators.sales_call import Answer, Call, json_answer
 from integration.simulators.sales_entities import ROLE, TABLES, USER, Entity
+from integration.simulators.sales_refusals import refusal
 from integration.simulators.sales_rows import Printer, query_columns
 from integration.simulators.sales_security import roles_of
 from integration.simulators.sales_write import organization, table_of
@@ -123,10 +123,10 @@ class Reader:
         try:
             return odata.parse_query(options, query_columns(entity), DIALECT)
         except odata.ODataError as error:
-            message = str(error)
-            if message.startswith("Could not find a property"):
-                message += f" on type 'Microsoft.Dynamics.CRM.{entity.logical}'."
-            raise SimulatorError(400, "0x80060888", message) from error
+            reason = str(error)
+            if reason.startswith("Could not find a property"):
+                reason += f" on type 'Microsoft.Dynamics.CRM.{entity.logical}'."
+            raise refusal("dv-query", reason=reason) from error
 
     def _print(
         self, call: Call, entity: Entity, query: odata.Query, printer: Printer, row: Row
@@ -145,11 +145,8 @@ class Reader:
         column = entity.by_name.get(expand.name)
         related = TABLES.get(column.target) if column else None
         if column is None or related is None:
-            raise SimulatorError(
-                400,
-                "0x80060888",
-                f"Could not find a property named '{expand.name}' on type "
-                f"'Microsoft.Dynamics.CRM.{entity.logical}'.",
+            raise refusal(
+                "dv-property-not-found", name=expand.name, table=entity.logical
             )
         key = row.values.get(column.name) or ""
         single = table_of(self._store, related).get(key)
@@ -166,16 +163,10 @@ class Reader:
 
     def _check_tracking(self, call: Call, entity: Entity) -> None:
         if not entity.tracked:
-            message = f"Entity {entity.logical} isn't enabled for change tracking."
-            raise SimulatorError(400, "0x80072491", message)
+            raise refusal("dv-change-tracking-off", table=entity.logical)
         for option in UNTRACKED_OPTIONS:
             if option in call.options:
-                raise SimulatorError(
-                    400,
-                    "",
-                    f'The "{option}" query parameter isn\'t supported when Change '
-                    "Tracking is enabled.",
-                )
+                raise refusal("dv-change-tracking-option", option=option)
 
     def _token_version(self, token: str) -> int:
         """The version in a delta token. Raises 400 when it is too old or not ours."""
@@ -184,18 +175,13 @@ class Reader:
             made = datetime.strptime(stamp, STAMP_FORMAT).replace(tzinfo=UTC)
             version = int(number)
         except ValueError as error:
-            raise SimulatorError(
-                400, "0x80060888", f"The delta token '{token}' is not valid."
+            raise refusal(
+                "dv-query", reason=f"The delta token '{token}' is not valid."
             ) from error
         days = organization(self._store).get("expirechangetrackingindays", 7)
         started = self._store.setting("reset.version", 0)
         if self._store.now() - made > timedelta(days=days) or version < started:
-            raise SimulatorError(
-                400,
-                "0x80044352",
-                "Version stamp associated with the client has expired. Please "
-                "perform a full sync.",
-            )
+            raise refusal("dv-delta-token-expired")
         return version
 
     def _cookie(self, text: str) -> tuple[int, str, str]:
@@ -204,9 +190,7 @@ class Reader:
             return 1, "", ""
         found = COOKIE.match(text)
         if found is None:
-            raise SimulatorError(
-                400, "0x80060888", "Malformed XML in the Paging Cookie."
-            )
+            raise refusal("dv-query", reason="Malformed XML in the Paging Cookie.")
         return int(found[1]), found[2], found[3]
 
     def _delta_link(self, call: Call, entity: Entity, version: int) -> str:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 from integration.simulators.entra import Principal
-from integration.simulators.http import SimulatorError
 from integration.simulators.sales_entities import ROLE, USER, Entity
+from integration.simulators.sales_refusals import refusal
 from integration.simulators.store import Row, Store
 
 __all__ = [
@@ -48,14 +48,18 @@ class Caller:
         name = privilege(verb, entity.privilege)
         if self.is_administrator or name in self.privileges:
             return
-        message = (
-            f"Principal user (Id={self.user_id}, type=8, roleCount={self.role_count}, "
-            f"privilegeCount={len(self.privileges)}, accessMode='{self.access_mode}'), "
-            f"is missing {name} privilege (Id={uuid5(NAMESPACE_URL, name)}) on "
-            f"OTC={entity.code} for entity '{entity.logical}' "
-            f"(LocalizedName='{entity.label}'). context.Caller={self.user_id}"
+        raise refusal(
+            "dv-missing-privilege",
+            user=self.user_id,
+            roles=self.role_count,
+            privileges=len(self.privileges),
+            mode=self.access_mode,
+            name=name,
+            id=uuid5(NAMESPACE_URL, name),
+            otc=entity.code,
+            table=entity.logical,
+            label=entity.label,
         )
-        raise SimulatorError(403, "0x80040220", message)
 
 
 def find_user(store: Store, principal: Principal) -> Row | None:
@@ -77,20 +81,12 @@ def roles_of(store: Store, user: Row) -> list[Row]:
 def caller_for(store: Store, user: Row | None) -> Caller:
     """Raises 403: not a member, disabled, without roles."""
     if user is None:
-        raise SimulatorError(
-            403, "0x80072560", "The user is not a member of the organization."
-        )
+        raise refusal("dv-not-member-of-org")
     if user.values.get("isdisabled"):
-        raise SimulatorError(
-            403, "0x80040225", f"The specified user(Id = {user.id}) is disabled."
-        )
+        raise refusal("dv-user-disabled", user=user.id)
     roles = roles_of(store, user)
     if not roles:
-        message = (
-            f"The user (Id = {user.id}) has not been assigned any roles. "
-            "They need a role with the prvReadUser privilege."
-        )
-        raise SimulatorError(403, "0x80042f09", message)
+        raise refusal("dv-user-no-roles", user=user.id)
     mode = user.values.get("accessmode") or 0
     granted = (name for role in roles for name in role.values.get("privileges", ()))
     return Caller(

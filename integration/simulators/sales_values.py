@@ -7,6 +7,7 @@ from typing import Any
 
 from integration.simulators.http import SimulatorError
 from integration.simulators.sales_entities import Column, Entity, Kind, Writable
+from integration.simulators.sales_refusals import refusal
 
 __all__ = ["BIND", "GUID", "checked_value", "checked_values", "payload_refused"]
 
@@ -17,13 +18,7 @@ WHOLE = (Kind.INTEGER, Kind.BIGINT, Kind.PICKLIST, Kind.STATE, Kind.STATUS)
 
 
 def payload_refused(entity: Entity, reason: str) -> SimulatorError:
-    message = (
-        "Error identified in Payload provided by the user for Entity "
-        f":'{entity.set_name}', For more information on this error please follow this "
-        "help link https://go.microsoft.com/fwlink/?linkid=2195293  ----> "
-        f"InnerException : Microsoft.OData.ODataException: {reason}"
-    )
-    return SimulatorError(400, "0x80048d19", message)
+    return refusal("dv-payload", set=entity.set_name, reason=reason)
 
 
 def checked_values(
@@ -40,7 +35,7 @@ def checked_values(
             continue
         column = entity.by_name.get(name)
         if column is None:
-            raise unknown_property(entity, name)
+            raise refusal("dv-property-invalid", name=name, table=entity.logical)
         if column.kind is Kind.LOOKUP:
             raise payload_refused(
                 entity,
@@ -52,14 +47,6 @@ def checked_values(
     return found
 
 
-def unknown_property(entity: Entity, name: str) -> SimulatorError:
-    message = (
-        f"Invalid property '{name}' was found in entity "
-        f"'Microsoft.Dynamics.CRM.{entity.logical}'."
-    )
-    return SimulatorError(400, "0x80060888", message)
-
-
 def check_writable(
     entity: Entity, column: Column, value: Any, before: Mapping[str, Any] | None
 ) -> None:
@@ -69,12 +56,10 @@ def check_writable(
         return
     if value == (before or {}).get(column.name, column.default):
         return
-    when = "in a create" if creating else "in an update"
-    message = (
-        f"The attribute '{column.name}' of the '{entity.logical}' entity cannot be set "
-        f"{when}."
+    act = "a create" if creating else "an update"
+    raise refusal(
+        "dv-column-not-writable", column=column.name, table=entity.logical, act=act
     )
-    raise SimulatorError(400, "0x80040203", message)
 
 
 def checked_value(entity: Entity, column: Column, value: Any) -> Any:
@@ -95,13 +80,11 @@ def checked_text(entity: Entity, column: Column, value: Any) -> str:
         raise wrong_type(entity, column, value)
     # Lengths count UTF-16 units, as SQL Server does.
     if len(value.encode("utf-16-le", "surrogatepass")) // 2 > column.length:
-        raise SimulatorError(
-            400,
-            "0x80044331",
-            f"A validation error occurred.  The length of the '{column.name}' "
-            f"attribute of the "
-            f"'{entity.logical}' entity exceeded the maximum allowed length of "
-            f"'{column.length}'.",
+        raise refusal(
+            "dv-string-too-long",
+            column=column.name,
+            table=entity.logical,
+            length=column.length,
         )
     return value
 
@@ -110,13 +93,12 @@ def checked_option(entity: Entity, column: Column, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise wrong_type(entity, column, value)
     if value not in column.options:
-        accepted = ",".join(map(str, column.options))
-        raise SimulatorError(
-            400,
-            "0x8004431A",
-            f"A validation error occurred. The value {value} of '{column.name}' on "
-            f"record of type '{entity.logical}' is outside the valid range. "
-            f"Accepted Values: {accepted}",
+        raise refusal(
+            "dv-option-out-of-range",
+            value=value,
+            column=column.name,
+            table=entity.logical,
+            accepted=",".join(map(str, column.options)),
         )
     return value
 
@@ -127,17 +109,8 @@ def checked_number(entity: Entity, column: Column, value: Any) -> int | Decimal:
     if column.kind in WHOLE and not isinstance(value, int):
         raise wrong_type(entity, column, value)
     if not -MAX_DECIMAL <= value <= MAX_DECIMAL:
-        raise decimal_range()
+        raise refusal("dv-decimal-range")
     return value
-
-
-def decimal_range() -> SimulatorError:
-    return SimulatorError(
-        400,
-        "0x80044330",
-        "A validation error occurred. A decimal value provided is outside of the "
-        "allowed values for this attribute.",
-    )
 
 
 def checked_flag(entity: Entity, column: Column, value: Any) -> bool:

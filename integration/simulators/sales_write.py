@@ -16,13 +16,13 @@ from integration.simulators.sales_entities import (
     Entity,
     Kind,
 )
+from integration.simulators.sales_refusals import refusal
 from integration.simulators.sales_rows import version_of
 from integration.simulators.sales_security import Caller
 from integration.simulators.sales_values import (
     BIND,
     GUID,
     checked_values,
-    decimal_range,
     payload_refused,
 )
 from integration.simulators.store import Row, Store, Table
@@ -43,8 +43,7 @@ def table_of(store: Store, entity: Entity) -> Table:
 
 
 def not_found(entity: Entity, id: str) -> SimulatorError:
-    message = f"{entity.logical} With Id = {id} Does Not Exist"
-    return SimulatorError(404, "0x80040217", message)
+    return refusal("dv-record-gone", table=entity.logical, id=id)
 
 
 def organization(store: Store) -> Mapping[str, Any]:
@@ -75,9 +74,7 @@ class Writer:
         table = table_of(self._store, entity)
         key = self._own_key(entity, payload, id)
         if table.get(key):
-            raise SimulatorError(
-                412, "0x80040237", "A record with matching key values already exists."
-            )
+            raise refusal("dv-duplicate-id")
         values = checked_values(entity, payload, None) | self._bound(entity, payload)
         self._refuse(entity, "POST", key, values)
         self._check(entity, values, {}, key)
@@ -104,12 +101,7 @@ class Writer:
         self._caller.require("Delete", entity)
         accounts = table_of(self._store, ACCOUNT)
         if entity is CURRENCY and accounts.find(CURRENCY.key, row.id):
-            raise SimulatorError(
-                405,
-                "0x80040227",
-                "The object you tried to delete is associated with another object and "
-                "cannot be deleted.",
-            )
+            raise refusal("dv-delete-associated")
         table_of(self._store, entity).delete(row.id, self._caller.user_id)
 
     def match(self, entity: Entity, row: Row, if_match: str) -> None:
@@ -118,19 +110,9 @@ class Writer:
             return
         version = version_of(if_match)
         if version is None:
-            raise SimulatorError(
-                400,
-                "0x80060883",
-                "The RowVersion property must be provided when the value of "
-                "ConcurrencyBehavior is IfVersionMatches.",
-            )
+            raise refusal("dv-row-version-missing")
         if version != row.version:
-            raise SimulatorError(
-                412,
-                "0x80060882",
-                "The version of the existing record doesn't match the RowVersion "
-                "property provided.",
-            )
+            raise refusal("dv-row-version-mismatch")
 
     def _refuse(
         self, entity: Entity, method: str, key: str, values: Mapping[str, Any]
@@ -208,7 +190,7 @@ class Writer:
             self._caller.require("Assign", ACCOUNT)
         after = {**before, **values}
         if any(values.get(m) for m in MONEY) and not after.get(CURRENCY.key):
-            raise SimulatorError(400, "0x80048cfb", "The currency cannot be null.")
+            raise refusal("dv-currency-null-with-money")
         number = values.get("accountnumber")
         if not number or not account_number_is_key(self._store):
             return
@@ -216,39 +198,22 @@ class Writer:
         # vendor holds its number as well.
         holders = table_of(self._store, ACCOUNT).find("accountnumber", number)
         if any(holder.id != id for holder in holders):
-            raise SimulatorError(
-                412,
-                "0x80060892",
-                "Entity Key Account Number violated. A record with the same value for "
-                "Account Number already exists. A duplicate record cannot be created. "
-                "Select one or more unique values and try again.",
-            )
+            raise refusal("dv-duplicate-alternate-key")
 
     def _check_currency(
         self, values: Mapping[str, Any], before: Mapping[str, Any], id: str
     ) -> None:
         rate = values.get("exchangerate")
         if rate is not None and rate <= 0:
-            raise decimal_range()
+            raise refusal("dv-decimal-range")
         if "exchangerate" in values and id == organization(self._store).get(
             "basecurrencyid"
         ):
-            raise SimulatorError(
-                400,
-                "0x80048cf5",
-                "The exchange rate of the base currency cannot be modified.",
-            )
+            raise refusal("dv-base-rate-readonly")
         if before:
             return
         code = values.get("isocurrencycode")
         if not code or len(code) != 3:
-            raise SimulatorError(
-                400, "0x80048cf1", "The currency code must be a three-letter ISO code."
-            )
+            raise refusal("dv-currency-code-invalid")
         if table_of(self._store, CURRENCY).find("isocurrencycode", code):
-            raise SimulatorError(
-                400,
-                "0x80048cf3",
-                "Cannot insert duplicate currency record. Currency with the same "
-                "currency code already exist in the system.",
-            )
+            raise refusal("dv-duplicate-currency")

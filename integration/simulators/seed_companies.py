@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from integration.simulators.seed_names import (
+    DIALLING,
     FAMILY_NAMES,
     FIRST_NAMES,
     FOREIGN_CUSTOMERS,
@@ -22,25 +23,6 @@ __all__ = ["CompanyMaker", "Draw", "seeded_id", "slug"]
 
 T = TypeVar("T")
 NAMESPACE = UUID("8f6b1d3c-4a0e-5b57-9c21-6f2d0a7e9b10")
-DIALLING = {
-    "AT": "+43 1",
-    "BE": "+32 4",
-    "BG": "+359 2",
-    "CH": "+41 21",
-    "CZ": "+420 377",
-    "DE": "+49 89",
-    "DK": "+45 33",
-    "ES": "+34 95",
-    "FR": "+33 4",
-    "GB": "+44 20",
-    "GR": "+30 21",
-    "IT": "+39 02",
-    "JP": "+81 3",
-    "NO": "+47 77",
-    "PL": "+48 42",
-    "SE": "+46 31",
-    "US": "+1 617",
-}
 
 
 def seeded_id(*parts: object) -> str:

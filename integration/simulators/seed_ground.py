@@ -21,11 +21,10 @@ from integration.simulators.sales_security import (
 )
 from integration.simulators.sales_write import table_of
 from integration.simulators.seed_companies import seeded_id
-from integration.simulators.seed_names import CURRENCIES, Money
+from integration.simulators.seed_names import COUNTRIES, CURRENCIES, Money
 from integration.simulators.store import Store
 
 __all__ = [
-    "COUNTRIES",
     "ENVIRONMENT",
     "INTEGRATION_ROLE",
     "Company",
@@ -43,27 +42,6 @@ COST_DIGITS = Decimal("1e-6")
 RATE_DIGITS = Decimal("1e-10")
 #: Rates of the first of January two years back are valid on any day a demo runs.
 OLD_RATE = "2024-01-01"
-
-COUNTRIES = {
-    "AT": "Austria",
-    "BE": "Belgium",
-    "BG": "Bulgaria",
-    "CH": "Switzerland",
-    "CZ": "Czechia",
-    "DE": "Germany",
-    "DK": "Denmark",
-    "ES": "Spain",
-    "FR": "France",
-    "GB": "Great Britain",
-    "GR": "Greece",
-    "IT": "Italy",
-    "JP": "Japan",
-    "NL": "Netherlands",
-    "NO": "Norway",
-    "PL": "Poland",
-    "SE": "Sweden",
-    "US": "USA",
-}
 
 #: Sales column by Business Central property, for customers.
 ACCOUNT_COLUMNS = {
