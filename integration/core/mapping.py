@@ -128,12 +128,14 @@ class TableMap:
 class References:
     """What the couplings of another mapping say: which code is which Sales record.
 
-    ``blank`` is the code that a blank stands for (the local currency).
+    ``blank`` is the code that a blank stands for (the local currency). ``lost`` are
+    codes whose coupled record in Sales is gone or inactive.
     """
 
     sales_ids: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, str] = field(default_factory=dict)
     blank: str = ""
+    lost: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,14 @@ from integration.models import Coupling, TableMapping
 
 __all__ = [
     "by_record",
+    "column",
     "coupled_ids",
     "fresh",
     "is_echo",
     "make",
     "refs",
     "save",
+    "save_seen",
     "see",
     "unsee",
 ]
@@ -40,7 +42,6 @@ _SAVED = (
     "to_business_central_at",
     "to_business_central_failed",
 )
-_ID = {System.BUSINESS_CENTRAL: "bc_id", System.SALES: "sales_id"}
 _SHORT = {System.BUSINESS_CENTRAL: "bc", System.SALES: "sales"}
 
 
@@ -48,17 +49,22 @@ def by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, Coupling]:
     """The couplings of these records, by the record's id."""
-    column = _ID[side]
+    key = column(side, "id")
     found: dict[str, Coupling] = {}
     for start in range(0, len(ids), _CHUNK):
         part = ids[start : start + _CHUNK]
-        rows = Coupling.objects.filter(mapping=mapping, **{f"{column}__in": part})
-        found |= {getattr(row, column): row for row in rows}
+        rows = Coupling.objects.filter(mapping=mapping, **{f"{key}__in": part})
+        found |= {getattr(row, key): row for row in rows}
     return found
 
 
 def coupled_ids(mapping: TableMapping, side: System, ids: Sequence[str]) -> set[str]:
     return set(by_record(mapping, side, ids))
+
+
+def column(side: System, name: str) -> str:
+    """The column that holds this of one side: ``bc_etag``."""
+    return f"{_SHORT[side]}_{name}"
 
 
 def fresh(
@@ -93,8 +99,18 @@ def make(couplings: Iterable[Coupling]) -> list[Coupling]:
 
 
 def save(couplings: Iterable[Coupling]) -> None:
-    """What ``see`` and the pair's decision changed, in the caller's transaction."""
+    """What a pair's decision changed, in the caller's transaction."""
     Coupling.objects.bulk_update(couplings, _SAVED, batch_size=100)
+
+
+def save_seen(couplings: Iterable[Coupling], side: System) -> None:
+    """What ``see`` changed of one side, in the caller's transaction."""
+    short = _SHORT[side]
+    columns = [
+        f"{short}_{name}"
+        for name in ("etag", "modified_at", "hash", "deleted_at", "name")
+    ]
+    Coupling.objects.bulk_update(couplings, columns, batch_size=200)
 
 
 def is_echo(coupling: Coupling, side: System, record: Snapshot) -> bool:

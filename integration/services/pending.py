@@ -25,6 +25,7 @@ __all__ = [
     "record_tried",
     "release",
     "release_waiting",
+    "release_wanted",
     "save_intents",
     "set_aside",
     "uncoupled",
@@ -44,6 +45,15 @@ _UPSERTED = (
     "skip_reason",
     "intent",
 )
+_INTENDED = (
+    "label",
+    "next_attempt_at",
+    "waits_for",
+    "skipped_at",
+    "skip_reason",
+    "intent",
+)
+"""What an intent changes: version and attempts stay those of the last try."""
 _UNIQUE = ("mapping", "side", "record_id")
 
 
@@ -118,21 +128,21 @@ def record_tried(mapping: TableMapping, tried: Sequence[Tried], now: datetime) -
 
 
 def set_aside(
-    mapping: TableMapping, side: System, record: Snapshot, reason: str
+    mapping: TableMapping, records: Iterable[tuple[System, Snapshot, str]]
 ) -> None:
-    """Not tried until it changes: nothing is wrong, and nothing is wanted."""
+    """Not tried until it changes or is wanted: nothing is wrong."""
+    now = clock.now()
     _upsert(
-        [
-            PendingRecord(
-                mapping=mapping,
-                side=side.value,
-                record_id=record.id,
-                etag=record.etag[:250],
-                label=_label(record),
-                skipped_at=clock.now(),
-                skip_reason=reason[:500],
-            )
-        ]
+        PendingRecord(
+            mapping=mapping,
+            side=side.value,
+            record_id=record.id,
+            etag=record.etag[:250],
+            label=_label(record),
+            skipped_at=now,
+            skip_reason=reason[:500],
+        )
+        for side, record, reason in records
     )
 
 
@@ -141,7 +151,7 @@ def save_intents(
 ) -> None:
     """What is about to be created in Business Central, before the call (promise 1)."""
     now = clock.now()
-    _upsert(
+    rows = (
         PendingRecord(
             mapping=mapping,
             side=System.SALES.value,
@@ -153,6 +163,7 @@ def save_intents(
         )
         for record, intent in intents
     )
+    _upsert(rows, _INTENDED)
 
 
 def clear(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
@@ -193,6 +204,28 @@ def release_waiting(mapping: TableMapping, names: Collection[str]) -> None:
     )
 
 
+def release_wanted(mapping: TableMapping) -> None:
+    """Records set aside that something waits for now."""
+    prefix = f"{mapping.name}:"
+    names = (
+        PendingRecord.objects.filter(
+            mapping__connection=mapping.connection_id, waits_for__startswith=prefix
+        )
+        .order_by()
+        .values_list("waits_for", flat=True)
+        .distinct()
+    )
+    numbers = [name.removeprefix(prefix) for name in names]
+    wanted = Q(label__in=numbers)
+    for number in numbers:
+        wanted |= Q(label__startswith=f"{number} ")
+    if numbers:
+        aside = PendingRecord.objects.filter(mapping=mapping, attempts=0)
+        aside.filter(wanted, skipped_at__isnull=False).update(
+            skipped_at=None, skip_reason="", next_attempt_at=clock.now()
+        )
+
+
 def _row(
     mapping: TableMapping, one: Tried, known: PendingRecord | None, now: datetime
 ) -> PendingRecord:
@@ -217,13 +250,13 @@ def _row(
     )
 
 
-def _upsert(rows: Iterable[PendingRecord]) -> None:
+def _upsert(rows: Iterable[PendingRecord], columns: Sequence[str] = _UPSERTED) -> None:
     PendingRecord.objects.bulk_create(
         rows,
         batch_size=_CHUNK,
         update_conflicts=True,
         unique_fields=_UNIQUE,
-        update_fields=_UPSERTED,
+        update_fields=columns,
     )
 
 

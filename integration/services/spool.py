@@ -245,6 +245,13 @@ class Spool:
                     (coupling, side, record_id),
                 )
 
+    def drop(self, side: System, ids: Iterable[str]) -> None:
+        """Nothing more is decided about these."""
+        rows = [(side.value, record_id) for record_id in ids]
+        self._many(
+            "UPDATE record SET state = 'dropped' WHERE side = ? AND id = ?", rows
+        )
+
     def ambiguous(self, size: int = CHUNK) -> Iterator[list[Ambiguous]]:
         """What ``match`` could not tell, Business Central's first."""
         for side in System:

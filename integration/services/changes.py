@@ -1,0 +1,150 @@
+"""Changes: what both systems say has changed, read once, on its way to the spool."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from integration import clock
+from integration.connectors.errors import CursorExpired
+from integration.connectors.odata import literal, parse_moment
+from integration.core.mapping import Snapshot
+from integration.core.records import Page, Record, System
+from integration.models import Coupling
+from integration.services import couplings, pending
+from integration.services.sorting import forget, sort
+from integration.services.work import Work
+
+__all__ = ["OVERLAP", "Cursors", "read_both", "read_due", "read_only"]
+
+OVERLAP = timedelta(minutes=5)
+"""Business Central stamps inside the transaction that writes: what commits later than
+it was stamped is found by reading this much again (protocols §5)."""
+_CHUNK = 1_000
+SCAN_EVERY = timedelta(days=1)
+"""How often deletions in Business Central are looked for: it has no tombstones."""
+
+
+@dataclass(slots=True)
+class Cursors:
+    """Where the next run starts to read. ``scanned``: all ids here have been seen."""
+
+    bc: str = ""
+    sales: str = ""
+    scanned: bool = False
+
+
+def read_both(work: Work) -> Cursors:
+    """Everything that changed since the stored cursors goes into the spool.
+
+    What needs no decision is recorded page by page: echoes, versions handled before,
+    records outside the filter and those whose next try is not due.
+    """
+    cursors = Cursors()
+    cursors.bc = _read_business_central(work)
+    cursors.sales = _read_sales(work)
+    cursors.scanned = _scan_business_central(work)
+    return cursors
+
+
+def read_due(work: Work) -> None:
+    """Pending records whose time has come, whatever the cursors say (promise 6)."""
+    now = clock.now()
+    for system in System:
+        if work.money and system is System.BUSINESS_CENTRAL:
+            continue  # All currencies have been read already.
+        for ids in pending.due(work.mapping, system, now):
+            known = work.spool.has(system, ids)
+            read_only(work, system, [each for each in ids if each not in known])
+
+
+def read_only(work: Work, system: System, ids: Sequence[str]) -> None:
+    """These records as they are now, to be decided about whatever was tried before."""
+    found = work.read(system, ids)
+    sort(work, system, list(found.values()), at_once=True)
+    forget(work, system, [each for each in ids if each not in found])
+
+
+def _read_business_central(work: Work) -> str:
+    side = System.BUSINESS_CENTRAL
+    if work.money:
+        _take(work, side, Page(records=work.money.records), whole=True)
+        return ""
+    stored = "" if work.run.full else work.mapping.bc_cursor
+    return _follow(work, side, _with_overlap(stored), stored)
+
+
+def _read_sales(work: Work) -> str:
+    stored = "" if work.run.full else work.mapping.sales_cursor
+    try:
+        return _follow(work, System.SALES, stored, stored)
+    except CursorExpired:
+        if not stored:
+            raise
+        return _follow(work, System.SALES, "", "")
+
+
+def _follow(work: Work, side: System, start: str, stored: str) -> str:
+    """Read from ``start``; the next cursor, or ``stored`` when none came."""
+    connector = work.connectors[side]
+    place, columns = work.table.place(side), work.table.columns(side)
+    reached = stored
+    for page in connector.read_changes(place, columns, start):
+        _take(work, side, page, whole=not start)
+        reached = page.cursor or reached
+    if not start:
+        _miss_unseen(work, side)
+    return reached
+
+
+def _take(work: Work, side: System, page: Page, *, whole: bool) -> None:
+    if whole:
+        work.spool.see(side, [record.id for record in page.records])
+    sort(work, side, _snapshots(work, side, page.records))
+    if page.deleted:
+        known = couplings.coupled_ids(work.mapping, side, page.deleted)
+        work.spool.miss(side, known)
+        alone = [each for each in page.deleted if each not in known]
+        forget(work, side, list(pending.by_record(work.mapping, side, alone)))
+
+
+def _scan_business_central(work: Work) -> bool:
+    """Look for deletions where nobody tells of them; whether all ids have been seen."""
+    side = System.BUSINESS_CENTRAL
+    if work.money:
+        _miss_unseen(work, side)
+        return True
+    if work.run.full or not work.mapping.bc_cursor:
+        return True
+    scanned = work.mapping.scanned_at
+    if scanned and clock.now() - scanned < SCAN_EVERY:
+        return False
+    for page in work.connectors[side].read_all(work.table.place(side), ()):
+        work.spool.see(side, [record.id for record in page.records])
+    _miss_unseen(work, side)
+    return True
+
+
+def _miss_unseen(work: Work, side: System) -> None:
+    """Coupled records that a whole read did not bring may have been deleted."""
+    short = "bc" if side is System.BUSINESS_CENTRAL else "sales"
+    rows = Coupling.objects.filter(
+        mapping=work.mapping, **{f"{short}_deleted_at__isnull": True}
+    )
+    last = 0
+    while found := list(
+        rows.filter(pk__gt=last)
+        .order_by("pk")
+        .values_list("pk", f"{short}_id")[:_CHUNK]
+    ):
+        last = found[-1][0]
+        work.spool.miss(side, work.spool.unseen(side, [each for _, each in found]))
+
+
+def _with_overlap(cursor: str) -> str:
+    """The moment to read from; an unreadable cursor reads everything."""
+    start = parse_moment(cursor)
+    return literal(start - OVERLAP) if start else ""
+
+
+def _snapshots(work: Work, side: System, records: Sequence[Record]) -> list[Snapshot]:
+    return [work.snapshot(side, record) for record in records]

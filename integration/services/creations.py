@@ -1,0 +1,233 @@
+"""Creations: couple what matches, create what has no partner, never twice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from integration import clock
+from integration.connectors.base import Create, WriteResult, Written
+from integration.core.decide import decide
+from integration.core.failures import FailureKind
+from integration.core.mapping import Snapshot
+from integration.core.outcomes import OutcomeKind
+from integration.core.plan import Missing, creation, sales_key
+from integration.core.records import Direction, System
+from integration.models import Coupling
+from integration.services import couplings, pending
+from integration.services.endings import (
+    Endings,
+    Trouble,
+    failed_records,
+    of_pair,
+    of_record,
+)
+from integration.services.intents import find_created, intent_of
+from integration.services.pairs import Pair, settle_pairs
+from integration.services.waiting import missing_partner
+from integration.services.work import Work
+
+__all__ = ["create_alone"]
+
+_UNSURE = frozenset(
+    {FailureKind.LOST_ANSWER, FailureKind.TRANSIENT, FailureKind.EXISTS}
+)
+"""It may be there all the same."""
+CHUNK = {Direction.TO_SALES: 1_000, Direction.TO_BUSINESS_CENTRAL: 500}
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Records of one side that have no partner, and what became of them."""
+
+    way: Direction
+    made: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
+    found: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
+    failed: list[tuple[Snapshot, Trouble]] = field(default_factory=list)
+    intents: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def create_alone(work: Work) -> None:
+    """Create a partner for every record that has none, or skip it."""
+    for way in Direction:
+        if not work.writes(way):
+            continue
+        for records in work.spool.alone(way.source, CHUNK[way]):
+            if work.table.only_coupled:
+                _skip(work, way, records)
+            else:
+                _create(work, way, records)
+
+
+def _skip(work: Work, way: Direction, records: Sequence[Snapshot]) -> None:
+    reason = "It has no partner, and this mapping creates none."
+    endings = Endings()
+    for record in records:
+        outcome = of_record(OutcomeKind.SKIPPED, way.source, record, reason=reason)
+        endings.outcomes.append(outcome)
+    with transaction.atomic():
+        endings.save(work)
+
+
+def _create(work: Work, way: Direction, records: Sequence[Snapshot]) -> None:
+    batch = _Batch(way)
+    creates: list[tuple[Snapshot, dict[str, Any]]] = []
+    for record in records:
+        columns = creation(work.table, way, record.values, work.references)
+        if isinstance(columns, Missing):
+            batch.failed.append((record, missing_partner(work, columns)))
+        else:
+            creates.append((record, columns))
+    if work.is_rehearsal:
+        _rehearse(work, batch, [record for record, _ in creates])
+        return
+    _send(work, batch, creates)
+    _save(work, batch)
+
+
+def _send(
+    work: Work, batch: _Batch, creates: Sequence[tuple[Snapshot, dict[str, Any]]]
+) -> None:
+    if not creates:
+        return
+    side = batch.way.destination
+    if side is System.BUSINESS_CENTRAL:
+        since = work.moment()
+        batch.intents = {r.id: intent_of(r, since) for r, _ in creates}
+        with transaction.atomic():
+            pending.save_intents(
+                work.mapping, [(r, batch.intents[r.id]) for r, _ in creates]
+            )
+    results = work.connectors[side].create_many(
+        work.table.place(side),
+        work.table.columns(side),
+        [
+            Create(sales_key(work.table, record.id), values)
+            for record, values in creates
+        ],
+    )
+    unsure: list[tuple[Snapshot, Trouble]] = []
+    for (record, _), result in zip(creates, results, strict=True):
+        _take(work, batch, unsure, record, result)
+    _look_for(work, batch, unsure)
+
+
+def _take(
+    work: Work,
+    batch: _Batch,
+    unsure: list[tuple[Snapshot, Trouble]],
+    record: Snapshot,
+    result: WriteResult,
+) -> None:
+    if isinstance(result, Written):
+        made = work.snapshot(batch.way.destination, result.record)
+        batch.made.append((record, made))
+    elif result.kind in _UNSURE:
+        intent = batch.intents.get(record.id)
+        unsure.append((record, Trouble(failure=result, intent=intent)))
+    else:
+        batch.failed.append((record, Trouble(failure=result)))
+
+
+def _look_for(
+    work: Work, batch: _Batch, unsure: Sequence[tuple[Snapshot, Trouble]]
+) -> None:
+    """No answer, or it exists already: is it there? If not, it is tried again later."""
+    if not unsure:
+        return
+    records = [record for record, _ in unsure]
+    if batch.way is Direction.TO_SALES:
+        keys = {sales_key(work.table, record.id): record.id for record in records}
+        there = work.read(System.SALES, list(keys))
+        partners = {keys[key]: partner for key, partner in there.items()}
+        troubles: Mapping[str, Trouble] = {}
+    else:
+        partners, troubles = find_created(work, records)
+    for record, trouble in unsure:
+        partner = partners.get(record.id)
+        if partner:
+            batch.found.append((record, partner))
+        else:
+            batch.failed.append((record, troubles.get(record.id, trouble)))
+
+
+def _save(work: Work, batch: _Batch) -> None:
+    endings = Endings()
+    source = batch.way.source
+    made = [_couple(work, batch.way, *pair) for pair in batch.made]
+    failed_records(endings, source, batch.failed)
+    with transaction.atomic():
+        kept = couplings.make(coupling for coupling, _ in made)
+        ids = {coupling.bc_id: coupling.pk for coupling in kept}
+        for coupling, record in made:
+            way, kind = batch.way, OutcomeKind.INSERTED
+            coupling.pk = ids.get(coupling.bc_id)
+            endings.outcomes.append(of_pair(kind, way, coupling))
+            endings.cleared[source].append(record.id)
+        endings.save(work)
+    _follow_up(work, batch, {c.bc_id: c for c, _ in made if c.pk})
+    _settle_found(work, batch)
+
+
+def _couple(
+    work: Work, way: Direction, record: Snapshot, made: Snapshot
+) -> tuple[Coupling, Snapshot]:
+    """A new pair is in step where both hold the same; the rest meets next time."""
+    to_sales = way is Direction.TO_SALES
+    bc, sales = (record, made) if to_sales else (made, record)
+    now = clock.now()
+    coupling = couplings.fresh(work.mapping, bc, sales, now)
+    decision = decide(work.table, None, bc.values, sales.values)
+    coupling.values = dict(decision.base or {})
+    couplings.see(coupling, work.table, System.BUSINESS_CENTRAL, bc)
+    couplings.see(coupling, work.table, System.SALES, sales)
+    for back in Direction:
+        if decision.fields(back):
+            couplings.unsee(coupling, back.source)
+    setattr(coupling, f"{way.value}_at", now)
+    return coupling, record
+
+
+def _follow_up(work: Work, batch: _Batch, made: Mapping[str, Coupling]) -> None:
+    """What the other side gave a new record (its number) comes back at once."""
+    if batch.way is Direction.TO_SALES or not work.writes(Direction.TO_SALES):
+        return
+    pairs = []
+    for sales, bc in batch.made:
+        coupling = made.get(bc.id)
+        if coupling and not coupling.bc_hash:
+            pairs.append(Pair(coupling, bc, sales))
+    if pairs:
+        settle_pairs(work, pairs)
+
+
+def _settle_found(work: Work, batch: _Batch) -> None:
+    """Made by an earlier try whose answer was lost: a pair that meets again."""
+    if not batch.found:
+        return
+    to_sales = batch.way is Direction.TO_SALES
+    both = [(a, b) if to_sales else (b, a) for a, b in batch.found]
+    now = clock.now()
+    with transaction.atomic():
+        kept = couplings.make(
+            couplings.fresh(work.mapping, bc, sales, now) for bc, sales in both
+        )
+    by_id = {coupling.bc_id: coupling for coupling in kept}
+    source = batch.way.source
+    pairs = [
+        Pair(by_id[bc.id], bc, sales, {source}, OutcomeKind.INSERTED)
+        for bc, sales in both
+        if bc.id in by_id
+    ]
+    settle_pairs(work, pairs)
+
+
+def _rehearse(work: Work, batch: _Batch, records: Sequence[Snapshot]) -> None:
+    endings = Endings()
+    source = batch.way.source
+    failed_records(endings, source, batch.failed)
+    endings.outcomes += [
+        of_record(OutcomeKind.INSERTED, source, record) for record in records
+    ]
+    endings.save(work)

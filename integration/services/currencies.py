@@ -1,0 +1,199 @@
+"""Currencies: their rates in the terms of Sales, and what a currency code refers to."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from integration import clock
+from integration.connectors.base import Connector
+from integration.connectors.sales import Organization
+from integration.core.mapping import References, TableMap
+from integration.core.outcomes import Finding
+from integration.core.rates import Rates, newest_rates
+from integration.core.records import Record, System
+from integration.models import Coupling, FieldMapping, PendingRecord, TableMapping
+
+__all__ = [
+    "BusinessCentralSide",
+    "Money",
+    "SalesSide",
+    "read_money",
+    "read_references",
+    "unknown_currency",
+    "used_codes",
+]
+
+RATES = "currencyExchangeRates"
+_RATE_FIELDS = (
+    "currencyCode",
+    "startingDate",
+    "exchangeRateAmount",
+    "relationalCurrencyCode",
+    "relationalExchangeRateAmount",
+)
+_ACTIVE = 0
+_CODES_PER_QUESTION = 40
+"""A filter names so many codes at most, to keep the address short."""
+
+
+class BusinessCentralSide(Connector, Protocol):
+    """The Business Central connector, as far as money goes."""
+
+    def ledger_setup(self) -> dict[str, Any]: ...
+
+
+class SalesSide(Connector, Protocol):
+    """The Sales connector, as far as money goes."""
+
+    def organization(self) -> Organization: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """All currencies of Business Central with their rates: some hundred at most."""
+
+    rates: Rates
+    records: tuple[Record, ...]
+
+    def is_local(self, record: Record) -> bool:
+        """The local currency is none among others: it has no rate and no coupling."""
+        return _code(record) == self.rates.local
+
+    def rated(self, record: Record) -> Record:
+        """The record with its rate as a value, and in its version.
+
+        So a changed rate is a change of its currency. The base currency of Sales has
+        none: its rate cannot be written (0x80048cf5).
+        """
+        code = _code(record)
+        rate = self.rates.exchange_rate(code)
+        if code == self.rates.base:
+            return record
+        if isinstance(rate, Finding):
+            return replace(record, etag=f"{record.etag}|{rate.article}")
+        values = {**record.values, "exchangeRate": rate}
+        return replace(record, values=values, etag=f"{record.etag}|{rate}")
+
+    def problem(self, code: str) -> Finding | None:
+        """Why this currency cannot be written."""
+        if code == self.rates.base:
+            return None
+        rate = self.rates.exchange_rate(code)
+        return rate if isinstance(rate, Finding) else None
+
+
+def read_money(
+    table: TableMap, bc: BusinessCentralSide, sales: SalesSide
+) -> Money | None:
+    """Currencies and rates, two reads; ``None`` when the mapping has no rate in it."""
+    if not any(mapped.is_virtual for mapped in table.fields):
+        return None
+    local = str(bc.ledger_setup().get("localCurrencyCode") or "").strip().upper()
+    base = sales.organization().base_currency_code.upper()
+    columns = table.columns(System.BUSINESS_CENTRAL)
+    records = tuple(_records(bc, table.entity, columns))
+    today = (bc.server_time() or clock.now()).date()
+    newest, future = newest_rates(
+        (record.values for record in _records(bc, RATES, _RATE_FIELDS)), today
+    )
+    known = frozenset(_code(record) for record in records)
+    return Money(Rates(local, base, newest, future, known), records)
+
+
+def read_references(
+    mapping: TableMapping, table: TableMap, bc: BusinessCentralSide, sales: Connector
+) -> dict[str, References]:
+    """What each lookup of this mapping refers to; one question to each side.
+
+    A currency is what its coupling says, the local one what its ISO code says. One that
+    is inactive or gone in Sales cannot be referred to.
+    """
+    lookups = {mapped.lookup for mapped in table.fields if mapped.lookup}
+    if not lookups:
+        return {}
+    local = str(bc.ledger_setup().get("localCurrencyCode") or "").strip().upper()
+    found = {}
+    for target in mapping.connection.mappings.filter(name__in=lookups):
+        found[target.name] = _references(target, local, sales)
+    return found
+
+
+def used_codes(
+    mapping: TableMapping, codes: Collection[str], bc: Connector
+) -> set[str]:
+    """Which of these currencies a record of another mapping carries.
+
+    What waits for one is known here; for the others Business Central is asked, without
+    the rows, and only about codes nobody has asked for yet.
+    """
+    waiting = {f"{mapping.name}:{code}": code for code in codes}
+    rows = PendingRecord.objects.filter(
+        mapping__connection=mapping.connection_id, waits_for__in=waiting
+    )
+    names = rows.order_by().values_list("waits_for", flat=True).distinct()
+    used = {waiting[name] for name in names}
+    users = FieldMapping.objects.filter(
+        lookup=mapping.name, mapping__connection=mapping.connection_id
+    ).values_list("mapping__entity", "bc_field")
+    for entity, field in users:
+        used |= _carried(bc, entity, field, sorted(set(codes) - used))
+    return used
+
+
+def unknown_currency(field: str, lookup: str, code: str, known: References) -> Finding:
+    """Why a record cannot carry this currency."""
+    params = {"currency": code}
+    if code == known.blank:
+        message = f"The local currency {code} is not a currency of Sales."
+        return Finding("bc-lcy-not-in-dataverse", params, message, field)
+    if code in known.lost:
+        message = f"Cannot find the currency with the value '{code}' in Dataverse."
+        return Finding("dv-currency-not-found", params, message, field)
+    message = f"{lookup.capitalize()} {code} is not coupled."
+    return Finding("dependency-not-coupled", params, message, field)
+
+
+def _references(target: TableMapping, local: str, sales: Connector) -> References:
+    rows = {
+        record.id: record.values
+        for record in _records(sales, target.table, ("isocurrencycode", "statecode"))
+    }
+    active = {key for key, row in rows.items() if row.get("statecode", 0) == _ACTIVE}
+    codes = {
+        key: str(row.get("isocurrencycode") or "").upper() for key, row in rows.items()
+    }
+    couplings = Coupling.objects.filter(mapping=target)
+    coupled = dict(couplings.values_list("sales_id", "bc_number"))
+    codes |= {key: number.upper() for key, number in coupled.items()}
+    usable = {
+        code: key
+        for key, code in codes.items()
+        if key in active and (key in coupled or code == local)
+    }
+    lost = {codes[key] for key in coupled if key not in active}
+    return References(usable, codes, local, frozenset(lost - usable.keys()))
+
+
+def _carried(bc: Connector, entity: str, field: str, codes: list[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(codes), _CODES_PER_QUESTION):
+        part = codes[start : start + _CODES_PER_QUESTION]
+        where = " or ".join(f"{field} eq {_quoted(code)}" for code in part)
+        for page in bc.read_all(entity, (field,), where):
+            found |= {str(record.values.get(field)).upper() for record in page.records}
+            if found.issuperset(part):
+                break
+    return found.intersection(codes)
+
+
+def _records(system: Connector, entity: str, fields: Iterable[str]) -> Iterator[Record]:
+    for page in system.read_all(entity, tuple(fields)):
+        yield from page.records
+
+
+def _code(record: Record) -> str:
+    return str(record.values.get("code") or "").strip().upper()
+
+
+def _quoted(code: str) -> str:
+    return "'" + code.replace("'", "''") + "'"

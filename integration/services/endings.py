@@ -1,0 +1,159 @@
+"""Endings: how a record or a pair ended, as outcomes and as pending records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from integration import clock
+from integration.core.failures import Failure
+from integration.core.mapping import Snapshot
+from integration.core.outcomes import (
+    Finding,
+    Outcome,
+    OutcomeKind,
+    Presence,
+    RecordRef,
+)
+from integration.core.records import Direction, System
+from integration.models import Coupling
+from integration.services import pending
+from integration.services.couplings import refs
+from integration.services.pending import Tried
+from integration.services.work import Work
+
+__all__ = [
+    "Endings",
+    "Trouble",
+    "failed_records",
+    "label_of",
+    "of_pair",
+    "of_record",
+    "tried",
+    "way_from",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something was not done.
+
+    ``waits_for`` is set for a missing partner, with the ``fingerprint`` of its error;
+    ``intent`` while a creation may have been done after all.
+    """
+
+    failure: Failure | None = None
+    finding: Finding | None = None
+    waits_for: str = ""
+    fingerprint: str = ""
+    intent: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Endings:
+    """What a chunk has to record.
+
+    ``cleared`` are in step or no longer wanted, ``aside`` are not tried and nothing is
+    wrong.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    tried: list[Tried] = field(default_factory=list)
+    cleared: dict[System, list[str]] = field(
+        default_factory=lambda: {system: [] for system in System}
+    )
+    aside: list[tuple[System, Snapshot, str]] = field(default_factory=list)
+
+    def save(self, work: Work) -> None:
+        """In the caller's transaction. Raises ``RunLost``."""
+        if not work.is_rehearsal:
+            for system, ids in self.cleared.items():
+                pending.clear(work.mapping, system, ids)
+            mine = [one for one in self.tried if work.writes(way_from(one.side))]
+            pending.record_tried(work.mapping, mine, clock.now())
+            pending.set_aside(work.mapping, self.aside)
+        work.log(self.outcomes)
+
+
+def way_from(system: System) -> Direction:
+    """The direction in which the records of this system are the source."""
+    if system is System.BUSINESS_CENTRAL:
+        return Direction.TO_SALES
+    return Direction.TO_BUSINESS_CENTRAL
+
+
+def of_record(
+    kind: OutcomeKind,
+    system: System,
+    record: Snapshot,
+    trouble: Trouble | None = None,
+    reason: str = "",
+) -> Outcome:
+    """The ending of a record that has no partner."""
+    here = RecordRef(record.id, record.number, record.name, Presence.EXISTS)
+    there = RecordRef(presence=Presence.NOT_CREATED)
+    mine_is_bc = system is System.BUSINESS_CENTRAL
+    said = trouble or Trouble(finding=Finding("", message=reason) if reason else None)
+    return Outcome(
+        kind=kind,
+        direction=way_from(system),
+        record_key=record.id,
+        bc=here if mine_is_bc else there,
+        sales=there if mine_is_bc else here,
+        failure=said.failure,
+        finding=said.finding,
+        waits_for=said.waits_for,
+        values={system.value: dict(record.values)} if trouble else None,
+    )
+
+
+def of_pair(
+    kind: OutcomeKind,
+    way: Direction,
+    coupling: Coupling,
+    trouble: Trouble | None = None,
+    values: dict[str, Any] | None = None,
+) -> Outcome:
+    """The ending of one direction of a coupled pair."""
+    bc, sales = refs(coupling)
+    said = trouble or Trouble()
+    return Outcome(
+        kind=kind,
+        direction=way,
+        record_key=bc.id if way is Direction.TO_SALES else sales.id,
+        bc=bc,
+        sales=sales,
+        failure=said.failure,
+        finding=said.finding,
+        waits_for=said.waits_for,
+        values=values,
+    )
+
+
+def tried(
+    system: System, record_id: str, etag: str, label: str, trouble: Trouble
+) -> Tried:
+    return Tried(
+        side=system,
+        record_id=record_id,
+        etag=etag,
+        label=label,
+        failure=trouble.failure,
+        finding=trouble.finding,
+        waits_for=trouble.waits_for,
+        fingerprint=trouble.fingerprint,
+        intent=trouble.intent,
+    )
+
+
+def failed_records(
+    endings: Endings, system: System, failed: Sequence[tuple[Snapshot, Trouble]]
+) -> None:
+    """Records without partner that could not be written."""
+    for record, trouble in failed:
+        endings.outcomes.append(of_record(OutcomeKind.FAILED, system, record, trouble))
+        row = tried(system, record.id, record.etag, label_of(record), trouble)
+        endings.tried.append(row)
+
+
+def label_of(record: Snapshot) -> str:
+    return f"{record.number} {record.name}".strip()

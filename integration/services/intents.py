@@ -1,0 +1,122 @@
+"""Intents: what was about to be created in Business Central when the call went out.
+
+An id cannot be sent there (protocols §2.2), so after a lost answer the engine looks for
+what it may have created (promise 1).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from integration.connectors.odata import literal, parse_moment
+from integration.core.mapping import Snapshot, TableMap
+from integration.core.outcomes import Finding
+from integration.core.records import Direction, System
+from integration.core.values import digest
+from integration.services import couplings, pending
+from integration.services.endings import Trouble
+from integration.services.work import Work
+
+__all__ = ["find_created", "intent_of"]
+
+Sign = Callable[[Mapping[str, Any]], str]
+"""What two records have in common when one may have been made from the other."""
+
+_MARGIN = timedelta(seconds=5)
+"""The ``Date`` of an answer is told to the second, and comes after the fact."""
+
+
+def intent_of(record: Snapshot, since: datetime) -> dict[str, Any]:
+    """What to look for: the values that go out, and since when."""
+    return {"since": (since - _MARGIN).isoformat(), "values": dict(record.values)}
+
+
+def find_created(
+    work: Work, records: Sequence[Snapshot]
+) -> tuple[dict[str, Snapshot], dict[str, Trouble]]:
+    """What was created for those of these whose answer was never recorded.
+
+    One read of what Business Central changed since the first intent, and only if there
+    is an intent. A candidate is uncoupled and holds all the values that were sent, or
+    at least the name. As many records as intents that look the same are shared out
+    among them; more are for a person to judge.
+    """
+    ids = [record.id for record in records]
+    rows = pending.by_record(work.mapping, System.SALES, ids)
+    sent = {key: row.intent for key, row in rows.items() if row.intent}
+    if not sent:
+        return {}, {}
+    candidates = _created_since(work, _first_moment(sent.values()))
+    asked = {key: intent["values"] for key, intent in sent.items()}
+    found: dict[str, Snapshot] = {}
+    troubles: dict[str, Trouble] = {}
+    for sign in (_whole(work.table), _name(work.table)):
+        left = {k: v for k, v in asked.items() if k not in found | troubles}
+        taken = {record.id for record in found.values()}
+        free = [record for record in candidates if record.id not in taken]
+        some, doubtful = _share_out(left, free, sign)
+        found |= some
+        names = {record.id: record.name for record in records}
+        troubles |= {
+            key: _undecided(names[key], count, sent[key])
+            for key, count in doubtful.items()
+        }
+    return found, troubles
+
+
+def _created_since(work: Work, since: datetime) -> list[Snapshot]:
+    side = System.BUSINESS_CENTRAL
+    where = f"lastModifiedDateTime ge {literal(since)}"
+    pages = work.connectors[side].read_all(
+        work.table.place(side), work.table.columns(side), where
+    )
+    found = [work.snapshot(side, row) for page in pages for row in page.records]
+    known = couplings.coupled_ids(work.mapping, side, [record.id for record in found])
+    return [record for record in found if record.id not in known]
+
+
+def _share_out(
+    asked: Mapping[str, Mapping[str, Any]], candidates: Iterable[Snapshot], sign: Sign
+) -> tuple[dict[str, Snapshot], dict[str, int]]:
+    """What is found for each, and how many candidates where there are too many."""
+    free: dict[str, list[Snapshot]] = {}
+    for record in candidates:
+        free.setdefault(sign(record.values), []).append(record)
+    alike: dict[str, list[str]] = {}
+    for key, values in asked.items():
+        alike.setdefault(sign(values), []).append(key)
+    found: dict[str, Snapshot] = {}
+    doubtful: dict[str, int] = {}
+    for word, keys in alike.items():
+        here = free.get(word, [])
+        if len(here) > len(keys):
+            doubtful |= dict.fromkeys(keys, len(here))
+        else:
+            found |= dict(zip(keys, here, strict=False))
+    return found, doubtful
+
+
+def _whole(table: TableMap) -> Sign:
+    names = [f.bc for f in table.values if Direction.TO_BUSINESS_CENTRAL in f.ways]
+    return lambda values: digest({name: values.get(name) for name in names})
+
+
+def _name(table: TableMap) -> Sign:
+    return lambda values: str(values.get(table.bc_label[1], ""))
+
+
+def _undecided(name: str, count: int, intent: dict[str, Any]) -> Trouble:
+    return Trouble(
+        intent=intent,
+        finding=Finding(
+            "created-twice-undecided",
+            {"name": name, "count": str(count)},
+            f"The answer to the creation of {name} was lost, and {count} records could "
+            "be the one that was created.",
+        ),
+    )
+
+
+def _first_moment(intents: Iterable[Mapping[str, Any]]) -> datetime:
+    moments = (parse_moment(intent["since"]) for intent in intents)
+    return min(moment for moment in moments if moment)

@@ -1,0 +1,134 @@
+"""Matching: find the partners of uncoupled records before anything is created."""
+
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+
+from integration import clock
+from integration.core.mapping import Snapshot
+from integration.core.outcomes import Finding, OutcomeKind, RecordRef
+from integration.core.records import System
+from integration.services import couplings, pending
+from integration.services.endings import Endings, Trouble, failed_records, of_record
+from integration.services.intents import find_created
+from integration.services.spool import Ambiguous
+from integration.services.work import Work
+
+__all__ = ["ambiguity", "couple_created", "couple_matches", "fail_ambiguous"]
+
+Match = tuple[Snapshot, Snapshot]
+
+
+def couple_created(work: Work) -> None:
+    """What an interrupted run created in Business Central, and never heard of."""
+    if work.is_rehearsal:
+        return
+    for records in work.spool.alone(System.SALES):
+        found, troubles = find_created(work, records)
+        by_id = {record.id: record for record in records}
+        for partner in found.values():
+            work.spool.add(System.BUSINESS_CENTRAL, [(partner, None)], work.table)
+        _couple(work, [(partner, by_id[key]) for key, partner in found.items()])
+        endings = Endings()
+        failed = [(by_id[key], trouble) for key, trouble in troubles.items()]
+        failed_records(endings, System.SALES, failed)
+        with transaction.atomic():
+            endings.save(work)
+        work.spool.drop(System.SALES, troubles)
+
+
+def couple_matches(work: Work) -> None:
+    """Couple what matches uniquely (promise 11); the pairs wait in the spool."""
+    _gather_partners(work)
+    work.spool.match()
+    for found in work.spool.matched():
+        if work.is_rehearsal:
+            _rehearse(work, found)
+        else:
+            _couple(work, found)
+
+
+def fail_ambiguous(work: Work) -> None:
+    """What could be the partner of several is an error, and is never created."""
+    for group in work.spool.ambiguous():
+        endings = Endings()
+        for side in System:
+            mine = [each for each in group if each.side is side and not each.is_extra]
+            failed_records(
+                endings, side, [(each.record, ambiguity(work, each)) for each in mine]
+            )
+        with transaction.atomic():
+            endings.save(work)
+
+
+def ambiguity(work: Work, found: Ambiguous) -> Trouble:
+    record = found.record
+    names = ", ".join(_named(each) for each in found.candidates)
+    label = f"{record.number} {record.name}".strip()
+    return Trouble(
+        finding=Finding(
+            "match-ambiguous",
+            {"name": label, "candidates": names},
+            f"{label} could be the same as several: {names}.",
+        )
+    )
+
+
+def _gather_partners(work: Work) -> None:
+    """Uncoupled records that did not change now may still be the partner.
+
+    Those of a two-way mapping are all pending; of a one-way mapping the whole other
+    side is read. Only when there is something to create.
+    """
+    for side in System:
+        if not work.spool.count_alone(side):
+            continue
+        other = side.other
+        if len(work.table.ways) < 2:
+            _gather_all(work, other)
+            continue
+        for ids in pending.uncoupled(work.mapping, other):
+            known = work.spool.has(other, ids)
+            found = work.read(other, [each for each in ids if each not in known])
+            _add_extra(work, other, found.values())
+
+
+def _gather_all(work: Work, side: System) -> None:
+    if side is System.BUSINESS_CENTRAL or not work.mapping.sales_cursor:
+        return  # Read as a whole in this run already.
+    columns = work.table.columns(side)
+    for page in work.connectors[side].read_all(work.table.place(side), columns):
+        ids = [record.id for record in page.records]
+        known = couplings.coupled_ids(work.mapping, side, ids) | work.spool.has(
+            side, ids
+        )
+        rest = (record for record in page.records if record.id not in known)
+        _add_extra(work, side, [work.snapshot(side, record) for record in rest])
+
+
+def _add_extra(work: Work, side: System, records: Iterable[Snapshot]) -> None:
+    passing = [(record, None) for record in records if record.passes]
+    work.spool.add(side, passing, work.table, extra=True)
+
+
+def _couple(work: Work, matches: Sequence[Match]) -> None:
+    """Both are in the spool; from now on they are a pair that meets."""
+    now = clock.now()
+    with transaction.atomic():
+        made = couplings.make(
+            couplings.fresh(work.mapping, bc, sales, now) for bc, sales in matches
+        )
+        work.log([])
+    work.spool.couple((each.pk, each.bc_id, each.sales_id) for each in made)
+
+
+def _rehearse(work: Work, matches: Sequence[Match]) -> None:
+    endings = Endings()
+    for pair in matches:
+        for side, record in zip(System, pair, strict=True):
+            endings.outcomes.append(of_record(OutcomeKind.COUPLED, side, record))
+    endings.save(work)
+
+
+def _named(record: RecordRef) -> str:
+    return f"{record.number} {record.name}".strip() or record.id

@@ -1,0 +1,322 @@
+"""Pairs: decide about coupled records and write to whichever side is behind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from integration import clock
+from integration.connectors.base import Update, WriteResult, Written
+from integration.core.decide import Decision, decide
+from integration.core.failures import FailureKind
+from integration.core.mapping import Snapshot, hash_of, travelling
+from integration.core.outcomes import Finding, OutcomeKind
+from integration.core.plan import Missing, update
+from integration.core.records import Direction, System
+from integration.models import Coupling
+from integration.services import couplings, pending
+from integration.services.deletions import record_gone
+from integration.services.endings import Endings, Trouble, of_pair, tried
+from integration.services.waiting import missing_partner
+from integration.services.work import Work
+
+__all__ = ["Pair", "settle_pairs"]
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two coupled records on their way through one run.
+
+    ``bc`` and ``sales`` are what was read now; ``None`` is as it was when last in step.
+    ``owing`` are the sides whose record needs an ending in this run; of a pair that is
+    new it is ``first``.
+    """
+
+    coupling: Coupling
+    bc: Snapshot | None = None
+    sales: Snapshot | None = None
+    owing: set[System] = field(default_factory=set)
+    first: OutcomeKind | None = None
+    is_pending: bool = False
+    decision: Decision = field(default_factory=Decision)
+    wrote: set[Direction] = field(default_factory=set)
+    troubles: dict[Direction, Trouble] = field(default_factory=dict)
+    gone: System | None = None
+
+    def record(self, side: System) -> Snapshot | None:
+        return self.bc if side is System.BUSINESS_CENTRAL else self.sales
+
+    def take(self, side: System, record: Snapshot) -> None:
+        if side is System.BUSINESS_CENTRAL:
+            self.bc = record
+        else:
+            self.sales = record
+
+    def id(self, side: System) -> str:
+        return str(getattr(self.coupling, couplings.column(side, "id")))
+
+    def etag(self, side: System) -> str:
+        record = self.record(side)
+        if record:
+            return record.etag
+        return str(getattr(self.coupling, couplings.column(side, "etag")))
+
+    @property
+    def is_outside(self) -> bool:
+        """A record of the pair has left its filter: left alone, and no deletion."""
+        return any(record and not record.passes for record in (self.bc, self.sales))
+
+
+def settle_pairs(work: Work, pairs: Sequence[Pair]) -> None:
+    """Bring these pairs in step, and record how each ended."""
+    _note_pending(work, pairs)
+    for side in System:
+        _read_missing(work, side, [p for p in pairs if _needs(work, p, side)])
+    present = [pair for pair in pairs if pair.gone is None]
+    for pair in present:
+        _decide(work, pair)
+    for way in Direction:
+        if work.writes(way):
+            _write(work, way, [p for p in present if _is_to_write(p, way)])
+    _save(work, [pair for pair in present if pair.gone is None])
+    for side in System:
+        gone = [pair.coupling for pair in pairs if pair.gone is side]
+        record_gone(work, side, gone)
+
+
+def _note_pending(work: Work, pairs: Sequence[Pair]) -> None:
+    """A pair with something pending owes an ending on that side, too."""
+    for side in System:
+        rows = pending.by_record(work.mapping, side, [pair.id(side) for pair in pairs])
+        for pair in pairs:
+            if pair.id(side) in rows:
+                pair.owing.add(side)
+                pair.is_pending = True
+
+
+def _needs(work: Work, pair: Pair, side: System) -> bool:
+    """Whether this side must be read: what it held when last in step does not do."""
+    if pair.record(side):
+        return False
+    coupling = pair.coupling
+    base = coupling.values
+    if base is None or any(
+        mapped.bc not in base for mapped in work.table.values if not mapped.is_virtual
+    ):
+        return True
+    if coupling.bc_deleted_at or coupling.sales_deleted_at:
+        return True
+    # A write needs the version, which a creation in bulk does not answer.
+    unsure = not getattr(coupling, couplings.column(side, "hash"))
+    return pair.is_pending or unsure or not pair.etag(side)
+
+
+def _read_missing(work: Work, side: System, pairs: Sequence[Pair]) -> None:
+    if not pairs:
+        return
+    found = work.read(side, [pair.id(side) for pair in pairs])
+    for pair in pairs:
+        record = found.get(pair.id(side))
+        if record is None:
+            pair.gone = side
+        else:
+            pair.take(side, record)
+
+
+def _decide(work: Work, pair: Pair) -> None:
+    if pair.is_outside:
+        pair.decision = Decision(base=pair.coupling.values)
+        return
+    bc, sales = (_values(work, pair, side) for side in System)
+    pair.decision = decide(work.table, pair.coupling.values, bc, sales)
+
+
+def _values(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
+    """What a side holds now, in terms of the base.
+
+    A side that is as it was left counts as agreeing with the base, even where the other
+    system keeps a value in a form of its own (a trimmed text).
+    """
+    base = pair.coupling.values or {}
+    record = pair.record(side)
+    if record is None:
+        return base
+    known = getattr(pair.coupling, couplings.column(side, "hash"))
+    if not known or known != hash_of(work.table, side, record.values):
+        return record.values
+    left = travelling(work.table, side, record.values)
+    return {**record.values, **{name: base[name] for name in left if name in base}}
+
+
+def _is_to_write(pair: Pair, way: Direction) -> bool:
+    return bool(pair.decision.fields(way)) and not pair.troubles.get(way)
+
+
+def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> None:
+    """One update each; stale ones are read and decided again at once, and only once."""
+    stale = _send(work, way, pairs)
+    _read_missing(work, way.destination, stale)
+    for pair in stale:
+        if pair.gone is None:
+            del pair.troubles[way]
+            _decide(work, pair)
+    _send(work, way, [p for p in stale if p.gone is None and _is_to_write(p, way)])
+
+
+def _send(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
+    """Returns the pairs whose destination changed since it was read."""
+    ready: list[Pair] = []
+    updates: list[Update] = []
+    side = way.destination
+    for pair in pairs:
+        columns = update(
+            work.table,
+            way,
+            _values(work, pair, way.source),
+            pair.decision.fields(way),
+            work.references,
+        )
+        if isinstance(columns, Missing):
+            pair.troubles[way] = missing_partner(work, columns)
+        else:
+            ready.append(pair)
+            updates.append(Update(pair.id(side), columns, pair.etag(side)))
+    if work.is_rehearsal:
+        for pair in ready:
+            pair.wrote.add(way)
+        return []
+    results = _update(work, side, updates)
+    for pair, result in zip(ready, results, strict=True):
+        _take_answer(work, way, pair, result)
+    return [pair for pair in ready if _is_stale(pair.troubles.get(way))]
+
+
+def _update(
+    work: Work, side: System, updates: Sequence[Update]
+) -> Sequence[WriteResult]:
+    if not updates:
+        return []
+    return work.connectors[side].update_many(
+        work.table.place(side), work.table.columns(side), updates
+    )
+
+
+def _take_answer(work: Work, way: Direction, pair: Pair, result: WriteResult) -> None:
+    side = way.destination
+    if isinstance(result, Written):
+        pair.wrote.add(way)
+        pair.take(side, work.snapshot(side, result.record))
+    elif result.kind is FailureKind.NOT_FOUND:
+        pair.gone = side
+    else:
+        pair.troubles[way] = Trouble(failure=result)
+
+
+def _is_stale(trouble: Trouble | None) -> bool:
+    failure = trouble.failure if trouble else None
+    return failure is not None and failure.kind is FailureKind.STALE
+
+
+def _save(work: Work, pairs: Sequence[Pair]) -> None:
+    endings = Endings()
+    for pair in pairs:
+        _end(work, endings, pair)
+    with transaction.atomic():
+        if not work.is_rehearsal:
+            handled = [p for p in pairs if not (p.decision.conflict or p.is_outside)]
+            for pair in handled:
+                _remember(work, pair)
+            couplings.save(pair.coupling for pair in handled)
+        endings.save(work)
+
+
+def _remember(work: Work, pair: Pair) -> None:
+    """What both agree on now, field by field, and which versions say so."""
+    coupling, now = pair.coupling, clock.now()
+    base = dict(pair.decision.base or {})
+    for way in Direction:
+        names = pair.decision.fields(way)
+        if way in pair.wrote:
+            source = _values(work, pair, way.source)
+            base |= {name: source[name] for name in names}
+            setattr(coupling, f"{way.value}_at", now)
+        setattr(coupling, f"{way.value}_failed", way in pair.troubles)
+    coupling.values = base
+    for way in Direction:
+        record = pair.record(way.source)
+        if pair.decision.fields(way) and way not in pair.wrote:
+            etag = record.etag if record else None
+            couplings.unsee(coupling, way.source, etag)
+        elif record:
+            couplings.see(coupling, work.table, way.source, record)
+
+
+def _end(work: Work, endings: Endings, pair: Pair) -> None:
+    """One ending for each side that was read, is pending, or was written from."""
+    if pair.decision.conflict:
+        _end_conflict(work, endings, pair)
+        return
+    values = _shown(work, pair)
+    for way in Direction:
+        trouble = pair.troubles.get(way)
+        if trouble:
+            outcome = of_pair(OutcomeKind.FAILED, way, pair.coupling, trouble, values)
+            endings.outcomes.append(outcome)
+            endings.tried.append(_tried(pair, way, trouble))
+            continue
+        endings.cleared[way.source].append(pair.id(way.source))
+        if way in pair.wrote or way.source in pair.owing:
+            outcome = of_pair(_kind(pair, way), way, pair.coupling)
+            endings.outcomes.append(outcome)
+
+
+def _kind(pair: Pair, way: Direction) -> OutcomeKind:
+    if pair.is_outside:
+        return OutcomeKind.FILTERED_OUT
+    if pair.first and way.source in pair.owing:
+        return pair.first
+    return OutcomeKind.MODIFIED if way in pair.wrote else OutcomeKind.UNCHANGED
+
+
+def _end_conflict(work: Work, endings: Endings, pair: Pair) -> None:
+    """One error, to Sales; the Sales record is skipped with that reason."""
+    way, back = Direction.TO_SALES, Direction.TO_BUSINESS_CENTRAL
+    fields = _differing(work, pair)
+    finding = Finding(
+        "both-sides-changed",
+        {"fields": ",".join(fields)},
+        f"{pair.coupling} was changed in Business Central and in Sales since both were "
+        f"last in step: {', '.join(fields)}.",
+    )
+    trouble = Trouble(finding=finding)
+    values = _shown(work, pair)
+    outcome = of_pair(OutcomeKind.FAILED, way, pair.coupling, trouble, values)
+    endings.outcomes.append(outcome)
+    endings.tried.append(_tried(pair, way, trouble))
+    endings.cleared[System.SALES].append(pair.id(System.SALES))
+    if System.SALES in pair.owing:
+        endings.outcomes.append(
+            of_pair(OutcomeKind.SKIPPED, back, pair.coupling, trouble)
+        )
+
+
+def _differing(work: Work, pair: Pair) -> list[str]:
+    bc, sales = (_values(work, pair, side) for side in System)
+    return [
+        mapped.bc
+        for mapped in work.table.values
+        if mapped.is_two_way and bc.get(mapped.bc) != sales.get(mapped.bc)
+    ]
+
+
+def _shown(work: Work, pair: Pair) -> dict[str, Any]:
+    """Both sides and what they last agreed on, for the page of an error."""
+    shown = {side.value: dict(_values(work, pair, side)) for side in System}
+    return {**shown, "last": dict(pair.coupling.values or {})}
+
+
+def _tried(pair: Pair, way: Direction, trouble: Trouble) -> pending.Tried:
+    side = way.source
+    label = str(pair.coupling)
+    return tried(side, pair.id(side), pair.etag(side), label, trouble)

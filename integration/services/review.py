@@ -1,0 +1,214 @@
+"""Review: the first contact creates nothing until it is accepted (promise 11)."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from django.db import transaction
+
+from integration import clock
+from integration.choices import EntryKind, OperationKind
+from integration.core.decide import decide
+from integration.core.mapping import Snapshot
+from integration.core.outcomes import Outcome, OutcomeKind
+from integration.core.plan import ReviewPlan
+from integration.core.records import Direction, System
+from integration.models import Coupling, Job, JobEntry, Operation, TableMapping, User
+from integration.services import couplings
+from integration.services.currencies import BusinessCentralSide, SalesSide
+from integration.services.endings import of_pair, of_record, way_from
+from integration.services.matching import couple_matches
+from integration.services.operations import record_operation
+from integration.services.runs import Run
+from integration.services.spool import Ambiguous, Spool
+from integration.services.sync import open_work
+from integration.services.work import Work
+
+__all__ = ["accept", "review_mapping"]
+
+
+def review_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
+    """Read both sides whole, couple what matches uniquely, and say what would follow.
+
+    It may run again until it is accepted: the numbers are those of now. ``differ`` are
+    pairs whose values are not equal; accepting sends those of Business Central to
+    Sales.
+    """
+    with Spool() as spool:
+        work = open_work(run, spool, bc, sales)
+        plan = ReviewPlan()
+        for side in System:
+            _read(work, side, plan)
+        couple_matches(work)
+        _count_pairs(work, plan)
+        _note_ambiguous(work, plan)
+        _count_alone(work, plan)
+        _keep(work, plan)
+
+
+def accept(mapping: TableMapping, by: User, reason: str = "") -> Operation:
+    """Writing may start: the mapping is due at once. A second click changes nothing."""
+    now = clock.now()
+    with transaction.atomic():
+        fresh = TableMapping.objects.filter(pk=mapping.pk, reviewed_at=None).update(
+            reviewed_at=now, next_run_at=now
+        )
+        key = f"accept {mapping.pk}"
+        if not fresh and (known := Operation.objects.filter(key=key).first()):
+            return known
+        operation = record_operation(
+            OperationKind.ACCEPT,
+            by=by,
+            reason=reason,
+            scope={"mapping": mapping.name, "connection": mapping.connection.name},
+            result={"plan": _last_plan(mapping)},
+            key=key,
+        )
+    mapping.refresh_from_db()
+    return operation
+
+
+def _last_plan(mapping: TableMapping) -> object:
+    plans = Job.objects.filter(mapping=mapping, plan__isnull=False).order_by("-id")
+    return plans.values_list("plan", flat=True).first()
+
+
+def _read(work: Work, side: System, plan: ReviewPlan) -> None:
+    for page in _pages(work, side):
+        kept, left = [], []
+        partners = couplings.by_record(work.mapping, side, [each.id for each in page])
+        for record in page:
+            partner = partners.get(record.id)
+            if _is_outside(work, side, record):
+                left.append(record)
+            else:
+                kept.append((record, partner.pk if partner else None))
+        plan.filtered_out += len(left)
+        work.spool.add(side, kept, work.table)
+        _log(work, (of_record(OutcomeKind.FILTERED_OUT, side, each) for each in left))
+
+
+def _pages(work: Work, side: System) -> Iterable[list[Snapshot]]:
+    if work.money and side is System.BUSINESS_CENTRAL:
+        yield [work.snapshot(side, record) for record in work.money.records]
+        return
+    columns, place = work.table.columns(side), work.table.place(side)
+    for page in work.connectors[side].read_all(place, columns):
+        yield [work.snapshot(side, record) for record in page.records]
+
+
+def _is_outside(work: Work, side: System, record: Snapshot) -> bool:
+    if work.money and side is System.BUSINESS_CENTRAL:
+        return record.number.strip().upper() == work.money.rates.local
+    return not record.passes
+
+
+def _count_pairs(work: Work, plan: ReviewPlan) -> None:
+    for chunk in work.spool.pairs():
+        rows = Coupling.objects.in_bulk([pair.coupling for pair in chunk])
+        outcomes = []
+        for pair in chunk:
+            coupling = rows[pair.coupling]
+            plan.coupled += 1
+            if pair.bc and pair.sales:
+                found = decide(
+                    work.table, coupling.values, pair.bc.values, pair.sales.values
+                )
+                plan.differ += not found.in_step
+            for side, record in (
+                (System.BUSINESS_CENTRAL, pair.bc),
+                (System.SALES, pair.sales),
+            ):
+                if record:
+                    kind = OutcomeKind.COUPLED
+                    outcomes.append(of_pair(kind, way_from(side), coupling))
+        _log(work, outcomes)
+
+
+def _note_ambiguous(work: Work, plan: ReviewPlan) -> None:
+    for group in work.spool.ambiguous():
+        plan.ambiguous += len(group)
+        reason = "It could be the same as several."
+        _log(
+            work,
+            (
+                of_record(OutcomeKind.SKIPPED, each.side, each.record, reason=reason)
+                for each in group
+            ),
+            [_entry(work, each) for each in group],
+        )
+
+
+def _entry(work: Work, found: Ambiguous) -> JobEntry:
+    record = found.record
+    is_bc = found.side is System.BUSINESS_CENTRAL
+    way = way_from(found.side)
+    job = work.run.jobs.get(way) or next(iter(work.run.jobs.values()))
+    return JobEntry(
+        job=job,
+        kind=EntryKind.AMBIGUOUS,
+        bc_id=record.id if is_bc else "",
+        sales_id="" if is_bc else record.id,
+        label=f"{record.number} {record.name}".strip()[:250],
+        message="It could be the same as several."[:500],
+        detail={
+            "side": found.side.value,
+            "candidates": [
+                {"id": each.id, "number": each.number, "name": each.name}
+                for each in found.candidates
+            ],
+        },
+        created_at=clock.now(),
+    )
+
+
+def _count_alone(work: Work, plan: ReviewPlan) -> None:
+    for way in Direction:
+        if way not in work.table.ways:
+            continue
+        reason = "It is created when the review is accepted."
+        if work.table.only_coupled:
+            reason = "It has no partner, and this mapping creates none."
+        for group in work.spool.alone(way.source):
+            _count_creations(work, plan, way, group)
+            _log(
+                work,
+                (
+                    of_record(OutcomeKind.SKIPPED, way.source, each, reason=reason)
+                    for each in group
+                ),
+            )
+
+
+def _count_creations(
+    work: Work, plan: ReviewPlan, way: Direction, group: list[Snapshot]
+) -> None:
+    if work.table.only_coupled:
+        return
+    if way is Direction.TO_SALES:
+        plan.create_in_sales += sum(not _is_unrated(work, each) for each in group)
+    else:
+        plan.create_in_business_central += len(group)
+
+
+def _is_unrated(work: Work, record: Snapshot) -> bool:
+    """A currency without rate is not created, whoever uses it."""
+    if work.money is None:
+        return False
+    return work.money.problem(record.number.strip().upper()) is not None
+
+
+def _log(
+    work: Work, outcomes: Iterable[Outcome], entries: Iterable[JobEntry] = ()
+) -> None:
+    with transaction.atomic():
+        work.log(outcomes)
+        JobEntry.objects.bulk_create(entries)
+
+
+def _keep(work: Work, plan: ReviewPlan) -> None:
+    """On every job of the run, if it is still ours."""
+    with transaction.atomic():
+        work.log([])
+        for job in work.run.jobs.values():
+            job.plan = asdict(plan)
+            Job.objects.filter(pk=job.pk).update(plan=job.plan)

@@ -1,0 +1,202 @@
+"""Sorting: which records read need a decision; the others are recorded at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from integration import clock
+from integration.core.mapping import Snapshot, hash_of
+from integration.core.outcomes import Finding, Outcome, OutcomeKind
+from integration.core.records import System
+from integration.models import Coupling, PendingRecord, SyncError
+from integration.services import couplings, pending
+from integration.services.currencies import used_codes
+from integration.services.endings import (
+    Endings,
+    Trouble,
+    failed_records,
+    label_of,
+    of_pair,
+    of_record,
+    tried,
+    way_from,
+)
+from integration.services.errors import settle_both_deleted
+from integration.services.work import Work
+
+__all__ = ["forget", "sort"]
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """What becomes of one page of records of one side."""
+
+    side: System
+    endings: Endings = field(default_factory=Endings)
+    seen: list[Coupling] = field(default_factory=list)
+    undecided: list[tuple[Snapshot, int | None]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    blocked: list[tuple[Snapshot, Finding, Coupling | None]] = field(
+        default_factory=list
+    )
+
+
+def sort(
+    work: Work, side: System, records: Sequence[Snapshot], *, at_once: bool = False
+) -> None:
+    """Record what needs no decision, and put the rest into the spool.
+
+    No decision is needed for an echo, a version that failed and is not due, a record
+    outside its filter and a currency without rate. ``at_once`` decides about a version
+    handled before, too: its time has come, or somebody asks for it.
+    """
+    ids = [record.id for record in records]
+    partners = couplings.by_record(work.mapping, side, ids)
+    waiting = pending.by_record(work.mapping, side, ids)
+    found, now = _Sorted(side), clock.now()
+    for record in records:
+        partner, row = partners.get(record.id), waiting.get(record.id)
+        if row and not at_once and pending.is_resting(row, record, now):
+            found.endings.outcomes.append(_resting(side, record, partner, row))
+        elif _is_outside(work, side, record):
+            _leave_alone(work, found, record, partner)
+        elif problem := _problem(work, side, record):
+            found.blocked.append((record, problem, partner))
+        elif partner and not (row or at_once) and _is_old(work, side, partner, record):
+            _see(work, found, record, partner)
+        else:
+            found.undecided.append((record, partner.pk if partner else None))
+    _block(work, found)
+    _keep(work, found)
+
+
+def _keep(work: Work, found: _Sorted) -> None:
+    with transaction.atomic():
+        if not work.is_rehearsal:
+            couplings.save_seen(found.seen, found.side)
+        found.endings.save(work)
+    work.spool.add(found.side, found.undecided, work.table)
+    work.spool.miss(found.side, found.lost)
+
+
+def _see(work: Work, found: _Sorted, record: Snapshot, partner: Coupling) -> None:
+    if getattr(partner, couplings.column(found.side, "etag")) != record.etag:
+        couplings.see(partner, work.table, found.side, record)
+        found.seen.append(partner)
+    way = way_from(found.side)
+    found.endings.outcomes.append(of_pair(OutcomeKind.UNCHANGED, way, partner))
+
+
+def _is_old(work: Work, side: System, partner: Coupling, record: Snapshot) -> bool:
+    """Nothing that travels has changed since both were in step (promise 4)."""
+    if couplings.is_echo(partner, side, record):
+        return True
+    if partner.values is None or _is_deleted(partner):
+        return False
+    known = partner.bc_hash if side is System.BUSINESS_CENTRAL else partner.sales_hash
+    return bool(known) and known == hash_of(work.table, side, record.values)
+
+
+def _is_deleted(partner: Coupling) -> bool:
+    return bool(partner.bc_deleted_at or partner.sales_deleted_at)
+
+
+def _is_outside(work: Work, side: System, record: Snapshot) -> bool:
+    if work.money and side is System.BUSINESS_CENTRAL:
+        return record.number.strip().upper() == work.money.rates.local
+    return not record.passes
+
+
+def _leave_alone(
+    work: Work, found: _Sorted, record: Snapshot, partner: Coupling | None
+) -> None:
+    """Outside the filter. A currency that is inactive in Sales is as good as gone."""
+    side = found.side
+    found.endings.cleared[side].append(record.id)
+    if partner is None:
+        found.endings.outcomes.append(of_record(OutcomeKind.FILTERED_OUT, side, record))
+        return
+    if work.money and side is System.SALES:
+        found.lost.append(record.id)
+    found.endings.outcomes.append(
+        of_pair(OutcomeKind.FILTERED_OUT, way_from(side), partner)
+    )
+
+
+def _problem(work: Work, side: System, record: Snapshot) -> Finding | None:
+    if work.money is None or side is System.SALES:
+        return None
+    return work.money.problem(record.number.strip().upper())
+
+
+def _block(work: Work, found: _Sorted) -> None:
+    """Currencies without a rate.
+
+    An error only where the currency is coupled or some record carries it: Business
+    Central knows 160 currencies, and nobody misses the rate of one that is not used.
+    """
+    if not found.blocked:
+        return
+    asked = {
+        record.number.upper() for record, _, partner in found.blocked if not partner
+    }
+    bc = work.connectors[System.BUSINESS_CENTRAL]
+    used = used_codes(work.mapping, asked, bc) if asked else set()
+    for record, finding, partner in found.blocked:
+        if partner:
+            _fail_pair(found, record, partner, Trouble(finding=finding))
+        elif record.number.upper() in used:
+            failed = (record, Trouble(finding=finding))
+            failed_records(found.endings, found.side, [failed])
+        else:
+            reason = "It has no exchange rate, and no record uses it."
+            skipped = of_record(OutcomeKind.SKIPPED, found.side, record, reason=reason)
+            found.endings.outcomes.append(skipped)
+            found.endings.aside.append((found.side, record, reason))
+
+
+def _fail_pair(
+    found: _Sorted, record: Snapshot, partner: Coupling, trouble: Trouble
+) -> None:
+    way = way_from(found.side)
+    found.endings.outcomes.append(of_pair(OutcomeKind.FAILED, way, partner, trouble))
+    row = tried(found.side, record.id, record.etag, label_of(record), trouble)
+    found.endings.tried.append(row)
+
+
+def _resting(
+    side: System, record: Snapshot, partner: Coupling | None, row: PendingRecord
+) -> Outcome:
+    reason = row.skip_reason or row.failure
+    if row.waits_for:
+        reason = f"Waits for {row.waits_for.partition(':')[2]}."
+    if partner is None:
+        return of_record(OutcomeKind.SKIPPED, side, record, reason=reason)
+    said = Trouble(finding=Finding("", message=reason))
+    return of_pair(OutcomeKind.SKIPPED, way_from(side), partner, said)
+
+
+def forget(work: Work, side: System, ids: Sequence[str]) -> None:
+    """Asked for and not there: coupled ones are judged later, others are forgotten.
+
+    An uncoupled record has no partner, so with it both sides of its error are gone.
+    """
+    if not ids:
+        return
+    known = couplings.coupled_ids(work.mapping, side, ids)
+    work.spool.miss(side, known)
+    alone = [each for each in ids if each not in known]
+    if not alone or work.is_rehearsal:
+        return
+    with transaction.atomic():
+        pending.clear(work.mapping, side, alone)
+        errors = SyncError.objects.filter(
+            connection=work.mapping.connection_id,
+            mapping_key=work.mapping.name,
+            direction=way_from(side).value,
+            record_key__in=alone,
+            settled_at__isnull=True,
+        )
+        gone = list(errors.values_list("pk", flat=True))
+        settle_both_deleted(work.mapping.connection, gone)

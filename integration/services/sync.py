@@ -1,0 +1,120 @@
+"""One run of one mapping: read both sides once, decide, write, record."""
+
+from django.db import transaction
+
+from integration import clock
+from integration.core.outcomes import OutcomeKind
+from integration.core.records import Direction, System
+from integration.models import Coupling, TableMapping
+from integration.services.changes import Cursors, read_both, read_due, read_only
+from integration.services.creations import create_alone
+from integration.services.currencies import (
+    BusinessCentralSide,
+    SalesSide,
+    read_money,
+    read_references,
+)
+from integration.services.deletions import confirm_missed
+from integration.services.mappings import load_table_map
+from integration.services.matching import (
+    couple_created,
+    couple_matches,
+    fail_ambiguous,
+)
+from integration.services.pairs import Pair, settle_pairs
+from integration.services.runs import Run
+from integration.services.spool import Spool, SpooledPair
+from integration.services.waiting import release_arrived
+from integration.services.work import Work
+
+__all__ = ["open_work", "run_mapping"]
+
+
+def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
+    """Both directions of one mapping. A dry run ends at the plan, with counts.
+
+    Safe to repeat after a stop at any point: what was done is found done. Raises
+    ``RemoteError`` when a system cannot be read or refuses everything, ``RunLost`` when
+    another worker has the run; the cursors then stay where they were.
+    """
+    with Spool() as spool:
+        work = open_work(run, spool, bc, sales)
+        cursors = _read(work)
+        confirm_missed(work)
+        couple_created(work)
+        _settle(work)
+        couple_matches(work)
+        _settle(work, OutcomeKind.COUPLED)
+        fail_ambiguous(work)
+        create_alone(work)
+        if cursors and not run.dry_run:
+            _move_cursors(work, cursors)
+
+
+def open_work(
+    run: Run, spool: Spool, bc: BusinessCentralSide, sales: SalesSide
+) -> Work:
+    """What the run needs to know before it reads: currencies, rates, its mapping."""
+    table = load_table_map(run.mapping)
+    return Work(
+        run=run,
+        table=table,
+        connectors={System.BUSINESS_CENTRAL: bc, System.SALES: sales},
+        spool=spool,
+        references=read_references(run.mapping, table, bc, sales),
+        money=read_money(table, bc, sales),
+    )
+
+
+def _read(work: Work) -> Cursors | None:
+    if work.run.only is not None:
+        for side in System:
+            ids = [key for system, key in work.run.only if system is side]
+            read_only(work, side, ids)
+        return None
+    if not work.is_rehearsal:
+        release_arrived(work)
+    cursors = read_both(work)
+    read_due(work)
+    return cursors
+
+
+def _settle(work: Work, first: OutcomeKind | None = None) -> None:
+    """Every pair in the spool that has not been settled yet."""
+    for chunk in work.spool.pairs():
+        rows = Coupling.objects.in_bulk([spooled.coupling for spooled in chunk])
+        settle_pairs(
+            work,
+            [
+                _pair(rows[spooled.coupling], spooled, first)
+                for spooled in chunk
+                if spooled.coupling in rows
+            ],
+        )
+
+
+def _pair(coupling: Coupling, spooled: SpooledPair, first: OutcomeKind | None) -> Pair:
+    both = {System.BUSINESS_CENTRAL: spooled.bc, System.SALES: spooled.sales}
+    owing = {side for side, record in both.items() if record}
+    return Pair(coupling, spooled.bc, spooled.sales, owing, first)
+
+
+def _move_cursors(work: Work, cursors: Cursors) -> None:
+    """Everything read is recorded: the next run starts after it (promises 6 and 13).
+
+    A side whose changes this run had no job to carry over is read again.
+    """
+    changes: dict[str, object] = {}
+    if _has_carried(work, Direction.TO_SALES):
+        changes["bc_cursor"] = cursors.bc
+        if cursors.scanned:
+            changes["scanned_at"] = clock.now()
+    if _has_carried(work, Direction.TO_BUSINESS_CENTRAL):
+        changes["sales_cursor"] = cursors.sales
+    with transaction.atomic():
+        work.log([])
+        TableMapping.objects.filter(pk=work.mapping.pk).update(**changes)
+
+
+def _has_carried(work: Work, way: Direction) -> bool:
+    return work.writes(way) or way not in work.table.ways

@@ -1,0 +1,78 @@
+"""Work: what the steps of one run share."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from integration import clock
+from integration.connectors.base import Connector
+from integration.core.mapping import References, Snapshot, TableMap, snapshot
+from integration.core.outcomes import Outcome
+from integration.core.records import Direction, Record, System
+from integration.models import TableMapping
+from integration.services.currencies import Money
+from integration.services.runs import Run, log_outcomes
+from integration.services.spool import Spool
+
+__all__ = ["Work"]
+
+_CHUNK = 1_000
+
+
+@dataclass(slots=True)
+class Work:
+    """A run with its mapping as a value, both systems, and its spool.
+
+    ``money`` is there only in the mapping of currencies. ``awaited`` remembers the
+    fingerprint of what records wait for.
+    """
+
+    run: Run
+    table: TableMap
+    connectors: Mapping[System, Connector]
+    spool: Spool
+    references: Mapping[str, References] = field(default_factory=dict)
+    money: Money | None = None
+    awaited: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def mapping(self) -> TableMapping:
+        return self.run.mapping
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Nothing is written anywhere."""
+        return self.run.dry_run
+
+    def writes(self, way: Direction) -> bool:
+        """Whether this run has a job of this direction."""
+        return way in self.run.jobs
+
+    def moment(self) -> datetime:
+        """Business Central's time, which decides what it created when; else ours."""
+        return self.connectors[System.BUSINESS_CENTRAL].server_time() or clock.now()
+
+    def snapshot(self, system: System, record: Record) -> Snapshot:
+        if self.money and system is System.BUSINESS_CENTRAL:
+            record = self.money.rated(record)
+        return snapshot(self.table, system, record, self.references)
+
+    def read(self, system: System, ids: Sequence[str]) -> dict[str, Snapshot]:
+        """Those of these records that exist, as they are now."""
+        found: dict[str, Snapshot] = {}
+        columns = self.table.columns(system)
+        place = self.table.place(system)
+        for start in range(0, len(ids), _CHUNK):
+            records = self.connectors[system].read_many(
+                place, columns, ids[start : start + _CHUNK]
+            )
+            found |= {key: self.snapshot(system, row) for key, row in records.items()}
+        return found
+
+    def log(self, outcomes: Iterable[Outcome]) -> None:
+        """Record what this run answers for, in the caller's transaction.
+
+        Endings of a direction it has no job for are left to the run that has.
+        """
+        mine = [outcome for outcome in outcomes if self.writes(outcome.direction)]
+        log_outcomes(self.run, mine)
