@@ -535,7 +535,8 @@ VALUES = [
         400,
         "Application_DialogException",
         "It is not possible to assign numbers automatically. If you want the program "
-        "to assign numbers automatically, please activate Default Nos. in No. Series CUST.",
+        "to assign numbers automatically, please activate Default Nos. in No. Series "
+        "CUST.",
         "bc-number-series",
         series="CUST",
     ),

@@ -21,23 +21,24 @@ FINDING_ONLY = {
 }
 """Causes that no server says."""
 NEEDED = """
-dv-missing-privilege dv-user-no-roles dv-not-member-of-org dv-user-no-license setup-
-integration-user-is-admin setup-user-disabled setup-user-not-licensed setup-user-
-invalid-access-mode setup-user-role-missing aad-password-must-change aad-wrong-user-or-
-password aad-account-locked aad-account-disabled aad-user-not-found aad-mfa-required
-aad-conditional-access aad-consent-missing aad-app-not-found aad-app-disabled aad-
-secret-invalid aad-secret-expired secret-expires-soon aad-cert-invalid aad-tenant-not-
-found aad-resource-not-found aad-transient aad-throttled bc-auth-rejected bc-permission-
-denied bc-company-not-found bc-environment-not-found bc-currency-no-exchange-rate bc-
-exchange-rate-row-missing bc-base-currency-no-rate bc-base-currency-unknown bc-lcy-
-missing bc-lcy-not-in-dataverse dv-currency-not-found dv-duplicate-currency dv-base-
-rate-readonly dependency-not-coupled conflict-both-changed record-deleted-sales record-
-deleted-bc match-ambiguous created-twice-undecided bc-duplicate-key dv-duplicate-key dv-
-duplicate-rule bc-text-too-long dv-text-too-long bc-field-required bc-relation-missing
-bc-blank-name bc-read-only stale-write bc-throttled dv-throttled bc-unavailable dv-
-unavailable dv-admin-mode lost-answer net-unreachable net-html-instead-of-json net-
-certificate net-timeout second-engine-running dv-change-tracking-off dv-option-invalid
-dv-generic-refusal bc-dialog engine-fault
+dv-missing-privilege dv-user-no-roles dv-not-member-of-org dv-user-no-license
+setup-integration-user-is-admin setup-user-disabled setup-user-not-licensed
+setup-user-invalid-access-mode setup-user-role-missing aad-password-must-change
+aad-wrong-user-or-password aad-account-locked aad-account-disabled aad-user-not-found
+aad-mfa-required aad-conditional-access aad-consent-missing aad-app-not-found
+aad-app-disabled aad-secret-invalid aad-secret-expired secret-expires-soon
+aad-cert-invalid aad-tenant-not-found aad-resource-not-found aad-transient aad-throttled
+bc-auth-rejected bc-permission-denied bc-company-not-found bc-environment-not-found
+bc-currency-no-exchange-rate bc-exchange-rate-row-missing bc-base-currency-no-rate
+bc-base-currency-unknown bc-lcy-missing bc-lcy-not-in-dataverse dv-currency-not-found
+dv-duplicate-currency dv-base-rate-readonly dependency-not-coupled conflict-both-changed
+record-deleted-sales record-deleted-bc match-ambiguous created-twice-undecided
+bc-duplicate-key dv-duplicate-key dv-duplicate-rule bc-text-too-long dv-text-too-long
+bc-field-required bc-relation-missing bc-blank-name bc-read-only stale-write
+bc-throttled dv-throttled bc-unavailable dv-unavailable dv-admin-mode lost-answer
+net-unreachable net-html-instead-of-json net-certificate net-timeout
+second-engine-running dv-change-tracking-off dv-option-invalid dv-generic-refusal
+bc-dialog engine-fault
 """
 
 WHOLE = """
