@@ -13,10 +13,10 @@ from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
 from integration.models import Connection
-from integration.services.cleanup import due_purges, purge
 from integration.services.connections import check_connection, due_checks
-from integration.services.dispatch import due_runs
+from integration.services.dispatch import due_runs, is_purge_due
 from integration.services.execution import execute
+from integration.services.purge import purge_due
 from integration.services.retry import start_waiting_retries
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "check",
     "dispatch_due",
     "execute_run",
-    "purge_operation",
+    "purge",
 ]
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ def dispatch_due() -> None:
     announce_runs(due_runs())
     for connection_id in due_checks():
         announce(check, connection_id)
-    for operation_id in due_purges():
-        announce(purge_operation, operation_id)
+    if is_purge_due():
+        announce(purge)
 
 
 @shared_task(name="integration.tasks.execute_run")
@@ -56,10 +56,10 @@ def check(connection_id: int) -> None:
         check_connection(connection)
 
 
-@shared_task(name="integration.tasks.purge_operation")
-def purge_operation(operation_id: int) -> None:
-    """Remove for good, in chunks, what a clean-up hid."""
-    purge(operation_id)
+@shared_task(name="integration.tasks.purge")
+def purge() -> None:
+    """Remove for good, in chunks, what clean-ups hid; the next tick goes on."""
+    purge_due()
 
 
 def announce_runs(run_ids: Iterable[UUID]) -> None:

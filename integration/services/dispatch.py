@@ -10,12 +10,18 @@ from django.conf import settings
 from django.db.models import Q
 
 from integration import clock
-from integration.choices import JobKind, JobState
-from integration.models import Job, TableMapping
+from integration.choices import JobKind, JobState, OperationState
+from integration.models import Job, Operation, TableMapping
 from integration.models.jobs import ACTIVE_STATES
 from integration.services.runs import stale_since, start_run
 
-__all__ = ["claim_due_mappings", "due_runs", "forgotten_runs", "mark_enqueued"]
+__all__ = [
+    "claim_due_mappings",
+    "due_runs",
+    "forgotten_runs",
+    "is_purge_due",
+    "mark_enqueued",
+]
 
 LOST_MESSAGE = timedelta(seconds=60)
 """A queued run that nobody took for so long is announced again: its message may be
@@ -28,6 +34,14 @@ def due_runs() -> list[UUID]:
     found = [*forgotten_runs(now), *claim_due_mappings(now)]
     mark_enqueued(found, now)
     return found
+
+
+def is_purge_due() -> bool:
+    """Whether a clean-up is past its undo date, or its removal was interrupted."""
+    hiding = {OperationState.IN_FORCE, OperationState.PURGING}
+    return Operation.objects.filter(
+        state__in=hiding, undo_until__lte=clock.now()
+    ).exists()
 
 
 def mark_enqueued(run_ids: list[UUID], now: datetime) -> None:

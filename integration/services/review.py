@@ -12,8 +12,9 @@ from integration.core.mapping import Snapshot
 from integration.core.outcomes import Outcome, OutcomeKind
 from integration.core.plan import ReviewPlan
 from integration.core.records import Direction, System
-from integration.models import Coupling, Job, JobEntry, Operation, TableMapping, User
+from integration.models import Coupling, Job, JobEntry, Operation, TableMapping
 from integration.services import couplings
+from integration.services.actors import Actor, name_of, user_of
 from integration.services.currencies import BusinessCentralSide, SalesSide
 from integration.services.endings import of_pair, of_record, way_from
 from integration.services.matching import couple_matches
@@ -45,7 +46,7 @@ def review_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
         _keep(work, plan)
 
 
-def accept(mapping: TableMapping, by: User, reason: str = "") -> Operation:
+def accept(mapping: TableMapping, by: Actor, reason: str = "") -> Operation:
     """Writing may start: the mapping is due at once. A second click changes nothing."""
     now = clock.now()
     with transaction.atomic():
@@ -57,7 +58,8 @@ def accept(mapping: TableMapping, by: User, reason: str = "") -> Operation:
             return known
         operation = record_operation(
             OperationKind.ACCEPT,
-            by=by,
+            by=user_of(by),
+            by_name=name_of(by),
             reason=reason,
             scope={"mapping": mapping.name, "connection": mapping.connection.name},
             result={"plan": _last_plan(mapping)},

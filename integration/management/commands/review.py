@@ -13,13 +13,12 @@ from integration.management.words import (
     this_process,
 )
 from integration.models import Job, JobEntry, TableMapping
+from integration.services.actors import COMMAND_LINE
 from integration.services.foreground import RunReport, run_now
 from integration.services.review import accept
 from integration.services.selection import UnknownName, chosen_mappings
 
 __all__ = ["Command"]
-
-BY_COMMAND = "manage.py review"
 
 
 class Command(BaseCommand):
@@ -67,7 +66,7 @@ class Command(BaseCommand):
         if not options["json"]:
             self._tell(name, report)
         if options["accept"]:
-            accept(mapping, by=None, reason=BY_COMMAND)
+            accept(mapping, COMMAND_LINE)
             if not options["json"]:
                 self.stdout.write(f"{name}: accepted; the next run begins to write.")
         return report
