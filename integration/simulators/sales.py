@@ -28,6 +28,7 @@ from integration.simulators.sales_security import Caller, caller_for, find_user
 from integration.simulators.sales_values import GUID, payload_refused
 from integration.simulators.sales_write import (
     Writer,
+    account_number_is_key,
     not_found,
     organization,
     table_of,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 ADDRESSES = "simulators.json"
+BODY_LIMIT = 350 * 1024 * 1024  # what Business Central takes
 
 
 class PortInUseError(OSError):
@@ -38,13 +39,7 @@ class _Handler(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         environ = self.make_environ()
-        # Read now: what an application leaves unread would be the next request.
-        length = self.headers.get("Content-Length", "0")
-        if environ.get("wsgi.input_terminated"):
-            body = environ["wsgi.input"].read()
-        else:
-            body = self.rfile.read(int(length) if length.isdecimal() else 0)
-        environ["wsgi.input"] = io.BytesIO(body)
+        environ["wsgi.input"] = io.BytesIO(self._body(environ))
         begun: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(
@@ -60,6 +55,17 @@ class _Handler(WSGIRequestHandler):
             return
         self._send(*begun[-1], content)
 
+    def _body(self, environ: Mapping[str, Any]) -> bytes:
+        """Read now: what an application leaves unread would be the next request."""
+        if environ.get("wsgi.input_terminated"):
+            chunked: bytes = environ["wsgi.input"].read()
+            return chunked
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > BODY_LIMIT:
+            self.close_connection = True
+            return b""
+        return self.rfile.read(int(length))
+
     def _send(
         self, status: str, headers: list[tuple[str, str]], content: bytes
     ) -> None:
@@ -67,8 +73,6 @@ class _Handler(WSGIRequestHandler):
         self.send_response_only(int(number), reason)
         for name, value in headers:
             self.send_header(name, value)
-        if not any(name.lower() == "content-length" for name, _ in headers):
-            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
