@@ -84,10 +84,6 @@ class Table:
             self._restore_order()
             return list(self._rows.values())
 
-    def tombstones(self) -> list[Tombstone]:
-        with self._store.lock:
-            return list(self._tombstones.values())
-
     def has_index(self, field: str) -> bool:
         return field in self._indexes
 
@@ -389,7 +385,7 @@ class Store:
 
     def log_request(self, entry: dict[str, Any]) -> int:
         """Append to the request log; the number given to it."""
-        with self.lock, self._file:
+        with self.lock, _saving(), self._file:
             done = self._file.execute(
                 "INSERT INTO requests (body) VALUES (?)", (pack(entry),)
             )
@@ -445,20 +441,25 @@ class Store:
                     settings.append((key, pack(self._settings[key])))
             elif line := self._tables[place].record(key):
                 lines.append(line)
-        try:
-            with self._file:
-                self._file.executemany(
-                    "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines
-                )
-                self._file.executemany(
-                    "INSERT OR REPLACE INTO settings VALUES (?, ?)", settings
-                )
-        except sqlite3.Error as error:
-            raise StoreError(f"The simulators cannot save: {error}") from error
+        with _saving(), self._file:
+            self._file.executemany(
+                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines
+            )
+            self._file.executemany(
+                "INSERT OR REPLACE INTO settings VALUES (?, ?)", settings
+            )
 
     def _roll_back(self, mark: int) -> None:
         while len(self._undo) > mark:
             self._undo.pop()()
+
+
+@contextmanager
+def _saving() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"The simulators cannot save: {error}") from error
 
 
 def pack(value: Any) -> str:

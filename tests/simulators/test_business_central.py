@@ -443,3 +443,57 @@ def test_the_links_carry_the_host_of_the_request(desk: Desk) -> None:
     )
 
     assert answer.get_json()["@odata.nextLink"].startswith("http://127.0.0.1:8100/bc/")
+
+
+def test_a_body_above_the_limit_is_not_read(desk: Desk) -> None:
+    answer = desk.http.post(
+        f"{ROOT}/companies({COMPANY})/customers",
+        environ_overrides={"CONTENT_LENGTH": str(351 * 1024 * 1024)},
+    )
+
+    assert answer.status_code == 413
+
+
+def test_a_body_that_is_no_json_is_refused(desk: Desk) -> None:
+    answer = desk.http.post(
+        f"{ROOT}/companies({COMPANY})/customers",
+        data=b"{",
+        headers={"Authorization": f"Bearer {desk.token()}"},
+    )
+
+    assert error_of(answer) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("etag", ['W/"bm90IGFuIGV0YWc="', 'W/"%%%"'])
+def test_an_etag_of_another_kind_is_stale(desk: Desk, etag: str) -> None:
+    answer = desk.call("PATCH", ONE, {}, If_Match=etag)
+
+    assert error_of(answer)[1] == "Request_EntityChanged"
+
+
+def test_annotations_in_a_body_are_passed_over(desk: Desk) -> None:
+    record = desk.get(ONE)
+    body = {"@odata.etag": record["@odata.etag"], "blocked": "_x0020_", "city": "Nyon"}
+
+    assert desk.call("PATCH", ONE, body, If_Match="*").status_code == 200
+
+
+def test_a_currency_is_renamed_and_needs_its_code(desk: Desk) -> None:
+    address = f"currencies({EURO})"
+    rounding = {"code": "eur2", "amountRoundingPrecision": 0.01}
+
+    assert desk.call("PATCH", address, {"code": ""}, If_Match="*").status_code == 400
+    assert desk.call("PATCH", address, rounding, If_Match="*").status_code == 200
+    assert desk.get(address)["code"] == "EUR2"
+
+
+def test_without_a_ledger_setup_the_company_tells_the_local_currency(
+    desk: Desk,
+) -> None:
+    setup, company = desk.table("generalLedgerSetup"), desk.table("companyInformation")
+    setup.update(setup.rows()[0], {"localCurrencyCode": ""})
+    assert desk.get(ONE)["currencyCode"] == ""
+
+    company.update(company.rows()[0], {"currencyCode": "SEK"})
+
+    assert desk.get(ONE)["currencyCode"] == "SEK"

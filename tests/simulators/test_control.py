@@ -208,3 +208,18 @@ def test_no_moment_is_a_sentence(desk: Desk, body: dict[str, Any]) -> None:
 
 def test_since_must_be_a_number(desk: Desk) -> None:
     assert desk.ask_control("GET", "requests?since=x").status_code == 400
+
+
+def test_companies_are_rows_too(desk: Desk) -> None:
+    body = {"system": "business_central", "entity": "companies", "action": "change"}
+
+    changed = {**body, "where": {}, "values": {"displayName": "New"}}
+    desk.control("POST", "records", changed)
+
+    assert desk.get(f"{ROOT}/companies")["value"][0]["displayName"] == "New"
+
+
+def test_a_condition_that_nothing_meets_changes_nothing(desk: Desk) -> None:
+    body = {**BC, "action": "delete", "where": {"number": "20000"}}
+
+    assert desk.control("POST", "records", body)["count"] == 0

@@ -329,3 +329,23 @@ def test_every_fault_is_a_whole_row(fault: Any) -> None:
     assert fault.place in ("request", "page", "record", "edit", "state")
     assert fault.side in ("", "business_central", "sales", "entra")
     assert bool(fault.status) == (fault.place in ("request", "page", "record"))
+
+
+def test_an_integration_user_becomes_administrator_where_no_such_role_was(
+    desk: Desk,
+) -> None:
+    app = desk.store.table("entra:apps").rows()[0]
+    users = desk.store.table("sales:systemusers")
+    user = users.insert({"applicationid": app.id, "roles": []})
+
+    desk.fault(id="setup-integration-user-is-admin")
+
+    [role] = desk.store.table("sales:roles").rows()
+    assert user.values["roles"] == [role.id]
+    assert user.values["accessmode"] == 0
+
+
+def test_a_delete_meets_no_fault_of_saving(desk: Desk) -> None:
+    desk.fault(id="bc-duplicate-key")
+
+    assert desk.call("DELETE", ONE, If_Match="*").status_code == 204

@@ -82,6 +82,25 @@ def test_a_chunked_body_is_read(client: httpx2.Client) -> None:
     assert answer.status_code == 201
 
 
+def test_an_answer_without_a_body_leaves_the_connection_usable(
+    client: httpx2.Client,
+) -> None:
+    made = client.post("customers", json={"displayName": "A"}).json()
+    address, header = f"customers({made['id']})", {"If-Match": "*"}
+
+    assert client.delete(address, headers=header).status_code == 204
+    assert client.delete(address, headers=header).status_code == 404
+
+
+def test_a_body_above_the_limit_is_refused_unread(server: RunningServer) -> None:
+    head = f"POST {ROOT}/companies HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"Content-Length: {400 * 1024 * 1024}\r\n\r\n"
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as wire:
+        wire.sendall(head.encode())
+        assert wire.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
 def test_the_next_link_leads_back_to_the_port(
     client: httpx2.Client, server: RunningServer
 ) -> None:

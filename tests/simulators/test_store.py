@@ -197,3 +197,18 @@ def test_the_log_is_read_from_a_number_on() -> None:
         store.log_request({"path": path})
 
     assert [entry["path"] for entry in store.requests(since=1)] == ["b", "c"]
+
+
+def test_a_full_or_closed_file_is_a_sentence_and_nothing_changed() -> None:
+    store = Store()
+    store.close()
+
+    with pytest.raises(StoreError, match="cannot save"):
+        store.table("t").insert({"name": "a"})
+
+    assert len(store.table("t")) == 0
+
+
+def test_what_cannot_be_kept_is_refused() -> None:
+    with pytest.raises(TypeError, match="cannot be kept"):
+        Store().table("t").insert({"name": object()})
