@@ -28,7 +28,8 @@ CARDS = {
     "495": ("Currency Card", CURRENCIES),
     "118": ("General Ledger Setup", GENERAL_LEDGER_SETUP),
 }
-RATE_FIELDS = ("startingDate", "exchangeRateAmount", "relationalExchangeRateAmount")
+AMOUNTS = ("exchangeRateAmount", "relationalExchangeRateAmount")
+RATE_FIELDS = ("startingDate", *AMOUNTS)
 NEW = "new"
 #: Who saves on these pages.
 PERSON = "person"
@@ -163,7 +164,8 @@ class Rates:
             )
             for row in self._rows()
         ]
-        blank = Section("New exchange rate", tuple(self._inputs(NEW, {})))
+        today = {"startingDate": self.company.store.now().date().isoformat()}
+        blank = Section("New exchange rate", tuple(self._inputs(NEW, today)))
         name = self.company.table(CURRENCIES).find("code", self.code)[0].values
         return Page(
             system=f"Business Central · {self.company.name}",
@@ -179,7 +181,7 @@ class Rates:
                 values = self._typed(form, row.id)
                 if any(row.values.get(name) != value for name, value in values.items()):
                     table.update(row, values, PERSON)
-            if any(form.get(f"{NEW}-{name}", "").strip() for name in RATE_FIELDS):
+            if any(form.get(f"{NEW}-{name}", "").strip() for name in AMOUNTS):
                 self._add(self._typed(form, NEW))
 
     def _add(self, values: dict[str, Any]) -> None:
