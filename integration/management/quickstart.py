@@ -125,7 +125,7 @@ class Quickstart:
         self._first_contact(administrator.user)
         if options.is_demonstration and options.accept:
             with step("people's edits"):
-                httpx2.post(f"{simulators['control_url']}/demo").raise_for_status()
+                httpx2.post(f"{simulators['control_url']}/demo-edits").raise_for_status()
             self._synchronize("second sync")
         # The workers' turn: everything is due when they arrive.
         TableMapping.objects.running().update(next_run_at=clock.now())
@@ -267,3 +267,5 @@ def _open_pages(browser: Browser, user: User) -> list[OpenedPage]:
 def _refuse(page: OpenedPage, name: str) -> None:
     if page.status != 200:
         raise StepFailed("pages", f"{name} answered {page.status or page.text}")
+    if not page.bytes:
+        raise StepFailed("pages", f"{name} is empty")

@@ -20,7 +20,10 @@ __all__ = ["CountingBusinessCentral", "CountingConnector", "CountingSales"]
 
 
 class CountingConnector:
-    """Passes everything on; ``fetched`` counts by entity what its lists brought."""
+    """Passes everything on; ``fetched`` counts by entity what its lists brought.
+
+    A delta's word that a record was deleted is one too.
+    """
 
     def __init__(self, connector: Connector) -> None:
         self.connector = connector
@@ -70,7 +73,7 @@ class CountingConnector:
 
     def _counted(self, entity: str, pages: Iterator[Page]) -> Iterator[Page]:
         for page in pages:
-            self.fetched[entity] += len(page.records)
+            self.fetched[entity] += len(page.records) + len(page.deleted)
             yield page
 
 
