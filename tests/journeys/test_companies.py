@@ -27,7 +27,7 @@ FIELDS = {
 
 
 def company(name: str) -> list[str]:
-    """The arguments that load one of Microsoft's demo companies, or one of its shape."""
+    """What loads one of Microsoft's demo companies, or one of its shape."""
     folder = outside.SHARED / "data" / "cronus" / name
     if folder.is_dir():
         return ["--bc-data", str(folder)]
