@@ -1,0 +1,191 @@
+"""The engine on both simulated systems: what tests of a run can ask for."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from integration.choices import JobKind, JobState
+from integration.models import (
+    Connection,
+    Coupling,
+    PendingRecord,
+    SyncError,
+    TableMapping,
+)
+from integration.models.jobs import COUNTS
+from integration.services import runs
+from integration.services.endpoints import open_business_central, open_sales
+from integration.services.review import accept, review_mapping
+from integration.services.sync import run_mapping
+from integration.simulators.store import Row, Table
+from tests.factories import make_user
+from tests.running import Systems
+
+__all__ = ["Engine", "running_engine"]
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+_COUNTS = COUNTS
+_BLANK = dict.fromkeys(
+    (
+        "addressLine1",
+        "addressLine2",
+        "city",
+        "state",
+        "country",
+        "postalCode",
+        "phoneNumber",
+        "email",
+        "website",
+        "currencyCode",
+    ),
+    "",
+) | {"blocked": " ", "type": "Company"}
+
+
+@dataclass(slots=True)
+class Engine:
+    """One connection with the standard mappings."""
+
+    systems: Systems
+    connection: Connection
+    bc: Any
+    sales: Any
+
+    def mapping(self, name: str = "CUSTOMER") -> TableMapping:
+        return self.connection.mappings.get(name=name)
+
+    def claim(self, name: str = "CUSTOMER", **options: Any) -> runs.Run:
+        """A queued run, claimed. One that could not end is given up."""
+        for job in self.mapping(name).jobs.filter(state=JobState.RUNNING):
+            job.delete()
+        run_id = runs.start_run(self.mapping(name), **options)
+        assert run_id
+        run = runs.claim(run_id, "test")
+        assert run
+        return run
+
+    def review(self, name: str = "CUSTOMER") -> dict[str, int]:
+        """The plan."""
+        run = self.claim(name, kind=JobKind.REVIEW)
+        review_mapping(run, self.bc, self.sales)
+        runs.finish(run, JobState.SUCCEEDED)
+        plan: dict[str, int] = next(iter(run.jobs.values())).plan
+        return plan
+
+    def accept(self) -> None:
+        for mapping in self.connection.mappings.all():
+            accept(mapping, make_user())
+
+    def sync(self, *names: str, **options: Any) -> dict[str, dict[str, int]]:
+        """What each direction of the last mapping counted; zeros left out."""
+        counts: dict[str, dict[str, int]] = {}
+        for name in names or ("CURRENCY", "CUSTOMER"):
+            run = self.claim(name, **options)
+            run_mapping(run, self.bc, self.sales)
+            runs.finish(run, JobState.SUCCEEDED)
+            counts = {str(way): counted(job) for way, job in run.jobs.items()}
+        return counts
+
+    def rehearse(self, name: str = "CUSTOMER") -> dict[str, dict[str, int]]:
+        run = runs.dry_run(self.mapping(name))
+        run_mapping(run, self.bc, self.sales)
+        return {str(way): counted(job) for way, job in run.jobs.items()}
+
+    @property
+    def customers(self) -> Table:
+        return self.systems.company("customers")
+
+    @property
+    def currencies(self) -> Table:
+        return self.systems.company("currencies")
+
+    @property
+    def rates(self) -> Table:
+        return self.systems.company("currencyExchangeRates")
+
+    @property
+    def accounts(self) -> Table:
+        return self.systems.store.table("sales:accounts")
+
+    @property
+    def sales_currencies(self) -> Table:
+        return self.systems.store.table("sales:transactioncurrencies")
+
+    def add_customer(self, number: str, name: str = "", **values: Any) -> Row:
+        whole = {"number": number, "displayName": name or f"Customer {number}"}
+        return self.customers.insert({**_BLANK, **whole, **values})
+
+    def add_account(self, name: str, **values: Any) -> Row:
+        active = {"name": name, "statecode": 0, "statuscode": 1, "customertypecode": 3}
+        return self.accounts.insert({**active, **values})
+
+    def change(self, row: Row, by: str = "a person", **values: Any) -> Row:
+        table = self.customers if self.customers.get(row.id) else self.accounts
+        return table.update(row, values, by)
+
+    def customer(self, number: str) -> Row:
+        (row,) = self.customers.find("number", number)
+        return row
+
+    def account_of(self, number: str) -> Row:
+        coupling = Coupling.objects.get(mapping=self.mapping(), bc_number=number)
+        row = self.accounts.get(coupling.sales_id)
+        assert row
+        return row
+
+    def pair(self, number: str = "100001") -> tuple[Row, Row]:
+        return self.customer(number), self.account_of(number)
+
+    def asked(self) -> int:
+        """Where the request log stands now."""
+        requests = self.systems.store.requests(0)
+        return len(requests)
+
+    def since(self, mark: int) -> list[dict[str, Any]]:
+        """Requests to the data APIs since then."""
+        return [
+            one
+            for one in self.systems.store.requests(0)[mark:]
+            if one["target"] in {"business_central", "sales"}
+        ]
+
+    def writes(self, mark: int) -> list[dict[str, Any]]:
+        return [one for one in self.since(mark) if one["method"] != "GET"]
+
+    def errors(self, **chosen: Any) -> list[SyncError]:
+        return list(
+            SyncError.objects.filter(settled_at__isnull=True, **chosen).order_by("id")
+        )
+
+    def articles(self) -> list[str]:
+        rows = SyncError.objects.filter(settled_at__isnull=True)
+        return sorted(rows.values_list("problem__article", flat=True))
+
+    def make_due(self) -> None:
+        """The next try of everything is now."""
+        PendingRecord.objects.exclude(next_attempt_at=None).update(
+            next_attempt_at=LONG_AGO
+        )
+
+
+def counted(job: Any) -> dict[str, int]:
+    if job.pk:
+        job.refresh_from_db()
+    names = ("records_read", *_COUNTS)
+    counts = {name: getattr(job, name) for name in names if getattr(job, name)}
+    parts = sum(counts.get(name, 0) for name in _COUNTS)
+    assert counts.get("records_read", 0) == parts, counts
+    return counts
+
+
+@contextmanager
+def running_engine(systems: Systems) -> Iterator[Engine]:
+    """Both connectors open, no mapping accepted."""
+    [connection] = systems.connect(make_user())
+    with (
+        closing(open_business_central(connection.business_central)) as bc,
+        closing(open_sales(connection.sales)) as sales,
+    ):
+        yield Engine(systems, connection, bc, sales)

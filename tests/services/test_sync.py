@@ -1,0 +1,403 @@
+"""Runs against both simulated systems: what is read, written and recorded."""
+
+from typing import Any
+
+import pytest
+
+from integration.models import Coupling, PendingRecord, SyncError
+from tests.services.engine import Engine
+
+MAPPED = {
+    "displayName": "name",
+    "addressLine1": "address1_line1",
+    "addressLine2": "address1_line2",
+    "city": "address1_city",
+    "state": "address1_stateorprovince",
+    "postalCode": "address1_postalcode",
+    "country": "address1_country",
+    "phoneNumber": "telephone1",
+    "email": "emailaddress1",
+    "website": "websiteurl",
+    "number": "accountnumber",
+}
+
+
+def in_step(engine: Engine) -> bool:
+    """Whether every mapped field of every pair is equal, read from the stores."""
+    for coupling in Coupling.objects.filter(mapping=engine.mapping()):
+        bc, sales = (
+            engine.customers.get(coupling.bc_id),
+            engine.accounts.get(coupling.sales_id),
+        )
+        assert bc
+        assert sales
+        for here, there in MAPPED.items():
+            if (bc.values.get(here) or "") != (sales.values.get(there) or ""):
+                return False
+    return True
+
+
+def test_a_first_synchronization_creates_every_customer_as_an_account(
+    fresh: Engine,
+) -> None:
+    fresh.accept()
+
+    counts = fresh.sync()
+
+    assert counts["to_sales"] == {"records_read": 8, "inserted": 8}
+    assert len(fresh.accounts) == 8
+    assert in_step(fresh)
+    assert not SyncError.objects.exists()
+
+
+def test_a_company_in_step_is_read_and_not_written(engine: Engine) -> None:
+    mark = engine.asked()
+
+    counts = engine.sync("CUSTOMER")
+
+    assert not engine.writes(mark)
+    assert counts["to_sales"] == {}
+    read = [one["path"].partition("?")[0] for one in engine.since(mark)]
+    assert [path for path in read if path.endswith("/customers")] == [read[-2]]
+    assert [path for path in read if path.endswith("/accounts")] == [read[-1]]
+
+
+def test_our_own_writes_do_not_come_back(engine: Engine) -> None:
+    bc, _ = engine.pair()
+    engine.change(bc, phoneNumber="+41 21 000 00 00")
+    engine.sync("CUSTOMER")
+    mark = engine.asked()
+
+    counts = engine.sync("CUSTOMER")
+
+    assert not engine.writes(mark)
+    assert counts["to_business_central"] == {"records_read": 1, "unchanged": 1}
+
+
+def test_a_change_here_goes_there_with_only_its_column(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, city="Genève")
+
+    counts = engine.sync("CUSTOMER")
+
+    assert counts["to_sales"] == {"records_read": 1, "modified": 1}
+    assert sales.values["address1_city"] == "Genève"
+
+
+def test_a_change_there_comes_here(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.change(sales, emailaddress1="neu@example.ch")
+
+    counts = engine.sync("CUSTOMER")
+
+    assert counts["to_business_central"] == {"records_read": 1, "modified": 1}
+    assert bc.values["email"] == "neu@example.ch"
+
+
+def test_a_blank_clears_the_other_side(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.change(sales, address1_line1=None)
+
+    engine.sync("CUSTOMER")
+
+    assert bc.values["addressLine1"] == ""
+
+
+def test_a_column_that_is_not_mapped_is_no_change(engine: Engine) -> None:
+    _, sales = engine.pair()
+    engine.change(sales, description="a note")
+    mark = engine.asked()
+
+    counts = engine.sync("CUSTOMER")
+
+    assert counts["to_business_central"] == {"records_read": 1, "unchanged": 1}
+    assert not engine.writes(mark)
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [({"city": "A"}, {"address1_city": "B"}), ({"city": "A"}, {"telephone1": "1"})],
+    ids=["same field", "other field"],
+)
+def test_edits_on_both_sides_are_a_conflict(
+    engine: Engine, here: dict[str, Any], there: dict[str, Any]
+) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, **here)
+    engine.change(sales, **there)
+    mark = engine.asked()
+
+    counts = engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert (error.direction, error.record_key) == ("to_sales", bc.id)
+    assert counts["to_sales"] == {"records_read": 1, "failed": 1}
+    assert counts["to_business_central"] == {"records_read": 1, "skipped": 1}
+    assert not engine.writes(mark)
+
+
+def test_a_conflict_is_told_once_and_ends_when_both_are_equal(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, city="A")
+    engine.change(sales, address1_city="B")
+    engine.sync("CUSTOMER")
+    engine.sync("CUSTOMER")
+    [error] = engine.errors()
+    assert error.occurrences == 1
+
+    engine.change(sales, address1_city="A")
+    engine.sync("CUSTOMER")
+
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
+
+
+def test_a_conflict_ends_when_one_side_takes_its_edit_back(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    before = bc.values["city"]
+    engine.change(bc, city="A")
+    engine.change(sales, telephone1="1")
+    engine.sync("CUSTOMER")
+
+    engine.change(bc, city=before)
+    engine.sync("CUSTOMER")
+
+    assert not engine.errors()
+    assert bc.values["phoneNumber"] == "1"
+
+
+def test_the_same_edit_on_both_sides_is_no_conflict(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, city="Nyon")
+    engine.change(sales, address1_city="Nyon")
+    mark = engine.asked()
+
+    counts = engine.sync("CUSTOMER")
+
+    assert not engine.writes(mark)
+    assert counts["to_sales"] == {"records_read": 1, "unchanged": 1}
+    assert not engine.errors()
+
+
+def test_a_new_account_becomes_a_customer_and_gets_its_number(engine: Engine) -> None:
+    engine.add_account(
+        "Zażółć gęślą jaźń", address1_city="Łódź", emailaddress1="a@b.pl"
+    )
+
+    counts = engine.sync("CUSTOMER")
+
+    [made] = engine.customers.find("displayName", "Zażółć gęślą jaźń")
+    assert made.values["city"] == "Łódź"
+    assert counts["to_business_central"]["inserted"] == 1
+    assert in_step(engine)
+    mark = engine.asked()
+    engine.sync("CUSTOMER")
+    assert not engine.writes(mark)
+
+
+def test_a_record_outside_the_filter_is_left_alone(engine: Engine) -> None:
+    engine.add_customer("200001", blocked="All")
+    engine.add_account("a supplier", customertypecode=11)
+
+    counts = engine.sync("CUSTOMER")
+
+    assert counts["to_sales"] == {"records_read": 1, "filtered_out": 1}
+    assert counts["to_business_central"] == {"records_read": 1, "filtered_out": 1}
+
+
+def test_a_coupled_record_that_leaves_the_filter_is_no_deletion(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, blocked="All", city="Bern")
+
+    counts = engine.sync("CUSTOMER")
+    assert counts["to_sales"] == {"records_read": 1, "filtered_out": 1}
+
+    engine.change(bc, blocked=" ")
+    engine.sync("CUSTOMER")
+    assert sales.values["address1_city"] == "Bern"
+
+
+def test_a_refused_record_stops_no_other(engine: Engine) -> None:
+    bc, _ = engine.pair()
+    other, there = engine.pair("100002")
+    engine.change(bc, website="x" * 210)
+    engine.change(other, city="Biel")
+
+    counts = engine.sync("CUSTOMER")
+
+    assert counts["to_sales"] == {"records_read": 2, "modified": 1, "failed": 1}
+    assert there.values["address1_city"] == "Biel"
+    [error] = engine.errors()
+    assert error.record_key == bc.id
+    assert error.values["business_central"]["website"] == "x" * 210
+
+
+def test_a_failed_version_is_not_tried_before_its_time(engine: Engine) -> None:
+    bc, _ = engine.pair()
+    engine.change(bc, website="x" * 210)
+    engine.sync("CUSTOMER")
+    mark = engine.asked()
+
+    counts = engine.sync("CUSTOMER")
+
+    assert counts["to_sales"] == {"records_read": 1, "skipped": 1}
+    assert not engine.writes(mark)
+
+
+def test_a_failed_record_heals_when_it_is_corrected(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, website="x" * 210)
+    engine.sync("CUSTOMER")
+
+    engine.change(bc, website="short.example")
+    engine.sync("CUSTOMER")
+
+    assert sales.values["websiteurl"] == "short.example"
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
+
+
+def test_a_due_record_is_tried_though_nothing_changed(engine: Engine) -> None:
+    bc, _ = engine.pair()
+    engine.change(bc, website="x" * 210)
+    engine.sync("CUSTOMER")
+    engine.make_due()
+
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert error.occurrences == 2
+    assert PendingRecord.objects.get().attempts == 2
+
+
+def test_a_run_of_some_records_reads_no_other(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    other, untouched = engine.pair("100002")
+    engine.change(bc, city="A")
+    engine.change(other, city="B")
+
+    engine.sync("CUSTOMER", only=[("business_central", bc.id)])
+
+    assert sales.values["address1_city"] == "A"
+    assert untouched.values["address1_city"] != "B"
+    engine.sync("CUSTOMER")
+    assert untouched.values["address1_city"] == "B"
+
+
+def test_a_rehearsal_counts_and_leaves_nothing_behind(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    before = dict(sales.values)
+    engine.change(bc, city="A")
+    engine.add_customer("300001")
+    cursor = engine.mapping().bc_cursor
+    mark = engine.asked()
+
+    counts = engine.rehearse()
+
+    assert counts["to_sales"] == {"records_read": 2, "modified": 1, "inserted": 1}
+    assert not engine.writes(mark)
+    assert sales.values == before
+    assert engine.mapping().bc_cursor == cursor
+
+
+def test_a_run_in_one_direction_loses_nothing_of_the_other(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    other, there = engine.pair("100002")
+    engine.change(sales, address1_city="A")
+    engine.change(other, city="B")
+
+    engine.sync("CUSTOMER", directions=["to_sales"])
+
+    assert there.values["address1_city"] == "B"
+    assert bc.values["city"] != "A"
+    engine.sync("CUSTOMER")
+    assert bc.values["city"] == "A"
+
+
+def test_an_expired_delta_link_reads_everything_and_finds_deletions(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.accounts.delete(sales.id)
+    mapping = engine.mapping()
+    mapping.sales_cursor = mapping.sales_cursor.replace("deltatoken=", "deltatoken=x")
+    mapping.save()
+
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert (error.record_key, error.sales_presence) == (bc.id, "deleted")
+
+
+def test_an_account_deleted_in_sales_is_an_error_of_its_customer(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.accounts.delete(sales.id)
+
+    counts = engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert (error.direction, error.record_key) == ("to_sales", bc.id)
+    assert error.sales_deleted_at
+    assert error.problem.article == "record-deleted-sales"
+    assert counts["to_sales"] == {"records_read": 1, "failed": 1}
+
+
+def test_a_customer_deleted_here_is_found_by_a_full_run(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.customers.delete(bc.id)
+    engine.sync("CUSTOMER")
+    assert not engine.errors()
+
+    engine.sync("CUSTOMER", full=True)
+
+    [error] = engine.errors()
+    assert (error.direction, error.record_key) == ("to_business_central", sales.id)
+    assert error.bc_presence == "deleted"
+
+
+def test_a_pair_deleted_on_both_sides_ends(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.accounts.delete(sales.id)
+    engine.sync("CUSTOMER")
+    engine.customers.delete(bc.id)
+    engine.make_due()
+
+    engine.sync("CUSTOMER")
+
+    row = SyncError.objects.get(record_key=bc.id)
+    assert row.settled_reason == "both_deleted"
+    assert not Coupling.objects.filter(bc_id=bc.id).exists()
+    assert not PendingRecord.objects.exists()
+
+
+def test_a_change_of_a_customer_whose_account_is_gone_stays_one_error(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.accounts.delete(sales.id)
+    engine.sync("CUSTOMER")
+
+    engine.change(bc, city="A")
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert error.occurrences == 2
+
+
+def test_an_account_deleted_and_made_again_goes_on(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    values = dict(sales.values)
+    engine.accounts.delete(sales.id)
+    engine.sync("CUSTOMER")
+
+    engine.accounts.insert(values, sales.id)
+    engine.sync("CUSTOMER")
+
+    assert not engine.errors()
+    engine.change(bc, city="A")
+    engine.sync("CUSTOMER")
+    again = engine.accounts.get(sales.id)
+    assert again
+    assert again.values["address1_city"] == "A"
