@@ -28,7 +28,7 @@ __all__ = ["VISIBLE", "Cut", "covering", "place", "scope_q", "text_q", "visible_
 
 VISIBLE = 0
 """The place of a row that no cut hides."""
-_EXACT = {
+EXACT = {
     "connection": "connection_id",
     "mapping": "mapping_key",
     "direction": "direction",
@@ -52,7 +52,7 @@ def text_q(text: str) -> Q:
 def scope_q(scope: Mapping[str, Any]) -> Q:
     """Rows inside a clean-up's filter: only columns that never change."""
     inside = Q()
-    for key, column in _EXACT.items():
+    for key, column in EXACT.items():
         if key in scope:
             inside &= Q(**{column: scope[key]})
     if "record" in scope:
@@ -108,7 +108,7 @@ class Cut:
         return not any(
             key in other.scope and other.scope[key] != value
             for key, value in self.scope.items()
-            if key in _EXACT
+            if key in EXACT
         )
 
 

@@ -24,6 +24,7 @@ from integration.services.actors import (
     user_of,
 )
 from integration.services.error_filters import ErrorFilter
+from integration.services.problems import with_problems
 from integration.services.relevance import why_relevant
 
 __all__ = [
@@ -146,7 +147,9 @@ def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Previ
         scope=scope,
         reasons=reasons,
         relevant=ticket.relevant,
-        kept=[{**row, "why": why_relevant(row, instant)} for row in first],
+        kept=[
+            {**row, "why": why_relevant(row, instant)} for row in with_problems(first)
+        ],
         ignored=_ignored(filters, counts),
         oldest=counts["oldest"],
         newest=counts["newest"],

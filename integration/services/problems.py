@@ -1,12 +1,13 @@
 """Problems: found or opened by cause, many at once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 
 from integration.core.causes import Cause
 from integration.models import Connection, Problem
 
-__all__ = ["cause_of_problem", "ensure_problems"]
+__all__ = ["cause_of_problem", "ensure_problems", "with_problems"]
 
 _TITLE_LENGTH = 300
 
@@ -60,3 +61,17 @@ def cause_of_problem(problem: Problem) -> Cause:
         category=problem.category,
         who=problem.who,
     )
+
+
+_SHOWN = ("title", "article", "params", "who", "category")
+
+
+def with_problems(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the list with their problem's columns as ``problem__title`` and so on."""
+    found = list(rows)
+    problems = Problem.objects.filter(id__in={row["problem_id"] for row in found})
+    by_id = {problem["id"]: problem for problem in problems.values("id", *_SHOWN)}
+    for row in found:
+        problem = by_id[row["problem_id"]]
+        row.update({f"problem__{name}": problem[name] for name in _SHOWN})
+    return found

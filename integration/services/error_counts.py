@@ -1,0 +1,69 @@
+"""How many errors each chip has under a filter: from the roll-ups, else bounded."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q, Sum
+
+from integration.models import ErrorTotal, SyncError
+from integration.models.cuts import EXACT, Cut, visible_q
+from integration.services.error_filters import ErrorFilter, chips_of
+from integration.services.search import MOST_HITS, Search
+
+__all__ = ["ChipCounts", "count_chips", "problem_counts"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChipCounts:
+    """Errors by chip. ``exact`` False: there are more than were counted ("10,000+").
+
+    ``chips`` is empty when not even a bounded count is cheap.
+    """
+
+    chips: dict[str, int]
+    exact: bool
+
+    def of(self, state: str) -> int | None:
+        """How many a state shows; ``None`` when that is not known."""
+        if not self.exact:
+            return None
+        return sum(self.chips.get(chip, 0) for chip in chips_of(state))
+
+
+def count_chips(
+    filters: ErrorFilter, cuts: Sequence[Cut], found: Search | None = None
+) -> ChipCounts:
+    """One query. ``found`` is the search for the filter's text."""
+    beyond = set(filters.beyond_scope()) - {"who", "category"}
+    if not beyond and not filters.q and not filters.record:
+        return ChipCounts(_from_totals(filters), exact=True)
+    if found and found.among is None:
+        return ChipCounts({}, exact=False)
+    rows = SyncError.objects.filter(visible_q(cuts), filters.matching()).order_by()
+    if found and found.among is not None:
+        rows = rows.filter(found.among)
+    chips = rows.values_list("chip", flat=True)[: MOST_HITS + 1]
+    counted = Counter(chips)
+    return ChipCounts(dict(counted), exact=counted.total() <= MOST_HITS)
+
+
+def _from_totals(filters: ErrorFilter) -> dict[str, int]:
+    chosen = Q()
+    for name, value in filters.scope().items():
+        chosen &= Q(**{EXACT[name]: value})
+    if filters.who:
+        chosen &= Q(problem__who=filters.who)
+    if filters.category:
+        chosen &= Q(problem__category=filters.category)
+    rows = ErrorTotal.objects.filter(chosen).order_by().values_list("state")
+    return dict(rows.annotate(total=Sum("n")))
+
+
+def problem_counts() -> dict[int, dict[str, int]]:
+    """Visible errors of every problem by chip: one query of the roll-up."""
+    rows = ErrorTotal.objects.order_by().values_list("problem_id", "state")
+    counts: dict[int, dict[str, int]] = {}
+    for problem_id, state, total in rows.annotate(total=Sum("n")):
+        counts.setdefault(problem_id, {})[state] = total
+    return counts

@@ -1,0 +1,355 @@
+"""The error list: a page of rows by keyset, its neighbours and its counts (D10).
+
+SQLite plans without knowing how many rows a condition leaves, so the list says which
+index leads: one column is compared as it is, the others through ``Unindexed``. Up to
+10,000 matching rows are read by what selects them and sorted; more are walked in the
+order of the sort's own index.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import BigIntegerField, CharField, F, Field, OrderBy, Q
+from django.db.models.fields.tuple_lookups import (
+    Tuple,
+    TupleGreaterThan,
+    TupleLessThan,
+)
+from django.utils.dateparse import parse_datetime
+
+from integration.models import Operation, Problem, SyncError
+from integration.models.cuts import EXACT, Cut
+from integration.models.dialect import Unindexed
+from integration.models.errors import SyncErrorQuerySet
+from integration.services.error_counts import ChipCounts, count_chips
+from integration.services.error_filters import ALL, RELEVANT, ErrorFilter, chips_of
+from integration.services.error_ranges import Ranges, ranges
+from integration.services.problems import with_problems
+from integration.services.search import MOST_HITS, Search, search
+
+__all__ = [
+    "PAGE_SIZE",
+    "SORTS",
+    "ErrorPage",
+    "Neighbours",
+    "Sort",
+    "neighbours",
+    "parse_sort",
+    "read_page",
+]
+
+PAGE_SIZE = 50
+SORTS = {
+    "last_seen": "last_seen",
+    "first_seen": "first_seen",
+    "occurrences": "occurrences",
+    "record": "record_label",
+}
+"""Offered sorts by name in the query string; "-" before it: descending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An offered sort."""
+
+    name: str = "last_seen"
+    descending: bool = True
+
+    @property
+    def column(self) -> str:
+        return SORTS[self.name]
+
+    def __str__(self) -> str:
+        return f"-{self.name}" if self.descending else self.name
+
+
+NEWEST_FIRST = Sort()
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """A page of the list.
+
+    ``after`` and ``before`` are the tokens of the next and the previous page, "" where
+    there is none. ``by_beginning``: the search was too short for more than beginnings.
+    """
+
+    rows: list[dict[str, Any]]
+    after: str
+    before: str
+    chips: ChipCounts
+    sort: Sort
+    by_beginning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The errors around one in the filtered list; ``None`` where there is none.
+
+    ``position`` counts from 1; ``None`` beyond 10,000, or when the error has left the
+    list. ``total`` is ``None`` when not counted exactly.
+    """
+
+    previous: int | None
+    next: int | None
+    position: int | None
+    total: int | None
+
+
+def parse_sort(text: str) -> Sort | None:
+    """A sort of the query string; ``None`` if none is offered by that name."""
+    name = text.removeprefix("-")
+    return Sort(name, text.startswith("-")) if name in SORTS else None
+
+
+def read_page(
+    filters: ErrorFilter,
+    sort: Sort = NEWEST_FIRST,
+    *,
+    after: str = "",
+    before: str = "",
+    size: int = PAGE_SIZE,
+) -> ErrorPage:
+    """One page in at most 6 queries; a token that makes no sense is ignored."""
+    reading = _Reading.start(filters, sort)
+    key = read_token(before or after, reading.sort)
+    backwards = bool(before) and key is not None
+    rows = reading.rows(key, size + 1, backwards=backwards)
+    more = len(rows) > size
+    rows = rows[:size]
+    if backwards:
+        rows.reverse()
+    has_next, has_previous = (True, more) if backwards else (more, key is not None)
+    return ErrorPage(
+        rows=with_problems(rows),
+        after=write_token(rows[-1], reading.sort) if rows and has_next else "",
+        before=write_token(rows[0], reading.sort) if rows and has_previous else "",
+        chips=reading.chips,
+        sort=reading.sort,
+        by_beginning=bool(reading.found and reading.found.by_beginning),
+    )
+
+
+def neighbours(error: SyncError, filters: ErrorFilter, sort: Sort) -> Neighbours:
+    """Where an error stands in a list."""
+    reading = _Reading.start(filters, sort)
+    column = reading.sort.column
+    key = (getattr(error, column), error.pk)
+    following = reading.rows(key, 1)
+    preceding = reading.rows(key, MOST_HITS, backwards=True, columns=("id", column))
+    inside = reading.holds(error.pk)
+    known = inside and len(preceding) < MOST_HITS
+    return Neighbours(
+        previous=preceding[0]["id"] if preceding else None,
+        next=following[0]["id"] if following else None,
+        position=len(preceding) + 1 if known else None,
+        total=reading.chips.of(filters.state),
+    )
+
+
+Key = tuple[Any, int]
+
+
+def write_token(row: Mapping[str, Any], sort: Sort) -> str:
+    """Where a page ends: the sort's value and the id."""
+    value = row[sort.column]
+    written = value.isoformat() if isinstance(value, datetime) else value
+    text = json.dumps([written, row["id"]])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_token(token: str, sort: Sort) -> Key | None:
+    """The key of a token; ``None`` for none, or for one of another sort."""
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        value, key = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+    except (ValueError, TypeError, binascii.Error):
+        return None
+    if sort.name in {"last_seen", "first_seen"}:
+        value = _moment(value)
+    kind = {"occurrences": int, "record": str}.get(sort.name, datetime)
+    fits = type(value) is kind and type(key) is int and abs(key) < 2**62
+    return (value, key) if fits and (kind is not int or abs(value) < 2**62) else None
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = parse_datetime(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One look at the list: the plan is made once, from counts."""
+
+    filters: ErrorFilter
+    sort: Sort
+    ranges: Ranges
+    chips: ChipCounts
+    found: Search | None
+    few: bool
+    """At most 10,000 rows match: read by what selects them, then sort."""
+
+    @classmethod
+    def start(cls, filters: ErrorFilter, sort: Sort) -> "_Reading":
+        cuts: list[Cut] = Operation.objects.cuts()
+        found = search(filters.q) if filters.q else None
+        chips = count_chips(filters, cuts, found)
+        count = chips.of(filters.state)
+        few = count is not None and count <= MOST_HITS
+        if not few and filters.state in {ALL, RELEVANT}:
+            sort = Sort("last_seen", sort.descending)
+        in_sight = ranges(cuts, filters.scope(), filters.state)
+        return cls(filters, sort, in_sight, chips, found, few)
+
+    def rows(
+        self,
+        key: Key | None,
+        limit: int,
+        *,
+        backwards: bool = False,
+        columns: tuple[str, ...] = (),
+    ) -> list[dict[str, Any]]:
+        """At most ``limit`` rows beyond ``key`` in the sort's order."""
+        descending = self.sort.descending is not backwards
+        base = self._matching()
+        if key is not None:
+            base = base.filter(_beyond(self.sort.column, key, descending=descending))
+        base = base.order_by(*self._order(descending=descending))
+        rows: list[dict[str, Any]] = []
+        for part in self._parts(descending=descending):
+            found = base.filter(part)
+            chosen = found.values(*columns) if columns else found.for_list()
+            rows += chosen[: limit - (len(rows) if self._in_time else 0)]
+            if self._in_time and len(rows) >= limit:
+                break
+        if not self._in_time:
+            column = self.sort.column
+            rows.sort(key=lambda row: (row[column], row["id"]), reverse=descending)
+        return rows[:limit]
+
+    def holds(self, id: int) -> bool:
+        return self._matching().filter(self.ranges.sight, id=id).exists()
+
+    @property
+    def _in_time(self) -> bool:
+        """The ranges follow one another in the list's order."""
+        return self.sort.name == "last_seen"
+
+    def _parts(self, *, descending: bool) -> tuple[Q, ...]:
+        if self._leader == "text" or not (self._in_time or self.few):
+            return (self.ranges.sight,)
+        return self.ranges.parts if descending else self.ranges.parts[::-1]
+
+    def _order(self, *, descending: bool) -> list[OrderBy]:
+        columns: list[Any] = [F(self.sort.column), F("id")]
+        if self.few and not self._ordered_by_leader:
+            columns = [Unindexed(column) for column in columns]
+        return [OrderBy(column, descending=descending) for column in columns]
+
+    @property
+    def _ordered_by_leader(self) -> bool:
+        """The leading index has the rows of one state in the order of last seen."""
+        one_state = len(chips_of(self.filters.state)) == 1
+        by_time = self._leader in {"problem", "mapping", "connection", "reason", ""}
+        return self._in_time and one_state and by_time
+
+    @property
+    def _leader(self) -> str:
+        """The part of the filter whose index is used; "": the state's."""
+        filters = self.filters
+        if not self.few and not self._in_time:
+            return ""
+        one_state = len(chips_of(filters.state)) == 1
+        candidates = {
+            "text": self.found and self.found.among is not None,
+            "record": filters.record,
+            "job": filters.job,
+            "problem": filters.problem,
+            "reason": filters.reason,
+            "problems": self.few and (filters.who or filters.category),
+            "mapping": (one_state or self.few) and filters.mapping,
+            "connection": (one_state or self.few) and filters.connection,
+        }
+        return next((name for name, useful in candidates.items() if useful), "")
+
+    def _matching(self) -> SyncErrorQuerySet:
+        rows = SyncError.objects.alias(
+            plain_chip=Unindexed("chip"),
+            plain_connection=_plain("connection_id"),
+            plain_mapping=_plain("mapping_key"),
+            plain_direction=_plain("direction"),
+            plain_problem=_plain("problem_id"),
+            plain_job=_plain("job_id"),
+            plain_record=_plain("record_key"),
+            plain_reason=_plain("settled_reason"),
+        )
+        return rows.filter(self._of_state(), self._of_filter())
+
+    def _of_state(self) -> Q:
+        chips, state = chips_of(self.filters.state), self.filters.state
+        if self._leader in {"record", "job", "text", "reason"}:
+            return Q(plain_chip__in=chips)
+        if state in {ALL, RELEVANT} and not self.few:
+            return Q(settled_at__isnull=True) if state == RELEVANT else Q()
+        return Q(chip=chips[0]) if len(chips) == 1 else Q(chip__in=chips)
+
+    def _of_filter(self) -> Q:
+        filters, leader = self.filters, self._leader
+        chosen = Q()
+        for name in ("connection", "mapping", "direction", "problem", "job", "reason"):
+            value = getattr(filters, name)
+            if value:
+                chosen &= Q(
+                    **{_COLUMNS[name] if name == leader else f"plain_{name}": value}
+                )
+        if filters.record:
+            name = "record_key" if leader == "record" else "plain_record"
+            chosen &= Q(**{f"{name}__in": filters.record})
+        chosen &= self._of_problems() & self._of_time()
+        if self.found:
+            chosen &= self.found.matching
+            if leader == "text" and self.found.among is not None:
+                chosen &= self.found.among
+        return chosen
+
+    def _of_problems(self) -> Q:
+        wanted = {
+            name: value
+            for name in ("who", "category")
+            if (value := getattr(self.filters, name))
+        }
+        if not wanted:
+            return Q()
+        problems = Problem.objects.filter(**wanted).order_by().values("id")
+        column = "problem_id" if self._leader == "problems" else "plain_problem"
+        return Q(**{f"{column}__in": problems})
+
+    def _of_time(self) -> Q:
+        between = Q()
+        if self.filters.since:
+            between &= Q(last_seen__gte=self.filters.since)
+        if self.filters.until:
+            between &= Q(last_seen__lte=self.filters.until)
+        return between
+
+
+_COLUMNS = {**EXACT, "job": "job_id", "reason": "settled_reason"}
+
+
+def _plain(column: str) -> Unindexed:
+    number = column.endswith("_id")
+    field: Field[Any, Any] = BigIntegerField() if number else CharField()
+    return Unindexed(column, output_field=field)
+
+
+def _beyond(column: str, key: Key, *, descending: bool) -> Q:
+    compared = TupleLessThan if descending else TupleGreaterThan
+    return Q(compared(Tuple(F(column), F("id")), key))

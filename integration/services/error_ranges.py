@@ -1,0 +1,61 @@
+"""Which rows of the list are in sight, as ranges that an index can walk.
+
+``NOT (last_seen <= cutoff …)`` walks every hidden row. So the list is read in two
+ranges: what was seen after every cut-off, then what is spared below it (clean-up
+design).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from integration.choices import Chip
+from integration.models.cuts import Cut, covering
+from integration.services.error_filters import ALL
+
+__all__ = ["Ranges", "ranges"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """``parts`` newest first; ``sight`` is their union in one condition."""
+
+    parts: tuple[Q, ...]
+    sight: Q
+
+
+def ranges(cuts: Iterable[Cut], scope: Mapping[str, Any], state: str) -> Ranges:
+    """The ranges of a list with this scope and state."""
+    left = covering(cuts)
+    settled_shown = state in {Chip.RESOLVED.value, ALL}
+    if not settled_shown:
+        # Nothing of these chips is settled: only cuts of relevant ones matter.
+        left = [cut for cut in left if cut.include_relevant]
+    whole = [cut for cut in left if cut.is_within(scope)]
+    always = Q(deleted_by__isnull=True)
+    for cut in left:
+        if cut not in whole:
+            always &= cut.shows()
+    floor = _latest([cut for cut in whole if cut.include_relevant])
+    if floor:
+        always &= Q(last_seen__gt=floor)
+    sparing = [cut for cut in whole if not cut.include_relevant]
+    line = _latest(sparing)
+    sight = always
+    for cut in sparing:
+        sight &= cut.shows()
+    if line is None or (floor and line <= floor):
+        return Ranges((always,), sight)
+    below = Q(spared=True) if state == Chip.RESOLVED else _SPARED_OR_RELEVANT
+    parts = (always & Q(last_seen__gt=line), sight & Q(last_seen__lte=line) & below)
+    return Ranges(parts, sight)
+
+
+_SPARED_OR_RELEVANT = Q(settled_at__isnull=True) | Q(spared=True)
+
+
+def _latest(cuts: Sequence[Cut]) -> datetime | None:
+    return max((cut.cutoff for cut in cuts), default=None)

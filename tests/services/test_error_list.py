@@ -1,0 +1,169 @@
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+
+from integration.models import Operation, SyncError
+from integration.services.cleanup import CleanupRequest, delete, preview
+from integration.services.error_filters import ErrorFilter, parse_filter
+from integration.services.error_list import (
+    SORTS,
+    ErrorPage,
+    Sort,
+    neighbours,
+    parse_sort,
+    read_page,
+)
+from tests.factories import make_error
+from tests.services.many_errors import NEWEST, Shape, write_errors
+
+pytestmark = pytest.mark.django_db
+EVERY_SORT = [
+    Sort(name, descending) for name, descending in product(SORTS, (True, False))
+]
+STATES = ["open", "waiting", "ignored", "resolved", "relevant", "all"]
+
+
+@pytest.fixture
+def shape() -> Shape:
+    shape = Shape(problems=6)
+    write_errors(shape, 250)
+    return shape
+
+
+def queries(shape: Shape) -> list[dict[str, str]]:
+    """Each offered filter once, and some together."""
+    day = (NEWEST - timedelta(days=100)).date().isoformat()
+    problem = shape.problems[1].pk
+    return [
+        {},
+        {"q": "Müller"},
+        {"q": "muller"},
+        {"q": "ba"},
+        {"q": "100"},
+        {"who": "user"},
+        {"connection": str(shape.connections[1].pk)},
+        {"mapping": "CURRENCY"},
+        {"direction": "to_business_central"},
+        {"category": "permission"},
+        {"problem": str(problem)},
+        {"job": str(shape.jobs[1].pk)},
+        {"record": f"{7:036d},{8:036d}"},
+        {"from": day},
+        {"to": day},
+        {"reason": "resolved"},
+        {"mapping": "CUSTOMER", "direction": "to_sales", "who": "user"},
+    ]
+
+
+def all_pages(filters: ErrorFilter, sort: Sort, size: int) -> Iterator[ErrorPage]:
+    page = read_page(filters, sort, size=size)
+    yield page
+    while page.after:
+        page = read_page(filters, sort, after=page.after, size=size)
+        yield page
+
+
+def expected(filters: ErrorFilter, sort: Sort) -> list[int]:
+    """The same list the plain way."""
+    rows = SyncError.objects.filter(filters.matching(), deleted_by=None)
+    states = {"relevant": ["open", "waiting", "ignored"]}.get(filters.state)
+    if filters.state != "all":
+        rows = rows.filter(chip__in=states or [filters.state])
+    found = rows.values_list(sort.column, "id")
+    return [row[1] for row in sorted(found, reverse=sort.descending)]
+
+
+@pytest.mark.parametrize("sort", EVERY_SORT, ids=str)
+def test_every_filter_and_state_is_paged_completely_in_order(
+    shape: Shape, sort: Sort
+) -> None:
+    for query, state in product(queries(shape), STATES):
+        filters, dropped = parse_filter({**query, "state": state})
+        pages = list(all_pages(filters, sort, size=37))
+        rows = [row["id"] for page in pages for row in page.rows]
+        assert (rows, dropped) == (expected(filters, sort), []), (query, state)
+        assert pages[0].chips.of(state) == len(rows), (query, state)
+
+
+def test_the_previous_page_is_the_one_before(shape: Shape) -> None:
+    filters = ErrorFilter(state="resolved")
+    pages = list(all_pages(filters, Sort(), size=30))
+
+    back = read_page(filters, Sort(), before=pages[2].before, size=30)
+
+    assert back.rows == pages[1].rows
+    assert (back.after, back.before) == (pages[1].after, pages[1].before)
+    first = read_page(filters, Sort(), before=back.before, size=30)
+    assert (first.rows, first.before) == (pages[0].rows, "")
+
+
+def test_rows_carry_what_the_list_shows_of_their_problem(shape: Shape) -> None:
+    row = read_page(ErrorFilter(state="resolved")).rows[0]
+
+    assert row["problem__title"] == "Name is longer than 100 characters"
+    assert row["problem__who"] in {"administrator", "user", "itself"}
+
+
+@pytest.mark.parametrize("token", ["x", "W10", "WyJhIiwxXQ", "é", "bnVsbA"])
+def test_a_token_that_makes_no_sense_is_ignored(shape: Shape, token: str) -> None:
+    assert read_page(ErrorFilter(), after=token).rows == read_page(ErrorFilter()).rows
+
+
+def test_a_short_search_finds_beginnings_and_says_so(shape: Shape) -> None:
+    make_error(bc_number="ZZ1", bc_name="Övre")
+
+    page = read_page(ErrorFilter(state="all", q="zz"))
+
+    assert [row["bc_number"] for row in page.rows] == ["ZZ1"]
+    assert page.by_beginning
+
+
+def test_neighbours_and_position_follow_the_filtered_list(shape: Shape) -> None:
+    filters, sort = ErrorFilter(state="resolved", who="user"), Sort("record", False)
+    ids = expected(filters, sort)
+
+    found = neighbours(SyncError.objects.get(pk=ids[2]), filters, sort)
+
+    assert (found.previous, found.next) == (ids[1], ids[3])
+    assert (found.position, found.total) == (3, len(ids))
+
+
+def test_an_error_that_left_the_list_has_no_position(shape: Shape) -> None:
+    filters = ErrorFilter(state="resolved")
+    outside = SyncError.objects.filter(chip="open").first()
+    assert outside is not None
+
+    assert neighbours(outside, filters, Sort()).position is None
+
+
+@pytest.mark.parametrize("text", ["", "x", "-x", "last_seen; drop", "id"])
+def test_only_offered_sorts_are_read(text: str) -> None:
+    assert parse_sort(text) is None
+
+
+def clean_up(query: dict[str, str], older_than: int | None, **values: Any) -> None:
+    request = CleanupRequest(older_than, parse_filter(query)[0])
+    shown = preview(request, "command line")
+    typed = str(shown.relevant)
+    delete(shown.token, request, "command line", typed=typed, **values)
+
+
+@pytest.mark.parametrize("sort", EVERY_SORT, ids=str)
+def test_lists_leave_out_what_any_clean_up_hides(shape: Shape, sort: Sort) -> None:
+    clean_up({"mapping": "CURRENCY"}, None)
+    clean_up({}, 7)
+    clean_up({"q": "Müller"}, 30, include_relevant=True)
+    clean_up({"connection": str(shape.connections[1].pk)}, None, include_relevant=True)
+
+    rows = SyncError.objects.visible(Operation.objects.cuts())
+    in_sight = set(rows.values_list("id", flat=True))
+    for query, state in product(queries(shape), STATES):
+        filters, _ = parse_filter({**query, "state": state})
+        listed = [
+            row["id"] for page in all_pages(filters, sort, 50) for row in page.rows
+        ]
+        wanted = [id for id in expected(filters, sort) if id in in_sight]
+        assert listed == wanted, (query, state)
