@@ -32,7 +32,7 @@ from integration.markup.records import (
 )
 from integration.models import Coupling, Job, Operation, SyncError, User
 from integration.services.articles import title_of
-from integration.services.places import Place, read_places
+from integration.services.places import Place, Places, read_places
 from integration.services.users import record_user_change
 
 __all__ = ["site"]
@@ -87,11 +87,11 @@ class KeysetList(ChangeList):
         self.paginator = Paginator(self.result_list, size)
 
 
-def place_for(row: Any, places: dict[tuple[int, str], Place]) -> Place | None:
+def place_for(row: Any, places: Places) -> Place | None:
     """Where the records of a row live."""
     if isinstance(row, SyncError):
-        return places.get((row.connection_id, row.mapping_key))
-    return places[row.mapping.connection_id, row.mapping.name]
+        return places.of(vars(row))
+    return places.by_key[row.mapping.connection_id, row.mapping.name]
 
 
 if TYPE_CHECKING:  # generic for the type checker only

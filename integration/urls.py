@@ -17,6 +17,7 @@ from integration.views import (
     setup,
 )
 
+
 class Key:
     """A key of the database; a longer number is nobody's and would break SQLite."""
 

@@ -58,6 +58,21 @@
     }
   });
 
+  // The caption of a menu says what is chosen in it.
+  document.addEventListener("change", (event) => {
+    const menu = event.target.closest && event.target.closest(".filters details.menu");
+    const said = menu && menu.querySelector("summary b");
+    if (!said) return;
+    const radio = event.target.matches('[type="radio"]') && event.target.closest("label");
+    if (radio) {
+      said.textContent = radio.textContent.trim();
+      menu.open = false;
+    } else if (said.dataset.any) {
+      const any = [...menu.querySelectorAll("input")].every((input) => !input.value);
+      said.textContent = any ? said.dataset.any : said.dataset.some;
+    }
+  });
+
   // An empty filter has no place in the address.
   document.addEventListener("htmx:configRequest", (event) => {
     const values = event.detail.parameters;

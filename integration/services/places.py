@@ -1,11 +1,16 @@
 """Where the records of a mapping live: what a link to one of them needs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from integration.models import Endpoint, TableMapping
+from django.db.models import Exists, F
+
+from integration.choices import OperationKind, OperationState
+from integration.models import Connection, Endpoint, Operation, TableMapping
 from integration.services.links import record_link
 
-__all__ = ["Place", "place_of", "read_places"]
+__all__ = ["Place", "Places", "place_of", "read_places"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,52 @@ def place_of(mapping: TableMapping) -> Place:
     )
 
 
-def read_places() -> dict[tuple[int, str], Place]:
-    """Every mapping's place by (connection id, mapping key), in one query."""
-    rows = TableMapping.objects.select_related(
-        "connection__business_central", "connection__sales"
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Every mapping's place by (connection id, mapping key), in the mappings' order.
+
+    ``connections`` are names by id. ``has_retries`` says whether it is worth asking
+    which errors are being retried.
+    """
+
+    by_key: Mapping[tuple[int, str], Place]
+    connections: Mapping[int, str]
+    has_retries: bool = False
+
+    def of(self, row: Mapping[str, Any]) -> Place | None:
+        """The place of an error's records; ``None`` for an error without a record."""
+        return self.by_key.get((row["connection_id"], row["mapping_key"]))
+
+    @property
+    def mapping_names(self) -> list[str]:
+        """Each name once."""
+        return list(dict.fromkeys(name for _connection, name in self.by_key))
+
+
+def read_places() -> Places:
+    """One query: connections, also those without a mapping, with their mappings."""
+    retrying = Operation.objects.filter(
+        kind=OperationKind.RETRY, state=OperationState.RUNNING
     )
-    return {(row.connection_id, row.name): place_of(row) for row in rows}
+    rows = list(
+        Connection.objects.select_related("business_central", "sales")
+        .annotate(
+            mapping=F("mappings__name"),
+            entity=F("mappings__entity"),
+            table=F("mappings__table"),
+            has_retries=Exists(retrying),
+        )
+        .order_by("name", "mappings__position", "mappings__name")
+    )
+    places = {
+        (row.pk, row.mapping): Place(
+            row.entity, row.table, row.business_central, row.sales
+        )
+        for row in rows
+        if row.mapping
+    }
+    return Places(
+        places,
+        connections={row.pk: row.name for row in rows},
+        has_retries=any(row.has_retries for row in rows),
+    )

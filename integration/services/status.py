@@ -8,10 +8,25 @@ from django.db.models import Max, Min, Sum
 
 from integration import clock
 from integration.choices import Chip, JobKind, JobState, System
-from integration.models import Connection, Endpoint, ErrorTotal, Job, SyncError, TableMapping
+from integration.models import (
+    Connection,
+    Endpoint,
+    ErrorTotal,
+    Job,
+    SyncError,
+    TableMapping,
+)
 from integration.services.articles import title_of
+from integration.services.problems import with_problems
 
-__all__ = ["EngineLife", "Shell", "SystemState", "open_setup_errors", "read_engine", "read_shell"]
+__all__ = [
+    "EngineLife",
+    "Shell",
+    "SystemState",
+    "open_setup_errors",
+    "read_engine",
+    "read_shell",
+]
 
 SILENT_AFTER = timedelta(minutes=15)
 
@@ -134,13 +149,10 @@ def silence(last: datetime | None, longest_interval: int | None) -> int | None:
 
 def open_setup_errors(connection_id: int, language: str) -> list[dict[str, Any]]:
     """What stands against a connection itself, newest first, with its title."""
-    rows = (
-        SyncError.objects.filter(
-            connection=connection_id, mapping_key="", settled_at__isnull=True
-        )
-        .order_by("-last_seen", "-id")
-        .for_list()
+    found = SyncError.objects.filter(
+        connection=connection_id, mapping_key="", settled_at__isnull=True
     )
+    rows = with_problems(found.order_by("-last_seen", "-id").for_list())
     return [
         {
             **row,

@@ -1,6 +1,6 @@
 """Lists of coupled records, and of records the engine has stopped trying."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import django_tables2 as tables
@@ -13,12 +13,10 @@ from integration.choices import System
 from integration.markup import parts
 from integration.markup.records import coupled_sides, side_link
 from integration.models import Coupling, PendingRecord
-from integration.services.places import Place
+from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
 __all__ = ["CouplingTable", "SkippedTable"]
-
-Places = Mapping[tuple[int, str], Place]
 
 
 class CouplingTable(KeysetTable):
@@ -37,7 +35,7 @@ class CouplingTable(KeysetTable):
 
     def sides(self, coupling: Coupling) -> tuple[Any, Any]:
         mapping = coupling.mapping
-        place = self.places[mapping.connection_id, mapping.name]
+        place = self.places.by_key[mapping.connection_id, mapping.name]
         return coupled_sides(vars(coupling), place)
 
     def cell_pair(self, coupling: Coupling) -> SafeString:
@@ -59,9 +57,7 @@ class CouplingTable(KeysetTable):
         return format_html("<td>{}</td>", coupling.mapping.name)
 
     def cell_coupled(self, coupling: Coupling) -> SafeString:
-        return format_html(
-            '<td class="nowrap">{}</td>', parts.ago(coupling.coupled_at)
-        )
+        return format_html('<td class="nowrap">{}</td>', parts.ago(coupling.coupled_at))
 
 
 class SkippedTable(KeysetTable):

@@ -18,24 +18,29 @@ from integration.markup.records import (
     side_link,
     source_and_destination,
 )
-from integration.services.places import Place
+from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
 __all__ = ["ErrorTable", "KeptTable"]
 
-Places = Mapping[tuple[int, str], Place]
 Row = Mapping[str, Any]
 
 
 def sides(error: Row, places: Places) -> tuple[RecordSide, RecordSide]:
     """Source and destination of one row."""
-    place = places.get((error["connection_id"], error["mapping_key"]))
-    return source_and_destination(error, place)
+    return source_and_destination(error, places.of(error))
+
+
+def tell(rows: Sequence[dict[str, Any]], places: Places) -> None:
+    """Give each row both its sides and the name of its connection."""
+    for row in rows:
+        row["source"], row["destination"] = sides(row, places)
+        row["connection"] = places.connections[row["connection_id"]]
 
 
 def said_record(error: Row) -> str:
     """The record as a person knows it; of a set-up error its connection."""
-    return str(error["source"].text or error["connection__name"])
+    return str(error["source"].text or error["connection"])
 
 
 class ErrorTable(KeysetTable):
@@ -50,9 +55,7 @@ class ErrorTable(KeysetTable):
         orderable=False,
         attrs={"css": "c-what"},
     )
-    record = tables.Column(
-        verbose_name=gettext_lazy("Source"), attrs={"css": "c-side"}
-    )
+    record = tables.Column(verbose_name=gettext_lazy("Source"), attrs={"css": "c-side"})
     destination = tables.Column(
         verbose_name=gettext_lazy("Destination"),
         orderable=False,
@@ -63,7 +66,7 @@ class ErrorTable(KeysetTable):
         orderable=False,
         attrs={"css": "c-who"},
     )
-    seen = tables.Column(
+    last_seen = tables.Column(
         verbose_name=gettext_lazy("Last seen"), attrs={"css": "c-seen", "first": "-"}
     )
     act = tables.Column(verbose_name="", orderable=False, attrs={"css": "c-act"})
@@ -78,8 +81,7 @@ class ErrorTable(KeysetTable):
         sort: str,
         sort_href: Callable[[str], str],
     ) -> None:
-        for row in rows:
-            row["source"], row["destination"] = sides(row, places)
+        tell(rows, places)
         super().__init__(rows, sort, sort_href)
         self.suffix = f"?{query}" if query else ""
         self.may_retry = may_retry
@@ -113,12 +115,17 @@ class ErrorTable(KeysetTable):
             '<td class="c-side"><span class="line"><a href="{}">{}</a></span>'
             '<span class="sub">{}</span></td>',
             reverse("connection", args=[error["connection_id"]]),
-            error["connection__name"],
+            error["connection"],
             _("Connection"),
         )
 
     def cell_destination(self, error: Row) -> SafeString:
-        return side_cell(error["destination"], "c-side c-dest")
+        if error["mapping_key"]:
+            return side_cell(error["destination"], "c-side c-dest")
+        return format_html(
+            '<td class="c-side c-dest"><span class="line none">{}</span></td>',
+            _("no record"),
+        )
 
     def cell_who(self, error: Row) -> SafeString:
         return format_html(
@@ -126,7 +133,7 @@ class ErrorTable(KeysetTable):
             self.words.get(error["problem__who"], ""),
         )
 
-    def cell_seen(self, error: Row) -> SafeString:
+    def cell_last_seen(self, error: Row) -> SafeString:
         return format_html(
             '<td class="c-seen"><span class="line">{}</span><span class="sub">{}</span>'
             "</td>",
@@ -191,8 +198,7 @@ class KeptTable(KeysetTable):
     )
 
     def __init__(self, rows: Sequence[dict[str, Any]], places: Places) -> None:
-        for row in rows:
-            row["source"], row["destination"] = sides(row, places)
+        tell(rows, places)
         super().__init__(rows)
 
     def cell_what(self, error: Row) -> SafeString:
@@ -208,7 +214,7 @@ class KeptTable(KeysetTable):
         if not error["mapping_key"]:
             return format_html(
                 '<td class="c-rec"><span class="line"><span>{}</span></span></td>',
-                error["connection__name"],
+                error["connection"],
             )
         return format_html(
             '<td class="c-rec"><span class="line">{}</span><span class="sub">{}</span>'

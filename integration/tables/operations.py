@@ -18,9 +18,7 @@ class OperationTable(KeysetTable):
 
     css = "rows"
     what = tables.Column(verbose_name=gettext_lazy("Operation"), orderable=False)
-    who = tables.Column(
-        verbose_name=pgettext_lazy("did it", "Who"), orderable=False
-    )
+    who = tables.Column(verbose_name=pgettext_lazy("did it", "Who"), orderable=False)
     why = tables.Column(verbose_name=gettext_lazy("Why"), orderable=False)
     rows_count = tables.Column(
         verbose_name=gettext_lazy("Entries"), orderable=False, attrs={"css": "num"}

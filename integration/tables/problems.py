@@ -64,9 +64,9 @@ class ProblemTable(KeysetTable):
         if row.several_connections:
             where = f"{where} · {row.problem.connection.name}"
         waiting = row.count.waiting
-        note = ngettext(
-            "· %(n)s of them waits", "· %(n)s of them wait", waiting
-        ) % {"n": parts.number(waiting)}
+        note = ngettext("· %(n)s of them waits", "· %(n)s of them wait", waiting) % {
+            "n": parts.number(waiting)
+        }
         return format_html(
             '<th scope="row" class="c-what"><span class="line"><a class="title" '
             'href="{}">{}</a></span><span class="sub"><span class="mapping">{}</span>'

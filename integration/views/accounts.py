@@ -118,8 +118,8 @@ def theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@role_required(Role.VIEWER, own=True)
 @require_POST
-@role_required(Role.VIEWER)
 def hide_demonstration(request: SignedInRequest) -> HttpResponse:
     """Put the strip away in this browser."""
     response = HttpResponseRedirect(safe_next(request, reverse("overview")))
@@ -127,7 +127,7 @@ def hide_demonstration(request: SignedInRequest) -> HttpResponse:
     return response
 
 
-@role_required(Role.VIEWER)
+@role_required(Role.VIEWER, own=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: SignedInRequest) -> HttpResponse:
     """Language, time zone and theme of the person."""

@@ -13,8 +13,8 @@ from integration.services.articles import all_articles, render as render_article
 __all__ = ["article", "articles"]
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def articles(request: SignedInRequest) -> HttpResponse:
     """By category."""
     language = get_language() or "en"
@@ -32,8 +32,8 @@ def articles(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/setup/articles.html", context)
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def article(request: SignedInRequest, article_id: str) -> HttpResponse:
     """One cause, told with an example."""
     found = next((one for one in all_articles() if one.id == article_id), None)

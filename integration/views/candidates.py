@@ -11,16 +11,15 @@ from integration.services.places import Place
 __all__ = ["candidates_of"]
 
 
-def candidates_of(
-    entry: JobEntry, place: Place
-) -> tuple[RecordSide, list[RecordSide]]:
+def candidates_of(entry: JobEntry, place: Place) -> tuple[RecordSide, list[RecordSide]]:
     """The record of one entry, and its candidates on the other side."""
     system = System.BUSINESS_CENTRAL if entry.bc_id else System.SALES
     detail: Mapping[str, Any] = entry.detail or {}
+    number = entry.label.partition(" ")[0]  # a label is number and name
     own = RecordSide(
-        entry.label,
+        entry.label or record_name("", ""),
         system,
-        link(place, system, entry.bc_id or entry.sales_id, detail.get("number", "")),
+        link(place, system, entry.bc_id or entry.sales_id, number),
     )
     other = System.SALES if entry.bc_id else System.BUSINESS_CENTRAL
     return own, [

@@ -37,9 +37,9 @@ def older_than_of(text: str) -> tuple[int | None, bool]:
     return (int(text[:5]), True) if fits else (None, False)
 
 
+@role_required(Role.ADMINISTRATOR)
 @never_cache
 @require_safe
-@role_required(Role.ADMINISTRATOR)
 def preview(request: SignedInRequest) -> HttpResponse:
     """What would be deleted now, and what is kept because it is still relevant."""
     filters, dropped = parse_filter(request.GET.dict())
@@ -53,11 +53,13 @@ def preview(request: SignedInRequest) -> HttpResponse:
     say_dropped(request, dropped)
     every_kept = request.GET.get("kept") == "all"
     shown = {"shown": KEPT_SHOWN} if every_kept else {}
-    found = cleanup.preview(older_than, filters, request.user, **shown)
+    wanted = cleanup.CleanupRequest(older_than, filters)
+    found = cleanup.preview(wanted, request.user, **shown)
     rows = with_titles(found.kept, get_language() or "en")
     context: dict[str, Any] = {
         "section": "errors",
         "preview": found,
+        "older_than": older_than,
         "query": urlencode(filters.query()),
         "filter_words": filter_words(filters, only_scope=True),
         "ignored": [(name_words(part), part.beyond) for part in found.ignored],
@@ -72,7 +74,7 @@ def preview(request: SignedInRequest) -> HttpResponse:
 
 def scope_query(found: cleanup.Preview) -> dict[str, str]:
     """The rows of the preview as a list: its scope, up to its cut-off."""
-    filters = found.filters
+    filters = found.request.filters
     kept = ErrorFilter(
         q=filters.q,
         connection=filters.connection,
@@ -105,8 +107,8 @@ def kept_link(found: cleanup.Preview) -> str:
     return f"{reverse('errors')}?{urlencode(query)}"
 
 
-@require_POST
 @role_required(Role.ADMINISTRATOR)
+@require_POST
 def delete(request: SignedInRequest) -> HttpResponse:
     """Delete exactly what the preview showed, or less; then back to the list."""
     filters, _dropped = parse_filter(request.GET.dict())
@@ -117,9 +119,8 @@ def delete(request: SignedInRequest) -> HttpResponse:
     try:
         operation = cleanup.delete(
             request.POST.get("token", ""),
+            cleanup.CleanupRequest(older_than, filters),
             request.user,
-            older_than=older_than,
-            filters=filters,
             include_relevant=request.POST.get("do") == "delete-all",
             typed=request.POST.get("typed", ""),
             reason=reason,

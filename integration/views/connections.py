@@ -45,8 +45,8 @@ def paused_because(connection: Connection) -> str:
     )
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def connections(request: SignedInRequest) -> HttpResponse:
     """Each with both systems and its state."""
     rows = Connection.objects.select_related("business_central", "sales")
@@ -54,8 +54,8 @@ def connections(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/connections/list.html", context)
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def connection(request: SignedInRequest, connection_id: int) -> HttpResponse:
     """State, the last check, open set-up errors, and what an administrator may do."""
     found = find(connection_id)
@@ -95,8 +95,8 @@ def plain(line: CheckLine) -> dict[str, Any]:
     return {name: everything[name] for name in SHOWN_STEPS}
 
 
-@require_POST
 @role_required(Role.ADMINISTRATOR)
+@require_POST
 def check(request: SignedInRequest, connection_id: int) -> HttpResponse:
     """Ask both systems now."""
     found = find(connection_id)
@@ -104,8 +104,8 @@ def check(request: SignedInRequest, connection_id: int) -> HttpResponse:
     return redirect("connection", connection_id)
 
 
-@require_POST
 @role_required(Role.ADMINISTRATOR)
+@require_POST
 def enable(request: SignedInRequest, connection_id: int) -> HttpResponse:
     """Check, then let it run; refused with the check's lines if it is not fit."""
     form = ReasonForm(request.POST)
@@ -120,8 +120,8 @@ def enable(request: SignedInRequest, connection_id: int) -> HttpResponse:
     return redirect("connection", connection_id)
 
 
-@require_POST
 @role_required(Role.ADMINISTRATOR)
+@require_POST
 def resume(request: SignedInRequest, connection_id: int) -> HttpResponse:
     """Go on after a pause."""
     found = find(connection_id)
@@ -134,9 +134,9 @@ def resume(request: SignedInRequest, connection_id: int) -> HttpResponse:
     return redirect("connection", connection_id)
 
 
-@sensitive_post_parameters()
-@require_POST
 @role_required(Role.ADMINISTRATOR)
+@require_POST
+@sensitive_post_parameters()
 def secret(
     request: SignedInRequest, connection_id: int, endpoint_id: int
 ) -> HttpResponse:

@@ -23,8 +23,8 @@ __all__ = ["coupling", "couplings"]
 TEXT_LENGTH = 100
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def couplings(request: SignedInRequest) -> HttpResponse:
     """Newest first, by mapping and number; ``?skipped=1`` shows what is not tried."""
     dropped: list[str] = []
@@ -78,8 +78,8 @@ def mapping_chips() -> list[dict[str, str]]:
     ]
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def coupling(request: SignedInRequest, coupling_id: int) -> HttpResponse:
     """Both records and what they last agreed on."""
     found = (

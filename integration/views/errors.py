@@ -1,33 +1,303 @@
-"""The list of errors and one error: each record with what is wrong and what to do."""
+"""The list of errors, one error, and what may be done to them."""
 
-from django.http import HttpResponse
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from integration.choices import Role
-from integration.http import SignedInRequest, role_required
+from integration import tasks
+from integration.choices import Chip, OperationState, Role, Who
+from integration.filters.errors import filter_form
+from integration.http import SignedInRequest, is_fragment, role_required, safe_next
+from integration.markup.records import source_and_destination
+from integration.models import Connection, Operation, SyncError, TableMapping
+from integration.services import cleanup
+from integration.services.causes import count_of
+from integration.services.error_list import ErrorPage, neighbours, read_page
+from integration.services.places import Places, place_of, read_places
+from integration.services.retry import (
+    RetryRefused,
+    retry_error,
+    retrying_errors,
+    run_of,
+)
+from integration.services.status import read_engine
+from integration.tables.errors import ErrorTable
+from integration.views.addresses import say_dropped
+from integration.views.details import field_rows, history
+from integration.views.listings import Listing, read_listing, sort_words
+from integration.views.problems import told
+from integration.views.targets import Case
+from integration.views.titles import problem_titles, with_titles
+from integration.views.wording import filter_words
 
 __all__ = ["delete", "error", "errors", "retry"]
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def errors(request: SignedInRequest) -> HttpResponse:
-    return HttpResponse()
+    """The page, or for htmx the list alone."""
+    listing = read_listing(request.GET)
+    page = read_page(
+        listing.filters,
+        listing.sort,
+        after=listing.after,
+        before=listing.before,
+        size=listing.size,
+    )
+    places = read_places()
+    context = list_context(request, listing, page, places)
+    if is_fragment(request, "list"):
+        response = render(request, "integration/errors/_fragment.html", context)
+        response["HX-Push-Url"] = f"{request.path}{question(request.GET.urlencode())}"
+        return response
+    say_dropped(request, listing.dropped)
+    context |= page_context(request, listing, places)
+    return render(request, "integration/errors/list.html", context)
 
 
-@require_safe
+def question(query: str) -> str:
+    return f"?{query}" if query else ""
+
+
+def list_context(
+    request: SignedInRequest, listing: Listing, page: ErrorPage, places: Places
+) -> dict[str, Any]:
+    """What the fragment needs: no query beyond the page's own but the retries'."""
+    language = get_language() or "en"
+    rows = with_titles(page.rows, language)
+    held = retrying_errors({row["id"] for row in rows}) if places.has_retries else set()
+    for row in rows:
+        row["retrying"] = row["id"] in held
+    query = listing.query()
+    table = ErrorTable(
+        rows,
+        places,
+        query=query,
+        may_retry=request.user.is_operator,
+        sort=str(page.sort),
+        sort_href=lambda sort: f"?{listing.query(sort=sort)}",
+    )
+    total = page.chips.of(listing.filters.state)
+    return {
+        "listing": listing,
+        "query": query,
+        "page": page,
+        "table": table,
+        "total": total,
+        "chips": chips(listing, page),
+        "sorts": sorts(listing),
+        "hidden": hidden_words(listing),
+        "first": 1 if not page.before else None,
+        "next_href": f"?{listing.query(after=page.after)}" if page.after else "",
+        "previous_href": f"?{listing.query(before=page.before)}" if page.before else "",
+        "filter_words": filter_words(listing.filters, language),
+        "engine": read_engine() if not rows else None,
+    }
+
+
+def chips(listing: Listing, page: ErrorPage) -> list[dict[str, Any]]:
+    """The four states with their counts under this filter; “+”: at least."""
+    counts, state = page.chips, listing.filters.state
+    return [
+        {
+            "label": chip.label,
+            "count": counts.chips.get(chip.value, 0),
+            "is_known": bool(counts.chips) or counts.exact,
+            "is_bound": not counts.exact,
+            "href": f"?{listing.query(state=chip.value)}",
+            "is_chosen": chip.value == state,
+        }
+        for chip in Chip
+    ]
+
+
+def sorts(listing: Listing) -> list[tuple[str, str, bool]]:
+    """The offered orders as links."""
+    offered = ("-last_seen", "-first_seen", "-occurrences", "record")
+    return [
+        (
+            sort_words(type(listing.sort)(name.removeprefix("-"), name[0] == "-")),
+            f"?{listing.query(sort='' if name == '-last_seen' else name)}",
+            name == str(listing.sort),
+        )
+        for name in offered
+    ]
+
+
+FORM_FIELDS = {
+    *("q", "mapping", "who", "problem", "connection", "direction", "category"),
+    *("from", "to"),
+}
+
+
+def hidden_words(listing: Listing) -> list[tuple[str, str]]:
+    """What the filter form carries along unseen."""
+    return [
+        (name, value)
+        for name, value in listing.words().items()
+        if name not in FORM_FIELDS
+    ]
+
+
+def page_context(
+    request: SignedInRequest, listing: Listing, places: Places
+) -> dict[str, Any]:
+    """What only the whole page needs: the filter form and the last result."""
+    problems = problem_titles(get_language() or "en")
+    connections = list(Connection.objects.values_list("pk", "name"))
+    form = filter_form(
+        listing.filters,
+        [(name, name) for name in places.mapping_names],
+        problems,
+        [(str(key), name) for key, name in connections],
+    )
+    deleted = request.session.pop("deleted", None)
+    return {
+        "section": "errors",
+        "form": form,
+        "chosen": chosen_labels(form),
+        "has_connections": len(connections) > 1,
+        "deletion": Operation.objects.filter(pk=deleted).first() if deleted else None,
+    }
+
+
+def chosen_labels(form: Any) -> dict[str, str]:
+    """The label of what each menu has chosen, for its caption."""
+    labels = {}
+    for name, value in form.initial.items():
+        choices = dict(getattr(form.fields[name], "choices", ()))
+        labels[name] = str(choices.get(value) or value or "")
+    return labels
+
+
+def find(error_id: int) -> SyncError:
+    """An error in sight, or 404 in words."""
+    found = (
+        SyncError.objects.visible(Operation.objects.cuts())
+        .select_related(
+            "problem", "connection__business_central", "connection__sales", "job"
+        )
+        .filter(pk=error_id)
+        .first()
+    )
+    if found is None:
+        raise Http404(_("There is no such entry; it may have been deleted."))
+    return found
+
+
 @role_required(Role.VIEWER)
+@require_safe
 def error(request: SignedInRequest, error_id: int) -> HttpResponse:
-    return HttpResponse()
+    """What is wrong, what to do, both records, history, technical details."""
+    found = find(error_id)
+    listing = read_listing(request.GET)
+    mapping = TableMapping.objects.filter(
+        connection=found.connection_id, name=found.mapping_key
+    ).first()
+    if mapping is not None:
+        mapping.connection = found.connection
+    context = {
+        "section": "errors",
+        "error": found,
+        **list_place(found, listing),
+        **case_context(found, mapping),
+        "events": history(found),
+        "payloads": found.payloads.order_by("latest")
+        if request.user.is_operator
+        else None,
+        "can_retry": request.user.is_operator and found.settled_at is None,
+    }
+    return render(request, "integration/errors/detail.html", context)
 
 
-@require_POST
+def list_place(found: SyncError, listing: Listing) -> dict[str, Any]:
+    """Where it stands in the list the person came from."""
+    around = neighbours(found, listing.filters, listing.sort)
+    return {
+        "query": listing.query(),
+        "list_words": listing.title(),
+        "position": around.position,
+        "total": around.total,
+        "previous": around.previous,
+        "next": around.next,
+    }
+
+
+def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, Any]:
+    """Article and records."""
+    article = told(found.problem, Case(found.connection, mapping, found))
+    place = place_of(mapping) if mapping else None
+    source, destination = source_and_destination(vars(found), place)
+    rows = field_rows(found, get_language() or "en")
+    return {
+        "article": article,
+        "who": Who(article.who).label,
+        "cure_is_ours": article.cure_link.startswith("/"),
+        "source": source,
+        "destination": destination,
+        "differing": [row for row in rows if row.differs or row.is_cause],
+        "equal": [row for row in rows if not (row.differs or row.is_cause)],
+        "affected": count_of(found.problem).relevant,
+        "is_retrying": found.pk in retrying_errors([found.pk]),
+    }
+
+
 @role_required(Role.OPERATOR)
-def retry(request: SignedInRequest, error_id: int) -> HttpResponse:
-    return HttpResponse()
-
-
 @require_POST
+def retry(request: SignedInRequest, error_id: int) -> HttpResponse:
+    """Try the record again, now."""
+    found = find(error_id)
+    listing = read_listing(request.GET)
+    back = f"{reverse('error', args=[error_id])}{question(listing.query())}"
+    try:
+        operation = retry_error(found, request.user)
+    except RetryRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        run = run_of(operation)
+        if run is not None:
+            transaction.on_commit(lambda: tasks.announce_runs([run]))
+        say_retry(request, operation)
+    return HttpResponseRedirect(safe_next(request, back))
+
+
+def say_retry(request: SignedInRequest, operation: Operation) -> None:
+    """What a retry has come to so far."""
+    if operation.state == OperationState.DONE:
+        messages.success(request, _("Tried again: it is in order now."))
+    elif operation.state == OperationState.FAILED:
+        messages.warning(request, _("Tried again: it failed with the cause shown."))
+    else:
+        messages.success(
+            request, _("It is being tried again; reload the page to see the result.")
+        )
+
+
 @role_required(Role.ADMINISTRATOR)
+@require_POST
 def delete(request: SignedInRequest) -> HttpResponse:
-    return HttpResponse()
+    """Take the selected rows out of the list, with Undo."""
+    back = safe_next(request, reverse("errors"))
+    keys = [int(key) for key in request.POST.getlist("entry") if is_key(key)]
+    if not keys:
+        messages.warning(request, _("Nothing was selected."))
+        return HttpResponseRedirect(back)
+    try:
+        operation = cleanup.delete_selected(keys, request.user)
+    except cleanup.CleanupRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        request.session["deleted"] = operation.pk
+    return HttpResponseRedirect(back)
+
+
+def is_key(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18

@@ -20,8 +20,8 @@ __all__ = ["job", "jobs"]
 ENTRIES = 200
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def jobs(request: SignedInRequest) -> HttpResponse:
     """Newest first, by state and mapping."""
     dropped: list[str] = []
@@ -49,13 +49,11 @@ def jobs(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/jobs/list.html", context)
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def job(request: SignedInRequest, job_id: int) -> HttpResponse:
     """Its counts, what it read, and the records it has something to say about."""
-    found = (
-        Job.objects.select_related("mapping__connection").filter(pk=job_id).first()
-    )
+    found = Job.objects.select_related("mapping__connection").filter(pk=job_id).first()
     if found is None:
         raise Http404(_("There is no such job; it may have been removed."))
     entries = list(found.entries.all()[: ENTRIES + 1])
@@ -84,4 +82,3 @@ def counts_of(job: Job) -> list[tuple[str, int]]:
         "filtered_out": _("filtered out"),
     }
     return [(words[name], getattr(job, name)) for name in COUNTS]
-

@@ -24,8 +24,8 @@ AMBIGUOUS_SHOWN = 200
 POLL_SECONDS = 3
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def mappings(request: SignedInRequest) -> HttpResponse:
     """Every mapping in the order it runs, with its state."""
     rows = TableMapping.objects.in_order().select_related("connection")
@@ -47,8 +47,8 @@ def find(mapping_id: int) -> TableMapping:
     return found
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
     """State and review; while a review runs, its part of the page asks again."""
     found = find(mapping_id)
@@ -107,8 +107,8 @@ def ambiguous_records(
     return [candidates_of(entry, place) for entry in entries]
 
 
-@require_POST
 @role_required(Role.ADMINISTRATOR)
+@require_POST
 def accept(request: SignedInRequest, mapping_id: int) -> HttpResponse:
     """Let writing start."""
     found = find(mapping_id)

@@ -3,13 +3,16 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from integration.choices import OperationKind, Role
-from integration.http import SignedInRequest, role_required
+from integration.choices import OperationKind, OperationState, Role
+from integration.http import SignedInRequest, role_required, safe_next
+from integration.markup.parts import number
 from integration.models import Operation
 from integration.services import cleanup
 from integration.services.operations import recent_operations
@@ -21,8 +24,8 @@ from integration.views.wording import result_lines, scope_lines
 __all__ = ["operation", "operations", "undo"]
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def operations(request: SignedInRequest) -> HttpResponse:
     """Newest first."""
     dropped: list[str] = []
@@ -55,8 +58,8 @@ def find(operation_id: int) -> Operation:
     return found
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
     """Who, why, exact scope, result, Undo."""
     found = find(operation_id)
@@ -66,16 +69,45 @@ def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
         "operation": found,
         "scope": scope_lines(found),
         "result": result_lines(found),
-        "can_undo": request.user.is_administrator and cleanup.can_undo(found),
+        "can_undo": request.user.is_administrator and is_undoable(found),
     }
     return render(request, "integration/operations/detail.html", context)
 
 
-@require_POST
+def is_undoable(operation: Operation) -> bool:
+    """Whether a deletion's entries can still be brought back."""
+    return operation.kind == OperationKind.DELETE and operation.state in {
+        OperationState.IN_FORCE,
+        OperationState.PURGING,
+    }
+
+
 @role_required(Role.ADMINISTRATOR)
+@require_POST
 def undo(request: SignedInRequest, operation_id: int) -> HttpResponse:
     """Take a clean-up back."""
     found = find(operation_id)
-    cleanup.undo(found, request.user)
-    messages.success(request, _("The deletion was taken back."))
-    return redirect("operation", operation_id)
+    back = safe_next(request, reverse("operation", args=[operation_id]))
+    try:
+        done = cleanup.undo(found, request.user)
+    except cleanup.CleanupRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, restored_words(done))
+    return HttpResponseRedirect(back)
+
+
+def restored_words(operation: Operation) -> str:
+    """How many came back, and how many another deletion still hides."""
+    restored = operation.result.get("restored", operation.rows)
+    said = ngettext("%(n)s entry is back.", "%(n)s entries are back.", restored) % {
+        "n": number(restored)
+    }
+    hidden = operation.result.get("still_hidden", 0)
+    if not hidden:
+        return said
+    return f"{said} " + ngettext(
+        "%(n)s stays hidden by another deletion.",
+        "%(n)s stay hidden by another deletion.",
+        hidden,
+    ) % {"n": number(hidden)}

@@ -36,8 +36,8 @@ def told(problem: Problem, case: Case) -> RenderedArticle:
     )
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def problems(request: SignedInRequest) -> HttpResponse:
     """Every cause that is still relevant, most records first."""
     found = relevant_problems()
@@ -56,8 +56,8 @@ def problems(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/problems/list.html", context)
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
     """What it means, who fixes it, and its records."""
     found = (
@@ -76,6 +76,6 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
         "article": article,
         "who": Who(article.who).label,
         "cure_is_ours": article.cure_link.startswith("/"),
-        "count": count_of(found),
+        "records": count_of(found).relevant,
     }
     return render(request, "integration/problems/detail.html", context)

@@ -13,23 +13,23 @@ from integration.services.status import read_engine
 __all__ = ["check", "explain", "overview", "retention", "setup", "users"]
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def overview(request: SignedInRequest) -> HttpResponse:
     """The verdict in one sentence."""
     context = {"section": "overview", "engine": read_engine()}
     return render(request, "integration/overview.html", context)
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def setup(request: SignedInRequest) -> HttpResponse:
     """Everything under Set-up, with a line on each."""
     return render(request, "integration/setup/landing.html", {"section": "setup"})
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def users(request: SignedInRequest) -> HttpResponse:
     """Who may do what; users are made and changed in the admin."""
     context = {
@@ -40,8 +40,8 @@ def users(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/setup/users.html", context)
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def retention(request: SignedInRequest) -> HttpResponse:
     """What is kept, and for how long."""
     context = {
@@ -52,16 +52,16 @@ def retention(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/setup/retention.html", context)
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def check(request: SignedInRequest) -> HttpResponse:
     """Where to check each connection until all checks stand on one page."""
     context = {"section": "setup", "page": "check"}
     return render(request, "integration/setup/check.html", context)
 
 
-@require_safe
 @role_required(Role.VIEWER)
+@require_safe
 def explain(request: SignedInRequest) -> HttpResponse:
     """Not built yet; says where explanations are."""
     context = {"section": "setup", "page": "explain"}

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from integration.models import ErrorTotal, Problem
 from integration.services.articles import title_of
 
-__all__ = ["problem_title", "with_titles"]
+__all__ = ["problem_title", "problem_titles", "with_titles"]
 
 
 def problem_title(row: dict[str, Any], language: str) -> str:
@@ -28,3 +29,14 @@ def with_titles(rows: Iterable[dict[str, Any]], language: str) -> list[dict[str,
             told[key] = problem_title(row, language)
         titled.append({**row, "title": told[key]})
     return titled
+
+
+def problem_titles(language: str) -> list[tuple[str, str]]:
+    """Every cause that has errors in sight: key and sentence, by sentence."""
+    in_sight = ErrorTotal.objects.filter(n__gt=0).values("problem_id")
+    rows = Problem.objects.filter(pk__in=in_sight)
+    titles = [
+        (str(row.pk), title_of(row.article, row.params, language, row.title))
+        for row in rows
+    ]
+    return sorted(titles, key=lambda one: one[1].casefold())

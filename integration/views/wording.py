@@ -46,13 +46,16 @@ def filter_words(
 def scope_words(scope: Mapping[str, Any], language: str) -> list[str]:
     """A clean-up's filter: mapping CUSTOMER, connection Fabrique du Léman SA."""
     told: dict[str, Callable[[Any], str]] = {
-        "connection": lambda key: _("connection %(name)s")
-        % {"name": name_of_connection(key)},
+        "connection": lambda key: (
+            _("connection %(name)s") % {"name": name_of_connection(key)}
+        ),
         "mapping": lambda key: _("mapping %(name)s") % {"name": key},
-        "direction": lambda key: _("direction %(name)s")
-        % {"name": label(Direction, key)},
-        "problem": lambda key: _("cause “%(name)s”")
-        % {"name": name_of_problem(key, language)},
+        "direction": lambda key: (
+            _("direction %(name)s") % {"name": label(Direction, key)}
+        ),
+        "problem": lambda key: (
+            _("cause “%(name)s”") % {"name": name_of_problem(key, language)}
+        ),
         "record": lambda keys: _("one record"),
         "text": lambda key: _("search “%(text)s”") % {"text": key},
     }
@@ -86,8 +89,9 @@ BEYOND: dict[str, Callable[[str], str]] = {
     "job": lambda value: _("Job: %(word)s") % {"word": value},
     "from": lambda value: _("Seen from %(word)s") % {"word": moment_words(value)},
     "to": lambda value: _("Seen until %(word)s") % {"word": moment_words(value)},
-    "reason": lambda value: _("Reason: %(word)s")
-    % {"word": label(SettledReason, value)},
+    "reason": lambda value: (
+        _("Reason: %(word)s") % {"word": label(SettledReason, value)}
+    ),
 }
 
 
@@ -114,7 +118,7 @@ def scope_lines(operation: Operation, language: str = "en") -> list[Line]:
         words = ", ".join(scope_words(operation.filter, language))
         lines.append((_("Filter"), words))
     lines += [
-        (word, parts.number(scope[name]) if isinstance(scope[name], int) else scope[name])
+        (word, result_words(scope[name]))
         for name, word in scope_names().items()
         if scope.get(name) not in (None, "")
     ]
@@ -186,10 +190,11 @@ def result_names() -> dict[str, str]:
 
 def result_lines(operation: Operation) -> list[Line]:
     """How it ended."""
+    result = {**operation.result, **(operation.result.get("plan") or {})}
     return [
-        (word, result_words(operation.result[name]))
+        (word, result_words(result[name]))
         for name, word in result_names().items()
-        if operation.result.get(name) not in (None, "", [])
+        if result.get(name) not in (None, "", [])
     ]
 
 

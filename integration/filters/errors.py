@@ -1,0 +1,102 @@
+"""The filter form of the error list: what may be chosen, with what is chosen now.
+
+The query string is read by ``services.error_filters``, which the command line uses too;
+this form only offers it to a person.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import django_filters
+from django import forms
+from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from integration.choices import Category, Direction, Who
+from integration.models import SyncError
+from integration.services.error_filters import ErrorFilter
+
+__all__ = ["ErrorFilterSet", "filter_form"]
+
+FORM_ID = "filters"
+Choices = Sequence[tuple[str, Any]]
+
+
+def radios(every: Any, **options: Any) -> django_filters.ChoiceFilter:
+    """One of a few, all in sight; ``every`` is the word for no choice."""
+    widget = forms.RadioSelect(attrs={"form": FORM_ID})
+    return django_filters.ChoiceFilter(widget=widget, empty_label=every, **options)
+
+
+def day(label: Any) -> django_filters.DateFilter:
+    """A day of the reader's zone."""
+    widget = forms.DateInput(
+        attrs={"type": "date", "form": FORM_ID, "class": "input"}, format="%Y-%m-%d"
+    )
+    return django_filters.DateFilter(label=label, widget=widget)
+
+
+RADIOS = ("mapping", "who", "problem", "connection", "direction", "category")
+WAYS = [
+    (Direction.TO_SALES.value, Direction.TO_SALES.label),
+    (Direction.TO_BUSINESS_CENTRAL.value, Direction.TO_BUSINESS_CENTRAL.label),
+]
+
+
+class ErrorFilterSet(django_filters.FilterSet):
+    """Names are those of the query string (design §10)."""
+
+    mapping = radios(pgettext_lazy("mappings", "all"), label=_("Mapping"))
+    who = radios(
+        pgettext_lazy("people", "all"),
+        label=pgettext_lazy("who fixes it", "Who"),
+        choices=Who.choices,
+    )
+    problem = radios(pgettext_lazy("causes", "all"), label=_("Cause"))
+    connection = radios(pgettext_lazy("connections", "all"), label=_("Connection"))
+    direction = radios(
+        pgettext_lazy("directions", "all"), label=_("Direction"), choices=WAYS
+    )
+    category = radios(
+        pgettext_lazy("kinds", "all"), label=_("Kind"), choices=Category.choices
+    )
+
+    class Meta:
+        model = SyncError
+        fields: ClassVar[list[str]] = []
+
+    @classmethod
+    def get_filters(cls) -> Any:
+        """``from`` is no name in Python, so the two days are added here."""
+        filters = super().get_filters()
+        filters["from"] = day(_("Seen from"))
+        filters["to"] = day(_("Seen until"))
+        return filters
+
+
+def filter_form(
+    filters: ErrorFilter,
+    mappings: Choices,
+    problems: Choices,
+    connections: Choices,
+) -> forms.Form:
+    """The form as this filter fills it."""
+    filterset = ErrorFilterSet({}, queryset=SyncError.objects.none())
+    form: forms.Form = filterset.form
+    form.is_bound = False
+    form.initial = initial(filters)
+    offered = {"mapping": mappings, "problem": problems, "connection": connections}
+    for name, choices in offered.items():
+        form.fields[name].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+    return form
+
+
+def initial(filters: ErrorFilter) -> dict[str, Any]:
+    """Radio buttons compare text; days are those of the reader's zone."""
+    chosen: dict[str, Any] = {
+        name: str(getattr(filters, name) or "") for name in RADIOS
+    }
+    for name, moment in (("from", filters.since), ("to", filters.until)):
+        chosen[name] = localtime(moment).date() if moment else None
+    return chosen

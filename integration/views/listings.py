@@ -1,0 +1,95 @@
+"""The list an address means: filter, sort, page. It goes with a person from page to page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from integration.services.error_filters import ErrorFilter, parse_filter
+from integration.services.error_list import NEWEST_FIRST, PAGE_SIZE, Sort, parse_sort
+from integration.views.wording import state_words
+
+__all__ = ["Listing", "read_listing"]
+
+SIZES = (25, 50, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the query string said; ``dropped`` names what made no sense."""
+
+    filters: ErrorFilter
+    sort: Sort
+    size: int
+    after: str
+    before: str
+    dropped: tuple[str, ...]
+
+    def words(self) -> dict[str, str]:
+        """The query string without the page; defaults are left out."""
+        words = self.filters.query()
+        if self.sort != NEWEST_FIRST:
+            words["sort"] = str(self.sort)
+        if self.size != PAGE_SIZE:
+            words["size"] = str(self.size)
+        return words
+
+    def query(self, **changes: str) -> str:
+        """The query string with some parts changed; "" takes a part away."""
+        words = {**self.words(), **changes}
+        return urlencode({name: value for name, value in words.items() if value})
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything but the state limits the list."""
+        return bool(set(self.filters.query()) - {"state"})
+
+    def title(self) -> str:
+        """Errors: open, newest first."""
+        return _("Errors: %(state)s, %(order)s") % {
+            "state": state_words(self.filters.state).lower(),
+            "order": sort_words(self.sort),
+        }
+
+
+def sort_words(sort: Sort) -> str:
+    """An order in words."""
+    return {
+        "-last_seen": _("newest first"),
+        "last_seen": _("oldest first"),
+        "-first_seen": _("last to appear first"),
+        "first_seen": _("first to appear first"),
+        "-occurrences": _("most often first"),
+        "occurrences": _("least often first"),
+        "record": _("by record"),
+        "-record": _("by record, backwards"),
+    }[str(sort)]
+
+
+def read_listing(query: QueryDict) -> Listing:
+    """Never fails: what makes no sense is left out and named."""
+    given: Mapping[str, str] = query.dict()
+    filters, dropped = parse_filter(given)
+    sort = parse_sort(given["sort"]) if given.get("sort") else NEWEST_FIRST
+    if sort is None:
+        dropped.append("sort")
+    size = size_of(given.get("size", ""))
+    if size is None:
+        dropped.append("size")
+    return Listing(
+        filters=filters,
+        sort=sort or NEWEST_FIRST,
+        size=size or PAGE_SIZE,
+        after=given.get("after", "")[:400],
+        before=given.get("before", "")[:400],
+        dropped=tuple(dropped),
+    )
+
+
+def size_of(text: str) -> int | None:
+    """One of the offered sizes; ``None`` for nonsense."""
+    if not text:
+        return PAGE_SIZE
+    return int(text) if text in {str(size) for size in SIZES} else None
