@@ -10,10 +10,11 @@ __all__ = ["Cause"]
 class Cause:
     """The cause of a failure or finding (design §5).
 
-    ``article`` is "" for an unknown cause. ``params`` are the culprits named in the title
-    ({"currency": "EUR"}). ``title`` is the English sentence. ``category`` and ``who`` are
-    values of ``choices.Category`` and ``choices.Who``. ``fingerprint`` (64 hex digits) is
-    that of the cause, never of mapping, direction, record or language; versioned.
+    ``article`` is "" for an unknown cause. ``params`` are the culprits named in the
+    title ({"currency": "EUR"}). ``title`` is the English sentence. ``category`` and
+    ``who`` are values of ``choices.Category`` and ``choices.Who``. ``fingerprint`` (64
+    hex digits) is that of the cause, never of mapping, direction, record or language;
+    versioned.
     """
 
     fingerprint: str

@@ -35,10 +35,11 @@ class FailureKind(StrEnum):
 class Failure:
     """Why one request, or one part of a batch, was not done.
 
-    ``code`` is the service's own code ("0x80040220", "Internal_EntityWithSameKeyExists",
-    "AADSTS50055") or one of ours for what never reached a service. ``message`` is whole,
-    without the correlation suffix of Business Central. ``request`` and ``response`` are
-    what a person may be shown later: redacted, at most 16 kB each.
+    ``code`` is the service's own code ("0x80040220",
+    "Internal_EntityWithSameKeyExists", "AADSTS50055") or one of ours for what never
+    reached a service. ``message`` is whole, without the correlation suffix of Business
+    Central. ``request`` and ``response`` are what a person may be shown later:
+    redacted, at most 16 kB each.
     """
 
     system: System

@@ -69,7 +69,8 @@ class Outcome:
     direction to Sales). A failed outcome carries a ``failure`` or a ``finding``;
     ``waits_for`` ("CURRENCY:EUR") says that it is not tried until that arrives.
     ``values`` are both sides' mapped values at that moment, for the detail page:
-    {"business_central": {…}, "sales": {…}, "last": {…}} keyed by Business Central field.
+    {"business_central": {…}, "sales": {…}, "last": {…}} keyed by Business Central
+    field.
     """
 
     kind: OutcomeKind

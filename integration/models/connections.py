@@ -20,8 +20,8 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
 class Connection(models.Model):
     """What is kept in step with what, and by whose engine.
 
-    ``pause_reason`` is an English sentence; ``pause_article`` names the article that says
-    it in the reader's language.
+    ``pause_reason`` is an English sentence; ``pause_article`` names the article that
+    says it in the reader's language.
     """
 
     name = models.CharField(_("name"), max_length=100, unique=True)

@@ -14,7 +14,8 @@ class Coupling(models.Model):
     ``values`` are the last synchronized values in canonical form, keyed by the Business
     Central field name: the base of every three-way decision. It is null until the pair
     has been in step once. ``…_hash`` is that of the mapped values of each side then;
-    ``…_etag`` the version last seen, so that our own writes do not come back as changes.
+    ``…_etag`` the version last seen, so that our own writes do not come back as
+    changes.
     """
 
     mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="couplings")

@@ -96,10 +96,10 @@ class TableMapping(models.Model):
 class FieldMapping(models.Model):
     """One field joined to one column.
 
-    A blank ``bc_field`` with a ``constant`` writes the constant to ``sales_field`` (or the
-    other way round). ``match_priority`` 0 takes no part in matching; equal numbers match
-    together, smaller ones first. ``lookup`` names the mapping whose couplings translate
-    the value.
+    A blank ``bc_field`` with a ``constant`` writes the constant to ``sales_field`` (or
+    the other way round). ``match_priority`` 0 takes no part in matching; equal numbers
+    match together, smaller ones first. ``lookup`` names the mapping whose couplings
+    translate the value.
     """
 
     mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="fields")

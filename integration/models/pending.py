@@ -12,11 +12,11 @@ __all__ = ["PendingRecord"]
 class PendingRecord(models.Model):
     """A record whose last try did not end in step, coupled or not.
 
-    Exactly one of three holds: ``next_attempt_at`` is set (tried then),
-    ``waits_for`` is set (tried when that arrives: "CURRENCY:EUR"), or ``skipped_at`` is
-    set (tried when it changes or someone retries it). ``etag`` is the version last tried:
-    the same version read again inside the overlap is no change. ``intent`` is what was
-    about to be created when the call went out; null once the answer is recorded.
+    Exactly one of three holds: ``next_attempt_at`` is set (tried then), ``waits_for``
+    is set (tried when that arrives: "CURRENCY:EUR"), or ``skipped_at`` is set (tried
+    when it changes or someone retries it). ``etag`` is the version last tried: the same
+    version read again inside the overlap is no change. ``intent`` is what was about to
+    be created when the call went out; null once the answer is recorded.
     """
 
     mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="pending")

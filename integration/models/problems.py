@@ -12,8 +12,8 @@ class Problem(models.Model):
     """A cause on a connection.
 
     ``title`` is the English sentence; pages render it in the reader's language from
-    ``article`` and ``params`` (``services.articles``). How many errors it has is counted
-    in ``ErrorCell``.
+    ``article`` and ``params`` (``services.articles``). How many errors it has is
+    counted in ``ErrorCell``.
     """
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="problems")
