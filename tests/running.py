@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from integration.models import Connection, User
 from integration.services.demo import make_connections
 from integration.simulators.app import Simulators
 from integration.simulators.faults import Faults
+from integration.simulators.load import load_folder
 from integration.simulators.seed import seed_demo, seed_generated, simulators_json
 from integration.simulators.server import serve
 from integration.simulators.store import Store
@@ -50,10 +52,14 @@ class Systems:
 
 
 @contextmanager
-def running_systems(records: int | None = None) -> Iterator[Systems]:
-    """The demonstration, or one company with so many customers."""
+def running_systems(
+    records: int | None = None, folder: Path | None = None
+) -> Iterator[Systems]:
+    """The demonstration, one company with so many customers, or that of a folder."""
     store = Store(None)
-    if records is None:
+    if folder:
+        load_folder(store, folder)
+    elif records is None:
         seed_demo(store, 1)
     else:
         seed_generated(store, records, 1)

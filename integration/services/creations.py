@@ -143,7 +143,8 @@ def _look_for(
         partners = {keys[key]: partner for key, partner in there.items()}
         troubles: Mapping[str, Trouble] = {}
     else:
-        partners, troubles = find_created(work, records)
+        created = find_created(work, records)
+        partners, troubles = created.found, created.troubles
     for record, trouble in unsure:
         partner = partners.get(record.id)
         if partner:

@@ -95,7 +95,7 @@ def _finding(work: Work, side: System, coupling: Coupling) -> Finding:
         )
     return Finding(
         _ARTICLES[side],
-        {"name": str(coupling)},
+        {"table": work.table.place(side)},
         f"{coupling} was deleted in {_NAMES[side]} and still exists in "
         f"{_NAMES[side.other]}.",
     )

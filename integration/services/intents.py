@@ -5,6 +5,7 @@ what it may have created (promise 1).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from integration.services import couplings, pending
 from integration.services.endings import Trouble
 from integration.services.work import Work
 
-__all__ = ["find_created", "intent_of"]
+__all__ = ["Created", "find_created", "intent_of"]
 
 Sign = Callable[[Mapping[str, Any]], str]
 """What two records have in common when one may have been made from the other."""
@@ -31,9 +32,19 @@ def intent_of(record: Snapshot, since: datetime) -> dict[str, Any]:
     return {"since": (since - _MARGIN).isoformat(), "values": dict(record.values)}
 
 
-def find_created(
-    work: Work, records: Sequence[Snapshot]
-) -> tuple[dict[str, Snapshot], dict[str, Trouble]]:
+@dataclass(slots=True)
+class Created:
+    """By the Sales record's id: what was made for it, or why nobody can tell.
+
+    ``doubtful`` are the records here that nobody can tell apart.
+    """
+
+    found: dict[str, Snapshot] = field(default_factory=dict)
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+    doubtful: dict[str, tuple[Snapshot, Trouble]] = field(default_factory=dict)
+
+
+def find_created(work: Work, records: Sequence[Snapshot]) -> Created:
     """What was created for those of these whose answer was never recorded.
 
     One read of what Business Central changed since the first intent, and only if there
@@ -44,24 +55,25 @@ def find_created(
     ids = [record.id for record in records]
     rows = pending.by_record(work.mapping, System.SALES, ids)
     sent = {key: row.intent for key, row in rows.items() if row.intent}
+    created = Created()
     if not sent:
-        return {}, {}
+        return created
     candidates = _created_since(work, _first_moment(sent.values()))
     asked = {key: intent["values"] for key, intent in sent.items()}
-    found: dict[str, Snapshot] = {}
-    troubles: dict[str, Trouble] = {}
+    names = {record.id: record.name for record in records}
     for sign in (_whole(work.table), _name(work.table)):
-        left = {k: v for k, v in asked.items() if k not in found | troubles}
-        taken = {record.id for record in found.values()}
+        known = created.found.keys() | created.troubles.keys()
+        left = {key: values for key, values in asked.items() if key not in known}
+        taken = {record.id for record in created.found.values()}
         free = [record for record in candidates if record.id not in taken]
         some, doubtful = _share_out(left, free, sign)
-        found |= some
-        names = {record.id: record.name for record in records}
-        troubles |= {
-            key: _undecided(names[key], count, sent[key])
-            for key, count in doubtful.items()
-        }
-    return found, troubles
+        created.found |= some
+        for key, several in doubtful.items():
+            trouble = _undecided(names[key], len(several), sent[key])
+            created.troubles[key] = trouble
+            of_theirs = replace(trouble, intent=None)
+            created.doubtful |= {each.id: (each, of_theirs) for each in several}
+    return created
 
 
 def _created_since(work: Work, since: datetime) -> list[Snapshot]:
@@ -77,8 +89,8 @@ def _created_since(work: Work, since: datetime) -> list[Snapshot]:
 
 def _share_out(
     asked: Mapping[str, Mapping[str, Any]], candidates: Iterable[Snapshot], sign: Sign
-) -> tuple[dict[str, Snapshot], dict[str, int]]:
-    """What is found for each, and how many candidates where there are too many."""
+) -> tuple[dict[str, Snapshot], dict[str, list[Snapshot]]]:
+    """What is found for each, and the candidates where there are too many."""
     free: dict[str, list[Snapshot]] = {}
     for record in candidates:
         free.setdefault(sign(record.values), []).append(record)
@@ -86,11 +98,11 @@ def _share_out(
     for key, values in asked.items():
         alike.setdefault(sign(values), []).append(key)
     found: dict[str, Snapshot] = {}
-    doubtful: dict[str, int] = {}
+    doubtful: dict[str, list[Snapshot]] = {}
     for word, keys in alike.items():
         here = free.get(word, [])
         if len(here) > len(keys):
-            doubtful |= dict.fromkeys(keys, len(here))
+            doubtful |= dict.fromkeys(keys, here)
         else:
             found |= dict(zip(keys, here, strict=False))
     return found, doubtful
@@ -110,7 +122,11 @@ def _undecided(name: str, count: int, intent: dict[str, Any]) -> Trouble:
         intent=intent,
         finding=Finding(
             "created-twice-undecided",
-            {"name": name, "count": str(count)},
+            {
+                "system": System.BUSINESS_CENTRAL.value,
+                "name": name,
+                "count": str(count),
+            },
             f"The answer to the creation of {name} was lost, and {count} records could "
             "be the one that was created.",
         ),

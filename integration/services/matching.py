@@ -1,6 +1,6 @@
 """Matching: find the partners of uncoupled records before anything is created."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 
@@ -10,7 +10,7 @@ from integration.core.outcomes import Finding, OutcomeKind, RecordRef
 from integration.core.records import System
 from integration.services import couplings, pending
 from integration.services.endings import Endings, Trouble, failed_records, of_record
-from integration.services.intents import find_created
+from integration.services.intents import Created, find_created
 from integration.services.spool import Ambiguous
 from integration.services.work import Work
 
@@ -23,18 +23,27 @@ def couple_created(work: Work) -> None:
     """What an interrupted run created in Business Central, and never heard of."""
     if work.is_rehearsal:
         return
-    for records in work.spool.alone(System.SALES):
-        found, troubles = find_created(work, records)
+    here, there = System.BUSINESS_CENTRAL, System.SALES
+    for records in work.spool.alone(there):
+        created = find_created(work, records)
         by_id = {record.id: record for record in records}
-        for partner in found.values():
-            work.spool.add(System.BUSINESS_CENTRAL, [(partner, None)], work.table)
-        _couple(work, [(partner, by_id[key]) for key, partner in found.items()])
-        endings = Endings()
-        failed = [(by_id[key], trouble) for key, trouble in troubles.items()]
-        failed_records(endings, System.SALES, failed)
-        with transaction.atomic():
-            endings.save(work)
-        work.spool.drop(System.SALES, troubles)
+        partners = [(partner, None) for partner in created.found.values()]
+        work.spool.add(here, partners, work.table)
+        _couple(work, [(made, by_id[key]) for key, made in created.found.items()])
+        _fail_doubtful(work, created, by_id)
+
+
+def _fail_doubtful(work: Work, created: Created, by_id: Mapping[str, Snapshot]) -> None:
+    """Neither is created again, nor those here that could be it created there."""
+    here, there = System.BUSINESS_CENTRAL, System.SALES
+    endings = Endings()
+    failed = [(by_id[key], trouble) for key, trouble in created.troubles.items()]
+    failed_records(endings, there, failed)
+    failed_records(endings, here, list(created.doubtful.values()))
+    with transaction.atomic():
+        endings.save(work)
+    work.spool.drop(there, created.troubles)
+    work.spool.drop(here, created.doubtful)
 
 
 def couple_matches(work: Work) -> None:

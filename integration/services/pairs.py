@@ -284,7 +284,7 @@ def _end_conflict(work: Work, endings: Endings, pair: Pair) -> None:
     way, back = Direction.TO_SALES, Direction.TO_BUSINESS_CENTRAL
     fields = _differing(work, pair)
     finding = Finding(
-        "both-sides-changed",
+        "conflict-both-changed",
         {"fields": ",".join(fields)},
         f"{pair.coupling} was changed in Business Central and in Sales since both were "
         f"last in step: {', '.join(fields)}.",

@@ -77,7 +77,10 @@ def test_a_currency_becomes_an_error_when_somebody_uses_it(fresh: Engine) -> Non
 
 def test_a_changed_rate_is_a_change_of_its_currency(engine: Engine) -> None:
     (row,) = engine.rates.find("currencyCode", "EUR")
-    changed = {"startingDate": "2026-02-01", "relationalExchangeRateAmount": Decimal(50)}
+    changed = {
+        "startingDate": "2026-02-01",
+        "relationalExchangeRateAmount": Decimal(50),
+    }
     engine.rates.insert({**row.values, **changed})
 
     counts = engine.sync("CURRENCY")

@@ -1,0 +1,277 @@
+"""No duplicates, whatever is lost on the way (promise 1)."""
+
+from typing import Any
+
+import pytest
+
+from integration.connectors.base import Connector
+from integration.models import Coupling, PendingRecord
+from integration.simulators.faults import Faults
+from tests.running import running_systems
+from tests.services.engine import Engine, running_engine
+
+CALLS = ("read_changes", "read_all", "read_many", "create_many", "update_many")
+
+
+class Crash(Exception):  # noqa: N818  (the end of a process, not an error of ours)
+    """The process ends here."""
+
+
+class Fragile:
+    """A connector whose process ends at one call, before it or after it was done."""
+
+    def __init__(
+        self,
+        connector: Connector,
+        countdown: list[int],
+        *,
+        done: bool,
+        calls: tuple[str, ...] = CALLS,
+    ) -> None:
+        self._connector = connector
+        self._calls = calls
+        self._countdown = countdown
+        self._done = done
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._connector, name)
+        if name not in self._calls:
+            return call
+
+        def fragile(*arguments: Any) -> Any:
+            self._countdown[0] -= 1
+            if self._countdown[0] == 0 and not self._done:
+                raise Crash
+            answer = call(*arguments)
+            if self._countdown[0] == 0:
+                raise Crash
+            return answer
+
+        return fragile
+
+
+def fill(engine: Engine) -> None:
+    """One pair that matches, one record alone on each side, one change to come."""
+    engine.add_customer("10", "Hôtel du Léman", postalCode="1003", email="a@b.ch")
+    engine.add_customer("20", "Только здесь")
+    engine.add_account("hotel du leman", address1_postalcode="1003", telephone1="7")
+    engine.add_account("Nur dort & Söhne", address1_city="Bern")
+
+
+def final_state(engine: Engine) -> tuple[Any, ...]:
+    names = ("displayName", "city", "phoneNumber", "email")
+    here = sorted(
+        tuple(row.values.get(name) or "" for name in names)
+        for row in engine.customers.rows()
+    )
+    columns = ("name", "address1_city", "telephone1", "emailaddress1")
+    there = sorted(
+        tuple(row.values.get(name) or "" for name in columns)
+        for row in engine.accounts.rows()
+    )
+    numbers = sorted(
+        row.values.get("accountnumber") or "" for row in engine.accounts.rows()
+    )
+    pairs = Coupling.objects.filter(mapping=engine.mapping()).count()
+    waiting = PendingRecord.objects.filter(mapping=engine.mapping()).count()
+    return here, there, len(set(numbers)), pairs, waiting
+
+
+EXPECTED = (
+    [
+        ("Hôtel du Léman", "", "7", "a@b.ch"),
+        ("Nur dort & Söhne", "Bern", "", ""),
+        ("Только здесь", "", "", ""),
+    ],
+    [
+        ("Hôtel du Léman", "", "7", "a@b.ch"),
+        ("Nur dort & Söhne", "Bern", "", ""),
+        ("Только здесь", "", "", ""),
+    ],
+    3,
+    3,
+    0,
+)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_a_stop_at_any_call_ends_in_the_same_state(done: bool) -> None:
+    for place in range(1, 30):
+        with running_systems(records=0) as systems, running_engine(systems) as engine:
+            fill(engine)
+            engine.accept()
+            left = [place]
+            bc, sales = engine.bc, engine.sales
+            engine.bc = Fragile(bc, left, done=done)
+            engine.sales = Fragile(sales, left, done=done)
+            try:
+                engine.sync("CUSTOMER")
+            except Crash:
+                engine.bc, engine.sales = bc, sales
+                engine.make_due()
+                engine.sync("CUSTOMER")
+            assert final_state(engine) == EXPECTED, place
+            if left[0] > 0:
+                return
+    pytest.fail("the run never came to its end")
+
+
+@pytest.mark.parametrize("side", ["business_central", "sales"])
+def test_a_lost_answer_to_a_creation_makes_no_second_record(
+    bare: Engine, side: str
+) -> None:
+    fill(bare)
+    bare.accept()
+    Faults.of(bare.systems.store).add({"drop_after_write": True, "side": side})
+
+    bare.sync("CUSTOMER")
+    bare.make_due()
+    bare.sync("CUSTOMER")
+
+    assert final_state(bare) == EXPECTED
+    assert not bare.errors()
+
+
+@pytest.mark.parametrize("side", ["business_central", "sales"])
+def test_a_lost_answer_to_an_update_is_found_done(engine: Engine, side: str) -> None:
+    bc, sales = engine.pair()
+    if side == "sales":
+        engine.change(bc, city="A")
+    else:
+        engine.change(sales, address1_city="A")
+    Faults.of(engine.systems.store).add({"drop_after_write": True, "side": side})
+
+    engine.sync("CUSTOMER")
+    engine.make_due()
+    engine.sync("CUSTOMER")
+
+    assert bc.values["city"] == sales.values["address1_city"] == "A"
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
+
+
+def lose_a_creation(engine: Engine) -> None:
+    """The process ends between a creation and the record of it."""
+    bc = engine.bc
+    engine.bc = Fragile(bc, [1], done=True, calls=("create_many",))
+    with pytest.raises(Crash):
+        engine.sync("CUSTOMER")
+    engine.bc = bc
+    engine.make_due()
+
+
+def test_two_records_that_could_be_the_lost_one_are_for_a_person(bare: Engine) -> None:
+    bare.accept()
+    bare.add_account("Twin", address1_city="Bern")
+    lose_a_creation(bare)
+    extra = bare.add_customer("99", "Twin", city="Bern")
+
+    bare.sync("CUSTOMER")
+
+    assert bare.articles() == ["created-twice-undecided"] * 3
+    assert (len(bare.customers), len(bare.accounts)) == (2, 1)
+    bare.customers.delete(extra.id)
+    bare.make_due()
+    bare.sync("CUSTOMER")
+    assert Coupling.objects.count() == 1
+    assert not bare.errors()
+
+
+def test_twins_whose_creation_was_lost_are_shared_out(bare: Engine) -> None:
+    bare.accept()
+    for city in ("Bern", "Bern", "Biel"):
+        bare.add_account("Twin", address1_city=city)
+    lose_a_creation(bare)
+
+    bare.sync("CUSTOMER")
+
+    assert Coupling.objects.count() == len(bare.customers) == len(bare.accounts) == 3
+    for pair in Coupling.objects.all():
+        here, there = bare.customers.get(pair.bc_id), bare.accounts.get(pair.sales_id)
+        assert here
+        assert there
+        assert here.values["city"] == there.values["address1_city"]
+
+
+def test_what_could_be_several_is_never_created(bare: Engine) -> None:
+    bare.add_customer("10", "Twin", postalCode="1000")
+    bare.add_customer("20", "TWIN.", postalCode="10 00")
+    bare.add_account("twin", address1_postalcode="1000")
+    bare.accept()
+
+    counts = bare.sync("CUSTOMER")
+
+    assert counts["to_sales"] == {"records_read": 2, "failed": 2}
+    assert counts["to_business_central"] == {"records_read": 1, "failed": 1}
+    assert set(bare.articles()) == {"match-ambiguous"}
+    assert (len(bare.customers), len(bare.accounts)) == (2, 1)
+
+
+def test_an_ambiguity_ends_when_the_duplicate_is_renamed(bare: Engine) -> None:
+    one = bare.add_customer("10", "Twin", postalCode="1000")
+    two = bare.add_customer("20", "Twin", postalCode="1000")
+    there = bare.add_account("twin", address1_postalcode="1000")
+    bare.accept()
+    bare.sync("CUSTOMER")
+
+    bare.change(two, displayName="Another")
+    bare.make_due()
+    bare.sync("CUSTOMER")
+
+    assert Coupling.objects.get(bc_id=one.id).sales_id == there.id
+    assert not bare.errors()
+    assert len(bare.accounts) == 2
+
+
+def test_a_new_customer_finds_an_account_that_failed_before(engine: Engine) -> None:
+    there = engine.add_account("x" * 120, accountnumber="777")
+    engine.sync("CUSTOMER")
+    assert len(engine.errors()) == 1
+    here = engine.add_customer("777", "Short")
+
+    engine.sync("CUSTOMER")
+
+    assert Coupling.objects.get(bc_id=here.id).sales_id == there.id
+    assert there.values["name"] == "Short"
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
+
+
+def test_a_mapping_of_coupled_records_only_creates_nothing(bare: Engine) -> None:
+    fill(bare)
+    mapping = bare.mapping()
+    mapping.only_coupled = True
+    mapping.save()
+    bare.accept()
+
+    counts = bare.sync("CUSTOMER")
+
+    assert counts["to_sales"]["skipped"] == 1
+    assert counts["to_business_central"]["skipped"] == 1
+    assert (len(bare.customers), len(bare.accounts)) == (2, 2)
+
+
+def test_a_refused_creation_waits_and_then_gives_up(engine: Engine) -> None:
+    engine.add_account("y" * 101)
+    for _ in range(5):
+        engine.sync("CUSTOMER")
+        engine.make_due()
+
+    row = PendingRecord.objects.get()
+    assert row.attempts == 5
+    assert row.skipped_at
+    assert row.next_attempt_at is None
+    counts = engine.sync("CUSTOMER", full=True)
+    assert counts["to_business_central"]["skipped"] == 1
+
+
+def test_an_uncoupled_record_that_disappears_is_forgotten(engine: Engine) -> None:
+    row = engine.add_account("y" * 101)
+    engine.sync("CUSTOMER")
+    engine.accounts.delete(row.id)
+
+    engine.sync("CUSTOMER")
+
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
