@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from integration.core.records import Direction, Record, System
@@ -74,7 +75,7 @@ class FieldMap:
         return f"_{self.sales}_value" if self.lookup else self.sales
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableMap:
     """Both sides of a mapping, its fields and filters.
 
@@ -111,10 +112,23 @@ class TableMap:
         wanted = dict.fromkeys([*named, *self.label(system), *judged])
         return tuple(name for name in wanted if name)
 
-    @property
+    @cached_property
     def values(self) -> tuple[FieldMap, ...]:
         """The fields that hold a value on both sides: all but the constants."""
         return tuple(mapped for mapped in self.fields if mapped.bc)
+
+    @cached_property
+    def leaving(self) -> Mapping[System, tuple[str, ...]]:
+        """By system, the fields whose changes there go to the other one."""
+        return {
+            system: tuple(
+                mapped.bc
+                for mapped in self.values
+                if not mapped.create_only
+                and any(way.source is system for way in mapped.ways)
+            )
+            for system in System
+        }
 
     def field(self, bc: str) -> FieldMap:
         """Raises ``KeyError``."""
@@ -193,11 +207,7 @@ def travelling(
     table: TableMap, system: System, values: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The values that leave this side when they change: what its hash is made of."""
-    return {
-        mapped.bc: values[mapped.bc]
-        for mapped in table.values
-        if mapped.bc in values and _leaves(mapped, system)
-    }
+    return {name: values[name] for name in table.leaving[system] if name in values}
 
 
 def hash_of(table: TableMap, system: System, values: Mapping[str, Any]) -> str:
@@ -221,10 +231,6 @@ def _value(
     if system is System.SALES:
         found = known.codes.get(str(found).lower(), found)
     return found or known.blank
-
-
-def _leaves(mapped: FieldMap, system: System) -> bool:
-    return not mapped.create_only and any(way.source is system for way in mapped.ways)
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import connection as database
+
 from integration.core.mapping import Snapshot, TableMap, hash_of
 from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
@@ -100,17 +102,38 @@ def make(couplings: Iterable[Coupling]) -> list[Coupling]:
 
 def save(couplings: Iterable[Coupling]) -> None:
     """What a pair's decision changed, in the caller's transaction."""
-    Coupling.objects.bulk_update(couplings, _SAVED, batch_size=100)
+    _update(couplings, _SAVED)
 
 
 def save_seen(couplings: Iterable[Coupling], side: System) -> None:
     """What ``see`` changed of one side, in the caller's transaction."""
-    short = _SHORT[side]
-    columns = [
-        f"{short}_{name}"
-        for name in ("etag", "modified_at", "hash", "deleted_at", "name")
+    names = ("etag", "modified_at", "hash", "deleted_at", "name")
+    _update(couplings, [column(side, name) for name in names])
+
+
+def _update(couplings: Iterable[Coupling], columns: Sequence[str]) -> None:
+    """One statement, many rows.
+
+    ``bulk_update`` makes an expression of every value: twenty times slower here.
+    """
+    meta = Coupling._meta  # noqa: SLF001  (public in Django, whatever its name)
+    fields = [meta.get_field(name) for name in columns]
+    quoted = database.ops.quote_name
+    settings = ", ".join(f"{quoted(field.column)} = %s" for field in fields)
+    table, key = quoted(meta.db_table), quoted("id")
+    rows = [
+        [
+            *(f.get_db_prep_save(getattr(each, f.attname), database) for f in fields),
+            each.pk,
+        ]
+        for each in couplings
     ]
-    Coupling.objects.bulk_update(couplings, columns, batch_size=200)
+    if rows:
+        with database.cursor() as cursor:
+            cursor.executemany(
+                f"UPDATE {table} SET {settings} WHERE {key} = %s",  # noqa: S608
+                rows,
+            )
 
 
 def is_echo(coupling: Coupling, side: System, record: Snapshot) -> bool:
