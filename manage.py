@@ -4,6 +4,9 @@
 import os
 import sys
 
+COULD_NOT_START = 2
+INTERRUPTED = 130
+
 
 def data_directory(arguments: list[str]) -> str | None:
     """The value of ``--data``: settings need it before Django reads the rest."""
@@ -27,7 +30,10 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        sys.exit(f"Sync Errors cannot start: {error}")
+        sys.stderr.write(f"Sync Errors cannot start: {error}\n")
+        sys.exit(COULD_NOT_START)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

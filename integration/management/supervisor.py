@@ -86,8 +86,9 @@ class Supervisor:
             if not self.children.get("simulators").is_running:
                 break
             clock.sleep(0.05)
-        words = self.children.last_words("simulators") or "they did not start in time"
-        raise StepFailed("simulators", words, is_start=True)
+        words = self.children.last_words("simulators").removeprefix("CommandError: ")
+        reason = words or "they did not start in time"
+        raise StepFailed("simulators", reason, is_start=True)
 
     def start_worker(self) -> None:
         """A Celery worker with two processes."""
