@@ -1,7 +1,6 @@
-"""Django's admin: a plain read-only view for support, and the place where users are made."""
+"""Django's admin: a read-only view for support, and where users are made."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from django import forms
 from django.contrib import admin
@@ -19,9 +18,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from integration.choices import Role
 from integration.forms.setup import REASON_LENGTH
@@ -36,6 +34,17 @@ from integration.services.places import Place, Places, read_places
 from integration.services.users import record_user_change
 
 __all__ = ["site"]
+
+if TYPE_CHECKING:
+    AdminOfUser = DjangoUserAdmin[User]
+    AdminPasswordChangeFormOfUser = AdminPasswordChangeForm[User]
+    AdminUserCreationFormOfUser = AdminUserCreationForm[User]
+    UserChangeFormOfUser = UserChangeForm[User]
+else:  # generic only for the type checker
+    AdminOfUser = DjangoUserAdmin
+    AdminPasswordChangeFormOfUser = AdminPasswordChangeForm
+    AdminUserCreationFormOfUser = AdminUserCreationForm
+    UserChangeFormOfUser = UserChangeForm
 
 
 class Site(AdminSite):
@@ -57,7 +66,7 @@ class Site(AdminSite):
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> NoReturn:
         """Passwords are set by an administrator, as an operation with a reason."""
         raise Http404(_("Passwords are set by an administrator."))
 
@@ -105,8 +114,8 @@ class ReadOnlyAdmin(AnyAdmin):
 
     actions = None
     list_per_page = 50
-    ordering: Sequence[str] = ("-id",)
-    sortable_by: Sequence[str] = ()
+    ordering = ("-id",)
+    sortable_by = ()
     show_full_result_count = False
     change_list_template = "admin/keyset_list.html"
 
@@ -209,11 +218,11 @@ class Reasoned(forms.Form):
     )
 
 
-class NewUserForm(Reasoned, AdminUserCreationForm):  # type: ignore[misc]  # two form metaclasses
+class NewUserForm(Reasoned, AdminUserCreationFormOfUser):
     """A new user with the one role."""
 
 
-class ChangedUserForm(Reasoned, UserChangeForm):  # type: ignore[misc]  # two form metaclasses
+class ChangedUserForm(Reasoned, UserChangeFormOfUser):
     """A known user; the last administrator stays one."""
 
     def clean(self) -> dict[str, Any]:
@@ -229,12 +238,12 @@ class ChangedUserForm(Reasoned, UserChangeForm):  # type: ignore[misc]  # two fo
         return cleaned
 
 
-class NewPasswordForm(Reasoned, AdminPasswordChangeForm):
+class NewPasswordForm(Reasoned, AdminPasswordChangeFormOfUser):
     """A new password for a user."""
 
 
 @admin.register(User, site=site)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(AdminOfUser):
     """Only administrators; each change is an operation with who and why."""
 
     form = ChangedUserForm
@@ -249,7 +258,7 @@ class UserAdmin(DjangoUserAdmin):
         (None, {"fields": ("first_name", "last_name", "email", "role", "is_active")}),
         (None, {"fields": ("reason",)}),
     )
-    add_fieldsets: ClassVar[Any] = (
+    add_fieldsets: Any = (
         (
             None,
             {

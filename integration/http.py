@@ -1,9 +1,9 @@
-"""What every request carries beside Django's own: preferences, roles, the shell's figures."""
+"""What every request carries beside Django's own: preferences, roles, the shell."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -43,7 +43,7 @@ P = ParamSpec("P")
 class SignedInRequest(HttpRequest):
     """A request whose person is known (LoginRequiredMiddleware saw to it)."""
 
-    user: User  # type: ignore[assignment]  # never anonymous behind a role
+    user: User
     htmx: HtmxDetails
 
 
@@ -143,7 +143,7 @@ def role_required(
             return view(request, *args, **kwargs)  # type: ignore[arg-type]  # now known
 
         guarded.role = role  # type: ignore[attr-defined]  # read by the tests of addresses
-        return guarded
+        return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", guarded)
 
     return decorate
 

@@ -38,8 +38,8 @@ class SecretForm(ReasonForm):
         ),
     )
 
-    def __init__(self, endpoint: Endpoint, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, prefix=f"endpoint-{endpoint.pk}", **kwargs)
+    def __init__(self, endpoint: Endpoint, data: Any = None) -> None:
+        super().__init__(data, prefix=f"endpoint-{endpoint.pk}")
         label, widget = SECRET_LABELS[SignIn(endpoint.sign_in)]
         self.fields["secret"].label = label
         if widget is not None:

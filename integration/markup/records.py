@@ -1,4 +1,4 @@
-"""One of two records as a person reads it: its name with a link, or why there is none."""
+"""One of two records as a person reads it: name with link, or why there is none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

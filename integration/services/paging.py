@@ -13,7 +13,7 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Slice(Generic[M]):
-    """A page; ``older`` and ``newer`` are the keys its neighbours start from, or None."""
+    """A page; its neighbours start at ``older`` and ``newer``, None: there is none."""
 
     rows: list[M]
     older: int | None

@@ -66,7 +66,7 @@ def read_places() -> Places:
     retrying = Operation.objects.filter(
         kind=OperationKind.RETRY, state=OperationState.RUNNING
     )
-    rows = list(
+    found = (
         Connection.objects.select_related("business_central", "sales")
         .annotate(
             mapping=F("mappings__name"),
@@ -76,6 +76,7 @@ def read_places() -> Places:
         )
         .order_by("name", "mappings__position", "mappings__name")
     )
+    rows: list[Any] = list(found)
     places = {
         (row.pk, row.mapping): Place(
             row.entity, row.table, row.business_central, row.sales

@@ -13,6 +13,7 @@ from integration.models import (
     Endpoint,
     ErrorTotal,
     Job,
+    PendingRecord,
     SyncError,
     TableMapping,
 )
@@ -55,6 +56,8 @@ class Shell:
 class EngineLife:
     """The proof that the engine is alive; ``mappings`` counts those that run.
 
+    ``skipped`` are records that are not tried any more, in no error's sight.
+
     ``silent_seconds`` is None while something ran lately, or nothing ever should.
     """
 
@@ -62,6 +65,7 @@ class EngineLife:
     last_success: datetime | None
     next_run: datetime | None
     records_read: int
+    skipped: int
     silent_seconds: int | None
 
 
@@ -110,13 +114,8 @@ def state_of(
 
 def last_success() -> datetime | None:
     """When a synchronization last came to its end."""
-    found = (
-        Job.objects.filter(state=JobState.SUCCEEDED, kind=JobKind.SYNC)
-        .order_by("-id")
-        .values_list("finished_at", flat=True)
-        .first()
-    )
-    return found
+    rows = Job.objects.filter(state=JobState.SUCCEEDED, kind=JobKind.SYNC)
+    return rows.order_by("-id").values_list("finished_at", flat=True).first()
 
 
 def read_engine() -> EngineLife:
@@ -134,6 +133,7 @@ def read_engine() -> EngineLife:
         last_success=last,
         next_run=plan["next"],
         records_read=job.records_read if job else 0,
+        skipped=PendingRecord.objects.filter(skipped_at__isnull=False).count(),
         silent_seconds=silence(last, plan["longest"]),
     )
 

@@ -89,8 +89,8 @@ class ErrorTable(KeysetTable):
 
     def cell_pick(self, error: Row) -> SafeString:
         return format_html(
-            '<td class="c-check"><label class="pick"><input type="checkbox" name="entry"'
-            ' value="{}" aria-label="{}"></label></td>',
+            '<td class="c-check"><label class="pick"><input type="checkbox"'
+            ' name="entry" value="{}" aria-label="{}"></label></td>',
             str(error["id"]),
             _("Select %(record)s") % {"record": said_record(error)},
         )
@@ -176,7 +176,7 @@ def badges(error: Row) -> SafeString:
         )
     if error["reopened_at"] and error["chip"] == Chip.OPEN:
         return parts.badge("came_back", _("came back"))
-    return parts.SafeString("")
+    return SafeString("")
 
 
 class KeptTable(KeysetTable):
@@ -203,8 +203,8 @@ class KeptTable(KeysetTable):
 
     def cell_what(self, error: Row) -> SafeString:
         return format_html(
-            '<th scope="row"><span class="line"><a class="title" href="{}">{}</a></span>'
-            '<span class="sub">{}</span></th>',
+            '<th scope="row"><span class="line"><a class="title" href="{}">{}</a>'
+            '</span><span class="sub">{}</span></th>',
             reverse("error", args=[error["id"]]),
             error["title"],
             error["mapping_key"] or _("Set-up"),

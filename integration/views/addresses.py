@@ -6,9 +6,14 @@ from django.contrib import messages
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
-__all__ = ["chosen", "say_dropped", "whole_number"]
+__all__ = ["chosen", "read_words", "say_dropped", "whole_number"]
 
 LARGEST_KEY = 2**63 - 1
+
+
+def read_words(query: QueryDict) -> dict[str, str]:
+    """The query string; the last of several equal names counts."""
+    return {name: query.get(name, "") for name in query}
 
 
 def whole_number(query: QueryDict, name: str, dropped: list[str]) -> int | None:

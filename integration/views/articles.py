@@ -8,7 +8,8 @@ from django.views.decorators.http import require_safe
 
 from integration.choices import Category, Role, Who
 from integration.http import SignedInRequest, role_required
-from integration.services.articles import all_articles, render as render_article
+from integration.services.articles import all_articles
+from integration.services.articles import render as render_article
 
 __all__ = ["article", "articles"]
 

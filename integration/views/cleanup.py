@@ -19,7 +19,7 @@ from integration.services import cleanup
 from integration.services.error_filters import ErrorFilter, parse_filter
 from integration.services.places import read_places
 from integration.tables.errors import KeptTable
-from integration.views.addresses import say_dropped
+from integration.views.addresses import read_words, say_dropped
 from integration.views.titles import with_titles
 from integration.views.wording import filter_words, name_words
 
@@ -42,7 +42,7 @@ def older_than_of(text: str) -> tuple[int | None, bool]:
 @require_safe
 def preview(request: SignedInRequest) -> HttpResponse:
     """What would be deleted now, and what is kept because it is still relevant."""
-    filters, dropped = parse_filter(request.GET.dict())
+    filters, dropped = parse_filter(read_words(request.GET))
     older_than, fits = older_than_of(request.GET.get("older_than", ""))
     everything = request.GET.get("all") == "1"
     if not fits or (older_than is None) != everything:
@@ -111,7 +111,7 @@ def kept_link(found: cleanup.Preview) -> str:
 @require_POST
 def delete(request: SignedInRequest) -> HttpResponse:
     """Delete exactly what the preview showed, or less; then back to the list."""
-    filters, _dropped = parse_filter(request.GET.dict())
+    filters, _dropped = parse_filter(read_words(request.GET))
     older_than, _fits = older_than_of(request.GET.get("older_than", ""))
     form = ReasonForm(request.POST)
     reason = form.cleaned_data["reason"] if form.is_valid() else ""

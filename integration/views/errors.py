@@ -19,6 +19,7 @@ from integration.markup.records import source_and_destination
 from integration.models import Connection, Operation, SyncError, TableMapping
 from integration.services import cleanup
 from integration.services.causes import count_of
+from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.places import Places, place_of, read_places
 from integration.services.retry import (
@@ -99,6 +100,7 @@ def list_context(
         "next_href": f"?{listing.query(after=page.after)}" if page.after else "",
         "previous_href": f"?{listing.query(before=page.before)}" if page.before else "",
         "filter_words": filter_words(listing.filters, language),
+        "unsolved": page.chips.of(RELEVANT),
         "engine": read_engine() if not rows else None,
     }
 

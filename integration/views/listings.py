@@ -1,6 +1,5 @@
-"""The list an address means: filter, sort, page. It goes with a person from page to page."""
+"""The list an address means: filter, sort, page; it goes along from page to page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -9,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from integration.services.error_filters import ErrorFilter, parse_filter
 from integration.services.error_list import NEWEST_FIRST, PAGE_SIZE, Sort, parse_sort
+from integration.views.addresses import read_words
 from integration.views.wording import state_words
 
 __all__ = ["Listing", "read_listing"]
@@ -70,7 +70,7 @@ def sort_words(sort: Sort) -> str:
 
 def read_listing(query: QueryDict) -> Listing:
     """Never fails: what makes no sense is left out and named."""
-    given: Mapping[str, str] = query.dict()
+    given = read_words(query)
     filters, dropped = parse_filter(given)
     sort = parse_sort(given["sort"]) if given.get("sort") else NEWEST_FIRST
     if sort is None:

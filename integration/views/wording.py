@@ -26,7 +26,7 @@ def state_words(state: str) -> str:
         return _("still relevant")
     if state in Chip.values:
         return str(Chip(state).label)
-    return _("All")
+    return pgettext("errors", "All")
 
 
 def filter_words(

@@ -111,8 +111,10 @@ def test_a_post_without_token_is_refused_in_words(db: None) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/errors/{}/", "/problems/{}/", "/jobs/{}/", "/mappings/{}/", "/couplings/{}/"]
-    + ["/connections/{}/", "/operations/{}/"],
+    [
+        *("/errors/{}/", "/problems/{}/", "/jobs/{}/", "/mappings/{}/"),
+        *("/couplings/{}/", "/connections/{}/", "/operations/{}/"),
+    ],
 )
 @pytest.mark.parametrize("key", ["999999", "9" * 18, "9" * 40, "x", "0"])
 def test_unknown_keys_are_not_found_in_words(

@@ -1,0 +1,379 @@
+"""The list of errors and one error, through the page's own door."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from integration.choices import Direction
+from integration.models import Operation, SyncError
+from integration.services import cells
+from integration.services.error_list import SORTS
+from tests.factories import (
+    SOME_TIME,
+    make_connection,
+    make_error,
+    make_job,
+    make_mapping,
+    make_problem,
+)
+
+FRAGMENT = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "list"}
+LIST = "/errors/"
+
+
+@pytest.fixture
+def scene(db: None) -> dict[str, Any]:
+    """One mapping with twelve open errors of three causes."""
+    connection = make_connection(name="Fabrique du Léman SA")
+    mapping = make_mapping(connection=connection)
+    problems = [
+        make_problem(connection, title=f"Cause {n}", who="user", category="conflict")
+        for n in range(3)
+    ]
+    job = make_job(mapping, started_at=SOME_TIME, finished_at=SOME_TIME)
+    rows = [
+        make_error(
+            problem=problems[n % 3],
+            bc_number=str(10_000 + n),
+            bc_name=f"Hôtel {n}",
+            bc_presence="exists",
+            sales_presence="not_created",
+            search_text=f"Hôtel {n}",
+            job=job,
+        )
+        for n in range(12)
+    ]
+    recount()
+    return {"connection": connection, "problem": problems[0], "job": job, "rows": rows}
+
+
+def recount() -> None:
+    with transaction.atomic():
+        cells.rebuild()
+
+
+def html(client: Client, address: str, **headers: str) -> str:
+    response = client.get(address, **headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_the_page_shows_each_row_with_sentence_record_and_cause(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    page = html(viewer, LIST)
+
+    assert page.count('name="entry"') == 12
+    assert "10000 Hôtel 0" in page
+    assert "not created yet" in page
+    assert "Fabrique" not in page
+
+
+def test_a_row_shows_neither_guid_nor_code(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    SyncError.objects.update(code="0x80040220", bc_id="b" * 36)
+
+    page = html(viewer, LIST)
+
+    assert "0x80040220" not in page
+    assert "b" * 36 not in page
+
+
+def test_htmx_gets_the_list_alone_and_its_address(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    response = viewer.get(f"{LIST}?mapping=CUSTOMER", **FRAGMENT)
+
+    assert b"<html" not in response.content
+    assert b'id="list"' in response.content
+    assert response["HX-Push-Url"] == f"{LIST}?mapping=CUSTOMER"
+
+
+def test_a_page_restored_from_history_is_whole(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    page = html(viewer, LIST, HTTP_HX_HISTORY_RESTORE_REQUEST="true", **FRAGMENT)
+
+    assert "<html" in page
+
+
+def offered(scene: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    error: SyncError = scene["rows"][0]
+    yield from {
+        "q": "Hôtel",
+        "state": "all",
+        "who": "user",
+        "connection": str(scene["connection"].pk),
+        "mapping": "CUSTOMER",
+        "direction": Direction.TO_SALES.value,
+        "category": "conflict",
+        "problem": str(scene["problem"].pk),
+        "job": str(scene["job"].pk),
+        "record": error.record_key,
+        "from": "2026-01-01",
+        "to": "2027-01-01",
+    }.items()
+
+
+def test_every_filter_finds_its_rows_and_is_told_in_words(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    for name, value in offered(scene):
+        page = html(viewer, f"{LIST}?{name}={value}", **FRAGMENT)
+
+        assert 'name="entry"' in page, name
+        assert name == "state" or "filterline" in page, name
+
+
+@pytest.mark.parametrize("sort", [*SORTS, *(f"-{name}" for name in SORTS)])
+def test_every_sort_lists_all_rows(
+    viewer: Client, scene: dict[str, Any], sort: str
+) -> None:
+    page = html(viewer, f"{LIST}?sort={sort}", **FRAGMENT)
+
+    assert page.count('name="entry"') == 12
+
+
+def test_the_sorted_column_says_so_and_leads_to_the_opposite(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    page = html(viewer, f"{LIST}?sort=record")
+
+    assert 'aria-sort="ascending"><a href="?sort=-record"' in page
+
+
+def test_pages_follow_one_another_without_gap(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    for n in range(60):
+        make_error(problem=scene["problem"], bc_number=str(20_000 + n))
+    first = viewer.get(f"{LIST}?size=25")
+    second = viewer.get(LIST + first.context["next_href"])
+    back = viewer.get(LIST + second.context["previous_href"])
+
+    ids = [[row["id"] for row in one.context["page"].rows] for one in (first, second)]
+    assert not set(ids[0]) & set(ids[1])
+    assert [row["id"] for row in back.context["page"].rows] == ids[0]
+
+
+NONSENSE = {
+    "state": "x",
+    "who": "💥",
+    "connection": "abc",
+    "direction": "up",
+    "category": "'",
+    "problem": "9" * 40,
+    "job": "-1",
+    "record": "x" * 400,
+    "from": "31.02.2026",
+    "to": "never",
+    "sort": "password",
+    "size": "10000000",
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_nonsense_in_the_address_is_left_out_with_a_notice(
+    viewer: Client, scene: dict[str, Any], name: str
+) -> None:
+    page = html(viewer, f"{LIST}?{name}={NONSENSE[name]}")
+
+    assert page.count('name="entry"') == 12
+    assert f"left out: {name}." in page
+
+
+@pytest.mark.parametrize("token", ["x", "%00", "e30", "W10", "💥", "WzEsMl0"])
+@pytest.mark.parametrize("name", ["after", "before"])
+def test_a_token_that_makes_no_sense_shows_the_first_page(
+    viewer: Client, scene: dict[str, Any], name: str, token: str
+) -> None:
+    assert html(viewer, f"{LIST}?{name}={token}").count('name="entry"') == 12
+
+
+@pytest.mark.parametrize("query", ["", "state=all", "q=Hôtel", "who=user&sort=record"])
+def test_the_fragment_takes_at_most_eight_queries_at_any_size(
+    viewer: Client, scene: dict[str, Any], query: str
+) -> None:
+    few = queries(viewer, query)
+    for _n in range(60):
+        make_error(problem=scene["problem"], search_text="Hôtel")
+    recount()
+
+    assert queries(viewer, query) == few <= 8
+
+
+def queries(client: Client, query: str) -> int:
+    with CaptureQueriesContext(database) as captured:
+        html(client, f"{LIST}?{query}", **FRAGMENT)
+    return len(captured)
+
+
+def test_four_empties_are_told_apart(viewer: Client, scene: dict[str, Any]) -> None:
+    nothing_matches = html(viewer, f"{LIST}?q=zzzz")
+    no_such_state = html(viewer, f"{LIST}?state=ignored")
+    SyncError.objects.all().delete()
+    recount()
+    all_clear = html(viewer, LIST)
+    SyncError.objects.all().delete()
+    scene["job"].delete()
+    never_ran = html(viewer, LIST)
+
+    assert "No error matches." in nothing_matches
+    assert "No error is in this state." in no_such_state
+    assert "Last successful run" in all_clear
+    assert "Nothing has been synchronized yet." in never_ran
+
+
+def test_nothing_open_is_not_all_clear_while_records_wait(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    SyncError.objects.update(waits_for="EUR")
+    recount()
+
+    page = html(viewer, LIST)
+
+    assert "Everything is in step" not in page
+    assert "No error is open" in page
+
+
+def test_a_hostile_name_is_only_text(viewer: Client, scene: dict[str, Any]) -> None:
+    SyncError.objects.update(bc_name='<script>alert("x")</script>')
+
+    assert "<script>alert" not in html(viewer, LIST)
+
+
+def test_numbers_of_rows_are_never_grouped_in_addresses(
+    administrator: Client, scene: dict[str, Any]
+) -> None:
+    make_error(id=1_234_567, problem=scene["problem"])
+
+    page = html(administrator, LIST)
+
+    assert 'value="1234567"' in page
+    assert "/errors/1234567/" in page
+
+
+def test_the_detail_leads_back_to_its_list_and_on_in_it(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    second = viewer.get(f"{LIST}?sort=record").context["page"].rows[1]["id"]
+
+    page = html(viewer, f"/errors/{second}/?sort=record")
+
+    assert 'href="/errors/?sort=record"' in page
+    assert "2 of 12" in page
+    assert 'rel="prev"' in page
+    assert 'rel="next"' in page
+
+
+def test_the_call_stack_is_closed_and_there(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    error = make_error(problem=scene["problem"], call_stack="core/plan.py: resolve")
+
+    page = html(viewer, f"/errors/{error.pk}/")
+
+    assert "Show error call stack" in page
+    assert "core/plan.py: resolve" in page
+    assert "<details open" not in page
+
+
+def test_requests_and_answers_are_not_shown_to_viewers(
+    viewer: Client, operator: Client, scene: dict[str, Any]
+) -> None:
+    error: SyncError = scene["rows"][0]
+    error.payloads.create(
+        latest=True, request="PATCH personal", recorded_at=error.last_seen
+    )
+
+    assert "PATCH personal" not in html(viewer, f"/errors/{error.pk}/")
+    assert "PATCH personal" in html(operator, f"/errors/{error.pk}/")
+
+
+def test_deleting_a_selection_offers_undo_at_once(
+    administrator: Client, scene: dict[str, Any]
+) -> None:
+    keys = [str(row.pk) for row in scene["rows"][:2]]
+
+    page = administrator.post(
+        reverse("errors_delete"), {"entry": keys}, follow=True
+    ).content.decode()
+    operation = Operation.objects.get()
+    undone = administrator.post(
+        reverse("operation_undo", args=[operation.pk]), {"next": LIST}, follow=True
+    )
+
+    assert "2 entries deleted." in page
+    assert page.count('name="entry"') == 10
+    assert undone.content.decode().count('name="entry"') == 12
+
+
+def test_a_deleted_entry_is_not_found_in_words(
+    administrator: Client, scene: dict[str, Any]
+) -> None:
+    key = scene["rows"][0].pk
+    administrator.post(reverse("errors_delete"), {"entry": [key]})
+
+    response = administrator.get(f"/errors/{key}/")
+
+    assert response.status_code == 404
+    assert "may have been deleted" in response.content.decode()
+
+
+def test_an_operator_retries_and_a_viewer_has_no_button(
+    viewer: Client, operator: Client, scene: dict[str, Any]
+) -> None:
+    address = f"/errors/{scene['rows'][0].pk}/"
+
+    assert "/retry/" not in html(viewer, address)
+    assert "/retry/" in html(operator, address)
+
+
+def test_a_retry_that_would_be_in_vain_says_why(
+    operator: Client, scene: dict[str, Any]
+) -> None:
+    key = scene["rows"][0].pk
+
+    response = operator.post(reverse("error_retry", args=[key]), follow=True)
+
+    assert "review" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [("en", "Not created yet"), ("fr-CH", "pas encore créé"), ("fr", "Problème")],
+)
+def test_the_browsers_language_is_spoken(
+    viewer: Client, scene: dict[str, Any], language: str, title: str
+) -> None:
+    page = html(viewer, LIST, HTTP_ACCEPT_LANGUAGE=language)
+
+    assert title.lower() in page.lower()
+
+
+def test_the_language_switch_keeps_the_filter(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    address = f"{LIST}?mapping=CUSTOMER&sort=record"
+
+    response = viewer.post(
+        reverse("language"), {"language": "fr-ch", "next": address}, follow=True
+    )
+
+    assert response.redirect_chain == [(address, 302)]
+    assert "Origine" in response.content.decode()
+
+
+def test_the_language_switch_leads_nowhere_else(viewer: Client) -> None:
+    response = viewer.post(
+        reverse("language"), {"language": "fr-ch", "next": "https://evil.example/"}
+    )
+
+    assert response["Location"] == "/"
