@@ -9,6 +9,8 @@ _data = tempfile.mkdtemp(prefix="syncerrors-tests-")
 atexit.register(shutil.rmtree, _data, ignore_errors=True)
 os.environ["SYNCERRORS_DATA_DIR"] = _data
 os.environ["SYNCERRORS_HTTPS"] = "0"
+# Playwright runs an event loop in the thread of the test; our code has none.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 from syncerrors.settings import *  # noqa: E402, F403  # the environment comes first
 
