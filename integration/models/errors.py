@@ -176,6 +176,8 @@ class SyncError(models.Model):
         null=True,
         blank=True,
         related_name="selected_errors",
+        # Nearly every row has none: SQLite would look all of them up by that.
+        db_index=False,
     )
     problem = models.ForeignKey(
         Problem, models.CASCADE, related_name="errors", db_index=False
@@ -261,6 +263,11 @@ class SyncError(models.Model):
             models.Index(fields=["chip", "record_label", "id"], name="error_label"),
             models.Index(fields=["chip", "record_name", "id"], name="error_name"),
             models.Index(fields=["settled_at"], name="error_settled"),
+            models.Index(
+                fields=["deleted_by"],
+                condition=Q(deleted_by__isnull=False),
+                name="error_selected",
+            ),
             models.Index("settled_reason", *NEWEST_FIRST, name="error_settled_as"),
         ]
 

@@ -1,11 +1,11 @@
 """How many errors each chip has under a filter: from the roll-ups, else bounded."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, Sum
+from django.db.models import Count, Q, Sum
 
+from integration.choices import Chip
 from integration.models import ErrorTotal, SyncError
 from integration.models.cuts import EXACT, Cut, visible_q
 from integration.services.error_filters import ErrorFilter, chips_of
@@ -43,9 +43,11 @@ def count_chips(
     rows = SyncError.objects.filter(visible_q(cuts), filters.matching()).order_by()
     if found and found.among is not None:
         rows = rows.filter(found.among)
-    chips = rows.values_list("chip", flat=True)[: MOST_HITS + 1]
-    counted = Counter(chips)
-    return ChipCounts(dict(counted), exact=counted.total() <= MOST_HITS)
+    bounded = rows.values("chip")[: MOST_HITS + 1]
+    counts: dict[str, int] = bounded.aggregate(
+        **{chip: Count("chip", filter=Q(chip=chip)) for chip in Chip.values}
+    )
+    return ChipCounts(counts, exact=sum(counts.values()) <= MOST_HITS)
 
 
 def _from_totals(filters: ErrorFilter) -> dict[str, int]:

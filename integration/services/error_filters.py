@@ -14,7 +14,7 @@ from integration.choices import Category, Chip, Direction, SettledReason, Who
 from integration.models.cuts import scope_q
 from integration.models.errors import RELEVANT_CHIPS
 
-__all__ = ["ALL", "RELEVANT", "ErrorFilter", "chips_of", "parse_filter"]
+__all__ = ["ALL", "FILTER_NAMES", "RELEVANT", "ErrorFilter", "chips_of", "parse_filter"]
 
 RELEVANT = "relevant"
 """The chips open, waiting and ignored together."""
@@ -189,3 +189,6 @@ _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "to": ("until", _to),
     "reason": ("reason", _one_of(SettledReason.values)),
 }
+
+FILTER_NAMES = tuple(_READERS)
+"""The names a query string may carry for a filter."""

@@ -22,6 +22,7 @@ from django.db.models.fields.tuple_lookups import (
 )
 from django.utils.dateparse import parse_datetime
 
+from integration.choices import Chip
 from integration.models import Operation, Problem, SyncError
 from integration.models.cuts import EXACT, Cut
 from integration.models.dialect import Unindexed
@@ -206,7 +207,9 @@ class _Reading:
         few = count is not None and count <= MOST_HITS
         if not few and filters.state in {ALL, RELEVANT}:
             sort = Sort("last_seen", sort.descending)
-        in_sight = ranges(cuts, filters.scope(), filters.state)
+        walked = not few and sort.name != "last_seen"
+        seen = "plain_last_seen" if walked else "last_seen"
+        in_sight = ranges(cuts, filters.scope(), filters.state, seen)
         return cls(filters, sort, in_sight, chips, found, few)
 
     def rows(
@@ -218,6 +221,8 @@ class _Reading:
         columns: tuple[str, ...] = (),
     ) -> list[dict[str, Any]]:
         """At most ``limit`` rows beyond ``key`` in the sort's order."""
+        if self.filters.reason and self.filters.state not in _SETTLED:
+            return []
         descending = self.sort.descending is not backwards
         base = self._matching()
         if key is not None:
@@ -272,7 +277,7 @@ class _Reading:
             "text": self.found and self.found.among is not None,
             "record": filters.record,
             "job": filters.job,
-            "problem": filters.problem,
+            "problem": (one_state or self.few) and filters.problem,
             "reason": filters.reason,
             "problems": self.few and (filters.who or filters.category),
             "mapping": (one_state or self.few) and filters.mapping,
@@ -283,6 +288,7 @@ class _Reading:
     def _matching(self) -> SyncErrorQuerySet:
         rows = SyncError.objects.alias(
             plain_chip=Unindexed("chip"),
+            plain_last_seen=Unindexed("last_seen"),
             plain_connection=_plain("connection_id"),
             plain_mapping=_plain("mapping_key"),
             plain_direction=_plain("direction"),
@@ -333,14 +339,17 @@ class _Reading:
         return Q(**{f"{column}__in": problems})
 
     def _of_time(self) -> Q:
+        column = "last_seen" if self._in_time or self.few else "plain_last_seen"
         between = Q()
         if self.filters.since:
-            between &= Q(last_seen__gte=self.filters.since)
+            between &= Q(**{f"{column}__gte": self.filters.since})
         if self.filters.until:
-            between &= Q(last_seen__lte=self.filters.until)
+            between &= Q(**{f"{column}__lte": self.filters.until})
         return between
 
 
+_SETTLED = {Chip.RESOLVED.value, ALL}
+"""The states that can show a row with a reason."""
 _COLUMNS = {**EXACT, "job": "job_id", "reason": "settled_reason"}
 
 

@@ -27,8 +27,16 @@ class Ranges:
     sight: Q
 
 
-def ranges(cuts: Iterable[Cut], scope: Mapping[str, Any], state: str) -> Ranges:
-    """The ranges of a list with this scope and state."""
+def ranges(
+    cuts: Iterable[Cut],
+    scope: Mapping[str, Any],
+    state: str,
+    last_seen: str = "last_seen",
+) -> Ranges:
+    """The ranges of a list with this scope and state.
+
+    ``last_seen`` names the column as the list compares it in every part.
+    """
     left = covering(cuts)
     settled_shown = state in {Chip.RESOLVED.value, ALL}
     if not settled_shown:
@@ -41,7 +49,7 @@ def ranges(cuts: Iterable[Cut], scope: Mapping[str, Any], state: str) -> Ranges:
             always &= cut.shows()
     floor = _latest([cut for cut in whole if cut.include_relevant])
     if floor:
-        always &= Q(last_seen__gt=floor)
+        always &= Q(**{f"{last_seen}__gt": floor})
     sparing = [cut for cut in whole if not cut.include_relevant]
     line = _latest(sparing)
     sight = always

@@ -165,5 +165,5 @@ def test_lists_leave_out_what_any_clean_up_hides(shape: Shape, sort: Sort) -> No
         listed = [
             row["id"] for page in all_pages(filters, sort, 50) for row in page.rows
         ]
-        wanted = [id for id in expected(filters, sort) if id in in_sight]
+        wanted = [key for key in expected(filters, sort) if key in in_sight]
         assert listed == wanted, (query, state)

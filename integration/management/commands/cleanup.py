@@ -1,0 +1,103 @@
+"""``manage.py cleanup``: the two clean-up actions of the error list."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from integration.management.person import at_the_command_line
+from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
+from integration.services.cleanup import CleanupRequest, Preview, delete, preview
+
+__all__ = ["Command"]
+
+_MOST_DAYS = 36_500
+
+
+class Command(BaseCommand):
+    help = (
+        "Delete finished entries of the error list; undo takes it back for 30 days. "
+        "Nothing is deleted in Business Central or Sales."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--older-than", metavar="DAYS", help="last seen before that")
+        which.add_argument("--all", action="store_true", help="whenever last seen")
+        parser.add_argument(
+            "--include-relevant",
+            action="store_true",
+            help="the entries still relevant as well",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only count")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        days = None if options["all"] else _days(options["older_than"])
+        with bad_days_in_words():
+            value = _clean_up(
+                CleanupRequest(days),
+                include_relevant=options["include_relevant"],
+                dry_run=options["dry_run"],
+            )
+        self.stdout.write(as_json(value) if options["json"] else _told(value))
+
+
+def _days(text: str) -> int:
+    if text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_DAYS:
+        return int(text)
+    raise CommandError(
+        f"“{text}” is no number of days; give a whole number from 1 on.",
+        returncode=COULD_NOT_RUN,
+    )
+
+
+def _clean_up(
+    request: CleanupRequest, *, include_relevant: bool, dry_run: bool
+) -> dict[str, Any]:
+    by = at_the_command_line()
+    shown = preview(request, by)
+    value = _counted(shown)
+    if dry_run:
+        return {**value, "deleted": 0, "operation": None}
+    operation = delete(
+        shown.token,
+        request,
+        by,
+        include_relevant=include_relevant,
+        typed=str(shown.relevant),
+    )
+    return {
+        **value,
+        "deleted": operation.rows,
+        "operation": operation.pk,
+        "undo_until": operation.undo_until,
+    }
+
+
+def _counted(shown: Preview) -> dict[str, Any]:
+    return {
+        "instant": shown.instant.isoformat(),
+        "cutoff": shown.cutoff.isoformat(),
+        "finished": dict(shown.reasons),
+        "relevant": shown.relevant,
+    }
+
+
+def _told(value: dict[str, Any]) -> str:
+    finished = sum(value["finished"].values())
+    reasons = ", ".join(
+        f"{number:,} {reason.replace('_', ' ')}"
+        for reason, number in value["finished"].items()
+    )
+    lines = [
+        f"Last seen at or before {value['cutoff']}: {finished:,} finished ({reasons}), "
+        f"{value['relevant']:,} still relevant."
+    ]
+    if value["operation"] is None:
+        lines.append("Nothing was deleted.")
+    else:
+        lines.append(
+            f"{value['deleted']:,} deleted. To take it back: "
+            f"manage.py undo {value['operation']}"
+        )
+    return "\n".join(lines)

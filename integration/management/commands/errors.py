@@ -1,0 +1,102 @@
+"""``manage.py errors``: the error list, for scripts."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
+from integration.services.error_filters import FILTER_NAMES, parse_filter
+from integration.services.error_list import (
+    PAGE_SIZE,
+    ErrorPage,
+    Sort,
+    parse_sort,
+    read_page,
+)
+
+__all__ = ["Command"]
+
+_PAGING = ("sort", "after", "before", "size")
+_MOST_ROWS = 10_000
+
+
+class Command(BaseCommand):
+    help = (
+        "List errors. Filters are those of the page's address, one or more words: "
+        "state=resolved mapping=CUSTOMER 'q=Müller & Co', or the whole query string."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("filters", nargs="*", metavar="NAME=VALUE")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        query = _read(options["filters"])
+        with bad_days_in_words():
+            page = _page(query)
+        if options["json"]:
+            self.stdout.write(as_json(_as_value(page)))
+            return
+        for row in page.rows:
+            self.stdout.write(_line(row))
+        if page.after:
+            self.stdout.write(f"There are more: add after={page.after}")
+
+
+def _read(words: list[str]) -> dict[str, str]:
+    query: dict[str, str] = {}
+    for word in words:
+        # One NAME=VALUE may hold an ampersand; a whole query string holds further "=".
+        name, equals, value = word.partition("=")
+        pairs = dict(parse_qsl(word, keep_blank_values=True))
+        query |= pairs if "&" in word and len(pairs) > 1 else {name: value}
+        if not equals:
+            raise _refused(f"“{word}” is no filter; write it as name=value.")
+    for name in query:
+        if name not in {*FILTER_NAMES, *_PAGING}:
+            known = ", ".join((*FILTER_NAMES, *_PAGING))
+            raise _refused(f"There is no filter “{name}”; there are {known}.")
+    return query
+
+
+def _page(query: dict[str, str]) -> ErrorPage:
+    filters, dropped = parse_filter(query)
+    sort = parse_sort(query["sort"]) if query.get("sort") else Sort()
+    size = query.get("size") or str(PAGE_SIZE)
+    if sort is None:
+        dropped.append("sort")
+    if not (size.isascii() and size.isdigit() and 0 < int(size) <= _MOST_ROWS):
+        dropped.append("size")
+    if dropped or sort is None:
+        said = ", ".join(f"{name}={query[name]}" for name in dropped)
+        raise _refused(f"This makes no sense as a filter: {said}.")
+    after, before = query.get("after", ""), query.get("before", "")
+    return read_page(filters, sort, after=after, before=before, size=int(size))
+
+
+def _refused(sentence: str) -> CommandError:
+    return CommandError(sentence, returncode=COULD_NOT_RUN)
+
+
+def _line(row: dict[str, Any]) -> str:
+    source, destination = ("bc", "sales")
+    if row["direction"] == "to_business_central":
+        source, destination = destination, source
+    records = [
+        f"{row[f'{side}_number']} {row[f'{side}_name']}".strip() or "–"
+        for side in (source, destination)
+    ]
+    seen = row["last_seen"].isoformat(timespec="seconds")
+    parts = (row["id"], seen, row["mapping_key"] or "–", *records)
+    return "\t".join((*map(str, parts), row["problem__title"]))
+
+
+def _as_value(page: ErrorPage) -> dict[str, Any]:
+    return {
+        "rows": page.rows,
+        "counts": page.chips.chips,
+        "exact": page.chips.exact,
+        "after": page.after,
+        "before": page.before,
+    }

@@ -1,0 +1,95 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from integration.models import ErrorCell, Operation
+from integration.services import cells
+from tests.factories import make_error
+
+pytestmark = pytest.mark.django_db
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def entries() -> None:
+    make_error(state="resolved", last_seen=LONG_AGO)
+    make_error(state="resolved", last_seen=LONG_AGO)
+    make_error(last_seen=LONG_AGO)
+    cells.rebuild()
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    call_command(*words, "--json")
+    value: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return value
+
+
+def test_deletes_the_finished_and_names_who(capsys: pytest.CaptureFixture[str]) -> None:
+    value = run(capsys, "cleanup", "--older-than", "7")
+
+    assert (value["deleted"], value["relevant"]) == (2, 1)
+    operation = Operation.objects.get(pk=value["operation"])
+    assert operation.by is None
+    assert "command line" in operation.by_name
+
+
+def test_includes_the_relevant_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    value = run(capsys, "cleanup", "--all", "--include-relevant")
+
+    assert value["deleted"] == 3
+
+
+def test_a_dry_run_only_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    value = run(capsys, "cleanup", "--all", "--dry-run")
+
+    assert (value["finished"]["resolved"], value["operation"]) == (2, None)
+    assert not Operation.objects.exists()
+
+
+def test_undo_takes_it_back(capsys: pytest.CaptureFixture[str]) -> None:
+    operation = run(capsys, "cleanup", "--all")["operation"]
+
+    value = run(capsys, "undo", str(operation))
+
+    assert value["restored"] == 2
+    assert sum(ErrorCell.objects.values_list("n", flat=True)) == 3
+
+
+def test_both_say_in_words_what_they_did(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("cleanup", "--all")
+    operation = Operation.objects.get()
+    call_command("undo", str(operation.pk))
+
+    said = capsys.readouterr().out
+
+    assert f"2 deleted. To take it back: manage.py undo {operation.pk}" in said
+    assert "2 entries are back." in said
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "seven", "7.5", "99999999"])
+def test_a_bad_number_of_days_is_one_sentence(days: str) -> None:
+    with pytest.raises(CommandError, match="no number of days") as raised:
+        call_command("cleanup", f"--older-than={days}")
+
+    assert raised.value.returncode == 2
+
+
+@pytest.mark.parametrize("number", ["0", "x", "999999", "9" * 30])
+def test_an_unknown_operation_is_one_sentence(number: str) -> None:
+    with pytest.raises(CommandError, match="There is no operation") as raised:
+        call_command("undo", number)
+
+    assert raised.value.returncode == 2
+
+
+def test_what_cannot_be_undone_is_refused_in_a_sentence() -> None:
+    call_command("cleanup", "--all")
+    Operation.objects.update(state="purged")
+
+    with pytest.raises(CommandError, match="removed for good") as raised:
+        call_command("undo", str(Operation.objects.get().pk))
+
+    assert raised.value.returncode == 1

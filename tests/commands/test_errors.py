@@ -1,0 +1,85 @@
+import json
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from integration.services import cells
+from tests.factories import make_error
+
+pytestmark = pytest.mark.django_db
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    call_command("errors", *words)
+    return capsys.readouterr().out
+
+
+def test_lists_open_errors_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    make_error(bc_number="10000", bc_name="Garage du Léman", sales_name="")
+    make_error(state="resolved")
+    cells.rebuild()
+
+    lines = run(capsys).splitlines()
+
+    assert len(lines) == 1
+    assert lines[0].split("\t")[2:] == [
+        "CUSTOMER",
+        "10000 Garage du Léman",
+        "–",
+        "Name is longer than 100 characters",
+    ]
+
+
+@pytest.mark.parametrize(
+    "words", [["mapping=CURRENCY", "state=all"], ["mapping=CURRENCY&state=all"]]
+)
+def test_filters_are_those_of_the_pages_address(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_error()
+    kept = make_error(mapping_key="CURRENCY", state="resolved")
+    cells.rebuild()
+
+    value: dict[str, Any] = json.loads(run(capsys, *words, "--json"))
+
+    assert [row["id"] for row in value["rows"]] == [kept.pk]
+    assert value["counts"] == {"resolved": 1}
+
+
+def test_a_long_list_goes_on_after_its_token(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for _ in range(3):
+        make_error()
+    cells.rebuild()
+    first = run(capsys, "size=2", "sort=record").splitlines()
+
+    rest = run(capsys, "size=2", "sort=record", first[2].rpartition(" ")[2])
+
+    assert len(rest.splitlines()) == 1
+    assert rest.splitlines()[0] not in first
+
+
+def test_an_ampersand_may_be_searched_for(capsys: pytest.CaptureFixture[str]) -> None:
+    make_error(bc_name="Müller & Söhne", search_text="Müller & Söhne")
+    cells.rebuild()
+
+    assert len(run(capsys, "q=Müller & Söhne").splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("open", "“open” is no filter; write it as name=value."),
+        ("colour=red", "There is no filter “colour”"),
+        ("state=broken", "This makes no sense as a filter: state=broken."),
+        ("sort=id", "This makes no sense as a filter: sort=id."),
+        ("size=0", "This makes no sense as a filter: size=0."),
+    ],
+)
+def test_bad_input_is_one_sentence(word: str, sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence.replace("?", r"\?")) as raised:
+        call_command("errors", word)
+
+    assert raised.value.returncode == 2

@@ -1,0 +1,109 @@
+"""The list's shape at 100,000 rows: queries, plans and what they sort (D10)."""
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.test.utils import CaptureQueriesContext
+
+from integration.models import SyncError
+from integration.services.error_filters import parse_filter
+from integration.services.error_list import SORTS, Sort, read_page
+from tests.services.many_errors import Shape, write_errors
+from tests.services.test_error_list import clean_up, queries
+
+MANY = 100_000
+MOST_SORTED = 10_000
+PLAIN_SCAN = re.compile(r"SCAN (?!CONSTANT ROW|\(|.*USING .*INDEX|.*VIRTUAL TABLE)")
+
+
+@pytest.fixture(scope="module")
+def many(django_db_setup: None, django_db_blocker: Any) -> Iterator[Shape]:
+    """A hundred thousand rows, once for the module."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        shape = Shape()
+        write_errors(shape, MANY)
+        yield shape
+        transaction.set_rollback(True)
+
+
+def asked(query: dict[str, str], sort: Sort) -> list[str]:
+    """The statements that one page takes."""
+    with CaptureQueriesContext(database) as captured:
+        read_page(parse_filter(query)[0], sort)
+    return [entry["sql"] for entry in captured.captured_queries]
+
+
+def plan(sql: str) -> list[str]:
+    with database.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + sql.replace("%", "%%"))
+        return [row[3] for row in cursor.fetchall()]
+
+
+def unsorted_rows(sql: str) -> int:
+    """How many rows a statement had to sort: all it finds without its limit."""
+    bare = re.sub(r" LIMIT \d+$", "", sql)
+    with database.cursor() as cursor:
+        counting = f"SELECT count(*) FROM ({bare})"  # noqa: S608  # our own statement
+        cursor.execute(counting.replace("%", "%%"))
+        return int(cursor.fetchone()[0])
+
+
+def faults(query: dict[str, str], sort: Sort) -> list[str]:
+    found = []
+    for sql in asked(query, sort):
+        if not sql.startswith("SELECT"):
+            continue
+        steps = plan(sql)
+        errors = [step for step in steps if "syncerror" in step]
+        found += [f"{step}: {sql}" for step in errors if PLAIN_SCAN.search(step)]
+        if any("FOR ORDER BY" in step for step in steps) and errors:
+            rows = unsorted_rows(sql)
+            found += [f"sorts {rows}: {sql}"] if rows > MOST_SORTED else []
+    return found
+
+
+@pytest.mark.skipif(
+    "database.vendor != 'sqlite'", reason="EXPLAIN QUERY PLAN is SQLite's"
+)
+def test_no_filter_or_sort_scans_the_table_or_sorts_much(many: Shape) -> None:
+    found = [
+        fault
+        for name, state in product(SORTS, ("open", "resolved", "all"))
+        for query in queries(many)
+        for fault in faults({**query, "state": state}, Sort(name))
+    ]
+
+    assert found == []
+
+
+def test_a_page_takes_the_same_few_queries_at_any_size(many: Shape) -> None:
+    asked_many = {str(query): len(asked(query, Sort())) for query in queries(many)}
+
+    few = SyncError.objects.order_by("-id")[:10].values("id")
+    with transaction.atomic():
+        SyncError.objects.exclude(id__in=list(few)).delete()
+        asked_few = {str(query): len(asked(query, Sort())) for query in queries(many)}
+        transaction.set_rollback(True)
+
+    assert max(asked_many.values()) <= 6
+    assert all(asked_many[query] <= asked_few[query] + 1 for query in asked_few)
+
+
+def test_clean_ups_in_force_change_no_plan(many: Shape) -> None:
+    with transaction.atomic():
+        clean_up({}, 7)
+        clean_up({"mapping": "CURRENCY"}, None, include_relevant=True)
+        found = [
+            fault
+            for name, state in product(("last_seen", "occurrences"), ("open", "all"))
+            for query in queries(many)[:8]
+            for fault in faults({**query, "state": state}, Sort(name))
+        ]
+        transaction.set_rollback(True)
+
+    assert found == []
