@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from integration.core.records import Direction, Record, System
-from integration.core.values import ValueKind, canonical, digest, is_blank
+from integration.core.values import ValueKind, canonical, clean, digest, is_blank
 
 __all__ = [
     "Condition",
@@ -191,7 +191,8 @@ def snapshot(
         for mapped in table.values:
             if mapped.default_from and values[mapped.bc] == "":
                 values[mapped.bc] = values[mapped.default_from]
-    number, name = (str(record.values.get(n) or "") for n in table.label(system))
+    labels = (record.values.get(column) or "" for column in table.label(system))
+    number, name = (clean(str(label)) for label in labels)
     return Snapshot(
         id=record.id,
         etag=record.etag,

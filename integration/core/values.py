@@ -2,17 +2,27 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["BLANK_ID", "RATE_PLACES", "ValueKind", "canonical", "digest", "is_blank"]
+__all__ = [
+    "BLANK_ID",
+    "RATE_PLACES",
+    "ValueKind",
+    "canonical",
+    "clean",
+    "digest",
+    "is_blank",
+]
 
 BLANK_ID = "00000000-0000-0000-0000-000000000000"
 RATE_PLACES = 10
 """Decimals are compared, and rates sent, with this many places (protocols §3.3)."""
 
+_UNKEPT = re.compile("[\x00\ud800-\udfff]")
 _BLANKS = frozenset({"", "_x0020_", BLANK_ID, "0001-01-01", "0001-01-01T00:00:00Z"})
 
 
@@ -39,8 +49,15 @@ def canonical(value: Any, kind: ValueKind) -> Any:
     if kind is ValueKind.DECIMAL:
         return _decimal(value)
     if kind in (ValueKind.CODE, ValueKind.REFERENCE):
-        return str(value).strip().upper()
+        return clean(str(value)).strip().upper()
+    if isinstance(value, str):
+        return clean(value)
     return str(value) if isinstance(value, Decimal) else value
+
+
+def clean(text: str) -> str:
+    """Without what no database keeps: NUL and halves of a character (promise 13)."""
+    return _UNKEPT.sub("", text)
 
 
 def digest(values: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Outcome, OutcomeKind
 from integration.core.records import Direction, System
 from integration.models import Coupling, SyncError
@@ -13,7 +14,7 @@ from integration.services.endings import Endings, Trouble, of_pair, tried, way_f
 from integration.services.errors import settle_both_deleted
 from integration.services.work import Work
 
-__all__ = ["confirm_missed", "record_gone"]
+__all__ = ["confirm_missed", "is_lost", "record_gone"]
 
 _ARTICLES = {
     System.BUSINESS_CENTRAL: "record-deleted-bc",
@@ -33,12 +34,17 @@ def confirm_missed(work: Work) -> None:
             present = {
                 key: record
                 for key, record in work.read(side, list(known)).items()
-                if not _is_lost(work, side, record.passes)
+                if not is_lost(work, side, record)
             }
             back = [(record, known[key].pk) for key, record in present.items()]
             work.spool.add(side, back, work.table)
             gone = [known[key] for key in known if key not in present]
             record_gone(work, side, gone)
+
+
+def is_lost(work: Work, side: System, record: Snapshot) -> bool:
+    """A currency that is inactive in Sales is as good as gone: nothing can use it."""
+    return bool(work.money) and side is System.SALES and not record.passes
 
 
 def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
@@ -130,8 +136,3 @@ def _way(work: Work, side: System) -> Direction:
     """From the record that is left; a one-way mapping has only one way."""
     way = way_from(side.other)
     return way if way in work.table.ways else way_from(side)
-
-
-def _is_lost(work: Work, side: System, passes: bool) -> bool:
-    """A currency that is inactive in Sales cannot be used by any record."""
-    return bool(work.money) and side is System.SALES and not passes

@@ -16,7 +16,7 @@ from integration.core.plan import Missing, update
 from integration.core.records import Direction, System
 from integration.models import Coupling
 from integration.services import couplings, pending
-from integration.services.deletions import record_gone
+from integration.services.deletions import is_lost, record_gone
 from integration.services.endings import Endings, Trouble, of_pair, tried
 from integration.services.waiting import missing_partner
 from integration.services.work import Work
@@ -62,10 +62,9 @@ class Pair:
             return record.etag
         return str(getattr(self.coupling, couplings.column(side, "etag")))
 
-    @property
-    def is_outside(self) -> bool:
-        """A record of the pair has left its filter: left alone, and no deletion."""
-        return any(record and not record.passes for record in (self.bc, self.sales))
+    def is_left(self, way: Direction) -> bool:
+        """Something is still to be carried over in this direction."""
+        return bool(self.decision.fields(way)) and way not in self.wrote
 
 
 def settle_pairs(work: Work, pairs: Sequence[Pair]) -> None:
@@ -118,16 +117,13 @@ def _read_missing(work: Work, side: System, pairs: Sequence[Pair]) -> None:
     found = work.read(side, [pair.id(side) for pair in pairs])
     for pair in pairs:
         record = found.get(pair.id(side))
-        if record is None:
+        if record is None or is_lost(work, side, record):
             pair.gone = side
         else:
             pair.take(side, record)
 
 
 def _decide(work: Work, pair: Pair) -> None:
-    if pair.is_outside:
-        pair.decision = Decision(base=pair.coupling.values)
-        return
     bc, sales = (_values(work, pair, side) for side in System)
     pair.decision = decide(work.table, pair.coupling.values, bc, sales)
 
@@ -224,7 +220,7 @@ def _save(work: Work, pairs: Sequence[Pair]) -> None:
         _end(work, endings, pair)
     with transaction.atomic():
         if not work.is_rehearsal:
-            handled = [p for p in pairs if not (p.decision.conflict or p.is_outside)]
+            handled = [pair for pair in pairs if not pair.decision.conflict]
             for pair in handled:
                 _remember(work, pair)
             couplings.save(pair.coupling for pair in handled)
@@ -245,7 +241,7 @@ def _remember(work: Work, pair: Pair) -> None:
     coupling.values = base
     for way in Direction:
         record = pair.record(way.source)
-        if pair.decision.fields(way) and way not in pair.wrote:
+        if pair.is_left(way):
             etag = record.etag if record else None
             couplings.unsee(coupling, way.source, etag)
         elif record:
@@ -265,6 +261,8 @@ def _end(work: Work, endings: Endings, pair: Pair) -> None:
             endings.outcomes.append(outcome)
             endings.tried.append(_tried(pair, way, trouble))
             continue
+        if pair.is_left(way):
+            continue  # This run has no job of this direction.
         endings.cleared[way.source].append(pair.id(way.source))
         if way in pair.wrote or way.source in pair.owing:
             outcome = of_pair(_kind(pair, way), way, pair.coupling)
@@ -272,8 +270,6 @@ def _end(work: Work, endings: Endings, pair: Pair) -> None:
 
 
 def _kind(pair: Pair, way: Direction) -> OutcomeKind:
-    if pair.is_outside:
-        return OutcomeKind.FILTERED_OUT
     if pair.first and way.source in pair.owing:
         return pair.first
     return OutcomeKind.MODIFIED if way in pair.wrote else OutcomeKind.UNCHANGED

@@ -53,17 +53,23 @@ def accept(mapping: TableMapping, by: Actor, reason: str = "") -> Operation:
         fresh = TableMapping.objects.filter(pk=mapping.pk, reviewed_at=None).update(
             reviewed_at=now, next_run_at=now
         )
-        key = f"accept {mapping.pk}"
-        if not fresh and (known := Operation.objects.filter(key=key).first()):
+        accepted = Operation.objects.filter(
+            kind=OperationKind.ACCEPT, scope__mapping_id=mapping.pk
+        )
+        if not fresh and (known := accepted.first()):
             return known
         operation = record_operation(
             OperationKind.ACCEPT,
             by=user_of(by),
             by_name=name_of(by),
             reason=reason,
-            scope={"mapping": mapping.name, "connection": mapping.connection.name},
+            scope={
+                "mapping_id": mapping.pk,
+                "mapping": mapping.name,
+                "connection": mapping.connection.name,
+            },
             result={"plan": _last_plan(mapping)},
-            key=key,
+            key=f"accept {mapping.pk} {now.isoformat()}",
         )
     mapping.refresh_from_db()
     return operation

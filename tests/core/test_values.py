@@ -45,3 +45,8 @@ def test_a_value_has_one_form(value: object, kind: ValueKind, expected: object) 
 def test_the_digest_does_not_depend_on_order() -> None:
     assert digest({"a": "1", "b": "ü"}) == digest({"b": "ü", "a": "1"})
     assert digest({"a": "1"}) != digest({"a": "2"})
+
+
+def test_what_no_database_keeps_is_left_out() -> None:
+    assert canonical("a\0b\ud800c", ValueKind.TEXT) == "abc"
+    assert canonical("\0x1", ValueKind.CODE) == "X1"

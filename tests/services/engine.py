@@ -19,11 +19,11 @@ from integration.services import runs
 from integration.services.endpoints import open_business_central, open_sales
 from integration.services.review import accept, review_mapping
 from integration.services.sync import run_mapping
-from integration.simulators.store import Row, Table
+from integration.simulators.store import Table
 from tests.factories import make_user
 from tests.running import Systems
 
-__all__ = ["Engine", "running_engine"]
+__all__ = ["LONG_AGO", "Engine", "Live", "running_engine"]
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 _COUNTS = COUNTS
@@ -42,6 +42,20 @@ _BLANK = dict.fromkeys(
     ),
     "",
 ) | {"blocked": " ", "type": "Company"}
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A record as it is at every moment."""
+
+    table: Table
+    id: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        row = self.table.get(self.id)
+        assert row
+        return row.values
 
 
 @dataclass(slots=True)
@@ -113,29 +127,36 @@ class Engine:
     def sales_currencies(self) -> Table:
         return self.systems.store.table("sales:transactioncurrencies")
 
-    def add_customer(self, number: str, name: str = "", **values: Any) -> Row:
+    def add_customer(self, number: str, name: str = "", **values: Any) -> Live:
         whole = {"number": number, "displayName": name or f"Customer {number}"}
-        return self.customers.insert({**_BLANK, **whole, **values})
+        row = self.customers.insert({**_BLANK, **whole, **values})
+        return Live(self.customers, row.id)
 
-    def add_account(self, name: str, **values: Any) -> Row:
+    def add_account(self, name: str, **values: Any) -> Live:
         active = {"name": name, "statecode": 0, "statuscode": 1, "customertypecode": 3}
-        return self.accounts.insert({**active, **values})
+        return Live(self.accounts, self.accounts.insert({**active, **values}).id)
 
-    def change(self, row: Row, by: str = "a person", **values: Any) -> Row:
-        table = self.customers if self.customers.get(row.id) else self.accounts
-        return table.update(row, values, by)
-
-    def customer(self, number: str) -> Row:
-        (row,) = self.customers.find("number", number)
-        return row
-
-    def account_of(self, number: str) -> Row:
-        coupling = Coupling.objects.get(mapping=self.mapping(), bc_number=number)
-        row = self.accounts.get(coupling.sales_id)
+    def change(self, record: Live, **values: Any) -> None:
+        """As a person does."""
+        row = record.table.get(record.id)
         assert row
-        return row
+        record.table.update(row, values, "a person")
 
-    def pair(self, number: str = "100001") -> tuple[Row, Row]:
+    def all(self, table: Table) -> list[Live]:
+        return [Live(table, row.id) for row in table.rows()]
+
+    def one(self, table: Table, column: str, value: str) -> Live:
+        (row,) = table.find(column, value)
+        return Live(table, row.id)
+
+    def customer(self, number: str) -> Live:
+        return self.one(self.customers, "number", number)
+
+    def account_of(self, number: str) -> Live:
+        coupling = Coupling.objects.get(mapping=self.mapping(), bc_number=number)
+        return Live(self.accounts, coupling.sales_id)
+
+    def pair(self, number: str = "100001") -> tuple[Live, Live]:
         return self.customer(number), self.account_of(number)
 
     def asked(self) -> int:

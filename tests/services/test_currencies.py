@@ -110,15 +110,14 @@ def test_a_rate_that_is_lost_is_an_error_of_a_coupled_currency(engine: Engine) -
 
 
 def test_an_edit_in_sales_is_never_written_back_and_not_undone(engine: Engine) -> None:
-    (row,) = engine.sales_currencies.find("isocurrencycode", "EUR")
-    engine.sales_currencies.update(row, {"currencyname": "My euro"})
+    row = engine.one(engine.sales_currencies, "isocurrencycode", "EUR")
+    engine.change(row, currencyname="My euro")
     mark = engine.asked()
 
     engine.sync("CURRENCY")
 
     assert not engine.writes(mark)
-    (bc,) = engine.currencies.find("code", "EUR")
-    engine.currencies.update(bc, {"displayName": "Euro (€)"})
+    engine.change(engine.one(engine.currencies, "code", "EUR"), displayName="Euro (€)")
     engine.sync("CURRENCY")
     assert row.values["currencyname"] == "Euro (€)"
 

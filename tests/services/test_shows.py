@@ -8,9 +8,8 @@ import pytest
 
 from integration.connectors.base import Connector, Update, WriteResult
 from integration.models import Coupling
-from integration.simulators.store import Row
 from tests.running import running_systems
-from tests.services.engine import Engine, running_engine
+from tests.services.engine import Engine, Live, running_engine
 from tests.services.test_sync import MAPPED
 
 CRONUS = Path(__file__).resolve().parents[3] / "shared" / "data" / "cronus"
@@ -113,14 +112,14 @@ def thousand(db: None) -> Any:
         yield engine
 
 
-def change_all(engine: Engine, rows: list[Row], **values: Any) -> None:
+def change_all(engine: Engine, rows: list[Live], **values: Any) -> None:
     with engine.systems.store.transaction():
         for row in rows:
             engine.change(row, **values)
 
 
 def test_a_thousand_changes_here_cost_six_calls(thousand: Engine) -> None:
-    change_all(thousand, thousand.customers.rows(), city="Bümpliz")
+    change_all(thousand, thousand.all(thousand.customers), city="Bümpliz")
     mark = thousand.asked()
 
     counts = thousand.sync("CUSTOMER")
@@ -130,7 +129,7 @@ def test_a_thousand_changes_here_cost_six_calls(thousand: Engine) -> None:
 
 
 def test_a_thousand_changes_there_cost_twelve_calls(thousand: Engine) -> None:
-    change_all(thousand, thousand.accounts.rows(), address1_city="Bümpliz")
+    change_all(thousand, thousand.all(thousand.accounts), address1_city="Bümpliz")
     mark = thousand.asked()
 
     counts = thousand.sync("CUSTOMER")
@@ -143,7 +142,7 @@ def test_a_thousand_changes_there_cost_twelve_calls(thousand: Engine) -> None:
 def test_edits_made_meanwhile_become_conflicts_and_none_is_lost(
     thousand: Engine, to_sales: bool, calls: int
 ) -> None:
-    here, there = thousand.customers.rows(), thousand.accounts.rows()
+    here, there = thousand.all(thousand.customers), thousand.all(thousand.accounts)
     changed, others = (here, there) if to_sales else (there, here)
     field, other = (
         ("city", "telephone1") if to_sales else ("address1_city", "phoneNumber")
@@ -170,8 +169,8 @@ def test_edits_made_meanwhile_become_conflicts_and_none_is_lost(
 def test_a_stale_version_without_a_mapped_change_is_written_again(
     thousand: Engine,
 ) -> None:
-    change_all(thousand, thousand.customers.rows()[:STALE], city="Bümpliz")
-    rows = thousand.accounts.rows()
+    change_all(thousand, thousand.all(thousand.customers)[:STALE], city="Bümpliz")
+    rows = thousand.all(thousand.accounts)
 
     def edit() -> None:
         change_all(thousand, rows, description="a note")
@@ -185,7 +184,7 @@ def test_a_stale_version_without_a_mapped_change_is_written_again(
 
 
 def test_ten_refused_among_a_thousand_cost_forty_calls(thousand: Engine) -> None:
-    rows = thousand.customers.rows()
+    rows = thousand.all(thousand.customers)
     change_all(thousand, rows[REFUSED:], city="Bümpliz")
     change_all(thousand, rows[:REFUSED], website="x" * 220)
     mark = thousand.asked()

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from integration.models import Coupling, PendingRecord, SyncError
-from tests.services.engine import Engine
+from integration.models import Coupling, Job, PendingRecord, SyncError
+from integration.services.runs import RunLost
+from integration.services.sync import run_mapping
+from tests.services.engine import LONG_AGO, Engine
 
 MAPPED = {
     "displayName": "name",
@@ -401,3 +403,64 @@ def test_an_account_deleted_and_made_again_goes_on(engine: Engine) -> None:
     again = engine.accounts.get(sales.id)
     assert again
     assert again.values["address1_city"] == "A"
+
+
+def test_a_worker_that_lost_its_run_moves_no_cursor(engine: Engine) -> None:
+    bc, _ = engine.pair()
+    engine.change(bc, city="A")
+    cursor = engine.mapping().bc_cursor
+    run = engine.claim()
+    Job.objects.filter(run=run.id).update(attempt=run.attempt + 1)
+
+    with pytest.raises(RunLost):
+        run_mapping(run, engine.bc, engine.sales)
+
+    assert engine.mapping().bc_cursor == cursor
+
+
+def test_a_blocked_partner_still_gets_what_changed_there(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, blocked="All")
+    engine.sync("CUSTOMER")
+
+    engine.change(sales, address1_city="A")
+    engine.sync("CUSTOMER")
+
+    assert bc.values["city"] == "A"
+
+
+def test_a_run_in_one_direction_keeps_what_is_pending_in_the_other(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, website="x" * 210)
+    engine.sync("CUSTOMER")
+    engine.change(sales, address1_city=sales.values["address1_city"], description="n")
+    engine.make_due()
+
+    engine.sync("CUSTOMER", directions=["to_business_central"])
+
+    assert PendingRecord.objects.filter(record_id=bc.id).exists()
+
+
+def test_text_that_no_database_keeps_does_not_stop_a_run(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, displayName="Nul\0 & whole")
+
+    engine.sync("CUSTOMER")
+
+    assert sales.values["name"] == "Nul & whole"
+
+
+def test_deletions_here_are_looked_for_once_a_day(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.customers.delete(bc.id)
+    mapping = engine.mapping()
+    mapping.scanned_at = LONG_AGO
+    mapping.save()
+
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert error.record_key == sales.id
+    assert engine.mapping().scanned_at > LONG_AGO

@@ -1,0 +1,184 @@
+"""The spool keeps what a run reads, and finds who belongs together."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from integration.core.mapping import Snapshot
+from integration.core.records import System
+from integration.services.spool import Spool
+from tests.core.tables import CUSTOMER
+
+BC, SALES = System.BUSINESS_CENTRAL, System.SALES
+MOMENT = datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def spool() -> Iterator[Spool]:
+    with Spool() as opened:
+        yield opened
+
+
+def record(id: str, **values: str) -> Snapshot:
+    name = values.get("displayName", "")
+    return Snapshot(id, "etag", MOMENT, values, values.get("number", ""), name)
+
+
+def put(spool: Spool, side: System, *records: Snapshot, extra: bool = False) -> None:
+    spool.add(side, [(each, None) for each in records], CUSTOMER, extra=extra)
+
+
+def matched(spool: Spool) -> list[tuple[str, str]]:
+    spool.match()
+    return [(bc.id, sales.id) for part in spool.matched() for bc, sales in part]
+
+
+def ambiguous(spool: Spool) -> set[str]:
+    return {each.record.id for part in spool.ambiguous() for each in part}
+
+
+def alone(spool: Spool, side: System) -> list[str]:
+    return [each.id for part in spool.alone(side) for each in part]
+
+
+def test_a_record_comes_back_as_it_went_in(spool: Spool) -> None:
+    one = record("b1", number="C1", displayName="Ärzte & Söhne 東京")
+
+    put(spool, BC, one)
+
+    assert list(spool.alone(BC)) == [[one]]
+
+
+def test_two_sides_meet_by_any_rule(spool: Spool) -> None:
+    put(spool, BC, record("b1", number="C1"), record("b2", email="a@b"))
+    put(spool, SALES, record("s1", number="C1"), record("s2", email="A@B "))
+
+    assert matched(spool) == [("b1", "s1"), ("b2", "s2")]
+    assert not ambiguous(spool)
+
+
+def test_a_number_leaves_its_namesake_alone(spool: Spool) -> None:
+    put(spool, BC, record("b1", number="C1", displayName="A"))
+    put(spool, SALES, record("s1", number="C1"), record("s2", displayName="a"))
+
+    assert matched(spool) == [("b1", "s1")]
+    assert alone(spool, SALES) == ["s2"]
+
+
+def test_two_candidates_make_all_of_them_ambiguous(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A"))
+    put(spool, SALES, record("s1", displayName="a"), record("s2", displayName="A."))
+
+    assert matched(spool) == []
+    assert ambiguous(spool) == {"b1", "s1", "s2"}
+
+
+def test_two_rules_that_name_different_partners_are_ambiguous(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A", email="x"))
+    put(spool, SALES, record("s1", displayName="A"), record("s2", email="x"))
+    put(spool, BC, record("b2", displayName="Other"))
+    put(spool, SALES, record("s3", displayName="other"))
+
+    assert matched(spool) == [("b2", "s3")]
+    assert ambiguous(spool) == {"b1", "s1", "s2"}
+
+
+def test_what_points_at_an_ambiguous_record_is_ambiguous(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A"), record("b2", displayName="A"))
+    put(spool, SALES, record("s1", displayName="A", email="x"))
+    put(spool, BC, record("b3", displayName="C", email="x"))
+
+    assert matched(spool) == []
+    assert ambiguous(spool) == {"b1", "b2", "b3", "s1"}
+
+
+def test_two_rules_that_agree_are_one_match(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A", email="x"))
+    put(spool, SALES, record("s1", displayName="A", email="x"))
+
+    assert matched(spool) == [("b1", "s1")]
+
+
+def test_namesakes_of_one_side_are_nobody_s_candidates(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A"), record("b2", displayName="A"))
+
+    assert matched(spool) == []
+    assert alone(spool, BC) == ["b1", "b2"]
+
+
+def test_a_record_that_only_helps_to_match_is_never_alone(spool: Spool) -> None:
+    put(spool, SALES, record("s1", displayName="A"), extra=True)
+
+    assert alone(spool, SALES) == []
+    assert spool.count_alone(SALES) == 0
+
+
+def test_candidates_are_named(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A"))
+    put(spool, SALES, *(record(f"s{n:02}", displayName="A") for n in range(15)))
+    spool.match()
+
+    first = next(spool.ambiguous())[0]
+
+    assert first.record.id == "b1"
+    assert [each.id for each in first.candidates] == [f"s{n:02}" for n in range(10)]
+
+
+def test_pairs_come_once_and_with_both_sides(spool: Spool) -> None:
+    spool.add(BC, [(record("b1"), 7), (record("b2"), 8)], CUSTOMER)
+    spool.add(SALES, [(record("s1"), 7)], CUSTOMER)
+
+    found = [(p.coupling, bool(p.bc), bool(p.sales)) for c in spool.pairs(1) for p in c]
+
+    assert found == [(7, True, True), (8, True, False)]
+    assert list(spool.pairs()) == []
+
+
+def test_matched_records_become_a_pair(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A"))
+    put(spool, SALES, record("s1", displayName="A"))
+    spool.match()
+
+    spool.couple([(9, "b1", "s1")])
+
+    [[pair]] = spool.pairs()
+    assert pair.coupling == 9
+    assert pair.bc
+    assert pair.sales
+
+
+def test_the_last_reading_of_a_record_counts(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A"))
+    put(spool, BC, record("b1", displayName="B"))
+    put(spool, SALES, record("s1", displayName="A"))
+
+    assert matched(spool) == []
+    assert spool.has(BC, ["b1", "b2"]) == {"b1"}
+
+
+def test_what_a_whole_reading_did_not_see_is_told(spool: Spool) -> None:
+    spool.see(BC, ["1", "2"])
+
+    assert spool.unseen(BC, ["1", "3"]) == ["3"]
+    spool.miss(BC, ["3"])
+    assert list(spool.missed(BC)) == [["3"]]
+
+
+def test_a_dropped_record_is_decided_about_no_more(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A"))
+
+    spool.drop(BC, ["b1"])
+
+    assert alone(spool, BC) == []
+    assert matched(spool) == []
+
+
+def test_many_namesakes_cost_no_more_than_their_number(spool: Spool) -> None:
+    put(spool, BC, *(record(f"b{n}", email="info@x") for n in range(3_000)))
+    put(spool, SALES, *(record(f"s{n}", email="info@x") for n in range(3_000)))
+
+    spool.match()
+
+    assert next(spool.ambiguous())[0].record.id == "b0"
+    assert list(spool.matched()) == []
