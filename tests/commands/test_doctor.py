@@ -1,0 +1,61 @@
+"""``manage.py doctor``."""
+
+import json
+
+import pytest
+from django.core.management import call_command
+
+from integration.models import Connection
+from tests.factories import make_user
+from tests.running import Systems
+
+pytestmark = pytest.mark.django_db
+
+
+def doctor(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        call_command("doctor", *options)
+    return int(ended.value.code or 0), capsys.readouterr().out
+
+
+def test_a_sound_connection_is_told_line_by_line(
+    systems: Systems, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systems.connect(make_user())
+
+    code, out = doctor(capsys)
+
+    assert code == 0
+    assert "ok   Business Central lets us in." in out
+    assert "FAIL" not in out
+
+
+def test_what_is_wrong_comes_with_what_to_do_and_exit_code_one(
+    demo_systems: Systems, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo_systems.connect(make_user())
+
+    code, out = doctor(capsys, "--json")
+
+    report = json.loads(out)
+    paused, unfit = report["connections"][1:]
+    (wrong,) = [line for line in unfit["lines"] if line["state"] == "fail"]
+    assert code == 1
+    assert wrong["article"] == "setup-integration-user-is-admin"
+    assert wrong["to_do"]
+    assert paused["paused"]
+
+
+def test_it_resumes_what_a_failure_had_paused(
+    demo_systems: Systems, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo_systems.connect(make_user())
+    accounts = demo_systems.store.table("entra:accounts")
+    for account in accounts.rows():
+        accounts.update(account, {"state": "ok"})
+
+    code, out = doctor(capsys)
+
+    assert code == 0
+    assert "goes on now" in out
+    assert not Connection.objects.exclude(paused_at=None).exists()

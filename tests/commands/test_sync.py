@@ -1,0 +1,137 @@
+"""``manage.py sync`` and ``review``: in the foreground, without a broker."""
+
+import json
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from integration.models import Connection, Job, Operation
+from integration.services.pauses import pause
+from tests.factories import make_user
+from tests.running import Systems
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def connection(systems: Systems) -> Connection:
+    return systems.connect(make_user())[0]
+
+
+def run(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, str, str]:
+    """Exit code, output and what went beside it."""
+    with pytest.raises(SystemExit) as ended:
+        call_command(*command)
+    said = capsys.readouterr()
+    return int(ended.value.code or 0), said.out, said.err
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, Any]:
+    code, out, _ = run(capsys, *command, "--json")
+    return code, json.loads(out)
+
+
+def test_a_review_shows_its_plan_and_writes_nothing(
+    systems: Systems, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, shown = as_json(capsys, "review")
+
+    plans = {one["mapping"]: one["plan"] for one in shown["reviews"]}
+    assert code == 0
+    assert plans["CUSTOMER"]["create_in_sales"] == 8
+    assert all(one["method"] == "GET" for one in systems.asked("sales"))
+    assert not connection.mappings.exclude(reviewed_at=None).exists()
+
+
+def test_an_accepted_review_is_an_operation_of_the_command_line(
+    connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "review", "CURRENCY", "--accept")[0] == 0
+
+    assert connection.mappings.get(name="CURRENCY").reviewed_at
+    assert Operation.objects.get(kind="accept").by_name == "command line"
+
+
+def test_sync_runs_in_order_of_dependency_and_prints_counts(
+    connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "review", "--accept")
+
+    code, shown = as_json(capsys, "sync")
+
+    assert code == 0
+    assert [one["mapping"] for one in shown["runs"]] == ["CURRENCY", "CUSTOMER"]
+    assert shown["runs"][1]["directions"]["to_sales"]["inserted"] == 8
+
+
+def test_a_failed_record_is_exit_code_one(
+    systems: Systems, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    customers = systems.company("customers")
+    customers.update(customers.rows()[0], {"website": "x" * 240})
+    run(capsys, "review", "--accept")
+
+    code, _, err = run(capsys, "sync")
+
+    assert (code, "Traceback" in err) == (1, False)
+
+
+def test_a_dry_run_writes_nothing(
+    systems: Systems, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "review", "--accept")
+    run(capsys, "sync", "CURRENCY")
+    before = len([one for one in systems.asked("sales") if one["method"] != "GET"])
+
+    code, shown = as_json(capsys, "sync", "CUSTOMER", "--dry-run")
+
+    assert code == 0
+    assert shown["runs"][0]["directions"]["to_sales"]["inserted"] == 8
+    assert not Job.objects.filter(kind="sync", mapping__name="CUSTOMER").exists()
+    after = [one for one in systems.asked("sales") if one["method"] != "GET"]
+    assert len(after) == before
+
+
+def test_one_direction_alone(
+    connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "review", "--accept")
+
+    _, shown = as_json(capsys, "sync", "CUSTOMER", "--direction", "to-bc")
+
+    assert list(shown["runs"][0]["directions"]) == ["to_business_central"]
+
+
+@pytest.mark.parametrize("command", ["sync", "review"])
+def test_an_unknown_mapping_is_one_sentence_naming_the_known(
+    connection: Connection, command: str
+) -> None:
+    with pytest.raises(CommandError, match="CUSTOMR; there are: CURRENCY, CUSTOMER"):
+        call_command(command, "CUSTOMR")
+
+
+def test_an_unknown_connection_is_one_sentence(connection: Connection) -> None:
+    with pytest.raises(CommandError, match="There is no connection “X”") as refused:
+        call_command("sync", "--connection", "X")
+    assert refused.value.returncode == 2
+
+
+def test_a_named_mapping_that_cannot_run_says_why(
+    connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pause(connection, make_user(), "year end")
+
+    code, _, err = run(capsys, "sync", "CURRENCY")
+
+    assert code == 2
+    assert "is paused: year end" in err
+
+
+def test_without_a_running_connection_there_is_nothing_to_do(
+    connection: Connection,
+) -> None:
+    pause(connection, make_user(), "year end")
+
+    with pytest.raises(CommandError, match="nothing to synchronize"):
+        call_command("sync")

@@ -1,0 +1,42 @@
+"""One supervisor per directory."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from integration.management.data_directory import (
+    DirectoryInUse,
+    DirectoryUnusable,
+    held,
+    prepare,
+)
+
+
+def test_a_second_holder_is_told_the_process_of_the_first(tmp_path: Path) -> None:
+    with held(tmp_path), pytest.raises(DirectoryInUse, match=f"process {os.getpid()}"):
+        held(tmp_path).__enter__()
+
+
+def test_a_lock_is_free_again_when_its_holder_has_left(tmp_path: Path) -> None:
+    with held(tmp_path):
+        pass
+
+    with held(tmp_path):
+        assert (tmp_path / "supervisor.lock").read_text().strip() == str(os.getpid())
+
+
+def test_preparing_makes_what_is_missing(tmp_path: Path) -> None:
+    prepare(tmp_path / "new" / "data")
+
+    assert (tmp_path / "new" / "data" / "logs").is_dir()
+
+
+def test_a_directory_that_cannot_be_written_is_said_in_a_sentence(
+    tmp_path: Path,
+) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("")
+
+    with pytest.raises(DirectoryUnusable, match=r"cannot be written.*--data"):
+        prepare(occupied)

@@ -1,0 +1,24 @@
+"""Ports are claimed before anything starts."""
+
+import pytest
+
+from integration.management.ports import PortInUse, claim_port, free_port
+
+
+def test_zero_takes_any_free_port() -> None:
+    with claim_port(0, "--port") as listener:
+        assert listener.getsockname()[1] > 0
+
+
+def test_a_port_in_use_is_said_with_the_option_that_changes_it() -> None:
+    with claim_port(0, "--port") as listener:
+        port = listener.getsockname()[1]
+
+        with pytest.raises(PortInUse, match=f"Port {port} is in use.*--sim-port"):
+            free_port(port, "--sim-port")
+
+
+def test_a_free_port_stays_free() -> None:
+    port = free_port(0, "--sim-port")
+
+    assert free_port(port, "--sim-port") == port

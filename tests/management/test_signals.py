@@ -1,0 +1,44 @@
+"""Ctrl-C and SIGTERM, and when they wait."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from integration.management.signals import CAUGHT, Signals
+
+
+@pytest.fixture
+def signals() -> Iterator[Signals]:
+    before = {number: signal.getsignal(number) for number in CAUGHT}
+    found = Signals()
+    found.install()
+    yield found
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", CAUGHT)
+def test_each_of_them_interrupts(signals: Signals, number: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), number)
+
+
+def test_a_held_block_ends_before_it_is_interrupted(signals: Signals) -> None:
+    done = []
+
+    def whole_block() -> None:
+        with signals.held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append("whole block")
+
+    with pytest.raises(KeyboardInterrupt):
+        whole_block()
+    assert done == ["whole block"]
+
+
+def test_a_second_signal_does_not_cut_the_ending_short(signals: Signals) -> None:
+    signals.ignore()
+
+    os.kill(os.getpid(), signal.SIGTERM)
