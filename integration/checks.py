@@ -97,7 +97,7 @@ def check_workers(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]
                 id="integration.E005",
             )
         )
-    if settings.CELERY_RESULT_BACKEND:
+    if getattr(settings, "CELERY_RESULT_BACKEND", None):
         found.append(
             Error(
                 "A result backend on the broker loses tasks when the broker dies.",

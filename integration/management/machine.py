@@ -8,12 +8,13 @@ __all__ = ["unsuited"]
 
 def unsuited() -> str:
     """A sentence for a machine the embedded broker has no binary for; "" if it fits."""
-    if sys.platform == "darwin":
+    here: str = sys.platform
+    if here == "darwin":
         return ""
-    if sys.platform.startswith("linux"):
+    if here.startswith("linux"):
         libc, _ = platform.libc_ver()
         return "" if libc == "glibc" else _sentence("Linux without glibc")
-    return _sentence(platform.system() or sys.platform)
+    return _sentence(platform.system() or here)
 
 
 def _sentence(here: str) -> str:

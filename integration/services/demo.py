@@ -108,15 +108,16 @@ def _endpoint(
         endpoint.app_unique_name = SALES_APP
     else:
         endpoint.company_id = described["company_id"]
-        endpoint.company_name = described["company_name"]
-    if endpoint.pk is None:
-        _sign_in(endpoint, described)
+    if not endpoint.secret:
+        _fill(endpoint, described)
     endpoint.save()
     return endpoint
 
 
-def _sign_in(endpoint: Endpoint, described: Mapping[str, str]) -> None:
-    """At first only: a secret that was changed on the page stays."""
+def _fill(endpoint: Endpoint, described: Mapping[str, str]) -> None:
+    """At first only: a secret changed on the page, or a name read since, stays."""
+    if endpoint.kind == System.BUSINESS_CENTRAL:
+        endpoint.company_name = described["company_name"]
     endpoint.sign_in = SignIn(described["sign_in"])
     endpoint.client_id = described["client_id"]
     endpoint.user_name = described.get("user", "")

@@ -15,8 +15,13 @@ REAL = {
 }
 
 
-def endpoint(is_simulator: bool = False, **changed: str) -> Endpoint:
-    return Endpoint(name="E", is_simulator=is_simulator, **(REAL | changed))
+def endpoint(**changed: str) -> Endpoint:
+    return Endpoint(name="E", **(REAL | changed))
+
+
+def simulated(host: str) -> Endpoint:
+    there = dict.fromkeys(REAL, f"http://{host}/bc")
+    return Endpoint(name="E", is_simulator=True, **there)
 
 
 def test_the_real_systems_are_allowed() -> None:
@@ -44,14 +49,10 @@ def test_another_host_or_scheme_is_refused(field: str, address: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8100", "localhost", "[::1]:80"])
 def test_a_simulator_is_on_this_machine(host: str) -> None:
-    there = dict.fromkeys(REAL, f"http://{host}/bc")
-
-    refuse_foreign_addresses(endpoint(is_simulator=True, **there))
+    refuse_foreign_addresses(simulated(host))
 
 
 @pytest.mark.parametrize("host", ["192.168.1.4", "sim.example", "169.254.169.254"])
 def test_a_simulator_elsewhere_is_refused(host: str) -> None:
-    there = dict.fromkeys(REAL, f"http://{host}/bc")
-
     with pytest.raises(AddressNotAllowed, match="not on this machine"):
-        refuse_foreign_addresses(endpoint(is_simulator=True, **there))
+        refuse_foreign_addresses(simulated(host))

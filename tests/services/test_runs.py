@@ -53,6 +53,8 @@ def test_a_run_has_one_job_for_each_direction_of_its_mapping() -> None:
     both = start_run(make_mapping())
     one = start_run(make_mapping(direction="to_sales"))
 
+    assert both
+    assert one
     assert Job.objects.filter(run=both).count() == 2
     assert Job.objects.get(run=one).direction == "to_sales"
 
