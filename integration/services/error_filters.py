@@ -29,7 +29,8 @@ class ErrorFilter:
     """What a person asked to see; "" and ``None`` ask nothing.
 
     ``record`` holds source record ids. ``since`` and ``until`` bound ``last_seen`` and
-    include their moment. ``reason`` is why a row was settled.
+    include their moment. ``reason`` is why a row was settled; ``settled`` shows what
+    was settled by that moment, ``unsettled`` what was not: the rows a preview counted.
     """
 
     state: str = Chip.OPEN.value
@@ -45,6 +46,8 @@ class ErrorFilter:
     since: datetime | None = None
     until: datetime | None = None
     reason: str = ""
+    settled: datetime | None = None
+    unsettled: datetime | None = None
 
     def scope(self) -> dict[str, Any]:
         """The parts that also limit a clean-up, as an operation stores them."""
@@ -67,8 +70,15 @@ class ErrorFilter:
             "from": Q(last_seen__gte=self.since) if self.since else None,
             "to": Q(last_seen__lte=self.until) if self.until else None,
             "reason": Q(settled_reason=self.reason) if self.reason else None,
+            "settled": Q(settled_at__lte=self.settled) if self.settled else None,
+            "unsettled": self._still_relevant(),
         }
         return {name: part for name, part in parts.items() if part is not None}
+
+    def _still_relevant(self) -> Q | None:
+        if self.unsettled is None:
+            return None
+        return Q(settled_at__isnull=True) | Q(settled_at__gt=self.unsettled)
 
     def matching(self) -> Q:
         """Everything but the state."""
@@ -157,10 +167,10 @@ def _to(text: str) -> datetime | None:
 def _moment(text: str, after_day_start: timedelta) -> datetime | None:
     """A moment as given; of a day the first one or, with a day added, the last."""
     try:
-        # A query string turns the plus of an offset into a blank.
-        exact = parse_datetime(text.replace(" ", "+") if "T" in text else text)
-        day = None if exact else parse_date(text)
+        day = parse_date(text)
         if day is None:
+            # A query string turns the plus of an offset into a blank.
+            exact = parse_datetime(text.replace(" ", "+") if "T" in text else text)
             return _aware(exact) if exact else None
         start = _aware(datetime.combine(day + after_day_start, time.min))
     except (ValueError, OverflowError):
@@ -188,6 +198,8 @@ _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "from": ("since", _from),
     "to": ("until", _to),
     "reason": ("reason", _one_of(SettledReason.values)),
+    "settled": ("settled", _to),
+    "unsettled": ("unsettled", _to),
 }
 
 FILTER_NAMES = tuple(_READERS)

@@ -320,6 +320,9 @@ class _Reading:
             name = "record_key" if leader == "record" else "plain_record"
             chosen &= Q(**{f"{name}__in": filters.record})
         chosen &= self._of_problems() & self._of_time()
+        for name, part in filters.beyond_scope().items():
+            if name in {"settled", "unsettled"}:
+                chosen &= part
         if self.found:
             chosen &= self.found.matching
             if leader == "text" and self.found.among is not None:

@@ -49,7 +49,7 @@ def _read(words: list[str]) -> dict[str, str]:
     for word in words:
         # One NAME=VALUE may hold an ampersand; a whole query string holds further "=".
         name, equals, value = word.partition("=")
-        pairs = dict(parse_qsl(word, keep_blank_values=True))
+        pairs = dict(parse_qsl(word))
         query |= pairs if "&" in word and len(pairs) > 1 else {name: value}
         if not equals:
             raise _refused(f"“{word}” is no filter; write it as name=value.")
