@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection as database
+from django.db.models import Field
 
 from integration.core.mapping import Snapshot, TableMap, hash_of
 from integration.core.outcomes import Presence, RecordRef
@@ -117,16 +118,12 @@ def _update(couplings: Iterable[Coupling], columns: Sequence[str]) -> None:
     ``bulk_update`` makes an expression of every value: twenty times slower here.
     """
     meta = Coupling._meta  # noqa: SLF001  (public in Django, whatever its name)
-    fields = [meta.get_field(name) for name in columns]
+    fields = [field for field in meta.concrete_fields if field.name in columns]
     quoted = database.ops.quote_name
-    settings = ", ".join(f"{quoted(field.column)} = %s" for field in fields)
+    settings = ", ".join(f"{quoted(str(field.column))} = %s" for field in fields)
     table, key = quoted(meta.db_table), quoted("id")
     rows = [
-        [
-            *(f.get_db_prep_save(getattr(each, f.attname), database) for f in fields),
-            each.pk,
-        ]
-        for each in couplings
+        [_stored(each, field) for field in fields] + [each.pk] for each in couplings
     ]
     if rows:
         with database.cursor() as cursor:
@@ -134,6 +131,10 @@ def _update(couplings: Iterable[Coupling], columns: Sequence[str]) -> None:
                 f"UPDATE {table} SET {settings} WHERE {key} = %s",  # noqa: S608
                 rows,
             )
+
+
+def _stored(coupling: Coupling, field: "Field[Any, Any]") -> Any:
+    return field.get_db_prep_save(getattr(coupling, field.attname), database)
 
 
 def is_echo(coupling: Coupling, side: System, record: Snapshot) -> bool:

@@ -23,6 +23,9 @@ from integration.services.work import Work
 
 __all__ = ["Pair", "settle_pairs"]
 
+_DOUBTFUL = (FailureKind.STALE, FailureKind.LOST_ANSWER)
+"""Somebody else wrote meanwhile, or perhaps we did."""
+
 
 @dataclass(slots=True)
 class Pair:
@@ -150,18 +153,21 @@ def _is_to_write(pair: Pair, way: Direction) -> bool:
 
 
 def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> None:
-    """One update each; stale ones are read and decided again at once, and only once."""
-    stale = _send(work, way, pairs)
-    _read_missing(work, way.destination, stale)
-    for pair in stale:
-        if pair.gone is None:
-            del pair.troubles[way]
-            _decide(work, pair)
-    _send(work, way, [p for p in stale if p.gone is None and _is_to_write(p, way)])
+    """One update each; doubtful ones are read and decided again at once, only once."""
+    doubtful = _send(work, way, pairs)
+    _read_missing(work, way.destination, doubtful)
+    again = [pair for pair in doubtful if pair.gone is None]
+    for pair in again:
+        lost = _failed_with(pair, way, FailureKind.LOST_ANSWER)
+        del pair.troubles[way]
+        _decide(work, pair)
+        if lost and not (pair.decision.conflict or pair.decision.fields(way)):
+            pair.wrote.add(way)  # It was done; only the answer got lost.
+    _send(work, way, [pair for pair in again if _is_to_write(pair, way)])
 
 
 def _send(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
-    """Returns the pairs whose destination changed since it was read."""
+    """Returns the pairs whose destination somebody, perhaps we, wrote meanwhile."""
     ready: list[Pair] = []
     updates: list[Update] = []
     side = way.destination
@@ -185,7 +191,7 @@ def _send(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
     results = _update(work, side, updates)
     for pair, result in zip(ready, results, strict=True):
         _take_answer(work, way, pair, result)
-    return [pair for pair in ready if _is_stale(pair.troubles.get(way))]
+    return [pair for pair in ready if _failed_with(pair, way, *_DOUBTFUL)]
 
 
 def _update(
@@ -209,9 +215,10 @@ def _take_answer(work: Work, way: Direction, pair: Pair, result: WriteResult) ->
         pair.troubles[way] = Trouble(failure=result)
 
 
-def _is_stale(trouble: Trouble | None) -> bool:
+def _failed_with(pair: Pair, way: Direction, *kinds: FailureKind) -> bool:
+    trouble = pair.troubles.get(way)
     failure = trouble.failure if trouble else None
-    return failure is not None and failure.kind is FailureKind.STALE
+    return failure is not None and failure.kind in kinds
 
 
 def _save(work: Work, pairs: Sequence[Pair]) -> None:

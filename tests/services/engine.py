@@ -1,12 +1,13 @@
 """The engine on both simulated systems: what tests of a run can ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from integration.choices import JobKind, JobState
+from integration.connectors.base import Connector, Update, WriteResult
 from integration.models import (
     Connection,
     Coupling,
@@ -23,7 +24,7 @@ from integration.simulators.store import Table
 from tests.factories import make_user
 from tests.running import Systems
 
-__all__ = ["LONG_AGO", "Engine", "Live", "running_engine"]
+__all__ = ["LONG_AGO", "Engine", "Live", "Meanwhile", "running_engine"]
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 _COUNTS = COUNTS
@@ -85,8 +86,8 @@ class Engine:
         run = self.claim(name, kind=JobKind.REVIEW)
         review_mapping(run, self.bc, self.sales)
         runs.finish(run, JobState.SUCCEEDED)
-        plan: dict[str, int] = next(iter(run.jobs.values())).plan
-        return plan
+        [*jobs] = run.jobs.values()
+        return dict(jobs[0].plan or {})
 
     def accept(self) -> None:
         for mapping in self.connection.mappings.all():
@@ -109,15 +110,18 @@ class Engine:
 
     @property
     def customers(self) -> Table:
-        return self.systems.company("customers")
+        table: Table = self.systems.company("customers")
+        return table
 
     @property
     def currencies(self) -> Table:
-        return self.systems.company("currencies")
+        table: Table = self.systems.company("currencies")
+        return table
 
     @property
     def rates(self) -> Table:
-        return self.systems.company("currencyExchangeRates")
+        table: Table = self.systems.company("currencyExchangeRates")
+        return table
 
     @property
     def accounts(self) -> Table:
@@ -189,6 +193,24 @@ class Engine:
         PendingRecord.objects.exclude(next_attempt_at=None).update(
             next_attempt_at=LONG_AGO
         )
+
+
+class Meanwhile:
+    """A connector beside which somebody edits records just before we write them."""
+
+    def __init__(self, connector: Connector, edit: Callable[[], object]) -> None:
+        self._connector = connector
+        self._edit = edit
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+    def update_many(
+        self, entity: str, fields: Sequence[str], updates: Sequence[Update]
+    ) -> list[WriteResult]:
+        self._edit()
+        self._edit = int
+        return self._connector.update_many(entity, fields, updates)
 
 
 def counted(job: Any) -> dict[str, int]:

@@ -1,10 +1,12 @@
 """No duplicates, whatever is lost on the way (promise 1)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from integration.connectors.base import Connector
+from integration.connectors.base import Connector, Create, WriteResult
+from integration.core.failures import Failure, FailureKind
 from integration.models import Coupling, PendingRecord
 from integration.simulators.faults import Faults
 from tests.running import running_systems
@@ -48,6 +50,26 @@ class Fragile:
             return answer
 
         return fragile
+
+
+class Answering:
+    """A connector whose first creations are answered with a failure, and not done."""
+
+    def __init__(self, connector: Connector, kind: FailureKind) -> None:
+        self._connector = connector
+        self._kind: FailureKind | None = kind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+    def create_many(
+        self, entity: str, fields: Sequence[str], creates: Sequence[Create]
+    ) -> Sequence[WriteResult]:
+        if self._kind is None:
+            return self._connector.create_many(entity, fields, creates)
+        failure = Failure(self._connector.system, self._kind, "net-reset", "No answer")
+        self._kind = None
+        return [failure for _ in creates]
 
 
 def fill(engine: Engine) -> None:
@@ -133,6 +155,74 @@ def test_a_lost_answer_to_a_creation_makes_no_second_record(
     assert not bare.errors()
 
 
+def test_a_lost_answer_from_here_is_looked_for_at_once(bare: Engine) -> None:
+    bare.accept()
+    bare.add_account("Nur dort")
+    fault = {"drop_after_write": True, "side": "business_central"}
+    Faults.of(bare.systems.store).add(fault)
+
+    counts = bare.sync("CUSTOMER")
+
+    assert counts["to_business_central"] == {"records_read": 1, "inserted": 1}
+    assert len(bare.customers) == Coupling.objects.count() == 1
+    [account] = bare.all(bare.accounts)
+    assert account.values["accountnumber"]
+
+
+def test_a_creation_that_never_arrived_is_tried_again(bare: Engine) -> None:
+    bare.accept()
+    bare.add_account("Nur dort")
+    bare.bc = Answering(bare.bc, FailureKind.LOST_ANSWER)
+
+    bare.sync("CUSTOMER")
+
+    assert [error.code for error in bare.errors()] == ["net-reset"]
+    bare.make_due()
+    bare.sync("CUSTOMER")
+    assert len(bare.customers) == 1
+    assert not bare.errors()
+
+
+def test_what_was_created_and_changed_by_others_is_found_by_its_key(
+    bare: Engine,
+) -> None:
+    bare.accept()
+    here = bare.add_customer("10", "One")
+    sales = bare.sales
+    bare.sales = Fragile(sales, [1], done=True, calls=("create_many",))
+    with pytest.raises(Crash):
+        bare.sync("CUSTOMER")
+    bare.sales = sales
+    [there] = bare.all(bare.accounts)
+    bare.change(there, name="Renamed", accountnumber="other", customertypecode=11)
+
+    counts = bare.sync("CUSTOMER")
+
+    assert counts["to_sales"] == {"records_read": 1, "inserted": 1}
+    assert len(bare.accounts) == 1
+    assert Coupling.objects.get().bc_id == here.id
+    assert there.values["name"] == "One"
+
+
+def test_a_rehearsal_tells_what_would_be_coupled_created_and_wait(
+    bare: Engine,
+) -> None:
+    fill(bare)
+    bare.add_customer("30", currencyCode="XYZ")
+    bare.accept()
+    mark = bare.asked()
+
+    counts = bare.rehearse()
+
+    assert counts == {
+        "to_sales": {"records_read": 3, "coupled": 1, "inserted": 1, "failed": 1},
+        "to_business_central": {"records_read": 2, "coupled": 1, "inserted": 1},
+    }
+    assert not bare.writes(mark)
+    assert not Coupling.objects.exists()
+    assert not PendingRecord.objects.exists()
+
+
 @pytest.mark.parametrize("side", ["business_central", "sales"])
 def test_a_lost_answer_to_an_update_is_found_done(engine: Engine, side: str) -> None:
     bc, sales = engine.pair()
@@ -142,10 +232,10 @@ def test_a_lost_answer_to_an_update_is_found_done(engine: Engine, side: str) -> 
         engine.change(sales, address1_city="A")
     Faults.of(engine.systems.store).add({"drop_after_write": True, "side": side})
 
-    engine.sync("CUSTOMER")
-    engine.make_due()
-    engine.sync("CUSTOMER")
+    counts = engine.sync("CUSTOMER")
 
+    way = "to_sales" if side == "sales" else "to_business_central"
+    assert counts[way] == {"records_read": 1, "modified": 1}
     assert bc.values["city"] == sales.values["address1_city"] == "A"
     assert not engine.errors()
     assert not PendingRecord.objects.exists()

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from integration.connectors.base import Connector, Update, WriteResult
 from integration.models import Coupling
 from tests.running import running_systems
-from tests.services.engine import Engine, Live, running_engine
+from tests.services.engine import Engine, Live, Meanwhile, running_engine
 from tests.services.test_sync import MAPPED
 
 CRONUS = Path(__file__).resolve().parents[3] / "shared" / "data" / "cronus"
@@ -82,24 +81,6 @@ def test_one_missing_rate_is_one_problem_with_22_rows() -> None:
         engine.sync()
         assert not engine.errors()
         assert len(engine.accounts) == 63
-
-
-class Meanwhile:
-    """A connector beside which somebody edits records just before we write them."""
-
-    def __init__(self, connector: Connector, edit: Any) -> None:
-        self._connector = connector
-        self._edit = edit
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connector, name)
-
-    def update_many(
-        self, entity: str, fields: tuple[str, ...], updates: list[Update]
-    ) -> list[WriteResult]:
-        self._edit()
-        self._edit = int
-        return self._connector.update_many(entity, fields, updates)
 
 
 @pytest.fixture

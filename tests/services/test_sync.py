@@ -7,7 +7,7 @@ import pytest
 from integration.models import Coupling, Job, PendingRecord, SyncError
 from integration.services.runs import RunLost
 from integration.services.sync import run_mapping
-from tests.services.engine import LONG_AGO, Engine
+from tests.services.engine import LONG_AGO, Engine, Meanwhile
 
 MAPPED = {
     "displayName": "name",
@@ -231,6 +231,7 @@ def test_a_refused_record_stops_no_other(engine: Engine) -> None:
     assert there.values["address1_city"] == "Biel"
     [error] = engine.errors()
     assert error.record_key == bc.id
+    assert error.values
     assert error.values["business_central"]["website"] == "x" * 210
 
 
@@ -388,6 +389,29 @@ def test_a_change_of_a_customer_whose_account_is_gone_stays_one_error(
     assert error.occurrences == 2
 
 
+def test_a_rehearsal_sees_a_deletion_and_records_nothing(engine: Engine) -> None:
+    _, sales = engine.pair()
+    engine.accounts.delete(sales.id)
+
+    counts = engine.rehearse()
+
+    assert counts["to_sales"] == {"records_read": 1, "failed": 1}
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
+
+
+def test_an_account_that_goes_just_before_it_is_written_is_told_as_deleted(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, city="A")
+    engine.sales = Meanwhile(engine.sales, lambda: engine.accounts.delete(sales.id))
+
+    engine.sync("CUSTOMER")
+
+    assert engine.articles() == ["record-deleted-sales"]
+
+
 def test_an_account_deleted_and_made_again_goes_on(engine: Engine) -> None:
     bc, sales = engine.pair()
     values = dict(sales.values)
@@ -463,4 +487,4 @@ def test_deletions_here_are_looked_for_once_a_day(engine: Engine) -> None:
 
     [error] = engine.errors()
     assert error.record_key == sales.id
-    assert engine.mapping().scanned_at > LONG_AGO
+    assert engine.mapping().scanned_at != LONG_AGO
