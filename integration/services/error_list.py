@@ -34,6 +34,7 @@ from integration.services.problems import with_problems
 from integration.services.search import MOST_HITS, Search, search
 
 __all__ = [
+    "NEWEST_FIRST",
     "PAGE_SIZE",
     "SORTS",
     "ErrorPage",

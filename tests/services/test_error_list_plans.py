@@ -17,6 +17,9 @@ from tests.services.many_errors import Shape, write_errors
 from tests.services.test_error_list import clean_up, queries
 
 pytestmark = pytest.mark.django_db
+only_sqlite = pytest.mark.skipif(
+    database.vendor != "sqlite", reason="EXPLAIN QUERY PLAN is SQLite's"
+)
 MANY = 100_000
 AT_TEN_ROWS: list[int] = []
 MOST_SORTED = 10_000
@@ -72,9 +75,7 @@ def faults(query: dict[str, str], sort: Sort) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(
-    "database.vendor != 'sqlite'", reason="EXPLAIN QUERY PLAN is SQLite's"
-)
+@only_sqlite
 def test_no_filter_or_sort_scans_the_table_or_sorts_much(many: Shape) -> None:
     found = [
         fault
@@ -96,6 +97,7 @@ def test_a_page_takes_the_same_few_queries_at_any_size(many: Shape) -> None:
     assert asked_many[0] == AT_TEN_ROWS[0]
 
 
+@only_sqlite
 def test_clean_ups_in_force_change_no_plan(many: Shape) -> None:
     with transaction.atomic():
         clean_up({}, 7)

@@ -70,10 +70,17 @@ def test_too_many_hits_are_left_to_the_lists_order(
     assert len(found("Léman")) == 2
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="triggers are SQLite's")
-def test_the_search_triggers_survived_every_migration() -> None:
+def test_what_keeps_the_search_index_survived_every_migration() -> None:
+    kept, wanted = {
+        "sqlite": (
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+            {f"error_search_{what}" for what in ("insert", "update", "delete")},
+        ),
+        "postgresql": ("SELECT indexname FROM pg_indexes", {"error_search"}),
+    }[connection.vendor]
+
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        cursor.execute(kept)
         names = {row[0] for row in cursor.fetchall()}
 
-    assert {f"error_search_{what}" for what in ("insert", "update", "delete")} <= names
+    assert wanted <= names
