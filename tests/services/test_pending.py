@@ -1,0 +1,102 @@
+"""Pending records: exactly one of three holds, and attempts count one version."""
+
+import pytest
+
+from integration import clock
+from integration.core.failures import Failure, FailureKind
+from integration.core.mapping import Snapshot
+from integration.core.records import System
+from integration.models import PendingRecord, TableMapping
+from integration.services import pending
+from integration.services.pending import Tried
+from tests.factories import make_mapping
+
+pytestmark = pytest.mark.django_db
+BC, SALES = System.BUSINESS_CENTRAL, System.SALES
+
+
+def tried(mapping: TableMapping, etag: str = "1", **more: str) -> PendingRecord:
+    failure = Failure(SALES, FailureKind.REFUSED, "0x1", "No \0 good")
+    one = Tried(BC, "b1", etag, "10000 Ärger", failure, **more)  # type: ignore[arg-type]
+    pending.record_tried(mapping, [one], clock.now())
+    return PendingRecord.objects.get(record_id="b1")
+
+
+def test_attempts_count_one_version() -> None:
+    mapping = make_mapping()
+
+    assert [tried(mapping).attempts for _ in range(3)] == [1, 2, 3]
+    assert tried(mapping, "2").attempts == 1
+
+
+def test_after_the_last_try_a_record_is_skipped_with_its_reason() -> None:
+    mapping = make_mapping()
+    for _ in range(5):
+        row = tried(mapping)
+
+    assert row.skipped_at
+    assert row.next_attempt_at is None
+    assert row.skip_reason == "Gave up after 5 attempts."
+
+
+def test_what_waits_has_no_hour() -> None:
+    row = tried(make_mapping(), waits_for="CURRENCY:EUR")
+
+    assert row.waits_for == "CURRENCY:EUR"
+    assert row.next_attempt_at is None
+    assert row.skipped_at is None
+    assert row.failure == "No  good"
+
+
+def test_a_person_releases_a_record_whatever_it_waits_for() -> None:
+    mapping = make_mapping()
+    tried(mapping, waits_for="CURRENCY:EUR")
+
+    pending.release(mapping, BC, "b1")
+
+    assert list(pending.due(mapping, BC, clock.now())) == [["b1"]]
+    assert PendingRecord.objects.get().attempts == 0
+
+
+def test_an_arrival_releases_only_those_that_waited_for_it() -> None:
+    mapping = make_mapping()
+    tried(mapping, waits_for="CURRENCY:EUR")
+    assert pending.awaited(mapping) == {"CURRENCY:EUR": {""}}
+
+    pending.release_waiting(mapping, ["CURRENCY:USD"])
+    assert not list(pending.due(mapping, BC, clock.now()))
+    pending.release_waiting(mapping, ["CURRENCY:EUR"])
+    assert list(pending.due(mapping, BC, clock.now())) == [["b1"]]
+
+
+def test_an_intent_keeps_the_attempts_of_its_record() -> None:
+    mapping = make_mapping()
+    record = Snapshot("s1", "1", None, {}, "", "Neu")
+    failure = Failure(BC, FailureKind.REFUSED, "x", "y")
+    one = Tried(SALES, "s1", "1", "Neu", failure)
+    pending.record_tried(mapping, [one], clock.now())
+
+    pending.save_intents(mapping, [(record, {"since": "…"})])
+
+    row = PendingRecord.objects.get()
+    assert (row.attempts, row.intent) == (1, {"since": "…"})
+    assert row.next_attempt_at
+
+
+def test_only_the_version_that_failed_rests() -> None:
+    row = tried(make_mapping())
+
+    assert pending.is_resting(row, Snapshot("b1", "1", None, {}), clock.now())
+    assert not pending.is_resting(row, Snapshot("b1", "2", None, {}), clock.now())
+
+
+def test_what_is_set_aside_comes_back_when_it_is_wanted() -> None:
+    currency = make_mapping("CURRENCY")
+    customer = make_mapping(connection=currency.connection)
+    euro = Snapshot("e1", "1", None, {}, "EUR", "Euro")
+    pending.set_aside(currency, [(BC, euro, "Nobody uses it.")])
+    tried(customer, waits_for="CURRENCY:EUR")
+
+    pending.release_wanted(currency)
+
+    assert list(pending.due(currency, BC, clock.now())) == [["e1"]]
