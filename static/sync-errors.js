@@ -54,7 +54,8 @@
   });
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
-      if (!menu.contains(event.target)) menu.open = false;
+      const ours = menu.matches(".m-more") && event.target.closest(".toolbar .filters");
+      if (!ours && !menu.contains(event.target)) menu.open = false;
     }
   });
 

@@ -139,7 +139,7 @@ def read_engine() -> EngineLife:
 
 
 def silence(last: datetime | None, longest_interval: int | None) -> int | None:
-    """Seconds since the last success, when that is longer than any schedule explains."""
+    """Seconds since the last success, when no schedule explains so many."""
     if last is None or longest_interval is None:
         return None
     quiet = clock.now() - last

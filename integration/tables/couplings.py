@@ -72,7 +72,7 @@ class SkippedTable(KeysetTable):
     def cell_record(self, pending: PendingRecord) -> SafeString:
         return format_html(
             '<th scope="row"><a href="{}?record={}&amp;state=all">{}</a> '
-            '<span class="muted">{}</span></th>',
+            '<span class="below">{}</span></th>',
             reverse("errors"),
             pending.record_id,
             pending,

@@ -31,7 +31,7 @@ class JobTable(KeysetTable):
         if job.kind == JobKind.REVIEW:
             kind = job.get_kind_display()
         return format_html(
-            '<th scope="row"><a href="{}">{} {}</a> <span class="muted">{}</span></th>',
+            '<th scope="row"><a href="{}">{} {}</a> <span class="below">{}</span></th>',
             reverse("job", args=[job.pk]),
             job.mapping.name,
             kind,

@@ -23,7 +23,7 @@ from tests.factories import (
     make_problem,
 )
 
-FRAGMENT = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "list"}
+FRAGMENT = {"HX-Request": "true", "HX-Target": "list"}
 LIST = "/errors/"
 
 
@@ -58,8 +58,8 @@ def recount() -> None:
         cells.rebuild()
 
 
-def html(client: Client, address: str, **headers: str) -> str:
-    response = client.get(address, **headers)
+def html(client: Client, address: str, headers: dict[str, str] | None = None) -> str:
+    response = client.get(address, headers=headers)
     assert response.status_code == 200
     return response.content.decode()
 
@@ -89,7 +89,7 @@ def test_a_row_shows_neither_guid_nor_code(
 def test_htmx_gets_the_list_alone_and_its_address(
     viewer: Client, scene: dict[str, Any]
 ) -> None:
-    response = viewer.get(f"{LIST}?mapping=CUSTOMER", **FRAGMENT)
+    response = viewer.get(f"{LIST}?mapping=CUSTOMER", headers=FRAGMENT)
 
     assert b"<html" not in response.content
     assert b'id="list"' in response.content
@@ -99,7 +99,7 @@ def test_htmx_gets_the_list_alone_and_its_address(
 def test_a_page_restored_from_history_is_whole(
     viewer: Client, scene: dict[str, Any]
 ) -> None:
-    page = html(viewer, LIST, HTTP_HX_HISTORY_RESTORE_REQUEST="true", **FRAGMENT)
+    page = html(viewer, LIST, {**FRAGMENT, "HX-History-Restore-Request": "true"})
 
     assert "<html" in page
 
@@ -126,7 +126,7 @@ def test_every_filter_finds_its_rows_and_is_told_in_words(
     viewer: Client, scene: dict[str, Any]
 ) -> None:
     for name, value in offered(scene):
-        page = html(viewer, f"{LIST}?{name}={value}", **FRAGMENT)
+        page = html(viewer, f"{LIST}?{name}={value}", FRAGMENT)
 
         assert 'name="entry"' in page, name
         assert name == "state" or "filterline" in page, name
@@ -136,7 +136,7 @@ def test_every_filter_finds_its_rows_and_is_told_in_words(
 def test_every_sort_lists_all_rows(
     viewer: Client, scene: dict[str, Any], sort: str
 ) -> None:
-    page = html(viewer, f"{LIST}?sort={sort}", **FRAGMENT)
+    page = html(viewer, f"{LIST}?sort={sort}", FRAGMENT)
 
     assert page.count('name="entry"') == 12
 
@@ -211,7 +211,7 @@ def test_the_fragment_takes_at_most_eight_queries_at_any_size(
 
 def queries(client: Client, query: str) -> int:
     with CaptureQueriesContext(database) as captured:
-        html(client, f"{LIST}?{query}", **FRAGMENT)
+        html(client, f"{LIST}?{query}", FRAGMENT)
     return len(captured)
 
 
@@ -353,7 +353,7 @@ def test_a_retry_that_would_be_in_vain_says_why(
 def test_the_browsers_language_is_spoken(
     viewer: Client, scene: dict[str, Any], language: str, title: str
 ) -> None:
-    page = html(viewer, LIST, HTTP_ACCEPT_LANGUAGE=language)
+    page = html(viewer, LIST, {"Accept-Language": language})
 
     assert title.lower() in page.lower()
 

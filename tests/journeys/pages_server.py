@@ -1,0 +1,52 @@
+"""The pages on a port, with the rows of a scene: a process of its own.
+
+``python -m tests.journeys.pages_server full`` prints one line of JSON (url, session,
+keys) and serves until its standard input ends. It has its own database and never shares
+one with the test run.
+"""
+
+import json
+import os
+import sys
+import threading
+
+import django
+
+__all__ = ["main"]
+
+
+def main(scene: str) -> None:
+    """Make the rows, serve, end with the parent."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.core.wsgi import get_wsgi_application
+    from django.test import Client
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    from integration.models import User
+    from tests.journeys.scene import make_nobody, make_scene
+
+    class Silent(WSGIRequestHandler):
+        def log(self, type: str, message: str, *args: object) -> None:
+            """A test's standard error is for its own words."""
+
+    call_command("migrate", verbosity=0)
+    keys = make_scene() if scene == "full" else make_nobody()
+    client = Client()
+    client.force_login(User.objects.get(username="anna"))
+    server = make_server(
+        "127.0.0.1", 0, get_wsgi_application(), threaded=True, request_handler=Silent
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    told = {"url": f"http://127.0.0.1:{server.port}", "session": session, "keys": keys}
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

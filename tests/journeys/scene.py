@@ -1,0 +1,193 @@
+"""Rows for every page in every state: records, causes, reviews, operations."""
+
+from datetime import timedelta
+
+from django.db import transaction
+
+from integration import clock
+from integration.choices import Direction, JobKind, OperationKind, Role
+from integration.models import (
+    Connection,
+    Coupling,
+    FieldMapping,
+    JobEntry,
+    PendingRecord,
+    SyncError,
+    TableMapping,
+)
+from integration.services import cells, cleanup
+from integration.services.operations import record_operation
+from tests.factories import (
+    make_connection,
+    make_endpoint,
+    make_error,
+    make_job,
+    make_mapping,
+    make_problem,
+    make_user,
+)
+
+__all__ = ["make_nobody", "make_scene"]
+
+CAUSES = (
+    ("dv-missing-privilege", {"privilege": "prvWriteAccount", "right": "Write"}),
+    ("bc-currency-no-exchange-rate", {"currency": "GBP"}),
+    ("", {}),
+)
+
+
+def make_scene() -> dict[str, int]:
+    """An administrator called anna, two connections, forty errors and their kin.
+
+    Keys of one row of each kind, by the name of its page.
+    """
+    make_user(
+        Role.ADMINISTRATOR, username="anna", first_name="Anna", last_name="Rochat"
+    )
+    now = clock.now()
+    connection = make_connection(
+        name="Fabrique du Léman SA",
+        business_central=make_endpoint(
+            company_name="Müller & Söhne", check_passed=True, checked_at=now
+        ),
+    )
+    paused = make_connection(
+        name="Ancien compte",
+        enabled=False,
+        paused_at=now,
+        pause_article="aad-password-must-change",
+        pause_reason="The password must be changed",
+    )
+    currency = make_mapping("CURRENCY", connection=connection, reviewed_at=now)
+    customer = make_mapping(connection=connection, position=1)
+    keys = {
+        "connection": connection.pk,
+        "paused": paused.pk,
+        "mapping": customer.pk,
+        "accepted": currency.pk,
+        **made_jobs(customer),
+        **made_pairs(customer),
+    }
+    keys |= made_errors(connection, paused)
+    with transaction.atomic():
+        cells.rebuild()
+    return keys | made_operations(keys["deleted"])
+
+
+def make_nobody() -> dict[str, int]:
+    """Only an administrator called anna: a fresh installation."""
+    make_user(Role.ADMINISTRATOR, username="anna")
+    return {}
+
+
+def made_jobs(mapping: TableMapping) -> dict[str, int]:
+    now = clock.now()
+    times = {"created_at": now, "started_at": now, "finished_at": now}
+    job = make_job(mapping, records_read=4_812, failed=3, modified=4_809, **times)
+    plan = {"coupled": 4_812, "create_in_sales": 143, "ambiguous": 1}
+    review = make_job(mapping, kind=JobKind.REVIEW, plan=plan, **times)
+    candidates = [{"id": "s1", "number": "", "name": "Hotel du Leman"}]
+    for kind, detail in (("ambiguous", {"candidates": candidates}), ("failed", {})):
+        JobEntry.objects.create(
+            job=review if detail else job,
+            kind=kind,
+            bc_id="b1",
+            label="10250 Hôtel du Léman",
+            message="It was refused.",
+            detail=detail,
+            created_at=now,
+        )
+    FieldMapping.objects.create(
+        mapping=mapping, bc_field="displayName", sales_field="name", direction="both"
+    )
+    return {"job": job.pk, "review": review.pk}
+
+
+def made_pairs(mapping: TableMapping) -> dict[str, int]:
+    now = clock.now()
+    coupling = Coupling.objects.create(
+        mapping=mapping,
+        bc_id="b1",
+        sales_id="s1",
+        bc_number="10250",
+        bc_name="Hôtel du Léman",
+        sales_name="Hôtel du Léman",
+        coupled_at=now,
+        values={"displayName": "Hôtel du Léman"},
+    )
+    PendingRecord.objects.create(
+        mapping=mapping,
+        side="business_central",
+        record_id="b2",
+        label="10260 Garage",
+        skipped_at=now,
+        skip_reason="It was refused five times.",
+    )
+    return {"coupling": coupling.pk}
+
+
+def made_errors(connection: Connection, paused: Connection) -> dict[str, int]:
+    now = clock.now()
+    problems = [
+        make_problem(connection, article=article, params=params, last_seen=now)
+        for article, params in CAUSES
+    ]
+    shapes: list[dict[str, object]] = [
+        {"sales_presence": "exists", "sales_id": "s1", "sales_name": "Hôtel"},
+        {"sales_presence": "deleted", "sales_deleted_at": now, "reopened_at": now},
+        {"sales_presence": "no_access"},
+        {"sales_presence": "not_created", "waits_for": "EUR"},
+        {
+            "direction": Direction.TO_BUSINESS_CENTRAL,
+            "sales_presence": "exists",
+            "sales_id": "s2",
+            "sales_number": "CV-1",
+            "sales_name": "Pharmacie",
+            "bc_presence": "not_created",
+        },
+    ]
+    rows: list[SyncError] = []
+    for n in range(20):
+        moment = now - timedelta(days=n)
+        rows.append(
+            make_error(
+                problem=problems[n % 3],
+                last_seen=moment,
+                first_seen=moment,
+                field="displayName",
+                values=VALUES,
+                **{"bc_presence": "exists", **shapes[n % 5]},
+            )
+        )
+        make_error(problem=problems[n % 3], state="resolved", last_seen=moment)
+    setup = make_problem(
+        paused, article="aad-password-must-change", category="authentication"
+    )
+    make_error(problem=setup, mapping_key="", direction="", record_key="")
+    rows[0].payloads.create(latest=True, request="PATCH", recorded_at=now)
+    taken = make_error(problem=problems[0], last_seen=now)
+    return {
+        "error": rows[0].pk,
+        "problem": problems[0].pk,
+        "unknown": problems[2].pk,
+        "deleted": taken.pk,
+    }
+
+
+VALUES = {
+    "business_central": {"displayName": "Hôtel du Léman", "city": "Vevey"},
+    "sales": {"displayName": "Hotel Leman", "city": "Vevey"},
+    "last": {"displayName": "Hôtel", "city": "Vevey"},
+}
+
+
+def made_operations(error: int) -> dict[str, int]:
+    deletion = cleanup.delete_selected([error], "anna", "a test entry")
+    checked = record_operation(
+        OperationKind.CHECK,
+        by=None,
+        by_name="anna",
+        scope={"name": "Fabrique du Léman SA"},
+        result={"passed": False, "problems": ["rates"], "settled": 2},
+    )
+    return {"operation": deletion.pk, "check": checked.pk}

@@ -1,0 +1,135 @@
+"""Signing in and out, the one-time link, language, zone and theme."""
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+
+from integration.choices import Role
+from integration.models import User
+from integration.services.sign_in import make_link_token
+from tests.factories import make_user
+
+
+def test_signing_in_leads_where_the_person_wanted_to_go(db: None) -> None:
+    make_user(Role.VIEWER, username="vera")
+
+    response = Client().post(
+        "/login/",
+        {"username": "vera", "password": "secret", "next": "/jobs/?state=failed"},
+    )
+
+    assert response["Location"] == "/jobs/?state=failed"
+
+
+@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "x:y"])
+def test_signing_in_leads_nowhere_else(db: None, address: str) -> None:
+    make_user(Role.VIEWER, username="vera")
+
+    response = Client().post(
+        "/login/", {"username": "vera", "password": "secret", "next": address}
+    )
+
+    assert response["Location"] == "/"
+
+
+def test_a_wrong_password_is_told_without_saying_which_part_is_wrong(
+    db: None,
+) -> None:
+    response = Client().post("/login/", {"username": "nobody", "password": "x"})
+
+    assert "do not belong together" in response.content.decode()
+
+
+def test_the_link_signs_in_once(db: None) -> None:
+    token = make_link_token(make_user(Role.ADMINISTRATOR))
+    address = reverse("sign_in", args=[token])
+
+    first, second = Client().get(address), Client().get(address, follow=True)
+
+    assert first["Location"] == "/"
+    assert "used up" in second.content.decode()
+
+
+def test_the_link_works_on_this_machine_only(db: None) -> None:
+    token = make_link_token(make_user(Role.ADMINISTRATOR))
+
+    response = Client(REMOTE_ADDR="192.0.2.7").get(
+        reverse("sign_in", args=[token]), follow=True
+    )
+
+    assert "not for this machine" in response.content.decode()
+
+
+def test_signing_out_ends_the_session(viewer: Client) -> None:
+    viewer.post("/logout/")
+
+    assert viewer.get("/")["Location"].startswith("/login/")
+
+
+def test_the_account_page_keeps_language_zone_and_theme(viewer: Client) -> None:
+    viewer.post(
+        "/account/",
+        {"language": "fr-ch", "time_zone": "Asia/Kathmandu", "theme": "dark"},
+    )
+
+    page = viewer.get("/account/").content.decode()
+    user = User.objects.get()
+    assert (user.language, user.time_zone) == ("fr-ch", "Asia/Kathmandu")
+    assert 'lang="fr-ch" data-theme="dark"' in page
+
+
+def test_an_unknown_zone_is_refused(viewer: Client) -> None:
+    response = viewer.post(
+        "/account/", {"language": "en", "time_zone": "Mars/Base", "theme": "dark"}
+    )
+
+    assert response.status_code == 200
+    assert User.objects.get().time_zone == ""
+
+
+def test_theme_and_language_are_kept_before_sign_in(db: None) -> None:
+    client = Client()
+    client.post("/theme/", {"theme": "dark", "next": "/login/"})
+    client.post("/language/", {"language": "fr-ch", "next": "/login/"})
+
+    page = client.get("/login/").content.decode()
+
+    assert 'lang="fr-ch" data-theme="dark"' in page
+    assert "Mot de passe" in page
+
+
+def test_a_nonsense_cookie_is_no_harm(db: None) -> None:
+    client = Client()
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "xx"
+    client.cookies["theme"] = '"><script>'
+
+    page = client.get("/login/").content.decode()
+
+    assert 'lang="en">' in page
+
+
+@pytest.mark.parametrize("header", ["fr", "fr-FR,fr;q=0.9", "fr-CA", "de, fr;q=0.5"])
+def test_french_of_any_country_reads_swiss_french(db: None, header: str) -> None:
+    response = Client().get("/login/", headers={"Accept-Language": header})
+
+    assert response["Content-Language"] == "fr-ch"
+
+
+def test_health_needs_no_one_and_no_database() -> None:
+    response = Client().get("/healthz")
+
+    assert response.content == b"ok\n"
+
+
+def test_the_demonstration_strip_is_the_administrators_until_hidden(
+    administrator: Client, settings: pytest.MonkeyPatch
+) -> None:
+    settings.DEMONSTRATION = True  # type: ignore[attr-defined]  # pytest-django's
+
+    before = administrator.get("/").content.decode()
+    administrator.post("/demonstration/hide/")
+    after = administrator.get("/").content.decode()
+
+    assert "simulated systems" in before
+    assert "simulated systems" not in after

@@ -1,0 +1,169 @@
+"""The previews of both clean-ups, and what their buttons do."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from integration import clock
+from integration.models import Operation, SyncError
+from integration.services import cells
+from tests.factories import make_connection, make_error, make_mapping, make_problem
+
+PREVIEW = "/errors/cleanup/"
+
+
+@pytest.fixture
+def rows(db: None) -> None:
+    """Five finished and three relevant entries ten days old, one of today."""
+    connection = make_connection()
+    make_mapping(connection=connection)
+    problem = make_problem(connection)
+    old = clock.now() - timedelta(days=10)
+    for reason in ("resolved", "resolved", "resolved", "replaced", "both_deleted"):
+        make_error(
+            problem=problem, last_seen=old, state="resolved", settled_reason=reason
+        )
+    for _n in range(3):
+        make_error(problem=problem, last_seen=old)
+    make_error(problem=problem, last_seen=clock.now(), state="resolved")
+    with transaction.atomic():
+        cells.rebuild()
+
+
+def read(client: Client, query: str) -> str:
+    response = client.get(f"{PREVIEW}?{query}")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def token_of(page: str) -> str:
+    found = re.search(r'name="token" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+def press(client: Client, query: str, **words: str) -> str:
+    page = read(client, query)
+    response = client.post(
+        f"{reverse('cleanup_delete')}?{query}",
+        {"token": token_of(page), "do": "delete", **words},
+        follow=True,
+    )
+    return response.content.decode()
+
+
+def test_the_preview_counts_and_lists_before_anything_goes(
+    administrator: Client, rows: None
+) -> None:
+    page = read(administrator, "older_than=7")
+
+    assert "5 finished" in page
+    assert "3 still relevant, kept" in page
+    assert "Delete 5 entries" in page
+    assert page.count("kept-row") == 3
+    assert not Operation.objects.exists()
+
+
+def test_focus_starts_on_keeping_everything(administrator: Client, rows: None) -> None:
+    page = read(administrator, "all=1")
+
+    assert re.search(r"<a [^>]*autofocus>Keep everything</a>", page)
+    assert page.count("autofocus") == 1
+
+
+def test_each_count_is_a_link_to_exactly_its_rows(
+    administrator: Client, rows: None
+) -> None:
+    preview = administrator.get(f"{PREVIEW}?older_than=7")
+
+    for _word, count, href in preview.context["reasons"]:
+        listed = administrator.get(href)
+        assert len(listed.context["page"].rows) == count
+    kept = administrator.get(preview.context["kept_href"])
+    assert len(kept.context["page"].rows) == 3
+
+
+def test_the_button_deletes_the_finished_and_offers_undo(
+    administrator: Client, rows: None
+) -> None:
+    page = press(administrator, "older_than=7", reason="quarter's end")
+
+    operation = Operation.objects.get()
+    assert "5 entries deleted." in page
+    assert reverse("operation_undo", args=[operation.pk]) in page
+    assert operation.reason == "quarter's end"
+    assert operation.rows == 5
+
+
+def test_the_relevant_go_only_with_their_number_typed(
+    administrator: Client, rows: None
+) -> None:
+    wrong = press(administrator, "older_than=7", do="delete-all", typed="4")
+    right = press(administrator, "older_than=7", do="delete-all", typed=" 3 ")
+
+    assert "type 3" in wrong
+    assert "8 entries deleted." in right
+
+
+@pytest.mark.parametrize("token", ["", "x", "a:b:c"])
+def test_an_edited_token_is_refused_in_a_sentence(
+    administrator: Client, rows: None, token: str
+) -> None:
+    response = administrator.post(
+        f"{reverse('cleanup_delete')}?all=1", {"token": token}, follow=True
+    )
+
+    assert "changed on its way" in response.content.decode()
+    assert not Operation.objects.exists()
+
+
+def test_a_token_of_another_filter_is_refused_in_a_sentence(
+    administrator: Client, rows: None
+) -> None:
+    token = token_of(read(administrator, "all=1"))
+
+    response = administrator.post(
+        f"{reverse('cleanup_delete')}?mapping=CUSTOMER&all=1",
+        {"token": token},
+        follow=True,
+    )
+
+    assert "another filter" in response.content.decode()
+
+
+def test_what_limits_only_the_list_is_told_with_its_count(
+    administrator: Client, rows: None
+) -> None:
+    page = read(administrator, "older_than=7&who=user")
+
+    assert "limits only the list" in page
+    assert "5 finished entries outside of it go too" in page
+
+
+@pytest.mark.parametrize("query", ["", "older_than=x", "all=2", "all=1&older_than=7"])
+def test_an_unclear_address_leads_back_with_a_notice(
+    administrator: Client, rows: None, query: str
+) -> None:
+    response = administrator.get(f"{PREVIEW}?{query}", follow=True)
+
+    assert response.redirect_chain == [("/errors/", 302)]
+    assert "Choose one of the two" in response.content.decode()
+
+
+def test_undo_from_the_operations_page_brings_the_entries_back(
+    administrator: Client, rows: None
+) -> None:
+    press(administrator, "older_than=7")
+    operation = Operation.objects.get()
+
+    page = administrator.post(
+        reverse("operation_undo", args=[operation.pk]), follow=True
+    ).content.decode()
+
+    assert "5 entries are back." in page
+    assert "Taken back" in page
+    assert SyncError.objects.visible(Operation.objects.cuts()).count() == 9

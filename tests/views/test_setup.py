@@ -1,0 +1,308 @@
+"""Connections, mappings, jobs, couplings, operations, and Django's admin."""
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from integration.choices import JobKind, OperationKind, Role
+from integration.models import Coupling, JobEntry, Operation, TableMapping, User
+from integration.services import cells
+from tests.factories import (
+    SOME_TIME,
+    make_connection,
+    make_error,
+    make_job,
+    make_mapping,
+    make_problem,
+    make_user,
+)
+
+
+def text(client: Client, address: str) -> str:
+    response = client.get(address)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.fixture
+def reviewed(db: None) -> TableMapping:
+    """A mapping whose review found one ambiguous record."""
+    mapping = make_mapping()
+    job = make_job(
+        mapping,
+        kind=JobKind.REVIEW,
+        plan={"coupled": 4_812, "create_in_sales": 143, "ambiguous": 1},
+    )
+    JobEntry.objects.create(
+        job=job,
+        kind="ambiguous",
+        bc_id="b1",
+        label="10250 Hôtel du Léman",
+        detail={"candidates": [{"id": "s1", "number": "", "name": "Hotel du Leman"}]},
+        created_at=SOME_TIME,
+    )
+    return mapping
+
+
+def test_a_review_shows_counts_and_ambiguous_records_with_links(
+    viewer: Client, reviewed: TableMapping
+) -> None:
+    page = text(viewer, reverse("mapping", args=[reviewed.pk]))
+
+    assert "<dd>4,812</dd>" in page
+    assert "%2710250%27" in page
+    assert "Hotel du Leman" in page
+    assert "Accept and start" not in page
+
+
+def test_an_administrator_accepts_with_a_reason(
+    administrator: Client, reviewed: TableMapping
+) -> None:
+    administrator.post(
+        reverse("mapping_accept", args=[reviewed.pk]), {"reason": "looks right"}
+    )
+
+    reviewed.refresh_from_db()
+    operation = Operation.objects.get(kind=OperationKind.ACCEPT)
+    assert reviewed.reviewed_at is not None
+    assert operation.reason == "looks right"
+
+
+def test_a_running_review_asks_again_by_itself(viewer: Client, db: None) -> None:
+    mapping = make_mapping()
+    make_job(mapping, kind=JobKind.REVIEW, state="running", records_read=1_200)
+    address = reverse("mapping", args=[mapping.pk])
+
+    page = text(viewer, address)
+    part = viewer.get(address, headers={"HX-Request": "true", "HX-Target": "review"})
+
+    assert "1,200 records so far" in page
+    assert 'hx-trigger="load delay:3s"' in page
+    assert b"<html" not in part.content
+
+
+def test_a_paused_connection_says_why_and_is_resumed_with_a_reason(
+    administrator: Client,
+) -> None:
+    paused = make_connection(paused_at=SOME_TIME, pause_reason="Month-end")
+    address = reverse("connection", args=[paused.pk])
+
+    before = text(administrator, address)
+    administrator.post(
+        reverse("connection_resume", args=[paused.pk]), {"reason": "done"}
+    )
+
+    paused.refresh_from_db()
+    assert "Month-end" in before
+    assert paused.paused_at is None
+    assert Operation.objects.get().reason == "done"
+
+
+def test_an_empty_secret_is_not_saved(administrator: Client) -> None:
+    connection = make_connection()
+    endpoint = connection.sales
+
+    response = administrator.post(
+        reverse("connection_secret", args=[connection.pk, endpoint.pk]), follow=True
+    )
+
+    assert "Nothing was saved" in response.content.decode()
+
+
+def test_a_secret_goes_only_to_the_connections_own_systems(
+    administrator: Client,
+) -> None:
+    connection, other = make_connection(), make_connection()
+
+    response = administrator.post(
+        reverse("connection_secret", args=[connection.pk, other.sales.pk])
+    )
+
+    assert response.status_code == 404
+
+
+def test_a_stored_secret_is_never_on_the_page(administrator: Client) -> None:
+    connection = make_connection()
+    connection.sales.secret = "encrypted-text"
+    connection.sales.save()
+
+    page = text(administrator, reverse("connection", args=[connection.pk]))
+
+    assert "encrypted-text" not in page
+
+
+def test_jobs_page_by_key_and_filter_by_state(viewer: Client, db: None) -> None:
+    mapping = make_mapping()
+    for _n in range(60):
+        make_job(mapping)
+
+    first = viewer.get("/jobs/")
+    older = viewer.get(f"/jobs/?after={first.context['page'].older}")
+    failed = text(viewer, "/jobs/?state=failed")
+
+    assert [len(one.context["page"].rows) for one in (first, older)] == [50, 10]
+    assert "No job matches." in failed
+
+
+@pytest.mark.parametrize("path", ["/jobs/", "/couplings/", "/operations/"])
+@pytest.mark.parametrize("query", ["after=x", "before=-1", "after=" + "9" * 40])
+def test_nonsense_in_other_lists_is_left_out_with_a_notice(
+    viewer: Client, path: str, query: str
+) -> None:
+    assert "left out:" in text(viewer, f"{path}?{query}")
+
+
+def test_a_coupling_links_both_records(viewer: Client, db: None) -> None:
+    mapping = make_mapping()
+    coupling = Coupling.objects.create(
+        mapping=mapping,
+        bc_id="b1",
+        sales_id="s1",
+        bc_number="10250",
+        bc_name="Hôtel",
+        sales_name="Hôtel SA",
+        coupled_at=SOME_TIME,
+        values={"displayName": "Hôtel"},
+    )
+
+    for address in ("/couplings/", reverse("coupling", args=[coupling.pk])):
+        page = text(viewer, address)
+        assert "%2710250%27" in page
+        assert "etn=account" in page
+
+
+def test_the_list_by_cause_links_each_count_to_its_rows(
+    viewer: Client, db: None
+) -> None:
+    problem = make_problem(title="Out of order")
+    make_error(problem=problem)
+    with transaction.atomic():
+        cells.rebuild()
+
+    page = text(viewer, "/problems/")
+
+    assert f"/errors/?problem={problem.pk}&amp;state=relevant" in page
+    assert "1 cause, 1 record" in page
+
+
+@pytest.mark.parametrize("model", ["syncerror", "coupling", "job"])
+def test_the_admin_is_read_only_and_counts_nothing(viewer: Client, model: str) -> None:
+    mapping = make_mapping()
+    make_error(problem=make_problem(mapping.connection), bc_presence="exists")
+    make_job(mapping)
+
+    page = text(viewer, f"/admin/integration/{model}/")
+    added = viewer.post(f"/admin/integration/{model}/add/")
+
+    assert "integration" in page
+    assert added.status_code == 403
+
+
+def test_the_admins_errors_lead_to_the_same_previews(viewer: Client) -> None:
+    page = text(viewer, "/admin/integration/syncerror/")
+
+    assert "/errors/cleanup/?older_than=7" in page
+    assert "/errors/cleanup/?all=1" in page
+
+
+def test_the_admin_pages_by_key(viewer: Client) -> None:
+    mapping = make_mapping()
+    for _n in range(60):
+        make_job(mapping)
+
+    first = viewer.get("/admin/integration/job/")
+    second = viewer.get(f"/admin/integration/job/{first.context['cl'].older}")
+
+    assert len(first.context["cl"].result_list) == 50
+    assert len(second.context["cl"].result_list) == 10
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+def test_only_administrators_make_users(db: None, role: Role) -> None:
+    client = Client()
+    client.force_login(make_user(role))
+
+    statuses = {
+        client.get("/admin/integration/user/").status_code,
+        client.post("/admin/integration/user/add/").status_code,
+        client.post("/admin/password_change/").status_code,
+    }
+
+    assert statuses == {403, 404}
+
+
+def test_making_a_user_is_an_operation_with_who_and_why(
+    administrator: Client,
+) -> None:
+    administrator.post(
+        "/admin/integration/user/add/",
+        {
+            "username": "luc",
+            "usable_password": "true",
+            "password1": "correct-horse-9",
+            "password2": "correct-horse-9",
+            "role": "operator",
+            "reason": "joins the team",
+        },
+    )
+
+    operation = Operation.objects.get(kind=OperationKind.USER)
+    assert User.objects.get(username="luc").role == Role.OPERATOR
+    assert operation.reason == "joins the team"
+    assert "correct-horse" not in str(operation.result)
+
+
+def test_a_user_is_not_changed_without_a_reason(administrator: Client) -> None:
+    user = make_user(Role.VIEWER, username="vera")
+
+    administrator.post(
+        f"/admin/integration/user/{user.pk}/change/",
+        {"username": "vera", "role": "administrator", "is_active": "on"},
+    )
+
+    user.refresh_from_db()
+    assert user.role == Role.VIEWER
+    assert not Operation.objects.exists()
+
+
+def test_the_last_administrator_stays_one(administrator: Client) -> None:
+    anna = User.objects.get(role=Role.ADMINISTRATOR)
+
+    response = administrator.post(
+        f"/admin/integration/user/{anna.pk}/change/",
+        {
+            "username": anna.username,
+            "role": "viewer",
+            "is_active": "on",
+            "reason": "x",
+        },
+    )
+
+    anna.refresh_from_db()
+    assert "last administrator" in response.content.decode()
+    assert anna.role == Role.ADMINISTRATOR
+
+
+def test_a_new_password_is_an_operation(administrator: Client) -> None:
+    user = make_user(Role.VIEWER)
+
+    administrator.post(
+        f"/admin/integration/user/{user.pk}/password/",
+        {
+            "usable_password": "true",
+            "password1": "correct-horse-9",
+            "password2": "correct-horse-9",
+            "reason": "forgotten",
+        },
+    )
+
+    user.refresh_from_db()
+    assert user.check_password("correct-horse-9")
+    assert Operation.objects.get().reason == "forgotten"
+
+
+def test_articles_and_short_pages_open(viewer: Client) -> None:
+    for address in ("/articles/", "/articles/dv-missing-privilege/", "/setup/"):
+        assert "<h1" in text(viewer, address)
+    assert viewer.get("/articles/nonsense/").status_code == 404
