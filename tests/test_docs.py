@@ -12,13 +12,18 @@ from integration.checks import __file__ as checks_file
 from integration.urls import urlpatterns
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
+APP, DOCS = ROOT / "integration", ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<file>[^)#\s]*)(?:#(?P<part>[^)\s]+))?\)")
 SETTING = re.compile(
     r"(?:flag|whole_number|kept_key|env\.\w+)\(\s*\"(?P<name>[A-Z_]+)\""
 )
 PLACE = re.compile(r"<(?:\w+:)?(?P<name>\w+)>")
+
+MODULE = re.compile(
+    r"`((?:integration/)?(?:articles|connectors|core|models|services|simulators"
+    r"|tables|tests|views)/[\w/]+(?:\.(?:py|toml))?)[^`/]*`"
+)
 
 
 def read(page: str) -> str:
@@ -99,3 +104,12 @@ def test_every_fault_of_the_simulators_is_listed() -> None:
     ids = re.findall(r"^\[(.+)\]$", faults.read_text(encoding="utf-8"), re.MULTILINE)
     text = read("developers/simulators.md")
     assert [one for one in ids if f"| `{one}` |" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    for name in MODULE.findall(page.read_text(encoding="utf-8")):
+        path = (
+            ROOT / name if name.startswith(("integration/", "tests/")) else APP / name
+        )
+        assert path.exists() or Path(f"{path}.py").exists(), name
