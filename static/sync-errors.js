@@ -7,8 +7,11 @@
   const sayHowMany = (form) => {
     const all = boxes(form);
     const chosen = all.filter((box) => box.checked).length;
-    const picked = form.querySelector(".picked b");
-    if (picked) picked.textContent = chosen.toLocaleString(document.documentElement.lang);
+    const picked = form.querySelector(".picked");
+    if (picked) {
+      const count = picked.querySelector("b") || picked.appendChild(document.createElement("b"));
+      count.textContent = ` ${chosen.toLocaleString(document.documentElement.lang)}`;
+    }
     const page = form.querySelector("thead input[data-all]");
     if (page) {
       page.checked = chosen > 0 && chosen === all.length;
