@@ -1,0 +1,77 @@
+"""What workers do, called without a worker."""
+
+from uuid import uuid4
+
+import pytest
+
+from integration import tasks
+from integration.models import Connection, Job
+from integration.services.dispatch import due_runs
+from tests.factories import make_connection, make_mapping, make_user
+from tests.running import Systems
+
+pytestmark = pytest.mark.django_db
+Announced = list[tuple[str, tuple[str | int, ...]]]
+
+
+@pytest.fixture
+def announced(monkeypatch: pytest.MonkeyPatch) -> Announced:
+    """Messages that would have gone to the broker."""
+    found: Announced = []
+
+    def announce(task: tasks.Task, *arguments: str | int) -> bool:
+        found.append((str(task.name), arguments))
+        return True
+
+    monkeypatch.setattr(tasks, "announce", announce)
+    return found
+
+
+def test_a_tick_announces_what_is_due_once(announced: Announced) -> None:
+    mapping = make_mapping()
+
+    tasks.dispatch_due()
+    tasks.dispatch_due()
+
+    run_id = str(Job.objects.filter(mapping=mapping).values_list("run", flat=True)[0])
+    assert announced == [
+        ("integration.tasks.execute_run", (run_id,)),
+        ("integration.tasks.check", (mapping.connection_id,)),
+    ]
+
+
+def test_without_a_broker_nothing_is_lost() -> None:
+    make_mapping()
+
+    tasks.dispatch_due()
+
+    assert Job.objects.filter(state="queued").exists()
+    assert tasks.announce(tasks.purge) is False
+
+
+def test_a_run_that_is_gone_or_done_is_no_harm(systems: Systems) -> None:
+    connection = systems.connect(make_user())[0]
+    tasks.execute_run(str(uuid4()))
+    (run_id,) = due_runs()
+
+    tasks.execute_run(str(run_id))
+    tasks.execute_run(str(run_id))
+
+    assert connection.mappings.count() == 2
+    assert set(Job.objects.values_list("state", "attempt")) == {("succeeded", 1)}
+
+
+def test_the_daily_check_tells_of_a_connection_and_forgets_a_deleted_one() -> None:
+    connection = make_connection()
+    endpoint = connection.sales
+    endpoint.base_url = "http://192.168.1.1/"
+    endpoint.save()
+
+    tasks.check(connection.pk)
+    tasks.check(0)
+
+    assert Connection.objects.get().checked_at
+
+
+def test_a_purge_with_nothing_to_do_is_quiet() -> None:
+    tasks.purge()
