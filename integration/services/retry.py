@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from integration.choices import OperationKind, OperationState
 from integration.core.records import Direction
@@ -102,20 +103,30 @@ def _start(operation: Operation, error: SyncError) -> UUID | None:
 def _refuse_in_vain(error: SyncError) -> None:
     connection = error.connection
     if not connection.enabled:
-        raise RetryRefused(f"The connection “{connection}” is not enabled.")
+        raise RetryRefused(
+            _("The connection “%(name)s” is not enabled.") % {"name": connection}
+        )
     if connection.paused_at:
         raise RetryRefused(
-            f"The connection “{connection}” is paused: {connection.pause_reason}"
+            _("The connection “%(name)s” is paused: %(reason)s")
+            % {"name": connection, "reason": connection.pause_reason}
         )
     mapping = TableMapping.objects.filter(
         connection=connection, name=error.mapping_key
     ).first()
     if mapping is None:
-        raise RetryRefused(f"There is no mapping {error.mapping_key} any more.")
+        raise RetryRefused(
+            _("There is no mapping %(name)s any more.") % {"name": error.mapping_key}
+        )
     if mapping.reviewed_at is None:
-        raise RetryRefused(f"The review of {mapping} has not been accepted yet.")
+        raise RetryRefused(
+            _("The review of %(name)s has not been accepted yet.") % {"name": mapping}
+        )
     if mapping.paused_at:
-        raise RetryRefused(f"{mapping} is paused: {mapping.pause_reason}")
+        raise RetryRefused(
+            _("%(name)s is paused: %(reason)s")
+            % {"name": mapping, "reason": mapping.pause_reason}
+        )
 
 
 def _mapping_of(error: SyncError) -> TableMapping:
