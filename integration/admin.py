@@ -25,7 +25,7 @@ from integration.choices import Role
 from integration.forms.setup import REASON_LENGTH
 from integration.markup.records import (
     coupled_sides,
-    side_link,
+    plain_side,
     source_and_destination,
 )
 from integration.models import Coupling, Job, Operation, SyncError, User
@@ -117,6 +117,7 @@ class ReadOnlyAdmin(AnyAdmin):
     ordering = ("-id",)
     sortable_by = ()
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     change_list_template = "admin/keyset_list.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -152,7 +153,7 @@ class SyncErrorAdmin(ReadOnlyAdmin):
     """Every stored error that no clean-up hides."""
 
     list_display = ("what", "source", "destination", "mapping_key", "chip", "last_seen")
-    list_filter = ("chip", "mapping_key")
+    list_filter = ("state", "direction", "connection")
     exclude = ("search_text", "spared", "deleted_by", "record_name", "record_label")
     change_list_template = "admin/errors_list.html"
 
@@ -170,12 +171,12 @@ class SyncErrorAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("Source"))
     def source(self, error: SyncError) -> SafeString:
         place = getattr(error, "place", None)
-        return side_link(source_and_destination(vars(error), place)[0])
+        return plain_side(source_and_destination(vars(error), place)[0])
 
     @admin.display(description=gettext_lazy("Destination"))
     def destination(self, error: SyncError) -> SafeString:
         place = getattr(error, "place", None)
-        return side_link(source_and_destination(vars(error), place)[1])
+        return plain_side(source_and_destination(vars(error), place)[1])
 
 
 @admin.register(Coupling, site=site)
@@ -190,11 +191,11 @@ class CouplingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Business Central")
     def business_central(self, coupling: Coupling) -> SafeString:
-        return side_link(coupled_sides(vars(coupling), coupling.place)[0])  # type: ignore[attr-defined]  # KeysetList
+        return plain_side(coupled_sides(vars(coupling), coupling.place)[0])  # type: ignore[attr-defined]  # KeysetList
 
     @admin.display(description="Sales")
     def sales(self, coupling: Coupling) -> SafeString:
-        return side_link(coupled_sides(vars(coupling), coupling.place)[1])  # type: ignore[attr-defined]  # KeysetList
+        return plain_side(coupled_sides(vars(coupling), coupling.place)[1])  # type: ignore[attr-defined]  # KeysetList
 
 
 @admin.register(Job, site=site)

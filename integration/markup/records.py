@@ -17,6 +17,7 @@ __all__ = [
     "RecordSide",
     "both_sides",
     "coupled_sides",
+    "plain_side",
     "record_name",
     "side_cell",
     "side_link",
@@ -150,6 +151,15 @@ def side_cell(side: RecordSide, css: str) -> SafeString:
         " gone none" if side.why else "",
         side_link(side),
         side.system.label,
+    )
+
+
+def plain_side(side: RecordSide) -> SafeString:
+    """The same without icons, where our stylesheet is not."""
+    if side.why or not side.href:
+        return format_html("{}", side.why or side.text)
+    return format_html(
+        '<a href="{}" target="_blank" rel="noopener">{}</a>', side.href, side.text
     )
 
 
