@@ -1,7 +1,7 @@
 """Every setting, read once from the environment.
 
 A value may also come from a file: ``NAME_FILE=/run/secrets/name`` for ``NAME``.
-``docs/settings.md`` explains each of them to an administrator.
+``docs/administrators/settings.md`` explains each of them to an administrator.
 """
 
 import os
@@ -14,9 +14,20 @@ from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from environ.fileaware_mapping import FileAwareMapping
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
+
+
+class Variables(FileAwareMapping):
+    """Variables, or the files they name, without the line break that ends a file."""
+
+    def __getitem__(self, key: str) -> str:
+        return str(super().__getitem__(key)).strip()
+
+
+env = environ.Env()
+env.ENVIRON = Variables(env=os.environ)
 
 
 def flag(name: str, default: bool) -> bool:

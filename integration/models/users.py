@@ -1,8 +1,6 @@
 """User: who signs in, what they may do and how they like to read."""
 
-from typing import ClassVar
-
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from integration.choices import Role, Theme
@@ -17,8 +15,6 @@ class User(AbstractUser):
     language = models.CharField(max_length=10, blank=True, default="")
     time_zone = models.CharField(max_length=60, blank=True, default="")
     theme = models.CharField(max_length=10, choices=Theme, default=Theme.SYSTEM)
-
-    objects: ClassVar[UserManager["User"]] = UserManager()
 
     class Meta:
         constraints = [
