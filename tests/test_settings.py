@@ -11,7 +11,7 @@ from tests.journeys.outside import REPOSITORY, environment
 
 def check(data: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """What ``manage.py check`` says with these variables set."""
-    return subprocess.run(  # noqa: S603  # our own command
+    return subprocess.run(  # our own command
         [sys.executable, "manage.py", "check"],
         cwd=REPOSITORY,
         env=environment(data) | more,
