@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from celery import Task
 
 from integration import tasks
 from integration.models import Connection, Job
@@ -19,7 +20,7 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> Announced:
     """Messages that would have gone to the broker."""
     found: Announced = []
 
-    def announce(task: tasks.Task, *arguments: str | int) -> bool:
+    def announce(task: "Task[..., None]", *arguments: str | int) -> bool:
         found.append((str(task.name), arguments))
         return True
 

@@ -125,7 +125,9 @@ class Quickstart:
         self._first_contact(administrator.user)
         if options.is_demonstration and options.accept:
             with step("people's edits"):
-                httpx2.post(f"{simulators['control_url']}/demo-edits").raise_for_status()
+                httpx2.post(
+                    f"{simulators['control_url']}/demo-edits"
+                ).raise_for_status()
             self._synchronize("second sync")
         # The workers' turn: everything is due when they arrive.
         TableMapping.objects.running().update(next_run_at=clock.now())

@@ -48,20 +48,33 @@ def judge(error_id: int) -> dict[str, str]:
     error = SyncError.objects.select_related("problem").filter(pk=error_id).first()
     if error is None:
         return {"outcome": "gone"}
-    if error.settled_reason == SettledReason.REPLACED:
-        now_failing = SyncError.objects.filter(
+    failing_now = _replacement(error)
+    if failing_now:
+        return {
+            "outcome": "failed",
+            "sentence": failing_now.problem.title,
+            "error": str(failing_now.pk),
+        }
+    if error.state == ErrorState.RESOLVED:
+        return {"outcome": "healed"}
+    return {"outcome": "failed", "sentence": error.problem.title}
+
+
+def _replacement(error: SyncError) -> SyncError | None:
+    """The open error of the same record, where it fails for another cause now."""
+    if error.settled_reason != SettledReason.REPLACED:
+        return None
+    return (
+        SyncError.objects.select_related("problem")
+        .filter(
             connection=error.connection_id,
             mapping_key=error.mapping_key,
             direction=error.direction,
             record_key=error.record_key,
             settled_at=None,
-        ).first()
-        if now_failing:
-            sentence = now_failing.problem.title
-            return {"outcome": "failed", "sentence": sentence, "error": str(now_failing.pk)}
-    if error.state == ErrorState.RESOLVED:
-        return {"outcome": "healed"}
-    return {"outcome": "failed", "sentence": error.problem.title}
+        )
+        .first()
+    )
 
 
 def end_retry(operation: Operation, outcome: dict[str, str]) -> None:
