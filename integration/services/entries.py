@@ -21,7 +21,7 @@ _NOTED = {
 def entry_of(job: Job, outcome: Outcome) -> JobEntry | None:
     """The entry, not yet saved; ``None`` for what is only counted."""
     kind = _NOTED.get(outcome.kind)
-    if kind is None:
+    if kind is None or _is_as_before(outcome):
         return None
     if kind is EntryKind.FAILED and _is_conflict(outcome):
         kind = EntryKind.CONFLICT
@@ -34,6 +34,13 @@ def entry_of(job: Job, outcome: Outcome) -> JobEntry | None:
         message=_message(outcome)[:500],
         created_at=clock.now(),
     )
+
+
+def _is_as_before(outcome: Outcome) -> bool:
+    """Left alone with nothing new to tell: read again and again before its next try."""
+    if outcome.kind is not OutcomeKind.SKIPPED:
+        return False
+    return not (outcome.failure or (outcome.finding and outcome.finding.article))
 
 
 def _is_conflict(outcome: Outcome) -> bool:

@@ -1,7 +1,7 @@
 """Pairs: decide about coupled records and write to whichever side is behind."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
@@ -33,7 +33,8 @@ class Pair:
 
     ``bc`` and ``sales`` are what was read now; ``None`` is as it was when last in step.
     ``owing`` are the sides whose record needs an ending in this run; of a pair that is
-    new it is ``first``.
+    new it is ``first``. ``news`` are the sides that hold another version than the one
+    tried last.
     """
 
     coupling: Coupling
@@ -42,6 +43,7 @@ class Pair:
     owing: set[System] = field(default_factory=set)
     first: OutcomeKind | None = None
     is_pending: bool = False
+    news: set[System] = field(default_factory=set)
     decision: Decision = field(default_factory=Decision)
     wrote: set[Direction] = field(default_factory=set)
     troubles: dict[Direction, Trouble] = field(default_factory=dict)
@@ -92,7 +94,10 @@ def _note_pending(work: Work, pairs: Sequence[Pair]) -> None:
     for side in System:
         rows = pending.by_record(work.mapping, side, [pair.id(side) for pair in pairs])
         for pair in pairs:
-            if pair.id(side) in rows:
+            row, record = rows.get(pair.id(side)), pair.record(side)
+            if record and not (row and row.etag == record.etag[:250]):
+                pair.news.add(side)
+            if row:
                 pair.owing.add(side)
                 pair.is_pending = True
 
@@ -322,4 +327,5 @@ def _shown(work: Work, pair: Pair) -> dict[str, Any]:
 def _tried(pair: Pair, way: Direction, trouble: Trouble) -> pending.Tried:
     side = way.source
     label = str(pair.coupling)
-    return tried(side, pair.id(side), pair.etag(side), label, trouble)
+    one = tried(side, pair.id(side), pair.etag(side), label, trouble)
+    return replace(one, is_first=way.destination in pair.news)

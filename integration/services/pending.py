@@ -59,7 +59,10 @@ _UNIQUE = ("mapping", "side", "record_id")
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A record whose try failed. ``etag`` is the version that was tried."""
+    """A record whose try failed. ``etag`` is the version that was tried.
+
+    ``is_first``: its partner has changed since the last try, which counts from zero.
+    """
 
     side: System
     record_id: str
@@ -70,6 +73,7 @@ class Tried:
     waits_for: str = ""
     fingerprint: str = ""
     intent: dict[str, Any] | None = None
+    is_first: bool = False
 
     @property
     def message(self) -> str:
@@ -229,7 +233,7 @@ def release_wanted(mapping: TableMapping) -> None:
 def _row(
     mapping: TableMapping, one: Tried, known: PendingRecord | None, now: datetime
 ) -> PendingRecord:
-    again = known is not None and known.etag == one.etag[:250]
+    again = known is not None and known.etag == one.etag[:250] and not one.is_first
     attempts = (known.attempts if known and again else 0) + 1
     chosen = decide_retry(one.failure, attempts, now, one.waits_for)
     return PendingRecord(

@@ -1,6 +1,6 @@
 """Sorting: which records read need a decision; the others are recorded at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -54,6 +54,7 @@ def sort(
     ids = [record.id for record in records]
     partners = couplings.by_record(work.mapping, side, ids)
     waiting = pending.by_record(work.mapping, side, ids)
+    stirred = _stirred(work, side, records, partners)
     found, now = _Sorted(side), clock.now()
     for record in records:
         partner, row = partners.get(record.id), waiting.get(record.id)
@@ -63,12 +64,36 @@ def sort(
             _leave_alone(work, found, record, partner)
         elif problem := _problem(work, side, record):
             found.blocked.append((record, problem, partner))
-        elif partner and not (row or at_once) and _is_old(work, side, partner, record):
+        elif (
+            partner
+            and not (row or at_once or record.id in stirred)
+            and _is_old(work, side, partner, record)
+        ):
             _see(work, found, record, partner)
         else:
             found.undecided.append((record, partner.pk if partner else None))
     _block(work, found)
     _keep(work, found)
+
+
+def _stirred(
+    work: Work,
+    side: System,
+    records: Sequence[Snapshot],
+    partners: Mapping[str, Coupling],
+) -> set[str]:
+    """New versions whose partner is pending: a change here, too, has it tried again.
+
+    Even one that takes an edit back, and so ends a conflict.
+    """
+    other = side.other
+    ids = {
+        getattr(partner, couplings.column(other, "id")): record.id
+        for record in records
+        if (partner := partners.get(record.id))
+        and not couplings.is_echo(partner, side, record)
+    }
+    return {ids[key] for key in pending.by_record(work.mapping, other, list(ids))}
 
 
 def _keep(work: Work, found: _Sorted) -> None:
