@@ -10,14 +10,15 @@ from werkzeug.wrappers import Request, Response
 
 from integration import clock
 from integration.simulators import pages
-from integration.simulators.business_central import BusinessCentralApi
-from integration.simulators.business_central_call import refusal
+from integration.simulators.business_central import BusinessCentralApi, refused
 from integration.simulators.control import Control
 from integration.simulators.entra import TokenEndpoint
-from integration.simulators.faults import WEB_PAGE, Fault, Faults
+from integration.simulators.faults import Fault, Faults
 from integration.simulators.http import (
+    BUSINESS_CENTRAL,
+    ENTRA,
+    SALES,
     SimulatorError,
-    dumps,
     iso,
     json_response,
     notes,
@@ -28,9 +29,12 @@ from integration.simulators.store import Store
 _TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
 _PLACES = (
     ("control", re.compile(r"/control(/|$)")),
-    ("entra", _TOKEN),
-    ("business_central", re.compile(r"/bc/v2\.0/.*?/api/v2\.0(/|$)")),
-    ("sales", re.compile(r"/sales/api/data/")),
+    (ENTRA, _TOKEN),
+    (BUSINESS_CENTRAL, re.compile(r"/bc/v2\.0/.*?/api/v2\.0(/|$)")),
+    (SALES, re.compile(r"/sales/api/data/")),
+)
+_WEB_PAGE = (
+    "<!DOCTYPE html><html><head><title>Sign in</title></head><body></body></html>"
 )
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
@@ -69,9 +73,8 @@ class Simulators:
         if wait := self._faults.latency_seconds():
             clock.sleep(wait)
         response = self._answer_or_fault(request, target)
-        lost = _wrote(request, target, response) and self._faults.drops_after_write(
-            target
-        )
+        wrote = _wrote(request, target, response)
+        lost = wrote and self._faults.drops_after_write(target)
         if lost:
             notes(request).fault = "drop_after_write"
         self._faults.save()
@@ -92,15 +95,12 @@ class Simulators:
         return _faulty(target, fault, asked)
 
     def _answer(self, request: Request, target: str) -> Response:
-        if target == "entra":
-            return self._sign_in(request)
-        if target == "business_central":
+        if target == BUSINESS_CENTRAL:
             return self._business_central.handle(request)
-        if target == "sales":
+        if target == SALES:
             return self._sales.handle(request)
-        return pages.handle(self.store, request)
-
-    def _sign_in(self, request: Request) -> Response:
+        if target != ENTRA:
+            return pages.handle(self.store, request)
         found = _TOKEN.fullmatch(request.path)
         if found is None or request.method != "POST":
             return Response("Not found", 404, content_type="text/plain")
@@ -136,7 +136,7 @@ def _target(path: str) -> str:
 
 def _wrote(request: Request, target: str, response: Response) -> bool:
     """Whether the request changed anything; a batch does if one part did."""
-    if target not in ("business_central", "sales"):
+    if target not in (BUSINESS_CENTRAL, SALES):
         return False
     if request.method not in _WRITES or response.status_code >= 400:
         return False
@@ -149,23 +149,20 @@ def _wrote(request: Request, target: str, response: Response) -> bool:
 def _faulty(target: str, fault: Fault, asked: dict[str, Any]) -> Response:
     """``retry_after`` of the asked fault replaces the header; null removes it."""
     if fault.place == "page":
-        return Response(WEB_PAGE, fault.status, content_type="text/html")
-    headers = dict(fault.headers)
-    if "retry_after" in asked:
-        headers.pop("Retry-After", None)
-        if asked["retry_after"] is not None:
-            headers["Retry-After"] = str(asked["retry_after"])
-    if target == "business_central":
-        error = SimulatorError(fault.status, fault.code, fault.message, headers)
-        answer = refusal(error, "en-US")
-        body = answer.body if isinstance(answer.body, str) else dumps(answer.body)
-        kind = "text/plain" if isinstance(answer.body, str) else "application/json"
-        return Response(body, fault.status, headers, content_type=kind)
-    if target == "entra":
-        body_of = {"error": fault.code, "error_description": fault.message}
+        return Response(_WEB_PAGE, fault.status, content_type="text/html")
+    seconds = asked.get("retry_after", fault.retry_after)
+    headers = {} if seconds is None else {"Retry-After": str(seconds)}
+    error = {"code": fault.code, "message": fault.message}
+    if target == BUSINESS_CENTRAL:
+        answer = refused(SimulatorError(fault.status, fault.code, fault.message))
+        if isinstance(answer.body, str):
+            headers["Content-Type"] = "text/plain"
+            return Response(answer.body, fault.status, headers)
+        return json_response(answer.body, fault.status, headers)
+    if target == ENTRA:
         codes = [int(number) for number in re.findall(r"AADSTS(\d+)", fault.message)]
-        return json_response({**body_of, "error_codes": codes}, fault.status, headers)
+        said = {"error": fault.code, "error_description": fault.message}
+        return json_response({**said, "error_codes": codes}, fault.status, headers)
     if not fault.code:
         return Response(b"", fault.status, headers)
-    error_object = {"code": fault.code, "message": fault.message}
-    return json_response({"error": error_object}, fault.status, headers)
+    return json_response({"error": error}, fault.status, headers)

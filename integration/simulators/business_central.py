@@ -1,53 +1,58 @@
 """Business Central API v2.0 (protocols §2), in front of the tables of a store."""
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
+from uuid import uuid4
 
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
-from integration.simulators import business_central_batch, entra
-from integration.simulators.business_central_call import (
-    Answer,
-    Call,
-    etag,
-    match_etag,
-    no_segment,
-    refusal,
-    unauthorized,
-)
-from integration.simulators.business_central_entities import (
+from integration.simulators import entra
+from integration.simulators.business_central_rules import (
     COMPANIES,
     ENTITIES,
     JOB_QUEUE_ENTRIES,
-)
-from integration.simulators.business_central_rules import (
-    GUID,
     Company,
     checked,
     next_number,
 )
-from integration.simulators.entities import Entity, metadata
+from integration.simulators.call import GUID, ODATA, Answer, Call, refusal
+from integration.simulators.entities import Entity, edmx
 from integration.simulators.fault_states import DENIED
-from integration.simulators.faults import BUSINESS_CENTRAL, Faults
+from integration.simulators.faults import Faults
 from integration.simulators.http import (
+    BUSINESS_CENTRAL,
+    Notes,
     SimulatorError,
     base_url,
     dumps,
+    loads,
     notes,
-    preferences,
 )
-from integration.simulators.odata import Dialect, ODataError, Query, parse_query
+from integration.simulators.odata import Query, parse_query
+from integration.simulators.odata_filter import Dialect, Getter, ODataError
 from integration.simulators.store import Row, Store, Table
 
 PAGE_SIZE = 20_000
 BODY_LIMIT = 350 * 1024 * 1024
+BATCH_LIMIT = 100
 DIALECT = Dialect(or_distinct_fields=False)
 JSON = "application/json; odata.metadata=minimal; odata.streaming=true"
 RESTART = "Microsoft.NAV.restart"
+Parts = list[tuple[Any, Call]]  # with their ids
+# The prose follows Accept-Language; what stands in brackets never does.
+FRENCH = {
+    "Another user has already changed the record.": (
+        "Un autre utilisateur a déjà modifié l'enregistrement."
+    ),
+    "Sorry, the current permissions prevented the action.": (
+        "Désolé, les autorisations actuelles ont empêché l'action."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,17 @@ class Place:
             return self.company.table(self.entity)
         return self.company.store.table("bc:companies", self.entity.indexes)
 
+    def row(self) -> Row:
+        """The record. Raises 400 and 404."""
+        key = self.key or ""
+        if not GUID.match(key):
+            raise refusal("bc-query-syntax")
+        row = self.table.get(key)
+        if row is None:
+            words = {"caption": self.entity.label, "key": key.upper()}
+            raise refusal("bc-record-not-found", **words)
+        return row
+
 
 class BusinessCentralApi:
     """Answers every request below ``/bc/v2.0/``."""
@@ -74,12 +90,11 @@ class BusinessCentralApi:
         self._faults = Faults.of(store)
 
     def handle(self, request: Request) -> Response:
-        language = request.headers.get("Accept-Language", "en-US")
         try:
             answer = self._routed(request)
         except SimulatorError as error:
-            answer = refusal(error, language)
-        headers = {"OData-Version": "4.0", **answer.headers}
+            answer = refused(error, request.headers.get("Accept-Language", ""))
+        headers = {**ODATA, **answer.headers}
         if isinstance(answer.body, str):
             return Response(answer.body, answer.status, headers)
         body = b"" if answer.body is None else dumps(answer.body)
@@ -87,39 +102,38 @@ class BusinessCentralApi:
 
     def _routed(self, request: Request) -> Answer:
         if (request.content_length or 0) > BODY_LIMIT:
-            raise SimulatorError(413, "", "Request Entity Too Large")
+            raise refusal("bc-too-large")
         before, _, path = request.path.partition("/api/v2.0")
         environment = before.rpartition("/")[2]
         if environment.lower() != self._store.setting("environment", "production"):
-            raise SimulatorError(404, "NoEnvironment", "Environment does not exist.")
-        if entra.principal_of(self._store, request, entra.BUSINESS_CENTRAL) is None:
-            raise unauthorized()
+            raise refusal("bc-environment-unknown")
+        if entra.principal_of(self._store, request, BUSINESS_CENTRAL) is None:
+            raise refusal("bc-auth-rejected")
         call = Call(
             request.method,
             path.strip("/"),
-            dict(parse_qsl(request.query_string.decode(), keep_blank_values=True)),
+            options_of(request.query_string.decode()),
             Headers(request.headers),
             request.get_data(),
             f"{base_url(request)}{quote(before)}/api/v2.0/",
             notes(request),
         )
         if call.path == "$batch":
-            return business_central_batch.run(
-                self._store, call, self.prepare, self.answer
-            )
-        self.prepare(call)
-        return self.answer(call)
+            return self._batch(call)
+        return self._prepared(call)
 
-    def answer(self, call: Call) -> Answer:
+    def _prepared(self, call: Call) -> Answer:
+        self._prepare(call)
+        return self._answer(call)
+
+    def _answer(self, call: Call) -> Answer:
         """Raises SimulatorError. A write is a transaction of its own."""
         if call.path == "$metadata":
-            text = metadata("Microsoft.NAV", ENTITIES.values())
+            text = edmx(ENTITIES.values(), "Microsoft.NAV", "NAV")
             return Answer(200, text, {"Content-Type": "application/xml"})
         replica = call.headers.get("Data-Access-Intent") == "ReadOnly"
         if replica and call.method != "GET":
-            raise SimulatorError(
-                400, "BadRequest", "Data-Access-Intent ReadOnly allows GET only."
-            )
+            raise refusal("bc-read-only-intent")
         place = self._place(call)
         call.notes.entity = place.entity.set_name
         if call.method == "GET":
@@ -127,185 +141,140 @@ class BusinessCentralApi:
         with self._store.transaction():
             return self._write(call, place)
 
-    def prepare(self, call: Call) -> None:
+    def _prepare(self, call: Call) -> None:
         """A fault may edit the record now, before the transaction that judges it."""
         if call.method != "PATCH":
             return
         with suppress(SimulatorError):  # the answer will say it
             place = self._place(call)
             row = place.table.get(place.key or "")
-            name = place.entity.set_name
-            self._faults.before_write(BUSINESS_CENTRAL, name, call.method, row)
+            self._faults.before_write(BUSINESS_CENTRAL, place.entity.set_name, row)
 
     def _place(self, call: Call) -> Place:
-        segments = call.segments
-        if not segments:
-            raise no_segment("")
-        if segments[0] == ("companies", None) or len(segments) == 1:
-            return self._top_level(call, segments)
-        name, key = segments[0]
-        company = self._company(key) if name == "companies" and key else None
-        if company is None:
-            return self._top_level(call, segments)
-        return _inside(company, segments[1:])
-
-    def _top_level(self, call: Call, segments: list[tuple[str, str | None]]) -> Place:
-        if segments[0][0] == "companies":
-            nowhere = Company(self._store, "", "")
-            return Place(nowhere, COMPANIES, segments[0][1])
-        wanted = call.options.get("company") or call.headers.get("Company")
-        if not wanted:
-            raise SimulatorError(
-                404, "Internal_CompanyNotFound", "The default company can't be found."
-            )
-        return _inside(self._company(wanted), segments)
+        (name, key), *rest = segments_of(call.path) or [("", None)]
+        if not name:
+            raise refusal("bc-segment-not-found", name="")
+        if name != "companies":
+            wanted = call.options.get("company") or call.headers.get("Company")
+            if not wanted:
+                raise refusal("bc-company-not-named")
+            return inside(self._company(wanted), [(name, key), *rest])
+        if key and rest:
+            return inside(self._company(key), rest)
+        return Place(Company(self._store, "", ""), COMPANIES, key)
 
     def _company(self, wanted: str) -> Company:
-        table = self._store.table("bc:companies", ("name",))
-        row = table.get(wanted)
-        if row is None:
-            row = next(iter(table.find("name", unquote(wanted))), None)
-        if row is None:
-            raise SimulatorError(
-                404,
-                "Internal_CompanyNotFound",
-                f"Company {wanted} cannot be found.",
-            )
-        return Company(self._store, row.id, str(row.values.get("name", "")))
+        """By id or name."""
+        table = self._store.table("bc:companies", COMPANIES.indexes)
+        by_id = table.get(wanted)
+        rows = [by_id] if by_id else table.find("name", unquote(wanted))
+        if not rows:
+            raise refusal("bc-company-not-found", wanted=wanted)
+        return Company(self._store, rows[0].id, str(rows[0].values.get("name", "")))
 
     def _allow(self, entity: Entity, right: str) -> None:
-        for row in self._store.table(DENIED).rows():
-            denied = row.values
-            if denied.get("tableNo") == entity.number and denied.get("right") == right:
-                raise SimulatorError(
-                    403,
-                    "Internal_ServerError",
-                    "Sorry, the current permissions prevented the action. (TableData"
-                    f" {entity.number} {entity.caption} {right}: Base Application)",
-                )
+        for row in self._store.table(DENIED).find("tableNo", entity.number):
+            if row.values.get("right") == right:
+                words = {"number": entity.number, "caption": entity.label}
+                raise refusal("bc-permission-denied", right=right, **words)
 
     def _read(self, call: Call, place: Place) -> Answer:
         self._allow(place.entity, "Read")
         with self._store.lock:
+            printer = Printer(call, place)
             if place.key is not None:
-                printer = Printer(call, place, self._query(call, place))
-                return printer.one(self._row(place))
-            return self._list(call, place)
-
-    def _query(self, call: Call, place: Place) -> Query:
-        readers = place.company.readers(place.entity)
-        try:
-            query = parse_query(call.options, place.entity.columns(readers), DIALECT)
-        except ODataError as error:
-            raise SimulatorError(400, "BadRequest", str(error)) from error
-        if query.expand:
-            raise SimulatorError(
-                400,
-                "BadRequest",
-                f"Could not find a property named '{query.expand[0].name}' on type"
-                f" 'Microsoft.NAV.{place.entity.logical_name}'.",
-            )
-        return query
-
-    def _list(self, call: Call, place: Place) -> Answer:
-        query = self._query(call, place)
-        rows = query.rows(place.table)
-        if place.action == "$count":
-            return Answer(200, str(len(rows)), {"Content-Type": "text/plain"})
-        page, token = query.page(rows, _page_size(call))
-        printer = Printer(call, place, query)
-        body: dict[str, Any] = {"@odata.context": printer.context}
-        if query.count:
-            body["@odata.count"] = len(rows)
-        body["value"] = [printer.record(row) for row in page]
-        if token:
-            body["@odata.nextLink"] = printer.next_link(token)
-        call.notes.records += len(page)
-        return Answer(200, body)
+                return printer.one(place.row())
+            rows = printer.query.rows(place.table)
+            if place.action == "$count":
+                return Answer(200, str(len(rows)), {"Content-Type": "text/plain"})
+            return printer.page(rows)
 
     def _write(self, call: Call, place: Place) -> Answer:
         method, entity = call.method, place.entity
         if entity is JOB_QUEUE_ENTRIES and place.action == RESTART and method == "POST":
-            place.table.update(self._row(place), {"status": "Ready"})
+            place.table.update(place.row(), {"status": "Ready"})
             return Answer(204)
         on_record = place.key is not None
         if method not in entity.verbs or on_record == (method == "POST"):
-            raise SimulatorError(
-                405,
-                "BadRequest_MethodNotAllowed",
-                f"'{method}' requests for '{entity.set_name}' of EdmType 'Entity' are"
-                " not allowed within Dynamics 365 Business Central OData web services.",
-            )
+            raise refusal("bc-method", method=method, set=entity.set_name)
         if method == "POST":
             return self._create(call, place)
         return self._change(call, place)
 
     def _create(self, call: Call, place: Place) -> Answer:
         self._allow(place.entity, "Insert")
-        entity, body = place.entity, call.json()
+        entity, body = place.entity, json_of(call)
         self._refuse(call, place, body.get(entity.key), body.get("displayName"))
         values = checked(place.company, entity, body, None)
         if entity.series and not values.get(entity.key):
             values[entity.key] = next_number(place.company, entity)
         row = place.table.insert(values, by=call.notes.client)
-        return Printer(call, place, self._query(call, place)).one(row, 201)
+        return Printer(call, place).one(row, 201)
 
     def _change(self, call: Call, place: Place) -> Answer:
-        right = "Modify" if call.method == "PATCH" else "Delete"
-        self._allow(place.entity, right)
-        row = self._row(place)
+        self._allow(place.entity, "Modify" if call.method == "PATCH" else "Delete")
+        row, by = place.row(), call.notes.client
         match_etag(call, row)
         key, name = row.values.get(place.entity.key), row.values.get("displayName")
         self._refuse(call, place, key, name, row.id)
         if call.method == "DELETE":
-            place.table.delete(row.id, by=call.notes.client)
+            place.table.delete(row.id, by)
             return Answer(204)
-        values = checked(place.company, place.entity, call.json(), row)
-        place.table.update(row, values, by=call.notes.client)
-        return Printer(call, place, self._query(call, place)).one(row)
+        values = checked(place.company, place.entity, json_of(call), row)
+        return Printer(call, place).one(place.table.update(row, values, by))
 
-    def _refuse(self, call: Call, place: Place, *names: Any) -> None:
+    def _refuse(self, call: Call, place: Place, key: Any, *names: Any) -> None:
+        """Raises what a fault planted for this record wants."""
         entity = place.entity
-        words = {
-            "caption": entity.caption,
-            "key_caption": entity.key_field.label,
-            "key": names[0] or "",
-        }
-        self._faults.refuse(
-            BUSINESS_CENTRAL, entity.set_name, call.method, words, *names
-        )
+        label = entity.by_name[entity.key or "id"].caption
+        words = {"caption": entity.label, "key_caption": label, "key": key or ""}
+        if call.method != "DELETE":
+            set_name = entity.set_name
+            self._faults.refuse(BUSINESS_CENTRAL, set_name, words, key, *names)
 
-    def _row(self, place: Place) -> Row:
-        key = place.key or ""
-        if not GUID.fullmatch(key):
-            raise SimulatorError(
-                400, "BadRequest_NotFound", "Bad Request - Error in query syntax."
-            )
-        row = place.table.get(key)
-        if row is None:
-            raise SimulatorError(
-                404,
-                "Internal_RecordNotFound",
-                f"The {place.entity.caption} does not exist. Identification fields and"
-                f" values: SystemId='{{{key.upper()}}}'",
-            )
-        return row
+    def _batch(self, call: Call) -> Answer:
+        """Parts in order, each a transaction of its own, up to the first failure."""
+        parts = [(part.get("id"), part_of(call, part)) for part in parts_in(call)]
+        if call.headers.get("Isolation", "").lower() == "snapshot":
+            responses = self._snapshot(call, parts)
+        else:
+            proceed = "odata.continue-on-error" in call.prefer
+            responses = list(run_parts(call, parts, self._prepared, proceed=proceed))
+        call.notes.entity = "$batch"
+        return Answer(200, {"responses": responses})
+
+    def _snapshot(self, call: Call, parts: Parts) -> list[dict[str, Any]]:
+        """One transaction: a failing part takes all back.
+
+        The parts before it still report that they worked. One answer when the first
+        part fails, all when a later one does (measured, protocols §2.5).
+        """
+        for _, part in parts:
+            self._prepare(part)
+        responses = []
+        with suppress(_TakenBackError), self._store.transaction():
+            for response in run_parts(call, parts, self._answer, proceed=True):
+                responses.append(response)
+                if responses[0]["status"] >= 400:
+                    break
+            if any(response["status"] >= 400 for response in responses):
+                raise _TakenBackError
+        return responses
 
 
 class Printer:
     """Rows of one set as this request wants them."""
 
-    def __init__(self, call: Call, place: Place, query: Query) -> None:
+    def __init__(self, call: Call, place: Place) -> None:
         self._call = call
-        company, entity = place.company, place.entity
-        names = query.select or tuple(entity.by_name)
-        readers = company.readers(entity)
-        self._fields: list[tuple[str, Callable[[Row], Any]]] = [
-            (name, readers[name]) for name in names
-        ]
-        self._number = entity.number
-        self._inside = f"companies({company.id})/" if entity.in_company else ""
-        self.context = f"{call.root}$metadata#{self._inside}{entity.set_name}"
+        self._number = place.entity.number
+        readers = place.company.readers(place.entity)
+        self.query = read_query(call.options, place.entity, readers)
+        names = self.query.select or place.entity.by_name
+        self._fields = [(name, readers[name]) for name in names]
+        inside = f"companies({place.company.id})/" if place.entity.in_company else ""
+        self._set = f"{inside}{place.entity.set_name}"
+        self._context = f"{call.root}$metadata#{self._set}"
 
     def record(self, row: Row) -> dict[str, Any]:
         body = {"@odata.etag": etag(self._number, row)}
@@ -314,18 +283,27 @@ class Printer:
 
     def one(self, row: Row, status: int = 200) -> Answer:
         """The record; on request a write answers without it."""
-        wish = preferences(self._call.headers).get("return")
-        if self._call.method != "GET" and wish == "minimal":
+        if self._call.method != "GET" and self._call.prefer.get("return") == "minimal":
             return Answer(204, None, {"Preference-Applied": "return=minimal"})
-        context = f"{self.context}/$entity"
-        body = {"@odata.context": context, **self.record(row)}
-        headers = {}
-        if status == 201:
-            name = self.context.rpartition("#")[2]
-            headers["Location"] = f"{self._call.root}{name}({row.id})"
-        return Answer(status, body, headers)
+        body = {"@odata.context": f"{self._context}/$entity", **self.record(row)}
+        made = {"Location": f"{self._call.root}{self._set}({row.id})"}
+        return Answer(status, body, made if status == 201 else {})
 
-    def next_link(self, token: str) -> str:
+    def page(self, rows: list[Row]) -> Answer:
+        size = self._call.page_size()
+        if size is not None and size > PAGE_SIZE:
+            raise refusal("bc-too-large")
+        chosen, token = self.query.page(rows, PAGE_SIZE if size is None else size or 1)
+        body: dict[str, Any] = {"@odata.context": self._context}
+        if self.query.count:
+            body["@odata.count"] = len(rows)
+        body["value"] = [self.record(row) for row in chosen]
+        if token:
+            body["@odata.nextLink"] = self._next_link(token)
+        self._call.notes.records += len(chosen)
+        return Answer(200, body)
+
+    def _next_link(self, token: str) -> str:
         options = {**self._call.options, "aid": "FIN", "$skiptoken": token}
         options.pop("$skip", None)
         query = "&".join(
@@ -334,22 +312,138 @@ class Printer:
         return f"{self._call.root}{quote(self._call.path, safe='(),/')}?{query}"
 
 
-def _inside(company: Company, segments: list[tuple[str, str | None]]) -> Place:
-    name, key = segments[0]
+class _TakenBackError(Exception):
+    """Leaves the transaction of a snapshot batch, so that nothing stays."""
+
+
+def read_query(
+    options: Mapping[str, str], entity: Entity, readers: Mapping[str, Getter]
+) -> Query:
+    try:
+        query = parse_query(options, entity.columns(readers), DIALECT)
+    except ODataError as error:
+        raise refusal("bc-query", reason=error) from error
+    if query.expand:
+        raise refusal("bc-expand", name=query.expand[0].name, type=entity.logical)
+    return query
+
+
+def options_of(query: str) -> dict[str, str]:
+    return dict(parse_qsl(query, keep_blank_values=True))
+
+
+def segments_of(path: str) -> list[tuple[str, str | None]]:
+    """``companies(id)/customers`` as names with their keys."""
+    found = []
+    for part in filter(None, path.split("/")):
+        name, bracket, key = part.partition("(")
+        found.append((name, key.rstrip(")").strip("'") if bracket else None))
+    return found
+
+
+def inside(company: Company, segments: list[tuple[str, str | None]]) -> Place:
+    (name, key), *rest = segments
     entity = ENTITIES.get(name)
     if entity is None or not entity.in_company:
-        raise no_segment(name)
-    rest = [segment for segment, _ in segments[1:]]
-    action = "/".join(rest)
+        raise refusal("bc-segment-not-found", name=name)
+    action = "/".join(segment for segment, _ in rest)
     if action and action != RESTART and (action != "$count" or key is not None):
-        raise no_segment(rest[0])
+        raise refusal("bc-segment-not-found", name=rest[0][0])
     return Place(company, entity, key, action)
 
 
-def _page_size(call: Call) -> int:
-    size = preferences(call.headers).get("odata.maxpagesize", "")
-    if not size.isdecimal():
-        return PAGE_SIZE
-    if int(size) > PAGE_SIZE:
-        raise SimulatorError(413, "", "Request Entity Too Large")
-    return max(1, int(size))
+def json_of(call: Call) -> dict[str, Any]:
+    """The body of a request, or that of a part, which is JSON already."""
+    value = call.body
+    if isinstance(value, bytes):
+        with suppress(ValueError):
+            value = loads(value)
+    if not isinstance(value, dict):
+        raise refusal("bc-body")
+    return value
+
+
+def parts_in(call: Call) -> list[Mapping[str, Any]]:
+    if call.method != "POST":
+        raise refusal("bc-batch-method")
+    if "json" not in call.headers.get("Content-Type", ""):
+        raise refusal("bc-batch-type")
+    parts = json_of(call).get("requests")
+    if not isinstance(parts, list) or not all(isinstance(p, dict) for p in parts):
+        raise refusal("bc-batch-empty")
+    if len(parts) > BATCH_LIMIT:
+        raise refusal("bc-batch-limit", limit=BATCH_LIMIT)
+    return parts
+
+
+def part_of(call: Call, part: Mapping[str, Any]) -> Call:
+    """A part of a batch as a call; its address may stand below the API root."""
+    path, _, query = str(part.get("url", "")).partition("?")
+    _, marker, below = path.partition("/api/v2.0/")
+    language = call.headers.get("Accept-Language")
+    headers = Headers({"Accept-Language": language} if language else {})
+    headers.update({str(k): str(v) for k, v in (part.get("headers") or {}).items()})
+    return replace(
+        call,
+        method=str(part.get("method", "GET")).upper(),
+        path=unquote(below if marker else path).strip("/"),
+        options=options_of(query),
+        headers=headers,
+        body=part.get("body"),
+        notes=Notes(client=call.notes.client),
+    )
+
+
+def run_parts(
+    call: Call, parts: Parts, run: Callable[[Call], Answer], *, proceed: bool
+) -> Iterator[dict[str, Any]]:
+    """The answer to each part, as a response of the batch ``call``."""
+    for key, part in parts:
+        try:
+            answer = run(part)
+        except SimulatorError as error:
+            answer = refused(error, call.headers.get("Accept-Language", ""))
+        query = "&".join(f"{name}={value}" for name, value in part.options.items())
+        path = f"{part.path}?{query}" if query else part.path
+        call.note_part(part.method, path, answer.status, part.notes.records)
+        headers = {"Content-Type": "application/json", **ODATA, **answer.headers}
+        response = {"id": key, "status": answer.status, "headers": headers}
+        yield response if answer.body is None else {**response, "body": answer.body}
+        if answer.status >= 400 and not proceed:
+            return
+
+
+def refused(error: SimulatorError, language: str = "en-US") -> Answer:
+    """The error object; a gateway's refusal has no code and is plain text."""
+    if not error.code:
+        return Answer(error.status, error.message, {"Content-Type": "text/plain"})
+    message = error.message
+    if language.lower().startswith("fr"):
+        for english, french in FRENCH.items():
+            message = message.replace(english, french)
+    text = f"{message}  CorrelationId:  {uuid4()}."
+    body = {"error": {"code": error.code, "message": text}}
+    return Answer(error.status, body, error.headers)
+
+
+def etag(number: int, row: Row) -> str:
+    inner = base64.b64encode(f"'{number};{row.version};00;'".encode()).decode()
+    return f'W/"{inner}"'
+
+
+def match_etag(call: Call, row: Row) -> None:
+    """PATCH and DELETE need an ``If-Match``: an etag of the body, or ``*``."""
+    wanted = call.headers.get("If-Match", "")
+    if wanted == "*":
+        return
+    if not (wanted.startswith('W/"') and wanted.endswith('"') and len(wanted) > 4):
+        raise refusal("bc-etag-missing")
+    if version_of(wanted) != row.version:
+        raise refusal("bc-record-changed")
+
+
+def version_of(wanted: str) -> int | None:
+    with suppress(ValueError, IndexError):
+        parts = base64.b64decode(wanted[3:-1], validate=True).decode().split(";")
+        return int(parts[1])
+    return None

@@ -1,31 +1,34 @@
-"""Judging what is sent to Business Central: types, lengths, relations, keys."""
+"""The sets of Business Central, and judging what is sent to them."""
 
 import re
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any
 
-from integration.simulators.business_central_entities import CURRENCIES, CUSTOMERS
+from integration.simulators.call import refusal
 from integration.simulators.entities import (
     ZERO_ID,
     Entity,
     Field,
+    read_entities,
     unescape_enum,
 )
 from integration.simulators.http import SimulatorError
+from integration.simulators.odata_filter import Getter
 from integration.simulators.store import Row, Store, Table
 
-GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+ENTITIES = read_entities("business_central.toml")
+COMPANIES = ENTITIES["companies"]
+CURRENCIES = ENTITIES["currencies"]
+CUSTOMERS = ENTITIES["customers"]
+EXCHANGE_RATES = ENTITIES["currencyExchangeRates"]
+GENERAL_LEDGER_SETUP = ENTITIES["generalLedgerSetup"]
+JOB_QUEUE_ENTRIES = ENTITIES["jobQueueEntries"]
+
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_CURRENCY_FIELDS = ("currencyId", "currencyCode")
-# The prose follows Accept-Language; what stands in brackets never does.
-_FRENCH = {
-    "Another user has already changed the record.": (
-        "Un autre utilisateur a déjà modifié l'enregistrement."
-    ),
-    "Sorry, the current permissions prevented the action.": (
-        "Désolé, les autorisations actuelles ont empêché l'action."
-    ),
+CURRENCY_FIELDS = ("currencyId", "currencyCode")
+LOCAL_CURRENCY = {
+    "generalLedgerSetup": "localCurrencyCode",
+    "companyInformation": "currencyCode",
 }
 
 
@@ -40,49 +43,29 @@ class Company:
     def table(self, entity: Entity) -> Table:
         return self.store.table(f"bc:{self.id}:{entity.set_name}", entity.indexes)
 
-    def related(self, set_name: str, field: str) -> Table:
-        return self.store.table(f"bc:{self.id}:{set_name}", (field,))
-
     @property
     def local_currency(self) -> str:
-        for place, field in (
-            ("generalLedgerSetup", "localCurrencyCode"),
-            ("companyInformation", "currencyCode"),
-        ):
+        for place, field in LOCAL_CURRENCY.items():
             for row in self.store.table(f"bc:{self.id}:{place}").rows():
                 if code := row.values.get(field):
                     return str(code)
         return ""
 
-    def readers(self, entity: Entity) -> dict[str, Callable[[Row], Any]]:
+    def readers(self, entity: Entity) -> dict[str, Getter]:
         """How each property is read; currencies as the API translates them."""
-        readers = {field.name: field.reader() for field in entity.fields}
-        if entity is CUSTOMERS:
-            local = self.local_currency
-            rows = self.table(CURRENCIES).rows()
-            ids = {row.values.get("code"): row.id for row in rows}
+        if entity is not CUSTOMERS:
+            return entity.readers
+        local = self.local_currency
+        rows = self.table(CURRENCIES).rows()
+        ids = {row.values.get("code"): row.id for row in rows}
 
-            def code(row: Row) -> Any:
-                return row.values.get("currencyCode") or local
+        def code(row: Row) -> Any:
+            return row.values.get("currencyCode") or local
 
-            def identifier(row: Row) -> str:
-                return ids.get(row.values.get("currencyCode"), ZERO_ID)
+        def identifier(row: Row) -> str:
+            return ids.get(row.values.get("currencyCode"), ZERO_ID)
 
-            readers |= {"currencyCode": code, "currencyId": identifier}
-        return readers
-
-
-def dialog(message: str) -> SimulatorError:
-    return SimulatorError(400, "Application_DialogException", message)
-
-
-def translated(message: str, language: str) -> str:
-    """In the language of the request, as far as this simulator speaks it."""
-    if not language.lower().startswith("fr"):
-        return message
-    for english, french in _FRENCH.items():
-        message = message.replace(english, french)
-    return message
+        return {**entity.readers, "currencyCode": code, "currencyId": identifier}
 
 
 def checked(
@@ -106,125 +89,88 @@ def checked(
 def _writable(entity: Entity, name: str, *, creating: bool) -> Field:
     field = entity.by_name.get(name)
     if field is None:
-        raise SimulatorError(
-            400,
-            "BadRequest",
-            f"The property '{name}' does not exist on type"
-            f" 'Microsoft.NAV.{entity.logical_name}'. Make sure to only use property"
-            " names that are defined by the type.",
-        )
-    closed = field.update_only if creating else field.create_only
-    if field.read_only or closed:
-        raise SimulatorError(
-            400, "BadRequest_InvalidOperation", f"Control '{name}' is read-only."
-        )
+        raise refusal("bc-property-unknown", name=name, type=entity.logical)
+    if not field.may_be_sent(creating=creating):
+        raise refusal("bc-field-read-only", name=name)
     return field
 
 
 def _converted(field: Field, value: Any) -> Any:
-    if field.type in ("text", "code", "enum"):
-        return _text(field, value)
     if field.type == "date" and not (isinstance(value, str) and DATE.fullmatch(value)):
-        raise SimulatorError(400, "BadRequest", "Unable to convert value to Date")
-    if not _FITS[field.type](value):
-        raise _cannot_convert(field, value)
-    return value.lower() if field.type == "guid" else value
-
-
-def _text(field: Field, value: Any) -> str:
-    if not isinstance(value, str):
-        raise _cannot_convert(field, value)
+        raise refusal("bc-date")
+    if not field.fits(value):
+        raise refusal("bc-literal", value=value, type=field.edm)
     if field.type == "enum":
-        plain = unescape_enum(value)
-        if plain not in field.values:
-            options = ",".join(field.values)
-            raise SimulatorError(
-                400,
-                "Unknown",
-                f"'{value}' is not an option. The existing options are: {options}",
-            )
-        return plain
-    text = value.strip().upper() if field.type == "code" else value
-    if field.max_length and len(text) > field.max_length:
-        raise SimulatorError(
-            400,
-            "Application_StringExceededLength",
-            f"The length of the string is {len(text)}, but it must be less than or"
-            f" equal to {field.max_length} characters. Value: {text}",
-        )
-    return text
+        return _option(field, value)
+    if field.type == "guid":
+        return value.lower()
+    if field.type == "code":
+        value = value.strip().upper()
+    if field.length and len(value) > field.length:
+        words = {"found": len(value), "length": field.length, "value": value}
+        raise refusal("bc-string-too-long", **words)
+    return value
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+def _option(field: Field, value: str) -> str:
+    plain = unescape_enum(value)
+    if plain not in field.options:
+        options = ",".join(field.options)
+        raise refusal("bc-option-invalid", value=value, options=options)
+    return plain
 
 
-_FITS: dict[str, Callable[[Any], bool]] = {
-    "decimal": _is_number,
-    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "bool": lambda value: isinstance(value, bool),
-    "guid": lambda value: isinstance(value, str) and bool(GUID.fullmatch(value)),
-    "date": lambda value: isinstance(value, str),
-    "moment": lambda value: isinstance(value, str),
-}
-
-
-def _cannot_convert(field: Field, value: Any) -> SimulatorError:
-    return SimulatorError(
-        400,
-        "BadRequest",
-        f"Cannot convert the literal '{value}' to the expected type"
-        f" '{field.edm_type}'.",
-    )
+def no_match(name: str, table: str) -> SimulatorError:
+    return refusal("bc-no-match", name=name, table=table)
 
 
 def _resolve_currency(company: Company, values: dict[str, Any]) -> None:
     """Bring id and code to the one stored code; blank is the local currency."""
-    given = {name: values.pop(name) for name in _CURRENCY_FIELDS if name in values}
+    given = {name: values.pop(name) for name in CURRENCY_FIELDS if name in values}
     codes = set()
     local = company.local_currency
     currencies = company.table(CURRENCIES)
     if "currencyId" in given and (given["currencyId"] != ZERO_ID or len(given) == 1):
         row = currencies.get(given["currencyId"])
         if row is None and given["currencyId"] != ZERO_ID:
-            raise dialog('The "currencyId" does not match to a Currency.')
+            raise no_match("currencyId", "Currency")
         codes.add(str(row.values["code"]) if row else "")
     if "currencyCode" in given:
         code = given["currencyCode"]
         if code not in ("", local) and not currencies.find("code", code):
-            raise dialog('The "currencyCode" does not match to a Currency.')
+            raise no_match("currencyCode", "Currency")
         codes.add("" if code == local else code)
     if len(codes) > 1:
-        raise dialog("The currency values do not match to a specific Currency.")
+        raise refusal("bc-currency-mismatch")
     if codes:
         values["currencyCode"] = codes.pop()
 
 
 def _require(entity: Entity, values: Mapping[str, Any], *, creating: bool) -> None:
     for field in entity.fields:
-        if not field.required:
-            continue
-        if creating and field.name not in values:
-            raise dialog(f'A "{field.name}" must be provided.')
-        if field.name in values and not str(values[field.name]).strip():
-            raise dialog(f'The blank "{field.name}" is not allowed.')
+        if field.required:
+            if creating and field.name not in values:
+                raise refusal("bc-field-missing", name=field.name)
+            if not str(values.get(field.name, "kept")).strip():
+                raise refusal("bc-field-blank", name=field.name)
 
 
 def _relate(company: Company, entity: Entity, field: Field, value: Any) -> None:
     relation = field.relation
     if relation is None or value in ("", ZERO_ID):
         return
-    table = company.related(relation.set_name, relation.field)
+    place = f"bc:{company.id}:{relation.set_name}"
+    table = company.store.table(place, (relation.field,))
     if field.type == "guid":
         if table.get(value) is None:
-            raise dialog(f'The "{field.name}" does not match to a {relation.caption}.')
+            raise no_match(field.name, relation.label)
     elif len(table) and not table.find(relation.field, value):
-        raise SimulatorError(
-            400,
-            "Internal_InvalidTableRelation",
-            f"The field {field.label} of table {entity.caption} contains a value"
-            f" ({value}) that cannot be found in the related table"
-            f" ({relation.caption}).",
+        raise refusal(
+            "bc-table-relation",
+            field=field.caption,
+            caption=entity.label,
+            value=value,
+            table=relation.label,
         )
 
 
@@ -232,16 +178,11 @@ def _unique(
     company: Company, entity: Entity, values: Mapping[str, Any], row: Row | None
 ) -> None:
     key = values.get(entity.key)
-    if not key:
-        return
-    for other in company.table(entity).find(entity.key, key):
-        if row is None or other.id != row.id:
-            raise SimulatorError(
-                400,
-                "Internal_EntityWithSameKeyExists",
-                f"The {entity.caption} already exists. Identification fields and"
-                f" values: {entity.key_field.label}='{key}'",
-            )
+    holders = company.table(entity).find(entity.key, key) if key else ()
+    if any(row is None or holder.id != row.id for holder in holders):
+        label = entity.by_name[entity.key].caption
+        words = {"caption": entity.label, "key_caption": label, "key": key}
+        raise refusal("bc-duplicate-key", **words)
 
 
 def next_number(company: Company, entity: Entity) -> str:

@@ -6,6 +6,7 @@ versions move, lengths and rules are not enforced.
 
 import ipaddress
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +14,12 @@ from werkzeug.wrappers import Request, Response
 
 from integration import clock
 from integration.simulators.fault_states import UnknownFaultError
-from integration.simulators.faults import KNOWN, Faults
+from integration.simulators.faults import KNOWN, Faults, shown_fault
 from integration.simulators.http import iso, json_response, loads
 from integration.simulators.seed_demo import stage_demo_edits
 from integration.simulators.store import Row, Store, Table
 
-HIDDEN = frozenset({"entra:tokens"})
+HIDDEN = "entra:tokens"
 
 
 class ControlError(ValueError):
@@ -67,24 +68,21 @@ class Control:
         return {"requests": self._store.requests(int(since))}
 
     def _records(self, request: Request) -> dict[str, Any]:
-        chosen = request.args
+        """By system, BC's also by company, then by set."""
         found: dict[str, Any] = {"business_central": {}, "sales": {}, "entra": {}}
         for place in self._store.table_names():
             system, _, name = place.partition(":")
             company, _, name = name.rpartition(":")
             system = {"bc": "business_central"}.get(system, system)
-            wanted = (
-                place not in HIDDEN
-                and chosen.get("system", system) == system
-                and chosen.get("entity", name) == name
-                and chosen.get("company", company) == company
+            told = {"system": system, "entity": name, "company": company}
+            wanted = all(
+                request.args.get(k, value) == value for k, value in told.items()
             )
-            if wanted:
-                rows = [_shown(row) for row in self._store.table(place).rows()]
-                branch = (
-                    found[system].setdefault(company, {}) if company else found[system]
-                )
-                branch[name] = rows
+            if wanted and place != HIDDEN:
+                sets = found[system]
+                if company:
+                    sets = sets.setdefault(company, {})
+                sets[name] = [_shown(row) for row in self._store.table(place).rows()]
         return found
 
     def _change_records(self, request: Request) -> dict[str, Any]:
@@ -114,8 +112,7 @@ class Control:
 
     def _company(self, wanted: Any) -> str:
         """By id or name; without one, the first."""
-        rows = self._store.table("bc:companies").rows()
-        for row in rows:
+        for row in self._store.table("bc:companies").rows():
             if wanted in (None, row.id, row.values.get("name")):
                 return row.id
         raise ControlError(f"There is no company {wanted!r}.")
@@ -125,11 +122,7 @@ class Control:
             {"id": fault.id, "side": fault.side or "both", "place": fault.place}
             for fault in KNOWN.values()
         ]
-        active = [
-            {key: value for key, value in entry.items() if key != "undo"}
-            for entry in self._faults.active()
-        ]
-        return {"active": active, "known": known}
+        return {"active": list(map(shown_fault, self._faults.active())), "known": known}
 
     def _set_fault(self, request: Request) -> dict[str, Any]:
         body = _body(request)
@@ -139,7 +132,7 @@ class Control:
 
     def _clear_faults(self, request: Request) -> dict[str, Any]:
         wanted: dict[str, Any] = request.args.to_dict()
-        if str(wanted.get("n", "0")).isdecimal() and "n" in wanted:
+        if wanted.get("n", "").isdecimal():
             wanted["n"] = int(wanted["n"])
         return {"cleared": self._faults.clear(wanted)}
 
@@ -159,8 +152,7 @@ class Control:
         return {"now": now, "offset_seconds": self._store.setting("clock.offset", 0)}
 
     def _move_clock(self, request: Request) -> dict[str, Any]:
-        body = _body(request)
-        self._store.move_clock(_offset(body))
+        self._store.move_clock(_offset(_body(request)))
         return self._clock(request)
 
 
@@ -183,49 +175,46 @@ def _offset(body: Mapping[str, Any]) -> float:
 def _changed(table: Table, action: str, body: Mapping[str, Any]) -> list[Row]:
     """Rows named by ``where``, or one by one by ``records`` with their ids."""
     if "records" in body:
-        return [_one(table, action, record) for record in _list(body)]
+        return [_apply(table, action, _named(table, r), r) for r in _list(body)]
     where, values = body.get("where"), body.get("values") or {}
     if not isinstance(where, dict) or not isinstance(values, dict):
         raise ControlError("Give 'records', or 'where' and 'values' as objects.")
     found = [row for row in table.rows() if _meets(row, where)]
-    for row in found:
-        _apply(table, action, row, values)
-    return found
+    return [_apply(table, action, row, values) for row in found]
 
 
-def _one(table: Table, action: str, record: Mapping[str, Any]) -> Row:
+def _named(table: Table, record: Mapping[str, Any]) -> Row:
     row = table.get(str(record.get("id", "")))
     if row is None:
         raise ControlError(f"There is no record with the id {record.get('id')!r}.")
-    values = {name: value for name, value in record.items() if name != "id"}
-    _apply(table, action, row, values)
     return row
 
 
-def _apply(table: Table, action: str, row: Row, values: dict[str, Any]) -> None:
+def _apply(table: Table, action: str, row: Row, values: Mapping[str, Any]) -> Row:
     if action == "delete":
         table.delete(row.id, "control")
-    else:
-        table.update(row, values, "control")
+        return row
+    return table.update(row, _without_id(values), "control")
+
+
+def _without_id(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "id"}
 
 
 def _added(table: Table, record: Mapping[str, Any]) -> Row:
-    values = {name: value for name, value in record.items() if name != "id"}
     given = record.get("id")
     if table.name in ("entra:accounts", "entra:apps") and given is None:
         given = record.get("upn") or record.get("client_id")
     try:
-        return table.insert(values, given, "control")
+        return table.insert(_without_id(record), given, "control")
     except ValueError as error:
         raise ControlError(str(error)) from error
 
 
 def _meets(row: Row, where: Mapping[str, Any]) -> bool:
-    for name, wanted in where.items():
-        value = row.id if name == "id" else row.values.get(name)
-        if value != (str(wanted).lower() if name == "id" else wanted):
-            return False
-    return True
+    has = {"id": row.id, **row.values}
+    wanted = {k: str(v).lower() if k == "id" else v for k, v in where.items()}
+    return all(has.get(name) == value for name, value in wanted.items())
 
 
 def _list(body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -257,10 +246,9 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 def _is_local(address: str | None) -> bool:
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False
+    return False
 
 
 def _sentence(status: int, text: str) -> Response:

@@ -16,6 +16,8 @@ from uuid import uuid4
 from werkzeug.wrappers import Request, Response
 
 from integration.simulators.http import (
+    BUSINESS_CENTRAL,
+    SALES,
     base_url,
     bearer_token,
     iso,
@@ -25,7 +27,6 @@ from integration.simulators.http import (
 from integration.simulators.store import Row, Store
 
 APPS, ACCOUNTS, TOKENS = "entra:apps", "entra:accounts", "entra:tokens"
-BUSINESS_CENTRAL, SALES = "business_central", "sales"
 LIFETIME = timedelta(seconds=3599)
 WRONG_PASSWORDS = 10  # before the account is locked
 
@@ -38,6 +39,7 @@ _FAILURES: dict[str, Any] = tomllib.loads(
 APP_STATES: dict[str, Any] = _FAILURES["app_states"]
 CLOSED_STATES: dict[str, Any] = _FAILURES["closed_states"]
 PASSWORD_STATES: dict[str, Any] = _FAILURES["password_states"]
+LABELS: dict[str, dict[str, str]] = _FAILURES["labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,6 @@ class Principal:
 
     client_id: str
     user: str
-    name: str
 
 
 class RefusedError(Exception):
@@ -68,7 +69,7 @@ def principal_of(store: Store, request: Request, resource: str) -> Principal | N
     if held["resource"] != resource or held["expires"] <= store.now():
         return None
     notes(request).client = held["user"] or held["client_id"]
-    return Principal(held["client_id"], held["user"], held["name"])
+    return Principal(held["client_id"], held["user"])
 
 
 class TokenEndpoint:
@@ -157,13 +158,11 @@ class TokenEndpoint:
         for row in tokens.rows():
             if row.values["expires"] <= now:
                 tokens.delete(row.id)
-        holder = account or app
         token = secrets.token_urlsafe(48)
         values = {
             "token": token,
             "client_id": app.id,
             "user": account.values["upn"] if account else "",
-            "name": holder.values.get("name") or holder.values.get("upn", app.id),
             "resource": resource,
             "expires": now + LIFETIME,
         }

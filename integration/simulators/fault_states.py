@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from integration.simulators.http import BUSINESS_CENTRAL, SALES
 from integration.simulators.store import Row, Store
 
 ADMINISTRATOR_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
-BUSINESS_CENTRAL = "business_central"
 DENIED = "bc:denied"
-EDITED_FIELDS = {BUSINESS_CENTRAL: "phoneNumber", "sales": "telephone1"}
+EDITED_FIELDS = {BUSINESS_CENTRAL: "phoneNumber", SALES: "telephone1"}
 # Table numbers and names as they stand in the text of a refusal.
 TABLES = {
     "customers": (18, "Customer"),
@@ -62,31 +62,32 @@ class _Journal:
         self.store = store
         self.undo: Undo = []
 
-    def insert(self, place: str, values: dict[str, Any]) -> None:
+    def rows(self, place: str) -> list[Row]:
+        return self.store.table(place).rows()
+
+    def insert(self, place: str, values: dict[str, Any]) -> str:
         row = self.store.table(place).insert(values)
-        self._note(place, row.id, None, values)
+        self._note(place, row, None, values)
+        return row.id
 
     def update(self, place: str, row: Row, changes: dict[str, Any]) -> None:
-        known = row.values
-        before = {name: known[name] for name in changes if name in known}
+        before = {k: v for k, v in row.values.items() if k in changes}
         self.store.table(place).update(row, changes)
-        self._note(place, row.id, before, changes)
+        self._note(place, row, before, changes)
 
     def delete(self, place: str, row: Row) -> None:
         self.store.table(place).delete(row.id)
-        self._note(place, row.id, row.values, None)
+        self._note(place, row, row.values, None)
 
-    def _note(self, place: str, id: str, before: Any, after: Any) -> None:
-        self.undo.append({"place": place, "id": id, "before": before, "after": after})
+    def _note(self, place: str, row: Row, before: Any, after: Any) -> None:
+        step = {"place": place, "id": row.id, "before": before, "after": after}
+        self.undo.append(step)
 
 
 def set_state(store: Store, change: Change) -> Undo:
     """Bring it about; how to undo it. Raises UnknownFaultError."""
     journal = _Journal(store)
-    if change.state or change.entity == "passwords":
-        _sign_in(journal, change)
-    else:
-        _STATES[change.id](journal, change)
+    _STATES.get(change.id, _sign_in)(journal, change)
     if not journal.undo:
         raise UnknownFaultError(f"There is nothing here that {change.id} could change.")
     return journal.undo
@@ -98,39 +99,35 @@ def put_back(store: Store, undo: Iterable[Mapping[str, Any]]) -> None:
         table = store.table(step["place"])
         row = table.get(step["id"])
         before, after = step["before"], step["after"]
-        if row is None and after is None:
-            table.insert(before, step["id"])
-        elif row and before is None:
+        if row is None:
+            if after is None:
+                table.insert(before, step["id"])
+        elif before is None:
             table.delete(row.id)
-        elif row and before is not None and after and _unhealed(row, after):
+        elif after and after.items() <= row.values.items():
             kept = {name: v for name, v in row.values.items() if name not in after}
             table.replace(row, {**kept, **before})
-
-
-def _unhealed(row: Row, after: Mapping[str, Any]) -> bool:
-    return all(row.values.get(name) == value for name, value in after.items())
 
 
 def edit(store: Store, side: str, row: Row, values: Mapping[str, Any] | None) -> None:
     """Change the record as another person would, just now."""
     name = EDITED_FIELDS[side]
     changes = dict(values or {name: f"+41 21 555 {row.version % 10000:04}"})
-    prefix = "sales:" if side == "sales" else "bc:"
-    for place in store.table_names(prefix):
-        if store.table(place).get(row.id) is row:
-            store.table(place).update(row, changes, "someone else")
+    for place in store.table_names("sales:" if side == SALES else "bc:"):
+        found = store.table(place).get(row.id)
+        if found and found.born == row.born:
+            store.table(place).update(found, changes, "someone else")
 
 
 def _sign_in(journal: _Journal, change: Change) -> None:
+    """Another state of accounts or apps, or another password."""
     place = "entra:apps" if change.entity == "apps" else "entra:accounts"
     changes = {"state": change.state}
     if change.entity == "passwords":
         changes = {"password": "changed by someone else"}
-    for row in journal.store.table(place).rows():
-        if not change.record or change.record.lower() in (
-            row.id,
-            row.values.get("name"),
-        ):
+    for row in journal.rows(place):
+        names = (row.id, row.values.get("name"))
+        if not change.record or change.record.lower() in names:
             journal.update(place, row, changes)
 
 
@@ -151,17 +148,16 @@ def _remove_rates(journal: _Journal, change: Change) -> None:
 def _remove_rates_of(journal: _Journal, code: str, company: str = "") -> None:
     for place in journal.store.table_names(f"bc:{company}"):
         if place.endswith(":currencyExchangeRates"):
-            for row in journal.store.table(place).rows():
+            for row in journal.rows(place):
                 if not code or row.values.get("currencyCode") == code.upper():
                     journal.delete(place, row)
 
 
 def _no_base_rate(journal: _Journal, change: Change) -> None:
     """Make another currency the base of Sales, one without a rate in BC."""
-    organizations = journal.store.table("sales:organizations").rows()
-    for organization in organizations:
+    for organization in journal.rows("sales:organizations"):
         base = organization.values.get("basecurrencyid")
-        for currency in journal.store.table("sales:transactioncurrencies").rows():
+        for currency in journal.rows("sales:transactioncurrencies"):
             code = currency.values["isocurrencycode"]
             if currency.id != base and change.record.upper() in ("", code):
                 changes = {"basecurrencyid": currency.id}
@@ -189,7 +185,7 @@ def _privilege(journal: _Journal, change: Change) -> None:
     if not name.startswith("prv"):
         table = PRIVILEGE_NAMES.get(change.named_entity, change.named_entity)
         name = f"prv{change.body.get('verb', 'Write')}{table}"
-    for role in journal.store.table("sales:roles").rows():
+    for role in journal.rows("sales:roles"):
         privileges = role.values.get("privileges") or []
         template = role.values.get("roletemplateid")
         if name in privileges and template != ADMINISTRATOR_TEMPLATE:
@@ -201,35 +197,23 @@ def _administrator(journal: _Journal, change: Change) -> None:
     """Give the integration user the administrator's role."""
     roles = journal.store.table("sales:roles")
     found = roles.find("roletemplateid", ADMINISTRATOR_TEMPLATE)
-    role_id = found[0].id if found else _new_administrator(journal)
-    for user in journal.store.table("sales:systemusers").rows():
-        names = {
-            user.id,
-            user.values.get("applicationid"),
-            user.values.get("domainname"),
-        }
-        chosen = change.record in names if change.record else _signs_in(journal, user)
+    role_id = found[0].id if found else journal.insert(roles.name, ADMINISTRATOR)
+    apps = journal.store.table("entra:apps")
+    for user in journal.rows("sales:systemusers"):
+        app, name = user.values.get("applicationid"), user.values.get("domainname")
+        named = change.record in (user.id, app, name)
+        chosen = named if change.record else apps.get(app or "")
         held = user.values.get("roles") or []
         if chosen and role_id not in held:
             changes = {"roles": [*held, role_id], "accessmode": 0}
             journal.update("sales:systemusers", user, changes)
 
 
-def _signs_in(journal: _Journal, user: Row) -> bool:
-    app = user.values.get("applicationid") or ""
-    return journal.store.table("entra:apps").get(app) is not None
-
-
-def _new_administrator(journal: _Journal) -> str:
-    values = {
-        "name": "System Administrator",
-        "privileges": [],
-        "roletemplateid": ADMINISTRATOR_TEMPLATE,
-    }
-    journal.insert("sales:roles", values)
-    return str(journal.undo[-1]["id"])
-
-
+ADMINISTRATOR = {
+    "name": "System Administrator",
+    "privileges": [],
+    "roletemplateid": ADMINISTRATOR_TEMPLATE,
+}
 _STATES: dict[str, Callable[[_Journal, Change], None]] = {
     "bc-permission-denied": _deny,
     "bc-currency-no-exchange-rate": _remove_rates,

@@ -21,19 +21,15 @@ from integration.simulators.fault_states import Change, UnknownFaultError
 from integration.simulators.http import SimulatorError
 from integration.simulators.store import Row, Store
 
-BUSINESS_CENTRAL, SALES, ENTRA = "business_central", "sales", "entra"
 ACTIVE = "faults.active"
-NAME_FIELDS = (
+NAME_FIELDS = [
     "number",
     "code",
     "displayName",
     "name",
     "accountnumber",
     "isocurrencycode",
-)
-WEB_PAGE = (
-    "<!DOCTYPE html><html><head><title>Sign in</title></head><body></body></html>"
-)
+]
 
 
 @dataclass(frozen=True)
@@ -49,12 +45,6 @@ class Fault:
     retry_after: int | None = None
     entity: str = ""  # what it means when none is named
     state: str = ""  # the value an account or an app gets
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return (
-            {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        )
 
 
 _ROWS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text("utf-8"))
@@ -97,13 +87,11 @@ class Faults:
                     self._store, Change(fault.id, fault.entity, fault.state, body)
                 )
             self._keep([*self.active(), entry])
-        return _shown(entry)
+        return shown_fault(entry)
 
     def clear(self, wanted: Mapping[str, Any] | None = None) -> int:
         """End all faults, or those with this id or number; how many."""
-        chosen = {
-            key: (wanted or {})[key] for key in ("id", "n") if key in (wanted or {})
-        }
+        chosen = {k: v for k, v in (wanted or {}).items() if k in ("id", "n")}
         with self._store.transaction():
             entries = self.active()
             gone = [e for e in entries if all(e.get(k) == v for k, v in chosen.items())]
@@ -138,30 +126,25 @@ class Faults:
                 return fault, entry
         return None
 
-    def before_write(
-        self, side: str, entity: str, method: str, row: Row | None
-    ) -> None:
-        """Edit the record as someone else, so that its write comes too late."""
-        if row is None or method != "PATCH":
+    def before_write(self, side: str, entity: str, row: Row | None) -> None:
+        """Edit the record as someone else, so that its update comes too late."""
+        if row is None:
             return
         for entry, _ in self._matching(("edit",), side):
-            named = _names(row.id, row.values)
+            named = (row.id, *(row.values.get(name) for name in NAME_FIELDS))
             if _meets(entry, entity, named) and self._claim(entry):
                 fault_states.edit(self._store, side, row, entry.get("values"))
 
     def refuse(
-        self, side: str, entity: str, method: str, words: Mapping[str, Any], *names: Any
+        self, side: str, entity: str, words: Mapping[str, Any], *names: Any
     ) -> None:
         """Raises SimulatorError when writing this record is to fail.
 
         ``words`` fill the text (``caption``, ``key_caption``, ``key``, ``logical``),
         ``names`` are the id, number, name… of the record.
         """
-        if method not in ("POST", "PATCH"):
-            return
-        lowered = {str(name).lower() for name in names if name}
         for entry, fault in self._matching(("record",), side):
-            if _meets(entry, entity, lowered) and self._claim(entry):
+            if _meets(entry, entity, names) and self._claim(entry):
                 message = fault.message.format_map(words)
                 raise SimulatorError(fault.status, fault.code, message)
 
@@ -194,17 +177,14 @@ class Faults:
             self._spent.clear()
 
 
-def _names(id: str, values: Mapping[str, Any]) -> set[str]:
-    return {id} | {str(values.get(name) or "").lower() for name in NAME_FIELDS}
-
-
-def _meets(entry: Mapping[str, Any], entity: str, names: set[str]) -> bool:
+def _meets(entry: Mapping[str, Any], entity: str, names: Iterable[Any]) -> bool:
     wanted = str(entry.get("record") or "").lower()
     named = str(entry.get("entity") or entity).lower()
-    return named == entity.lower() and (not wanted or wanted in names)
+    meant = not wanted or wanted in {str(name).lower() for name in names if name}
+    return named == entity.lower() and meant
 
 
-def _shown(entry: Mapping[str, Any]) -> dict[str, Any]:
+def shown_fault(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != "undo"}
 
 

@@ -1,4 +1,4 @@
-"""What both simulated systems share in speaking HTTP."""
+"""What the simulated systems share in speaking HTTP."""
 
 import json
 import re
@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
-JSON = "application/json"
+BUSINESS_CENTRAL, SALES, ENTRA = "business_central", "sales", "entra"
 _NOTES = "simulators.notes"
 # Stands in front of a decimal on its way through the C encoder, which cannot
 # print one; random, so that no record can contain it.
@@ -21,10 +20,7 @@ _MARKED = re.compile(rf'"{_DECIMAL}([^"]*)"')
 
 
 class SimulatorError(Exception):
-    """A refusal; each side prints it in its own envelope.
-
-    ``extra`` is merged into the error object by sides that know how.
-    """
+    """A refusal; each side prints it in its own envelope."""
 
     def __init__(
         self,
@@ -32,14 +28,12 @@ class SimulatorError(Exception):
         code: str,
         message: str,
         headers: Mapping[str, str] | None = None,
-        extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.headers = dict(headers or {})
-        self.extra = dict(extra or {})
 
 
 @dataclass
@@ -50,20 +44,16 @@ class Notes:
     ``parts`` has one entry per part of a batch or target of a bulk action.
     """
 
-    target: str = ""
     entity: str = ""
     client: str = ""
     fault: str = ""
     records: int = 0
     parts: list[dict[str, Any]] = field(default_factory=list)
-    wrote: bool = False
 
 
 def notes(request: Request) -> Notes:
     """The notes of this request; written down after it was answered."""
-    found = request.environ.get(_NOTES)
-    if not isinstance(found, Notes):
-        found = request.environ[_NOTES] = Notes()
+    found: Notes = request.environ.setdefault(_NOTES, Notes())
     return found
 
 
@@ -83,14 +73,9 @@ def loads(data: bytes | str) -> Any:
 
 
 def json_response(
-    body: Any,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    content_type: str = JSON,
+    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    return Response(
-        dumps(body), status, headers=dict(headers or {}), content_type=content_type
-    )
+    return Response(dumps(body), status, headers, content_type="application/json")
 
 
 def base_url(request: Request) -> str:
@@ -101,16 +86,6 @@ def base_url(request: Request) -> str:
 def bearer_token(request: Request) -> str | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
-
-
-def preferences(headers: Headers) -> dict[str, str]:
-    """The ``Prefer`` header as name and value, names in lower case."""
-    found = {}
-    for part in ",".join(headers.getlist("Prefer")).split(","):
-        name, _, value = part.strip().partition("=")
-        if name:
-            found[name.strip().lower()] = value.strip().strip('"')
-    return found
 
 
 def iso(moment: datetime, *, milliseconds: bool = False) -> str:

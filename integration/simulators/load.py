@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from integration.simulators.business_central_entities import ENTITIES
+from integration.simulators.business_central_rules import ENTITIES
 from integration.simulators.entities import Field
 from integration.simulators.seed_companies import slug
 from integration.simulators.seed_ground import Company, Ground, add_customer
@@ -138,12 +138,12 @@ def check_value(place: Place, field: Field, value: Any, *, required: bool) -> No
         raise place.refuse(
             f"{json.dumps(value, default=str)} is not a {wanted_name(field)}"
         )
-    if field.max_length and len(value) > field.max_length:
+    if field.length and len(value) > field.length:
         raise place.refuse(
-            f"the text has {len(value)} characters, {field.max_length} are allowed"
+            f"the text has {len(value)} characters, {field.length} are allowed"
         )
-    if field.values and value.strip() not in map(str.strip, field.values):
-        raise place.refuse(f"{value} is not one of {', '.join(field.values)}")
+    if field.options and value.strip() not in map(str.strip, field.options):
+        raise place.refuse(f"{value} is not one of {', '.join(field.options)}")
     if field.type == "date":
         check_date(place, value)
 

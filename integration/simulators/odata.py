@@ -1,13 +1,12 @@
 """Query options: parsed once, then run on the rows of a table."""
 
 import base64
-import binascii
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cmp_to_key
-from typing import Any
+from typing import Any, NamedTuple
 
 from integration.simulators.http import dumps, iso, loads
 from integration.simulators.odata_filter import (
@@ -20,23 +19,10 @@ from integration.simulators.odata_filter import (
 )
 from integration.simulators.store import Row, Table
 
-__all__ = [
-    "Column",
-    "Columns",
-    "Dialect",
-    "Expand",
-    "Filter",
-    "ODataError",
-    "Query",
-    "compile_filter",
-    "parse_query",
-    "read_skiptoken",
-    "split_outside",
-]
+Order = tuple[tuple[Column, bool], ...]  # bool: descending
 
 
-@dataclass(frozen=True, slots=True)
-class Expand:
+class Expand(NamedTuple):
     """One navigation property and its own options, as written."""
 
     name: str
@@ -45,58 +31,61 @@ class Expand:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The options of one request; None where they were not given."""
+    """The options of one request; None where they were not given.
+
+    ``place``: where the page before ended, from a skip token.
+    """
 
     select: tuple[str, ...] | None = None
     filter: Filter | None = None
-    orderby: tuple[tuple[Column, bool], ...] = ()  # bool: descending
+    order: Order = ()
     top: int | None = None
     skip: int = 0
     count: bool = False
     expand: tuple[Expand, ...] = ()
-    skiptoken: str | None = None
+    place: list[Any] | None = None
 
-    def rows(self, table: Table, default_order: Column | None = None) -> list[Row]:
-        """Every match, in order; without one, in that of ``default_order``."""
+    def rows(self, table: Table) -> list[Row]:
+        """Every match, in order."""
         found = list(_candidates(self.filter, table))
         if self.filter:
             found = [row for row in found if self.filter.test(row)]
-        for column, descending in reversed(self._order(default_order)):
+        for column, descending in reversed(self.order):
             get = column.get
             found.sort(key=lambda row: _sort_key(get(row)), reverse=descending)
         return found
 
-    def page(
-        self, rows: list[Row], size: int, default_order: Column | None = None
-    ) -> tuple[list[Row], str | None]:
+    def page(self, rows: list[Row], size: int) -> tuple[list[Row], str | None]:
         """Up to ``size`` rows after the skip token, and the next token.
 
         The token is a place in the order, not a number of rows, so records that
         come or go between two pages shift nothing.
         """
-        order = self._order(default_order)
-        start = self._start(rows, order) if self.skiptoken else self.skip
+        start = self.skip if self.place is None else self._start(rows, self.place)
         stop = len(rows) if self.top is None else start + self.top
         chosen = rows[start : min(stop, start + size)]
         end = start + len(chosen)
         if not chosen or end >= min(stop, len(rows)):
             return chosen, None
         last = chosen[-1]
-        place = [*(column.get(last) for column, _ in order), last.born]
+        place = [*(column.get(last) for column, _ in self.order), last.born]
         rest = None if self.top is None else self.top - len(chosen)
         token = base64.urlsafe_b64encode(dumps([place, rest])).decode()
         return chosen, token.rstrip("=")
 
-    def _order(self, default: Column | None) -> tuple[tuple[Column, bool], ...]:
-        return self.orderby or (((default, False),) if default else ())
+    def _start(self, rows: list[Row], place: list[Any]) -> int:
+        directions = [descending for _, descending in self.order] + [False]
+        wanted = [_sort_key(value) for value in place]
 
-    def _start(self, rows: list[Row], order: tuple[tuple[Column, bool], ...]) -> int:
-        place = read_skiptoken(self.skiptoken or "")[0]
+        def position(row: Row | None) -> list[Any]:
+            if row is None:
+                return wanted
+            values = [column.get(row) for column, _ in self.order]
+            return [_sort_key(value) for value in (*values, row.born)]
 
         def compare(row: Row | None, other: Row | None) -> int:
-            left, right = _place(row, order, place), _place(other, order, place)
-            directions = [descending for _, descending in order] + [False]
-            for a, b, descending in zip(left, right, directions, strict=True):
+            sides = zip(position(row), position(other), directions, strict=True)
+            for a, b, descending in sides:
                 if a != b:
                     return 1 if (a > b) != descending else -1
             return 0
@@ -111,22 +100,23 @@ def parse_query(
     """Raises ODataError. Options that are not ours are left to the side."""
     if "$skip" in options and not dialect.skip:
         raise ODataError("Skip Clause is not supported in CRM")
-    token = options.get("$skiptoken")
-    rest = read_skiptoken(token)[1] if token else None
+    place, top = None, _whole(options, "$top")
+    if token := options.get("$skiptoken"):
+        place, rest = read_skiptoken(token)
+        top = top if rest is None else rest
     select = [name.strip() for name in options.get("$select", "").split(",")]
-    for name in select:
-        if name and columns(name) is None:
-            raise ODataError(f"Could not find a property named '{name}'")
+    for name in filter(None, select):
+        _known(columns, name, name)
     text = options.get("$filter")
     return Query(
         select=tuple(select) if any(select) else None,
         filter=compile_filter(text, columns, dialect) if text else None,
-        orderby=tuple(_orderby(options.get("$orderby", ""), columns)),
-        top=_whole(options, "$top") if rest is None else rest,
+        order=tuple(_order(options.get("$orderby", ""), columns)),
+        top=top,
         skip=_whole(options, "$skip") or 0,
         count=options.get("$count", "").lower() == "true",
         expand=tuple(_expand(options.get("$expand", ""))),
-        skiptoken=token,
+        place=place,
     )
 
 
@@ -134,20 +124,26 @@ def read_skiptoken(token: str) -> tuple[list[Any], int | None]:
     """The place after which to go on, and how many rows ``$top`` still allows."""
     try:
         place, rest = loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError) as error:
         raise ODataError("The skip token is not valid.") from error
     if not isinstance(place, list) or not isinstance(rest, int | None):
         raise ODataError("The skip token is not valid.")
     return place, rest
 
 
-def _orderby(text: str, columns: Columns) -> Iterator[tuple[Column, bool]]:
+def _known(columns: Columns, name: str, written: str) -> Column:
+    column = columns(name)
+    if column is None:
+        raise ODataError(f"Could not find a property named '{written}'")
+    return column
+
+
+def _order(text: str, columns: Columns) -> Iterator[tuple[Column, bool]]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, direction = part.partition(" ")
-        column = columns(name)
-        if column is None or direction.strip() not in ("", "asc", "desc"):
-            raise ODataError(f"Could not find a property named '{part}'")
-        yield column, direction.strip() == "desc"
+        if direction.strip() not in ("", "asc", "desc"):
+            name = part
+        yield _known(columns, name, part), direction.strip() == "desc"
 
 
 def _expand(text: str) -> Iterator[Expand]:
@@ -171,38 +167,24 @@ def split_outside(text: str, separator: str) -> list[str]:
 
 def _whole(options: Mapping[str, str], name: str) -> int | None:
     text = options.get(name)
-    if text is None:
-        return None
-    if not text.isdecimal():
+    if text is not None and not text.isdecimal():
         raise ODataError(f"Invalid value '{text}' for {name} query option found.")
-    return int(text)
+    return None if text is None else int(text)
 
 
 def _candidates(chosen: Filter | None, table: Table) -> Iterable[Row]:
+    """The rows a filter pins, by an index if there is one, in insertion order."""
     if chosen is None or chosen.pinned is None:
         return table.rows()
     column, values = chosen.pinned
     if column.key:
-        found = (table.get(value) for value in values if isinstance(value, str))
-        return _by_birth(row for row in found if row)
-    if table.has_index(column.name):
-        return _by_birth(
-            row for value in values for row in table.find(column.name, value)
-        )
-    return table.rows()
-
-
-def _by_birth(rows: Iterable[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row.born)
-
-
-def _place(
-    row: Row | None, order: tuple[tuple[Column, bool], ...], place: list[Any]
-) -> list[Any]:
-    """Where a row stands in the order; None is the place of the skip token."""
-    if row is None:
-        return [_sort_key(value) for value in place]
-    return [*(_sort_key(column.get(row)) for column, _ in order), _sort_key(row.born)]
+        keyed = (table.get(value) for value in values if isinstance(value, str))
+        found = [row for row in keyed if row]
+    elif table.has_index(column.name):
+        found = [row for value in values for row in table.find(column.name, value)]
+    else:
+        return table.rows()
+    return sorted(found, key=lambda row: row.born)
 
 
 def _sort_key(value: Any) -> tuple[bool, Any]:

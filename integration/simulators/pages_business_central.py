@@ -1,25 +1,28 @@
 """The record pages of Business Central, found by the web client's links (§4.1)."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from integration.simulators.business_central_entities import (
+from integration.simulators.business_central_rules import (
     CURRENCIES,
     CUSTOMERS,
     EXCHANGE_RATES,
     GENERAL_LEDGER_SETUP,
+    Company,
+    checked,
 )
-from integration.simulators.business_central_rules import Company, checked
 from integration.simulators.entities import Entity, Field
-from integration.simulators.pages_form import Form, RecordForm, bad_input
-from integration.simulators.pages_html import Input, Page, Section
+from integration.simulators.pages_form import (
+    EntityForm,
+    RecordForm,
+    as_text,
+    bad_input,
+    number,
+)
+from integration.simulators.pages_html import Form, Input, Page, Section
 from integration.simulators.store import Row, Store
-
-__all__ = ["business_central_form"]
 
 CONDITION = re.compile(r"'((?:[^']|'')*)' IS '((?:[^']|'')*)'(?: AND |\Z)")
 RATES_PAGE = "483"
@@ -40,209 +43,147 @@ def business_central_form(
 ) -> RecordForm | None:
     """The form that ``company``, ``page`` and ``filter`` lead to, if it exists."""
     rows = store.table("bc:companies").find("name", options.get("company", ""))
-    if not rows:
-        return None
-    company = Company(store, rows[0].id, str(rows[0].values["name"]))
     wanted = conditions(options.get("filter", ""))
     number = options.get("page", "")
+    if not rows or wanted is None:
+        return None
+    company = Company(store, rows[0].id, str(rows[0].values["name"]))
     if number == RATES_PAGE:
-        return rates_form(company, wanted)
-    if number not in CARDS or wanted is None:
+        code = wanted.get("Currency Code", "")
+        known = company.table(CURRENCIES).find("code", code)
+        return Rates(company, known[0]) if known else None
+    if number not in CARDS:
         return None
     kind, entity = CARDS[number]
     row = only_match(company, entity, wanted)
-    if row is None:
-        return None
-    card = Card(company, entity, kind, row)
-    return RecordForm(card.show, card.save, card.delete if card.deletable else None)
+    return Card(company, entity, kind, row) if row else None
 
 
 def conditions(text: str) -> dict[str, str] | None:
     """``'No.' IS '10000' AND …`` by caption; None when it is written otherwise."""
-    found = {}
-    place = 0
-    while place < len(text):
-        match = CONDITION.match(text, place)
-        if match is None:
-            return None
-        found[match[1].replace("''", "'")] = match[2].replace("''", "'")
-        place = match.end()
-    return found
+    if CONDITION.sub("", text):
+        return None
+    pairs = CONDITION.findall(text)
+    return {k.replace("''", "'"): v.replace("''", "'") for k, v in pairs}
 
 
 def only_match(company: Company, entity: Entity, wanted: dict[str, str]) -> Row | None:
     """The one row that meets all conditions; the fields go by their captions."""
-    by_caption = {field.caption: field.name for field in entity.fields if field.caption}
-    names = {by_caption.get(caption): value for caption, value in wanted.items()}
+    names = {field.label: field.name for field in entity.fields if field.label}
+    if not wanted.keys() <= names.keys():
+        return None
     rows = [
         row
         for row in company.table(entity).rows()
         if all(
-            name and str(row.values.get(name, "")).lower() == value.lower()
-            for name, value in names.items()
+            str(row.values.get(names[caption], "")).lower() == value.lower()
+            for caption, value in wanted.items()
         )
     ]
     return rows[0] if len(rows) == 1 else None
 
 
-def rates_form(company: Company, wanted: dict[str, str] | None) -> RecordForm | None:
-    code = (wanted or {}).get("Currency Code", "")
-    if not company.table(CURRENCIES).find("code", code):
-        return None
-    rates = Rates(company, code.upper())
-    return RecordForm(rates.show, rates.save)
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(EntityForm):
     """One record of one set."""
 
-    company: Company
-    entity: Entity
-    kind: str
-    row: Row
+    legend = "General"
 
-    @property
-    def deletable(self) -> bool:
-        return self.entity is CUSTOMERS
+    def __init__(self, company: Company, entity: Entity, kind: str, row: Row) -> None:
+        super().__init__(entity, company.table(entity), row)
+        self._company = company
+        self.system = f"Business Central · {company.name}"
+        self.kind = kind
+        self.deletable = entity is CUSTOMERS
 
-    def show(self) -> Page:
-        title = self.row.values.get("displayName") or self.kind
-        return Page(
-            system=f"Business Central · {self.company.name}",
-            kind=self.kind,
-            title=str(title),
-            sections=(Section("General", tuple(self._inputs())),),
-            deletable=self.deletable,
-        )
+    def title(self) -> str:
+        return str(self.row.values.get("displayName") or self.kind)
 
-    def save(self, form: Form) -> None:
-        changes = dict(self._changes(form))
-        if not changes:
-            return
-        with self.company.store.transaction():
-            values = checked(self.company, self.entity, changes, self.row)
-            self.company.table(self.entity).update(self.row, values, PERSON)
-
-    def delete(self) -> None:
-        self.company.table(self.entity).delete(self.row.id, PERSON)
-
-    def _inputs(self) -> Iterator[Input]:
-        for field in shown(self.entity):
-            value = self._value(field)
-            if field.type == "bool":
-                yield Input(field.name, field.label, bool(value))
-            else:
-                options = tuple((v, v.strip() or "(blank)") for v in field.values)
-                yield Input(field.name, field.label, as_text(value), options)
-
-    def _value(self, field: Field) -> Any:
+    def value(self, field: Field) -> Any:
         """As stored; an option is never empty."""
         return self.row.values.get(field.name) or field.blank
 
-    def _changes(self, form: Form) -> Iterator[tuple[str, Any]]:
-        for field in shown(self.entity):
-            if field.type != "bool" and field.name not in form:
-                continue
-            value = parsed(field, form)
-            if value != self._value(field):
-                yield field.name, value
+    def parsed(self, field: Field, text: str) -> Any:
+        return parsed(field, text)
+
+    def save(self, form: Form) -> None:
+        changes = {field.name: value for field, value in self.changes(form)}
+        if changes:
+            with self._company.store.transaction():
+                values = checked(self._company, self.entity, changes, self.row)
+                self.table.update(self.row, values, PERSON)
+
+    def delete(self) -> None:
+        self.table.delete(self.row.id, PERSON)
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(RecordForm):
     """The exchange rates of one currency, oldest first, and a blank one to add."""
 
-    company: Company
-    code: str
+    def __init__(self, company: Company, currency: Row) -> None:
+        self._company = company
+        self._code = str(currency.values["code"])
+        self._name = str(currency.values.get("displayName", ""))
+        self._table = company.table(EXCHANGE_RATES)
 
     def show(self) -> Page:
         rates = [
-            Section(
-                f"From {row.values['startingDate']}",
-                tuple(self._inputs(row.id, row.values)),
-            )
+            Section(f"From {row.values['startingDate']}", _rate(row.id, row.values))
             for row in self._rows()
         ]
-        today = {"startingDate": self.company.store.now().date().isoformat()}
-        blank = Section("New exchange rate", tuple(self._inputs(NEW, today)))
-        name = self.company.table(CURRENCIES).find("code", self.code)[0].values
+        today = {"startingDate": self._company.store.now().date().isoformat()}
         return Page(
-            system=f"Business Central · {self.company.name}",
+            system=f"Business Central · {self._company.name}",
             kind="Currency Exchange Rates",
-            title=f"{self.code} {name.get('displayName', '')}".strip(),
-            sections=(*rates, blank),
+            title=f"{self._code} {self._name}".strip(),
+            sections=(*rates, Section("New exchange rate", _rate(NEW, today))),
         )
 
     def save(self, form: Form) -> None:
-        table = self.company.table(EXCHANGE_RATES)
-        with self.company.store.transaction():
+        with self._company.store.transaction():
             for row in self._rows():
-                values = self._typed(form, row.id)
-                if any(row.values.get(name) != value for name, value in values.items()):
-                    table.update(row, values, PERSON)
+                values = _typed(form, row.id)
+                if not values.items() <= row.values.items():
+                    self._table.update(row, values, PERSON)
             if any(form.get(f"{NEW}-{name}", "").strip() for name in AMOUNTS):
-                self._add(self._typed(form, NEW))
+                self._add(_typed(form, NEW))
 
     def _add(self, values: dict[str, Any]) -> None:
-        dates = {row.values["startingDate"] for row in self._rows()}
-        if values["startingDate"] in dates:
+        date = values["startingDate"]
+        if date in {row.values["startingDate"] for row in self._rows()}:
+            key = f"Currency Code='{self._code}',Starting Date='{date}'"
             raise bad_input(
-                f"The Currency Exchange Rate already exists. Identification fields and "
-                f"values: Currency Code='{self.code}',Starting "
-                f"Date='{values['startingDate']}'"
+                f"The {EXCHANGE_RATES.label} already exists. Identification fields and"
+                f" values: {key}"
             )
-        owner = {"currencyCode": self.code, "relationalCurrencyCode": ""}
-        self.company.table(EXCHANGE_RATES).insert(owner | values, by=PERSON)
+        owner = {"currencyCode": self._code, "relationalCurrencyCode": ""}
+        self._table.insert(owner | values, by=PERSON)
 
     def _rows(self) -> list[Row]:
-        found = self.company.table(EXCHANGE_RATES).find("currencyCode", self.code)
+        found = self._table.find("currencyCode", self._code)
         return sorted(found, key=lambda row: str(row.values["startingDate"]))
 
-    def _inputs(self, key: str, values: Mapping[str, Any]) -> Iterator[Input]:
-        for name in RATE_FIELDS:
-            label = EXCHANGE_RATES.by_name[name].label
-            yield Input(f"{key}-{name}", label, as_text(values.get(name, "")))
 
-    def _typed(self, form: Form, key: str) -> dict[str, Any]:
-        return {
-            name: parsed(
-                EXCHANGE_RATES.by_name[name], {name: form.get(f"{key}-{name}", "")}
-            )
-            for name in RATE_FIELDS
-        }
+def _rate(key: str, values: Mapping[str, Any]) -> tuple[Input, ...]:
+    captions = [(name, EXCHANGE_RATES.by_name[name].caption) for name in RATE_FIELDS]
+    return tuple(
+        Input(f"{key}-{name}", caption, as_text(values.get(name, "")))
+        for name, caption in captions
+    )
 
 
-def shown(entity: Entity) -> Iterator[Field]:
-    """What a person can edit: captioned fields and options, no lookups by id."""
-    for field in entity.fields:
-        named = field.caption or field.values
-        if named and field.type != "guid" and not field.read_only:
-            yield field
+def _typed(form: Form, key: str) -> dict[str, Any]:
+    fields = [EXCHANGE_RATES.by_name[name] for name in RATE_FIELDS]
+    return {f.name: parsed(f, form.get(f"{key}-{f.name}", "")) for f in fields}
 
 
-def as_text(value: Any) -> str:
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
-
-
-def parsed(field: Field, form: Form) -> Any:
+def parsed(field: Field, text: str) -> Any:
     """The typed text as the table holds it. Raises 400 for no number, no date."""
-    if field.type == "bool":
-        return field.name in form
-    text = form[field.name]
-    if field.type == "date":
-        return parsed_date(field, text.strip())
-    if field.type not in ("decimal", "int"):
+    if field.type in ("decimal", "int"):
+        return number(field, text)
+    if field.type != "date":
         return text
     try:
-        return Decimal(text.strip().replace(",", ".") or "0")
-    except InvalidOperation as error:
-        raise bad_input(f"{field.label}: {text} is not a number.") from error
-
-
-def parsed_date(field: Field, text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
+        return date.fromisoformat(text.strip()).isoformat()
     except ValueError as error:
-        message = f"{field.label}: {text} is not a date like 2026-01-31."
+        message = f"{field.caption}: {text.strip()} is not a date like 2026-01-31."
         raise bad_input(message) from error

@@ -4,15 +4,15 @@ What the requests do is not known here; ``sales`` runs them.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from integration.simulators.http import SimulatorError
-from integration.simulators.sales_call import Answer
-from integration.simulators.sales_refusals import refusal
+from werkzeug.datastructures import Headers
 
-__all__ = ["MAX_REQUESTS", "ChangeSet", "Part", "parse", "render"]
+from integration.simulators.call import Answer, refusal
+from integration.simulators.http import SimulatorError
+from integration.simulators.sales_call import printed
 
 MAX_REQUESTS = 1000
 CRLF = b"\r\n"
@@ -20,11 +20,11 @@ CRLF = b"\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One request of a batch; header names are in lower case."""
+    """One request of a batch."""
 
     method: str
     url: str
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes
     content_id: str = ""
 
@@ -77,21 +77,20 @@ def boundary_of(content_type: str) -> bytes:
 
 def read_entry(chunk: bytes) -> Part | ChangeSet:
     headers, rest = split_headers(chunk)
-    kind = headers.get("content-type", "")
+    kind = headers.get("Content-Type", "")
     if not kind.lower().startswith("multipart/mixed"):
         return read_part(headers, rest)
     parts = []
     for inner in chunks(kind, rest):
-        inner_headers, inner_rest = split_headers(inner)
-        part = read_part(inner_headers, inner_rest)
+        part = read_part(*split_headers(inner))
         if part.method == "GET":
             raise refused("GET requests are not allowed in a change set.")
         parts.append(part)
     return ChangeSet(tuple(parts))
 
 
-def read_part(outer: Mapping[str, str], text: bytes) -> Part:
-    if not outer.get("content-type", "").lower().startswith("application/http"):
+def read_part(outer: Headers, text: bytes) -> Part:
+    if not outer.get("Content-Type", "").lower().startswith("application/http"):
         raise refused("Each part of a batch must have the type application/http.")
     line, _, rest = text.partition(CRLF)
     words = line.decode("utf-8", "replace").split(" ")
@@ -100,22 +99,21 @@ def read_part(outer: Mapping[str, str], text: bytes) -> Part:
     if words[1].split("?")[0].endswith("$batch"):
         raise refused("A batch must not contain another batch.")
     headers, body = split_headers(rest)
-    content_id = outer.get("content-id") or headers.get("content-id", "")
-    return Part(
-        words[0].upper(), words[1], headers, body.removesuffix(CRLF), content_id
-    )
+    content_id = outer.get("Content-ID") or headers.get("Content-ID", "")
+    body = body.removesuffix(CRLF)
+    return Part(words[0].upper(), words[1], headers, body, content_id)
 
 
-def split_headers(text: bytes) -> tuple[dict[str, str], bytes]:
+def split_headers(text: bytes) -> tuple[Headers, bytes]:
     """Header lines up to the first blank line, and what follows it."""
+    headers = Headers()
     if text.startswith(CRLF):
-        return {}, text[len(CRLF) :]
+        return headers, text[len(CRLF) :]
     head, _, rest = text.partition(CRLF + CRLF)
-    headers = {}
     for line in head.split(CRLF):
         name, colon, value = line.decode("utf-8", "replace").partition(":")
         if colon:
-            headers[name.strip().lower()] = value.strip()
+            headers[name.strip()] = " ".join(value.split())
     return headers, rest
 
 
@@ -126,10 +124,8 @@ def render(answers: Iterable[Answer | list[Answer]], unique: str) -> tuple[str, 
     for number, answer in enumerate(answers, start=1):
         if isinstance(answer, list):
             inner = f"changesetresponse_{unique}_{number}"
-            head = f'Content-Type: multipart/mixed; boundary="{inner}"'
-            pieces.append(
-                head.encode() + CRLF * 2 + joined(map(render_part, answer), inner)
-            )
+            head = f'Content-Type: multipart/mixed; boundary="{inner}"\r\n\r\n'
+            pieces.append(head.encode() + joined(map(render_part, answer), inner))
         else:
             pieces.append(render_part(answer))
     return f'multipart/mixed; boundary="{boundary}"', joined(pieces, boundary)
@@ -144,9 +140,10 @@ def joined(pieces: Iterable[bytes], boundary: str) -> bytes:
 
 
 def render_part(answer: Answer) -> bytes:
+    headers, body = printed(answer)
     lines = ["Content-Type: application/http", "Content-Transfer-Encoding: binary"]
     if answer.content_id:
         lines.append(f"Content-ID: {answer.content_id}")
     lines += ["", f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
-    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + answer.body
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body

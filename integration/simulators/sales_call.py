@@ -4,42 +4,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+from werkzeug.datastructures import Headers
+
+from integration.simulators.call import ODATA, Answer, Call, refusal
+from integration.simulators.entities import Entity
 from integration.simulators.http import SimulatorError, dumps, loads
-from integration.simulators.sales_entities import Entity
-from integration.simulators.sales_refusals import refusal
 from integration.simulators.sales_security import Caller
-from integration.simulators.sales_values import payload_refused
+from integration.simulators.sales_tables import payload_refused
 
-__all__ = ["API_ROOT", "Answer", "Call", "Target", "error_answer", "json_answer"]
-
-API_ROOT = "/sales/api/data/v9.2/"
+JSON = {"Content-Type": "application/json; odata.metadata=minimal", **ODATA}
 BEFORE_PATH = re.compile(r"(?:https?://[^/]+)?.*?/api/data/v9\.\d/")
 SEGMENTS = re.compile(r"(\$?[\w.]+)(?:\((.*?)\))?(?:/([^()']*))?\Z")
-PREFERENCE = re.compile(r'([\w.\-]+)(?:\s*=\s*("[^"]*"|[^,;\s]*))?')
-ERROR_DETAILS = "@Microsoft.PowerApps.CDS.ErrorDetails"
-PRIVATE_DETAILS = "@Microsoft.PowerApps.CDS"
+DETAILS = "@Microsoft.PowerApps.CDS"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back; ``content_id`` is echoed inside a change set.
-
-    For the request log: ``records`` of a list, ``parts`` of a batch or bulk action.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    content_id: str = ""
-    records: int = 0
-    parts: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The address taken apart: ``accounts(key)/tail``; None: no brackets."""
 
     name: str
@@ -48,41 +30,18 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Call:
-    """A request; header names are in lower case, ``address`` may be relative.
+class SalesCall(Call):
+    """``references``: what the change set made so far, by ``$`` and Content-ID."""
 
-    ``root`` is the absolute address of the service, ``references`` what earlier parts
-    of the change set made, by ``$`` and their Content-ID.
-    """
-
-    method: str
-    address: str
-    headers: Mapping[str, str]
-    body: bytes
-    root: str
     caller: Caller
     references: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def target(self) -> Target:
-        written = self.address.partition("?")[0]
-        address = self.references.get(written, written)
-        path = unquote(BEFORE_PATH.sub("", address, count=1)).strip("/")
-        found = SEGMENTS.match(path)
+        found = SEGMENTS.match(self.path)
         if found is None:
-            raise refusal("dv-segment-not-found", name=path)
+            raise refusal("dv-segment-not-found", name=self.path)
         return Target(found[1], found[2], found[3] or "")
-
-    @cached_property
-    def options(self) -> dict[str, str]:
-        query = self.address.partition("?")[2]
-        return dict(parse_qsl(query, keep_blank_values=True))
-
-    @cached_property
-    def prefer(self) -> dict[str, str]:
-        """The ``Prefer`` header by name; a name without value is ""."""
-        pairs = PREFERENCE.findall(self.headers.get("prefer", ""))
-        return {name.lower(): value.strip('"') for name, value in pairs}
 
     @property
     def annotations(self) -> str:
@@ -93,38 +52,40 @@ class Call:
         try:
             value = loads(self.body)
         except ValueError as error:
-            raise payload_refused(entity, f"{error}") from error
+            raise payload_refused(entity, error) from error
         if not isinstance(value, dict):
             raise payload_refused(entity, "A JSON object was expected.")
         return value
 
 
-def json_answer(
-    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Answer:
-    kind = {"Content-Type": "application/json; odata.metadata=minimal"}
-    return Answer(
-        status, {**kind, "OData-Version": "4.0", **(headers or {})}, dumps(body)
-    )
+def read_address(
+    address: str, references: Mapping[str, str]
+) -> tuple[str, dict[str, str]]:
+    """Path and options of an address that may be relative, or a reference."""
+    written, _, query = address.partition("?")
+    path = BEFORE_PATH.sub("", references.get(written, written), count=1)
+    return unquote(path).strip("/"), dict(parse_qsl(query, keep_blank_values=True))
+
+
+def printed(answer: Answer) -> tuple[dict[str, str], bytes]:
+    """Headers and body as they go out."""
+    if answer.body is None or isinstance(answer.body, bytes):
+        return dict(answer.headers), answer.body or b""
+    return {**JSON, **answer.headers}, dumps(answer.body)
 
 
 def error_answer(
-    error: SimulatorError, annotations: str, content_id: str = ""
+    error: SimulatorError, headers: Headers, content_id: str = ""
 ) -> Answer:
-    """The error object of §3.9, with its details when they were asked for."""
-    inner: dict[str, Any] = {"code": error.code, "message": error.message}
-    if "*" in annotations:
-        inner[f"{ERROR_DETAILS}.OperationStatus"] = "0"
-        inner[f"{ERROR_DETAILS}.SubErrorCode"] = "-2146233088"
-        inner[f"{PRIVATE_DETAILS}.HelpLink"] = (
-            f"http://go.microsoft.com/fwlink/?LinkID=398563&error={error.code}"
-        )
-        inner[f"{PRIVATE_DETAILS}.TraceText"] = ""
-        inner[f"{PRIVATE_DETAILS}.InnerError.Message"] = error.message
-    headers = {
-        "Content-Type": "application/json; odata.metadata=minimal",
-        "OData-Version": "4.0",
-        **error.headers,
-    }
-    body = dumps({"error": {**inner, **error.extra}})
-    return Answer(error.status, headers, body, content_id)
+    """The error object of §3.9, with its details when annotations were asked for."""
+    inner = {"code": error.code, "message": error.message}
+    if "*" in headers.get("Prefer", ""):
+        link = f"http://go.microsoft.com/fwlink/?LinkID=398563&error={error.code}"
+        inner |= {
+            f"{DETAILS}.ErrorDetails.OperationStatus": "0",
+            f"{DETAILS}.ErrorDetails.SubErrorCode": "-2146233088",
+            f"{DETAILS}.HelpLink": link,
+            f"{DETAILS}.TraceText": "",
+            f"{DETAILS}.InnerError.Message": error.message,
+        }
+    return Answer(error.status, {"error": inner}, error.headers, content_id)

@@ -3,25 +3,12 @@
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
+from integration.simulators.call import refusal
+from integration.simulators.entities import Entity
 from integration.simulators.entra import Principal
-from integration.simulators.sales_entities import ROLE, USER, Entity
-from integration.simulators.sales_refusals import refusal
+from integration.simulators.fault_states import ADMINISTRATOR_TEMPLATE
+from integration.simulators.sales_tables import ROLE, USER, table_of
 from integration.simulators.store import Row, Store
-
-__all__ = [
-    "ADMINISTRATOR_TEMPLATE",
-    "PRIVILEGED",
-    "VERBS",
-    "Caller",
-    "caller_for",
-    "find_user",
-    "person",
-    "privilege",
-    "roles_of",
-]
-
-#: The role built from this template may do everything.
-ADMINISTRATOR_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
 
 VERBS = ("Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign")
 
@@ -31,6 +18,9 @@ PRIVILEGED = ("Account", "TransactionCurrency", "User", "Role", "Organization")
 
 def privilege(verb: str, table: str) -> str:
     return f"prv{verb}{table}"
+
+
+ALL_PRIVILEGES = {privilege(verb, table) for verb in VERBS for table in PRIVILEGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,48 +46,46 @@ class Caller:
             mode=self.access_mode,
             name=name,
             id=uuid5(NAMESPACE_URL, name),
-            otc=entity.code,
+            otc=entity.number,
             table=entity.logical,
             label=entity.label,
         )
 
 
-def find_user(store: Store, principal: Principal) -> Row | None:
-    """The user with the principal's user name or, for an app, its application id."""
-    users = store.table(USER.place, ("applicationid", "domainname"))
-    if principal.user:
-        found = users.find("domainname", principal.user)
-    else:
-        found = users.find("applicationid", principal.client_id)
-    return found[0] if found else None
-
-
 def roles_of(store: Store, user: Row) -> list[Row]:
-    roles = store.table(ROLE.place)
+    roles = table_of(store, ROLE)
     found = (roles.get(role) for role in user.values.get("roles", ()))
     return [role for role in found if role]
 
 
-def caller_for(store: Store, user: Row | None) -> Caller:
-    """Raises 403: not a member, disabled, without roles."""
-    if user is None:
+def caller_for(store: Store, principal: Principal) -> Caller:
+    """The user of that name or application id.
+
+    Raises 403: not a member, disabled, without roles.
+    """
+    users = table_of(store, USER)
+    if principal.user:
+        found = users.find("domainname", principal.user)
+    else:
+        found = users.find("applicationid", principal.client_id)
+    if not found:
         raise refusal("dv-not-member-of-org")
+    user = found[0]
     if user.values.get("isdisabled"):
         raise refusal("dv-user-disabled", user=user.id)
     roles = roles_of(store, user)
     if not roles:
         raise refusal("dv-user-no-roles", user=user.id)
     mode = user.values.get("accessmode") or 0
+    mode_name = USER.by_name["accessmode"].options.get(mode, "")
     granted = (name for role in roles for name in role.values.get("privileges", ()))
+    templates = {role.values.get("roletemplateid") for role in roles}
     return Caller(
         user.id,
-        f"{mode} {USER.by_name['accessmode'].options.get(mode, '')}",
+        f"{mode} {mode_name}",
         len(roles),
         frozenset(granted),
-        any(
-            role.values.get("roletemplateid") == ADMINISTRATOR_TEMPLATE
-            for role in roles
-        ),
+        ADMINISTRATOR_TEMPLATE in templates,
     )
 
 

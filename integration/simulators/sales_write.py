@@ -5,55 +5,31 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from integration.simulators.faults import SALES, Faults
-from integration.simulators.http import SimulatorError
-from integration.simulators.sales_entities import (
+from integration.simulators.call import GUID, refusal
+from integration.simulators.entities import LOOKUP, Entity, Field
+from integration.simulators.faults import Faults
+from integration.simulators.http import SALES
+from integration.simulators.sales_security import Caller
+from integration.simulators.sales_tables import (
     ACCOUNT,
     CURRENCY,
     ENTITIES,
-    ORGANIZATION,
     USER,
-    Entity,
-    Kind,
-)
-from integration.simulators.sales_refusals import refusal
-from integration.simulators.sales_rows import version_of
-from integration.simulators.sales_security import Caller
-from integration.simulators.sales_values import (
-    BIND,
-    GUID,
-    checked_values,
+    account_number_is_key,
+    not_found,
+    organization,
     payload_refused,
+    table_of,
 )
-from integration.simulators.store import Row, Store, Table
+from integration.simulators.store import Row, Store
 
-__all__ = ["Writer", "account_number_is_key", "not_found", "table_of"]
-
-INDEXES = {
-    ACCOUNT.set_name: ("accountnumber", "transactioncurrencyid"),
-    CURRENCY.set_name: ("isocurrencycode",),
-}
+BIND = "@odata.bind"
 ADDRESS = re.compile(r"(?:.*/)?(\w+)\(([^()]+)\)\Z")
+ETAG = re.compile(r'W/"(\d+)"\Z')
+MAX_DECIMAL = 100_000_000_000
+MONEY = tuple(field.name for field in ACCOUNT.fields if field.type == "Money")
 NAMES = ("accountnumber", "isocurrencycode", "name", "fullname")
-MONEY = tuple(c.name for c in ACCOUNT.columns if c.kind is Kind.MONEY)
-
-
-def table_of(store: Store, entity: Entity) -> Table:
-    return store.table(entity.place, INDEXES.get(entity.set_name, ()))
-
-
-def not_found(entity: Entity, id: str) -> SimulatorError:
-    return refusal("dv-record-gone", table=entity.logical, id=id)
-
-
-def organization(store: Store) -> Mapping[str, Any]:
-    rows = table_of(store, ORGANIZATION).rows()
-    return rows[0].values if rows else {}
-
-
-def account_number_is_key(store: Store) -> bool:
-    """Whether the alternate key on ``accountnumber`` is defined in this environment."""
-    return bool(organization(store).get("account_number_key"))
+Values = Mapping[str, Any]
 
 
 class Writer:
@@ -66,31 +42,32 @@ class Writer:
         self._caller = caller
         self._references = references or {}
 
-    def create(
-        self, entity: Entity, payload: Mapping[str, Any], id: str | None = None
-    ) -> Row:
+    def create(self, entity: Entity, payload: Values, id: str | None = None) -> Row:
         """``id``: from the address; else the payload may bring its own."""
         self._caller.require("Create", entity)
         table = table_of(self._store, entity)
-        key = self._own_key(entity, payload, id)
+        key = id or payload.get(entity.id_name) or str(uuid4())
+        if not isinstance(key, str) or not GUID.match(key):
+            raise payload_refused(entity, f"'{key}' is not a GUID.")
         if table.get(key):
             raise refusal("dv-duplicate-id")
         values = checked_values(entity, payload, None) | self._bound(entity, payload)
-        self._refuse(entity, "POST", key, values)
-        self._check(entity, values, {}, key)
+        self._refuse(entity, key.lower(), values)
+        self._check(entity, values, {}, key.lower())
         if entity is USER:
             name = (values.get("firstname"), values.get("lastname"))
             values["fullname"] = " ".join(filter(None, name))
         return table.insert(values, key, self._caller.user_id)
 
-    def update(self, entity: Entity, row: Row, payload: Mapping[str, Any]) -> Row:
+    def update(self, entity: Entity, row: Row, payload: Values) -> Row:
         self._caller.require("Write", entity)
-        sent = payload.get(entity.key)
+        sent = payload.get(entity.id_name)
         if sent is not None and str(sent).lower() != row.id:
-            raise payload_refused(entity, f"The key '{entity.key}' cannot be changed.")
+            reason = f"The key '{entity.id_name}' cannot be changed."
+            raise payload_refused(entity, reason)
         values = checked_values(entity, payload, row.values)
         values |= self._bound(entity, payload)
-        self._refuse(entity, "PATCH", row.id, row.values | values)
+        self._refuse(entity, row.id, row.values | values)
         if "statecode" in values:
             # A state alone brings its own default reason.
             values.setdefault("statuscode", (values["statecode"] or 0) + 1)
@@ -100,23 +77,11 @@ class Writer:
     def delete(self, entity: Entity, row: Row) -> None:
         self._caller.require("Delete", entity)
         accounts = table_of(self._store, ACCOUNT)
-        if entity is CURRENCY and accounts.find(CURRENCY.key, row.id):
+        if entity is CURRENCY and accounts.find(CURRENCY.id_name, row.id):
             raise refusal("dv-delete-associated")
         table_of(self._store, entity).delete(row.id, self._caller.user_id)
 
-    def match(self, entity: Entity, row: Row, if_match: str) -> None:
-        """Raises 412 when the row is not in the version of an ``If-Match``."""
-        if not if_match or if_match == "*":
-            return
-        version = version_of(if_match)
-        if version is None:
-            raise refusal("dv-row-version-missing")
-        if version != row.version:
-            raise refusal("dv-row-version-mismatch")
-
-    def _refuse(
-        self, entity: Entity, method: str, key: str, values: Mapping[str, Any]
-    ) -> None:
+    def _refuse(self, entity: Entity, key: str, values: Values) -> None:
         """Raises what a fault planted for this record wants."""
         named = [values.get(name) for name in NAMES]
         words = {
@@ -125,18 +90,9 @@ class Writer:
             "key": named[0],
             "logical": entity.logical,
         }
-        faults = Faults.of(self._store)
-        faults.refuse(SALES, entity.set_name, method, words, key, *named)
+        Faults.of(self._store).refuse(SALES, entity.set_name, words, key, *named)
 
-    def _own_key(
-        self, entity: Entity, payload: Mapping[str, Any], id: str | None
-    ) -> str:
-        key = id or payload.get(entity.key) or str(uuid4())
-        if not isinstance(key, str) or not GUID.match(key):
-            raise payload_refused(entity, f"'{key}' is not a GUID.")
-        return key.lower()
-
-    def _bound(self, entity: Entity, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def _bound(self, entity: Entity, payload: Values) -> dict[str, Any]:
         """The lookups a payload sets, by column name."""
         found = {}
         for name, address in payload.items():
@@ -144,26 +100,25 @@ class Writer:
                 continue
             bare = name.removesuffix(BIND)
             column = entity.by_name.get(bare)
-            if column is None or column.kind is not Kind.LOOKUP:
+            if column is None or column.type != LOOKUP:
                 raise payload_refused(
                     entity,
                     f"An undeclared property '{bare}' which only has property "
                     "annotations in the payload but no property value was found in "
                     "the payload.",
                 )
-            found[column.name] = address and self._target(
-                entity, column.target, address
+            found[bare] = (
+                self._target(entity, column.target, str(address)) if address else None
             )
         return found
 
-    def _target(self, entity: Entity, logical: str, address: Any) -> str:
-        address = self._references.get(str(address), str(address))
+    def _target(self, entity: Entity, logical: str, written: str) -> str:
+        address = self._references.get(written, written)
         found = ADDRESS.match(address)
         target = ENTITIES.get(found[1]) if found else None
         if found is None or target is None or target.logical != logical:
-            raise payload_refused(
-                entity, f"The reference '{address}' does not name a '{logical}'."
-            )
+            reason = f"The reference '{address}' does not name a '{logical}'."
+            raise payload_refused(entity, reason)
         self._caller.require("Append", entity)
         self._caller.require("AppendTo", target)
         row = table_of(self._store, target).get(found[2])
@@ -171,25 +126,17 @@ class Writer:
             raise not_found(target, found[2])
         return row.id
 
-    def _check(
-        self,
-        entity: Entity,
-        values: Mapping[str, Any],
-        before: Mapping[str, Any],
-        id: str,
-    ) -> None:
+    def _check(self, entity: Entity, values: Values, before: Values, id: str) -> None:
         if entity is ACCOUNT:
             self._check_account(values, before, id)
         elif entity is CURRENCY:
             self._check_currency(values, before, id)
 
-    def _check_account(
-        self, values: Mapping[str, Any], before: Mapping[str, Any], id: str
-    ) -> None:
+    def _check_account(self, values: Values, before: Values, id: str) -> None:
         if values.get("ownerid"):
             self._caller.require("Assign", ACCOUNT)
         after = {**before, **values}
-        if any(values.get(m) for m in MONEY) and not after.get(CURRENCY.key):
+        if any(values.get(m) for m in MONEY) and not after.get(CURRENCY.id_name):
             raise refusal("dv-currency-null-with-money")
         number = values.get("accountnumber")
         if not number or not account_number_is_key(self._store):
@@ -200,15 +147,12 @@ class Writer:
         if any(holder.id != id for holder in holders):
             raise refusal("dv-duplicate-alternate-key")
 
-    def _check_currency(
-        self, values: Mapping[str, Any], before: Mapping[str, Any], id: str
-    ) -> None:
+    def _check_currency(self, values: Values, before: Values, id: str) -> None:
         rate = values.get("exchangerate")
         if rate is not None and rate <= 0:
             raise refusal("dv-decimal-range")
-        if "exchangerate" in values and id == organization(self._store).get(
-            "basecurrencyid"
-        ):
+        base = organization(self._store).get("basecurrencyid")
+        if "exchangerate" in values and id == base:
             raise refusal("dv-base-rate-readonly")
         if before:
             return
@@ -217,3 +161,69 @@ class Writer:
             raise refusal("dv-currency-code-invalid")
         if table_of(self._store, CURRENCY).find("isocurrencycode", code):
             raise refusal("dv-duplicate-currency")
+
+
+def match_version(row: Row, if_match: str) -> None:
+    """Raises 412 when the row is not in the version of an ``If-Match``."""
+    if not if_match or if_match == "*":
+        return
+    found = ETAG.match(if_match)
+    if found is None:
+        raise refusal("dv-row-version-missing")
+    if int(found[1]) != row.version:
+        raise refusal("dv-row-version-mismatch")
+
+
+def checked_values(
+    entity: Entity, payload: Values, before: Values | None
+) -> dict[str, Any]:
+    """The columns of a payload as they will be stored; binds are left out.
+
+    ``before`` holds what the row has (None: it will be created). A column that must
+    not be sent is accepted when it repeats what is there.
+    """
+    found = {}
+    for name, value in payload.items():
+        if "@" in name or name == entity.id_name:
+            continue
+        column = entity.by_name.get(name)
+        if column is None:
+            raise refusal("dv-property-invalid", name=name, table=entity.logical)
+        if column.type == LOOKUP:
+            raise payload_refused(
+                entity,
+                "A 'PrimitiveValue' node with non-null value was found when trying to "
+                f"read the value of the navigation property '{name}'.",
+            )
+        found[name] = checked_value(entity, column, value)
+        has = (before or {}).get(name, column.default)
+        if found[name] != has and not column.may_be_sent(creating=before is None):
+            act = "a create" if before is None else "an update"
+            words = {"column": name, "table": entity.logical, "act": act}
+            raise refusal("dv-column-not-writable", **words)
+    return found
+
+
+def checked_value(entity: Entity, column: Field, value: Any) -> Any:
+    """One value as stored: an empty text is nothing."""
+    if value is None or value == "" or column.type == "DateTime":
+        return None if value == "" else value
+    if not column.fits(value):
+        raise payload_refused(
+            entity,
+            f"Cannot convert the literal '{value}' of the property '{column.name}' to "
+            f"the expected type '{column.edm}'.",
+        )
+    words = {"column": column.name, "table": entity.logical}
+    if column.options and value not in column.options:
+        accepted = ",".join(map(str, column.options))
+        raise refusal("dv-option-out-of-range", value=value, accepted=accepted, **words)
+    if isinstance(value, str):
+        # Lengths count UTF-16 units, as SQL Server does.
+        units = len(value.encode("utf-16-le", "surrogatepass")) // 2
+        if column.length and units > column.length:
+            raise refusal("dv-string-too-long", length=column.length, **words)
+        return value.lower() if column.type == "Uniqueidentifier" else value
+    if not -MAX_DECIMAL <= value <= MAX_DECIMAL:
+        raise refusal("dv-decimal-range")
+    return value

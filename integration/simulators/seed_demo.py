@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from integration.simulators.sales_entities import ACCOUNT
 from integration.simulators.sales_security import privilege
-from integration.simulators.sales_write import table_of
+from integration.simulators.sales_tables import ACCOUNT, table_of
 from integration.simulators.seed_companies import CompanyMaker, Draw, slug
 from integration.simulators.seed_ground import (
     Company,

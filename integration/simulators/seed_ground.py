@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from integration.simulators.sales_entities import (
+from integration.simulators.fault_states import ADMINISTRATOR_TEMPLATE
+from integration.simulators.sales_security import (
+    PRIVILEGED,
+    VERBS,
+    privilege,
+)
+from integration.simulators.sales_tables import (
     ACCOUNT,
     CURRENCY,
     ORGANIZATION,
     ROLE,
     USER,
+    table_of,
 )
-from integration.simulators.sales_security import (
-    ADMINISTRATOR_TEMPLATE,
-    PRIVILEGED,
-    VERBS,
-    privilege,
-)
-from integration.simulators.sales_write import table_of
 from integration.simulators.seed_companies import seeded_id
 from integration.simulators.seed_names import COUNTRIES, CURRENCIES, Money
 from integration.simulators.store import Store
@@ -84,7 +84,7 @@ def account_values(customer: Mapping[str, Any], currency_id: str) -> dict[str, A
     values = {
         column: customer.get(name) or None for name, column in ACCOUNT_COLUMNS.items()
     }
-    return {**values, "customertypecode": 3, CURRENCY.key: currency_id}
+    return {**values, "customertypecode": 3, CURRENCY.id_name: currency_id}
 
 
 class Ground:
@@ -197,7 +197,7 @@ class Ground:
             "basecurrencyid": self.sales_currency(base, Decimal(1)),
             "account_number_key": True,
         }
-        self.add(ORGANIZATION.place, values, organization)
+        self.add("sales:organizations", values, organization)
         person = self.user("Claire", "Rochat", "claire.rochat@fabrique.example", [])
         self._store.set_setting("sales.person", person)
 
@@ -209,7 +209,7 @@ class Ground:
             "roletemplateid": template or None,
             "businessunitid": self.id("businessunit"),
         }
-        self.add(ROLE.place, values, key)
+        self.add("sales:roles", values, key)
         return key
 
     def integration_role(self, without: Iterable[str] = ()) -> str:
@@ -240,7 +240,7 @@ class Ground:
             "islicensed": True,
             "accessmode": 0,
         }
-        self.add(USER.place, {**values, **more}, key)
+        self.add("sales:systemusers", {**values, **more}, key)
         return key
 
     def application(self, name: str, roles: list[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from uuid import uuid4
 from integration import clock
 
 MILLISECOND = timedelta(milliseconds=1)
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -32,15 +33,17 @@ CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
     n INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
 """
+_SAVE_ROWS = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_SAVE_SETTINGS = "INSERT OR REPLACE INTO settings VALUES (?, ?)"
 
 
 class StoreError(OSError):
     """The data file cannot be opened or written."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One record. ``values`` is replaced, never changed in place, by an update."""
+    """One record in one version; a change puts another in its place."""
 
     id: str
     values: dict[str, Any]
@@ -61,17 +64,17 @@ class Tombstone:
     deleted_by: str
 
 
+Entry = Row | Tombstone
+
+
 class Table:
     """Rows by id, in insertion order. Made by ``Store.table``."""
 
     def __init__(self, name: str, store: "Store") -> None:
         self.name = name
         self._store = store
-        self._rows: dict[str, Row] = {}
-        self._tombstones: dict[str, Tombstone] = {}
-        self._by_version: dict[int, Row | Tombstone] = {}
         self._indexes: dict[str, dict[Any, dict[str, Row]]] = {}
-        self._in_order = True
+        self.clear()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -91,20 +94,16 @@ class Table:
         """Rows whose field equals the value; text is compared without case."""
         wanted = _index_key(value)
         with self._store.lock:
-            index = self._indexes.get(field)
-            if index is not None:
-                return list(index.get(wanted, {}).values())
-            return [
-                row
-                for row in self._rows.values()
-                if _index_key(row.values.get(field)) == wanted
-            ]
+            if field in self._indexes:
+                return list(self._indexes[field].get(wanted, {}).values())
+            rows = self._rows.values()
+            return [r for r in rows if _index_key(r.values.get(field)) == wanted]
 
-    def changes_since(self, version: int) -> list[Row | Tombstone]:
+    def changes_since(self, version: int) -> list[Entry]:
         """What changed after that version, oldest first; deletions included."""
+        found: list[Entry] = []
         with self._store.lock:
             self._restore_order()
-            found = []
             for number, entry in reversed(self._by_version.items()):
                 if number <= version:
                     break
@@ -130,143 +129,102 @@ class Table:
             version = self._store.next_version()
             moment = at or self._store.stamp()
             row = Row(key, dict(values), version, moment, moment, by, version)
-            buried = self._tombstones.get(key)
-            self._bury(buried, remove=True)
-            self._link(row)
-
-            def undo() -> None:
-                self._unlink(row)
-                self._bury(buried)
-                self._in_order = False
-
-            self._store.changed(self, key, undo)
+            self._change(row)
         return row
 
     def update(self, row: Row, changes: dict[str, Any], by: str = "") -> Row:
-        """The same row object, moved to a new version and modified now."""
+        """The row as it now is: a new version, modified now."""
         return self.replace(row, {**row.values, **changes}, by)
 
     def replace(self, row: Row, values: dict[str, Any], by: str = "") -> Row:
         """Like ``update``, but values that are not given are gone."""
         with self._store.transaction():
-            before = (row.values, row.version, row.modified_at, row.modified_by)
             version, moment = self._store.next_version(), self._store.stamp()
-            self._set(row, values, version, moment, by)
-            self._store.changed(self, row.id, lambda: self._undo_set(row, before))
-        return row
+            new = Row(row.id, values, version, row.created_at, moment, by, row.born)
+            self._change(new)
+        return new
 
     def delete(self, id: str, by: str = "") -> None:
         """Raises KeyError when there is no such row."""
-        key = id.lower()
         with self._store.transaction():
-            row = self._rows[key]
+            row = self._rows[id.lower()]
             version, moment = self._store.next_version(), self._store.stamp()
-            tombstone = Tombstone(key, version, moment, by)
-            self._unlink(row)
-            self._bury(tombstone)
-
-            def undo() -> None:
-                self._bury(tombstone, remove=True)
-                self._link(row)
-                self._in_order = False
-
-            self._store.changed(self, key, undo)
+            self._change(Tombstone(row.id, version, moment, by))
 
     def add_indexes(self, fields: Iterable[str]) -> None:
         for field in fields:
             if field not in self._indexes:
-                index: dict[Any, dict[str, Row]] = {}
+                index = self._indexes[field] = {}
                 for row in self._rows.values():
-                    key = _index_key(row.values.get(field))
-                    index.setdefault(key, {})[row.id] = row
-                self._indexes[field] = index
+                    index.setdefault(_index_key(row.values.get(field)), {})[row.id] = (
+                        row
+                    )
 
     def clear(self) -> None:
         """Forget everything, tombstones too; the indexes stay declared."""
-        self._rows.clear()
-        self._tombstones.clear()
-        self._by_version.clear()
-        for index in self._indexes.values():
-            index.clear()
+        self._rows: dict[str, Row] = {}
+        self._tombstones: dict[str, Tombstone] = {}
+        self._by_version: dict[int, Entry] = {}
+        self._indexes = {field: {} for field in self._indexes}
+        self._in_order = True
 
-    def load(self, entry: Row | Tombstone) -> None:
-        """Put back what the data file holds; in order of version."""
-        if isinstance(entry, Tombstone):
-            self._bury(entry)
-        else:
-            self._link(entry)
-            self._in_order = False
-
-    def record(self, id: str) -> tuple[Any, ...]:
-        """The line of the data file for this id."""
-        row = self._rows.get(id)
-        if row is None:
-            grave = self._tombstones.get(id)
-            if grave is None:
-                return ()
-            moment = grave.deleted_at.isoformat()
-            version = grave.version
-            return (self.name, id, 0, version, None, moment, grave.deleted_by, None)
-        created, modified = row.created_at.isoformat(), row.modified_at.isoformat()
-        line = (self.name, id, row.born, row.version, created, modified)
-        return (*line, row.modified_by, pack(row.values))
-
-    def _set(
-        self, row: Row, values: dict[str, Any], version: int, at: datetime, by: str
-    ) -> None:
-        self._unindex(row)
-        self._by_version.pop(row.version, None)
-        row.values, row.version = values, version
-        row.modified_at, row.modified_by = at, by
-        self._by_version[version] = row
-        self._index(row)
-
-    def _undo_set(
-        self, row: Row, before: tuple[dict[str, Any], int, datetime, str]
-    ) -> None:
-        self._set(row, *before)
+    def load(self, id: str, entry: Entry | None) -> None:
+        """Put back what the data file holds or an undone change replaced."""
+        self._put(id, entry)
         self._in_order = False
 
-    def _link(self, row: Row) -> None:
-        self._rows[row.id] = row
-        self._by_version[row.version] = row
-        self._index(row)
+    def record(self, id: str) -> tuple[Any, ...] | None:
+        """The line of the data file for this id."""
+        row, grave = self._rows.get(id), self._tombstones.get(id)
+        if row:
+            created, modified = row.created_at.isoformat(), row.modified_at.isoformat()
+            line = (self.name, id, row.born, row.version, created, modified)
+            return (*line, row.modified_by, pack(row.values))
+        if grave:
+            deleted = grave.deleted_at.isoformat()
+            return (
+                self.name,
+                id,
+                0,
+                grave.version,
+                None,
+                deleted,
+                grave.deleted_by,
+                None,
+            )
+        return None
 
-    def _unlink(self, row: Row) -> None:
-        del self._rows[row.id]
-        self._by_version.pop(row.version, None)
-        self._unindex(row)
+    def _change(self, entry: Entry) -> None:
+        before = self._rows.get(entry.id) or self._tombstones.get(entry.id)
+        self._put(entry.id, entry)
+        self._store.changed(self, entry.id, lambda: self.load(entry.id, before))
 
-    def _bury(self, tombstone: Tombstone | None, *, remove: bool = False) -> None:
-        if tombstone is None:
-            return
-        if remove:
-            del self._tombstones[tombstone.id]
-            del self._by_version[tombstone.version]
+    def _put(self, id: str, entry: Entry | None) -> None:
+        """All there is of that id from now on; None: it never was."""
+        row, grave = self._rows.get(id), self._tombstones.pop(id, None)
+        if before := row or grave:
+            self._by_version.pop(before.version, None)
+        if row:
+            for field, index in self._indexes.items():
+                index[_index_key(row.values.get(field))].pop(id, None)
+        if isinstance(entry, Row):
+            self._rows[id] = entry
+            for field, index in self._indexes.items():
+                index.setdefault(_index_key(entry.values.get(field)), {})[id] = entry
         else:
-            self._tombstones[tombstone.id] = tombstone
-            self._by_version[tombstone.version] = tombstone
-
-    def _index(self, row: Row) -> None:
-        for field, index in self._indexes.items():
-            key = _index_key(row.values.get(field))
-            index.setdefault(key, {})[row.id] = row
-
-    def _unindex(self, row: Row) -> None:
-        for field, index in self._indexes.items():
-            key = _index_key(row.values.get(field))
-            index[key].pop(row.id, None)
-            if not index[key]:
-                del index[key]
+            self._rows.pop(id, None)
+        if isinstance(entry, Tombstone):
+            self._tombstones[id] = entry
+        if entry:
+            self._by_version[entry.version] = entry
 
     def _restore_order(self) -> None:
         """Loading and rolling back put old entries at the end."""
-        if self._in_order:
-            return
-        rows = sorted(self._rows.values(), key=lambda row: row.born)
-        self._rows = {row.id: row for row in rows}
-        self._by_version = dict(sorted(self._by_version.items()))
-        self._in_order = True
+        if not self._in_order:
+            rows = sorted(self._rows.values(), key=lambda row: row.born)
+            self._rows = {row.id: row for row in rows}
+            self._by_version = dict(sorted(self._by_version.items()))
+            self._in_order = True
 
 
 class Store:
@@ -280,8 +238,8 @@ class Store:
         self._undo: list[Callable[[], None]] = []
         self._dirty: dict[tuple[str, str], None] = {}
         self._depth = 0
-        self._version = 0
-        self._last_stamp = datetime.min.replace(tzinfo=UTC)
+        self.version = 0  # the newest that any row or tombstone has
+        self._last_stamp = BEGINNING
         self._file = self._open(path)
         self._load()
 
@@ -292,9 +250,9 @@ class Store:
     def table(self, name: str, indexes: Iterable[str] = ()) -> Table:
         """The table of that name, made when it does not exist."""
         with self.lock:
-            table = self._tables.get(name)
-            if table is None:
-                table = self._tables[name] = Table(name, self)
+            if name not in self._tables:
+                self._tables[name] = Table(name, self)
+            table = self._tables[name]
             table.add_indexes(indexes)
             return table
 
@@ -313,7 +271,8 @@ class Store:
                 if self._depth == 1:
                     self._save()
             except BaseException:
-                self._roll_back(mark)
+                while len(self._undo) > mark:
+                    self._undo.pop()()
                 raise
             finally:
                 self._depth -= 1
@@ -321,16 +280,9 @@ class Store:
                     self._undo.clear()
                     self._dirty.clear()
 
-    savepoint = transaction
-
     def next_version(self) -> int:
-        self._version += 1
-        return self._version
-
-    @property
-    def version(self) -> int:
-        """The newest version any row or tombstone has."""
-        return self._version
+        self.version += 1
+        return self.version
 
     def now(self) -> datetime:
         """The simulators' time: this machine's, moved by ``move_clock``."""
@@ -338,7 +290,7 @@ class Store:
 
     def move_clock(self, offset_seconds: float) -> None:
         with self.lock:
-            self._last_stamp = datetime.min.replace(tzinfo=UTC)
+            self._last_stamp = BEGINNING
             self.set_setting("clock.offset", offset_seconds)
 
     def stamp(self) -> datetime:
@@ -353,18 +305,10 @@ class Store:
 
     def set_setting(self, key: str, value: Any) -> None:
         with self.transaction():
-            missing = object()
-            before = self._settings.get(key, missing)
-            self._settings[key] = value
+            before = self._settings
+            self._settings = {**before, key: value}
             self._dirty["settings", key] = None
-
-            def undo() -> None:
-                if before is missing:
-                    del self._settings[key]
-                else:
-                    self._settings[key] = before
-
-            self._undo.append(undo)
+            self._undo.append(lambda: setattr(self, "_settings", before))
 
     def changed(self, table: Table, id: str, undo: Callable[[], None]) -> None:
         """A table tells what to write at the end and how to take it back."""
@@ -376,8 +320,8 @@ class Store:
         with self.lock:
             for table in self._tables.values():
                 table.clear()
-            self._settings.clear()
-            self._last_stamp = datetime.min.replace(tzinfo=UTC)
+            self._settings = {}
+            self._last_stamp = BEGINNING
             with self._file:
                 self._file.execute("DELETE FROM rows")
                 self._file.execute("DELETE FROM settings")
@@ -418,40 +362,29 @@ class Store:
         lines = self._file.execute("SELECT * FROM rows ORDER BY version")
         for place, key, born, version, created, modified, by, body in lines:
             moment = datetime.fromisoformat(modified)
-            entry: Row | Tombstone
-            if body is None:
-                entry = Tombstone(key, version, moment, by)
-            else:
+            entry: Entry = Tombstone(key, version, moment, by)
+            if body is not None:
                 made = datetime.fromisoformat(created)
                 entry = Row(key, unpack(body), version, made, moment, by, born)
-            self.table(place).load(entry)
-            self._version = version
+            self.table(place).load(key, entry)
+            self.version = version
             self._last_stamp = max(self._last_stamp, moment)
         settings = self._file.execute("SELECT name, body FROM settings")
         self._settings = {name: unpack(body) for name, body in settings}
-        self._version = max(self._version, self.setting("reset.version", 0))
+        self.version = max(self.version, self.setting("reset.version", 0))
 
     def _save(self) -> None:
         if not self._dirty:
             return
-        lines, settings = [], []
+        rows, settings = [], []
         for place, key in self._dirty:
-            if place == "settings":
-                if key in self._settings:
-                    settings.append((key, pack(self._settings[key])))
-            elif line := self._tables[place].record(key):
-                lines.append(line)
+            if place != "settings":
+                rows.append(self._tables[place].record(key))
+            elif key in self._settings:
+                settings.append((key, pack(self._settings[key])))
         with _saving(), self._file:
-            self._file.executemany(
-                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines
-            )
-            self._file.executemany(
-                "INSERT OR REPLACE INTO settings VALUES (?, ?)", settings
-            )
-
-    def _roll_back(self, mark: int) -> None:
-        while len(self._undo) > mark:
-            self._undo.pop()()
+            self._file.executemany(_SAVE_ROWS, filter(None, rows))
+            self._file.executemany(_SAVE_SETTINGS, settings)
 
 
 @contextmanager

@@ -336,11 +336,11 @@ def test_an_integration_user_becomes_administrator_where_no_such_role_was(
 ) -> None:
     app = desk.store.table("entra:apps").rows()[0]
     users = desk.store.table("sales:systemusers")
-    user = users.insert({"applicationid": app.id, "roles": []})
+    users.insert({"applicationid": app.id, "roles": []})
 
     desk.fault(id="setup-integration-user-is-admin")
 
-    [role] = desk.store.table("sales:roles").rows()
+    [role], [user] = desk.store.table("sales:roles").rows(), users.rows()
     assert user.values["roles"] == [role.id]
     assert user.values["accessmode"] == 0
 

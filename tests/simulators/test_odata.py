@@ -4,14 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from integration.simulators.odata import (
+from integration.simulators.odata import Query, parse_query, split_outside
+from integration.simulators.odata_filter import (
     Column,
     Dialect,
     ODataError,
-    Query,
     compile_filter,
-    parse_query,
-    split_outside,
 )
 from integration.simulators.store import Row, Store, Table
 
@@ -163,7 +161,7 @@ def test_options_are_taken_apart() -> None:
     query = parse_query(options, COLUMNS.get, Dialect())
 
     assert query.select == ("id", "name")
-    assert [(column.name, down) for column, down in query.orderby] == [
+    assert [(column.name, down) for column, down in query.order] == [
         ("rate", True),
         ("name", False),
     ]

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from integration.simulators.business_central_entities import CUSTOMERS
-from integration.simulators.business_central_rules import Company, checked
+from integration.simulators.business_central_rules import CUSTOMERS, Company, checked
 from integration.simulators.http import SimulatorError
 from integration.simulators.seed import (
     describe_connections,

@@ -29,7 +29,7 @@ def test_an_update_moves_the_version_and_keeps_the_other_values() -> None:
     table = Store().table("t")
     row = table.insert({"name": "a", "city": "Nyon"})
 
-    table.update(row, {"name": "b"})
+    row = table.update(row, {"name": "b"})
 
     assert row.values == {"name": "b", "city": "Nyon"}
     assert row.version == 2
@@ -118,7 +118,7 @@ def test_a_savepoint_takes_back_only_its_own_changes() -> None:
 
     with store.transaction():
         table.insert({"name": "outer"})
-        with suppress(StopError), store.savepoint():
+        with suppress(StopError), store.transaction():
             table.insert({"name": "inner"})
             raise StopError
 
@@ -130,7 +130,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
     store = Store(path)
     table = store.table("t")
     rows = [table.insert({"name": n, "rate": Decimal("1.50")}) for n in "abc"]
-    table.update(rows[0], {"at": datetime(2026, 1, 2, tzinfo=UTC)})
+    rows[0] = table.update(rows[0], {"at": datetime(2026, 1, 2, tzinfo=UTC)})
     table.delete(rows[1].id)
     store.set_setting("faults", [{"left": Decimal("2")}])
     store.close()
