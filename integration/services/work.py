@@ -11,6 +11,7 @@ from integration.core.outcomes import Outcome
 from integration.core.records import Direction, Record, System
 from integration.models import TableMapping
 from integration.services.currencies import Money
+from integration.services.long_texts import with_long_field
 from integration.services.runs import Run, log_outcomes
 from integration.services.spool import Spool
 
@@ -74,5 +75,9 @@ class Work:
 
         Endings of a direction it has no job for are left to the run that has.
         """
-        mine = [outcome for outcome in outcomes if self.writes(outcome.direction)]
+        mine = [
+            with_long_field(outcome)
+            for outcome in outcomes
+            if self.writes(outcome.direction)
+        ]
         log_outcomes(self.run, mine)
