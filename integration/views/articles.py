@@ -29,7 +29,7 @@ def articles(request: SignedInRequest) -> HttpResponse:
         for article in all_articles()
     ]
     rows.sort(key=lambda row: (row[2], row[1].title))
-    context = {"section": "setup", "page": "articles", "rows": rows}
+    context = {"section": "setup", "side": "articles", "rows": rows}
     return render(request, "integration/setup/articles.html", context)
 
 
@@ -42,7 +42,7 @@ def article(request: SignedInRequest, article_id: str) -> HttpResponse:
         raise Http404(_("There is no such article."))
     context = {
         "section": "setup",
-        "page": "articles",
+        "side": "articles",
         "article": render_article(found.id, found.sample, get_language() or "en"),
         "who": Who(found.who).label,
     }

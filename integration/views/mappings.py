@@ -29,7 +29,7 @@ POLL_SECONDS = 3
 def mappings(request: SignedInRequest) -> HttpResponse:
     """Every mapping in the order it runs, with its state."""
     rows = TableMapping.objects.in_order().select_related("connection")
-    context = {"section": "setup", "page": "mappings", "mappings": rows}
+    context = {"section": "setup", "side": "mappings", "mappings": rows}
     return render(request, "integration/mappings/list.html", context)
 
 
@@ -55,7 +55,7 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
     reviews = list(found.jobs.filter(kind=JobKind.REVIEW).order_by("-id")[:2])
     context: dict[str, Any] = {
         "section": "setup",
-        "page": "mappings",
+        "side": "mappings",
         "mapping": found,
         "place": place_of(found),
         "fields": found.fields.all(),

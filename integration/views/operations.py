@@ -41,7 +41,7 @@ def operations(request: SignedInRequest) -> HttpResponse:
     say_dropped(request, dropped)
     context = {
         "section": "setup",
-        "page_name": "operations",
+        "side": "operations",
         "page": page,
         "table": OperationTable(page.rows),
         "kinds": OperationKind.choices,
@@ -65,7 +65,7 @@ def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
     found = find(operation_id)
     context: dict[str, Any] = {
         "section": "setup",
-        "page_name": "operations",
+        "side": "operations",
         "operation": found,
         "scope": scope_lines(found),
         "result": result_lines(found),

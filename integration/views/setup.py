@@ -34,7 +34,7 @@ def users(request: SignedInRequest) -> HttpResponse:
     """Who may do what; users are made and changed in the admin."""
     context = {
         "section": "setup",
-        "page": "users",
+        "side": "users",
         "people": User.objects.order_by("username"),
     }
     return render(request, "integration/setup/users.html", context)
@@ -46,7 +46,7 @@ def retention(request: SignedInRequest) -> HttpResponse:
     """What is kept, and for how long."""
     context = {
         "section": "setup",
-        "page": "retention",
+        "side": "retention",
         "undo_days": settings.UNDO_DAYS,
     }
     return render(request, "integration/setup/retention.html", context)
@@ -56,7 +56,7 @@ def retention(request: SignedInRequest) -> HttpResponse:
 @require_safe
 def check(request: SignedInRequest) -> HttpResponse:
     """Where to check each connection until all checks stand on one page."""
-    context = {"section": "setup", "page": "check"}
+    context = {"section": "setup", "side": "check"}
     return render(request, "integration/setup/check.html", context)
 
 
@@ -64,5 +64,5 @@ def check(request: SignedInRequest) -> HttpResponse:
 @require_safe
 def explain(request: SignedInRequest) -> HttpResponse:
     """Not built yet; says where explanations are."""
-    context = {"section": "setup", "page": "explain"}
+    context = {"section": "setup", "side": "explain"}
     return render(request, "integration/setup/explain.html", context)
