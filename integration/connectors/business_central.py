@@ -90,6 +90,7 @@ class BusinessCentral:
         The first cursor is the ``Date`` of the first answer: what changes while the
         pages are read is read again next time. Later ones are the newest change seen,
         never past the answer's ``Date``, or ``cursor`` itself when nothing was seen.
+        A cursor later than that ``Date`` counts as expired: the clock has gone back.
         """
         call = self._list(entity, fields, orderby="id")
         since = parse_moment(cursor)
@@ -99,15 +100,15 @@ class BusinessCentral:
             call = self._list(entity, fields, filter=changed, orderby=order)
         elif cursor:
             message = f"Not a moment: {cursor[:60]!r}"
-            failure = call.failure(
-                FailureKind.EXPIRED_CURSOR, "cursor-unreadable", message
-            )
-            raise CursorExpired(failure)
+            raise _expired(call, "cursor-unreadable", message)
         newest = since
         began: datetime | None = None
         for body, answer in self._session.pages(call):
             records = _records(body)
             began = began or answer.date
+            if since and began and began < since:
+                message = f"{cursor} is later than the server's time"
+                raise _expired(call, "cursor-of-the-future", message)
             newest = _newest(newest, records)
             is_last = not body.get("@odata.nextLink")
             reached = _reached(since, newest, began, answer.date)
@@ -264,6 +265,10 @@ class BusinessCentral:
             Prefer="odata.continue-on-error",
         )
         return replace(call, read_timeout_seconds=_BATCH_SECONDS)
+
+
+def _expired(call: Call, code: str, message: str) -> CursorExpired:
+    return CursorExpired(call.failure(FailureKind.EXPIRED_CURSOR, code, message))
 
 
 def _records(body: dict[str, Any]) -> tuple[Record, ...]:

@@ -70,17 +70,22 @@ def _read_business_central(work: Work) -> str:
         _take(work, side, Page(records=work.money.records), whole=True)
         return ""
     stored = "" if work.run.full else work.mapping.bc_cursor
-    return _follow(work, side, _with_overlap(stored), stored)
+    return _follow_or_restart(work, side, _with_overlap(stored), stored)
 
 
 def _read_sales(work: Work) -> str:
     stored = "" if work.run.full else work.mapping.sales_cursor
+    return _follow_or_restart(work, System.SALES, stored, stored)
+
+
+def _follow_or_restart(work: Work, side: System, start: str, stored: str) -> str:
+    """Read from ``start``, or everything when the system knows that place no more."""
     try:
-        return _follow(work, System.SALES, stored, stored)
+        return _follow(work, side, start, stored)
     except CursorExpired:
-        if not stored:
+        if not start:
             raise
-        return _follow(work, System.SALES, "", "")
+        return _follow(work, side, "", "")
 
 
 def _follow(work: Work, side: System, start: str, stored: str) -> str:

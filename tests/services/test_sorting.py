@@ -48,3 +48,17 @@ def test_a_record_that_rests_is_noted_once(engine: Engine) -> None:
 
     assert counts["to_sales"] == {"records_read": 1, "skipped": 1}
     assert JobEntry.objects.count() == noted
+
+
+def test_a_clock_that_goes_back_hides_no_change(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.systems.store.move_clock(86_400)
+    engine.change(bc, city="Nyon")
+    engine.sync("CUSTOMER")
+    engine.sync("CUSTOMER")
+
+    engine.systems.store.move_clock(0)
+    engine.change(bc, city="Morges")
+    engine.sync("CUSTOMER")
+
+    assert sales.values["address1_city"] == "Morges"
