@@ -135,3 +135,31 @@ def test_without_a_running_connection_there_is_nothing_to_do(
 
     with pytest.raises(CommandError, match="nothing to synchronize"):
         call_command("sync")
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_direction_leaves_out_the_mappings_that_do_not_go_there(
+    connection: Connection, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    run(capsys, "review", "--accept")
+
+    code, shown = as_json(capsys, "sync", "--direction", "to-bc", *more)
+
+    assert code == 0
+    assert [one["mapping"] for one in shown["runs"]] == ["CUSTOMER"]
+    with pytest.raises(CommandError, match="Nothing of CURRENCY goes in the direction"):
+        call_command("sync", "CURRENCY", "--direction", "to-bc", *more)
+
+
+def test_a_mapping_that_contradicts_itself_is_said_in_a_sentence(
+    connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "review", "--accept")
+    fields = connection.mappings.get(name="CUSTOMER").fields
+    fields.filter(bc_field="currencyCode").update(lookup="TERMS")
+
+    code, _, err = run(capsys, "sync", "CUSTOMER")
+
+    assert code == 2
+    assert "currencyCode is looked up by TERMS" in err
+    assert "log" not in err

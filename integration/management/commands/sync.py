@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from integration.choices import Direction as DirectionChoice
 from integration.core.records import Direction
 from integration.management.words import (
     COULD_NOT_RUN,
@@ -64,7 +65,7 @@ class Command(BaseCommand):
                 "accepted mapping.",
                 returncode=COULD_NOT_RUN,
             )
-        return found
+        return _travelling(found, options["direction"])
 
     def _run(self, mapping: TableMapping, options: dict[str, Any]) -> RunReport:
         chosen = options["direction"]
@@ -95,6 +96,21 @@ class Command(BaseCommand):
             for direction, counts in report.counts().items():
                 way = direction.replace("_", " ")
                 self.stdout.write(f"{name} {way}: {counts_line(counts)}")
+
+
+def _travelling(found: list[TableMapping], chosen: str | None) -> list[TableMapping]:
+    """Without those that carry nothing in the chosen direction."""
+    if chosen is None:
+        return found
+    ways = {DirectionChoice.BOTH, DIRECTIONS[chosen].value}
+    left = [mapping for mapping in found if mapping.direction in ways]
+    if not left:
+        names = ", ".join(mapping.name for mapping in found)
+        raise CommandError(
+            f"Nothing of {names} goes in the direction {chosen}.",
+            returncode=COULD_NOT_RUN,
+        )
+    return left
 
 
 def _as_value(report: RunReport) -> dict[str, Any]:
