@@ -46,7 +46,8 @@ WriteResult = Written | Failure
 class Identity:
     """Who the other side says we are.
 
-    ``role_template_ids`` are those of the user's roles (Sales only). ``user_id`` is
+    ``role_template_ids`` are those of the user's roles (Sales only); ``role_ids``
+    stand in the order of ``role_names``. ``user_id`` is
     empty for Business Central, which does not say; ``name`` is there the company's.
     """
 
@@ -54,6 +55,7 @@ class Identity:
     name: str = ""
     role_template_ids: tuple[str, ...] = ()
     role_names: tuple[str, ...] = ()
+    role_ids: tuple[str, ...] = ()
     is_disabled: bool = False
     is_licensed: bool = True
     access_mode: int | None = None

@@ -62,7 +62,7 @@ _USER_FIELDS = (
     "fullname,domainname,isdisabled,accessmode,applicationid,islicensed,"
     "isintegrationuser"
 )
-_ROLES = "systemuserroles_association($select=name,_roletemplateid_value)"
+_ROLES = "systemuserroles_association($select=roleid,name,_roletemplateid_value)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,7 @@ class Sales:
             name=str(user.get("fullname") or user.get("domainname") or ""),
             role_template_ids=tuple(str(t).lower() for t in templates if t),
             role_names=tuple(str(role.get("name") or "") for role in roles),
+            role_ids=tuple(str(role.get("roleid") or "").lower() for role in roles),
             is_disabled=bool(user.get("isdisabled")),
             is_licensed=bool(user.get("islicensed", True)),
             access_mode=user.get("accessmode"),

@@ -20,8 +20,8 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
 class Connection(models.Model):
     """What is kept in step with what, and by whose engine.
 
-    ``pause_reason`` is an English sentence; ``pause_article`` names the article that
-    says it in the reader's language.
+    ``pause_reason`` is what a person gave, or an English sentence; then
+    ``pause_article`` and ``pause_params`` say it in the reader's language.
     """
 
     name = models.CharField(_("name"), max_length=100, unique=True)
@@ -38,6 +38,7 @@ class Connection(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.TextField(blank=True, default="")
     pause_article = models.CharField(max_length=60, blank=True, default="")
+    pause_params = models.JSONField(default=dict, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
 
     objects = ConnectionQuerySet.as_manager()

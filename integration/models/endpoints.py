@@ -15,7 +15,9 @@ class Endpoint(models.Model):
 
     ``secret`` holds the client secret, the password or the private key, encrypted
     (D13); only ``services.credentials`` reads or writes it. ``integration_user_id`` is
-    who Sales says we are, for links; a check writes it.
+    who Sales says we are, ``integration_role_id`` the role it works by, for links; a
+    check writes them. ``check_message`` is English, ``check_told`` the same sentence as
+    a key (``services.sentences``).
     """
 
     kind = models.CharField(_("system"), max_length=20, choices=System)
@@ -49,10 +51,12 @@ class Endpoint(models.Model):
         _("secret valid until"), null=True, blank=True
     )
     integration_user_id = models.CharField(max_length=36, blank=True, default="")
+    integration_role_id = models.CharField(max_length=36, blank=True, default="")
     is_simulator = models.BooleanField(_("simulated"), default=False)
     checked_at = models.DateTimeField(null=True, blank=True)
     check_passed = models.BooleanField(null=True)
     check_message = models.TextField(blank=True, default="")
+    check_told = models.JSONField(null=True, blank=True)
 
     objects: ClassVar[models.Manager["Endpoint"]] = models.Manager()
 

@@ -30,8 +30,10 @@ class Job(models.Model):
     together. ``attempt`` grows when another worker takes the run up: a worker whose
     attempt is no longer current stops (fencing). ``only`` lists ``[side, record id]``
     pairs where a run was asked for some records; null reads what changed. ``plan`` is
-    what a review found. ``records_read`` are those the job judged, each with one ending;
-    ``records_fetched`` all that the source side's list and delta answers held.
+    what a review found. ``message`` is English, ``told`` the same sentence as a key
+    (``services.sentences``). ``records_read`` are those the job judged,
+    each with one ending; ``records_fetched`` all that the source side's list and delta
+    answers held.
     """
 
     mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="jobs")
@@ -50,6 +52,7 @@ class Job(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     parked_until = models.DateTimeField(null=True, blank=True)
     message = models.TextField(blank=True, default="")
+    told = models.JSONField(null=True, blank=True)
     records_read = models.PositiveIntegerField(default=0)
     records_fetched = models.PositiveIntegerField(default=0)
     inserted = models.PositiveIntegerField(default=0)

@@ -97,7 +97,12 @@ class Operation(models.Model):
                 fields=["undo_until"],
                 condition=Q(state__in=["in_force", "purging"]),
                 name="operation_cuts",
-            )
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(kind="retry", state="running"),
+                name="operation_retrying",
+            ),
         ]
 
     def __str__(self) -> str:

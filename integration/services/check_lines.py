@@ -15,6 +15,7 @@ from integration.core.causes import Cause
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding
 from integration.services.articles import cause_of, render, title_of
+from integration.services.sentences import Told, of_cause
 
 __all__ = ["FAIL", "OK", "WARN", "CheckLine", "found", "passed", "refused", "said"]
 
@@ -28,6 +29,7 @@ class CheckLine:
     ``state`` is ok, warn or fail. ``failure`` or ``finding`` is what was found, to be
     recorded as an error; a line without either is only said. ``blocks`` says that a
     connection may not be enabled with it, ``stops`` that nothing at all would pass.
+    ``told`` is the sentence as it is stored, of what a system refused.
     """
 
     step: str
@@ -40,6 +42,7 @@ class CheckLine:
     finding: Finding | None = None
     blocks: bool = False
     stops: bool = False
+    told: Told | None = None
 
 
 def passed(step: str, sentence: str) -> CheckLine:
@@ -81,4 +84,5 @@ def _told(step: str, cause: Cause) -> CheckLine:
         article=cause.article,
         params=cause.params,
         to_do=tuple(steps) if cause.article else (),
+        told=of_cause(cause),
     )

@@ -185,14 +185,17 @@ def _stamp(connection: Connection, lines: Iterable[CheckLine]) -> None:
     for endpoint in (connection.business_central, connection.sales):
         wrong = next(
             (
-                line.sentence
+                line.told
                 for line in lines
                 if line.step in {endpoint.kind, "address"} and line.state == FAIL
             ),
-            "",
+            None,
         )
         Endpoint.objects.filter(pk=endpoint.pk).update(
-            checked_at=now, check_passed=not wrong, check_message=wrong
+            checked_at=now,
+            check_passed=wrong is None,
+            check_message=wrong.english if wrong else "",
+            check_told=wrong.key if wrong else None,
         )
 
 
@@ -206,6 +209,7 @@ def _record_check(result: CheckResult, by: User, reason: str) -> None:
         result={
             "passed": result.passed,
             "problems": [line.article or line.step for line in result.problems],
+            "told": [line.told.key for line in result.problems if line.told],
             "settled": result.settled,
             "resumed": result.resumed,
         },

@@ -2,19 +2,24 @@
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from integration.models import Endpoint
+from integration.services.sentences import InWords
 
 __all__ = ["CredentialUnreadable", "keep_secret", "read_secret"]
 
 
-class CredentialUnreadable(ValueError):  # noqa: N818  (a sentence for a person)
+class CredentialUnreadable(InWords):
     """The stored secret was encrypted with a key we no longer have."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(
-            f"The stored secret of “{endpoint.name}” cannot be read with the present "
-            f"CREDENTIAL_KEYS; enter it again, or bring the old key back."
+            gettext_noop(
+                "The stored secret of “{name}” cannot be read with the present "
+                "CREDENTIAL_KEYS; enter it again, or bring the old key back."
+            ),
+            name=endpoint.name,
         )
 
 

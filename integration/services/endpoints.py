@@ -6,6 +6,7 @@ from typing import assert_never
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from integration.choices import SignIn as SignInChoice
 from integration.choices import System
@@ -23,6 +24,7 @@ from integration.connectors.sign_in import (
 from integration.connectors.throttle import LocalThrottle
 from integration.models import Endpoint
 from integration.services.credentials import read_secret
+from integration.services.sentences import InWords
 
 __all__ = [
     "AddressNotAllowed",
@@ -36,7 +38,7 @@ _SALES_CALLS_AT_ONCE = 4
 _BUSINESS_CENTRAL_CALLS_AT_ONCE = 5
 
 
-class AddressNotAllowed(ValueError):  # noqa: N818  (a sentence for a person, not a crash)
+class AddressNotAllowed(InWords):
     """The endpoint points where we do not go (D13)."""
 
 
@@ -52,14 +54,23 @@ def refuse_foreign_addresses(endpoint: Endpoint) -> None:
         if endpoint.is_simulator:
             if parts.scheme not in {"http", "https"} or not _is_loopback(host):
                 raise AddressNotAllowed(
-                    f"{address} is not on this machine; a simulated endpoint must be."
+                    gettext_noop(
+                        "{address} is not on this machine; "
+                        "a simulated endpoint must be."
+                    ),
+                    address=address,
                 )
         elif parts.scheme != "https":
-            raise AddressNotAllowed(f"{address} must start with https://.")
+            raise AddressNotAllowed(
+                gettext_noop("{address} must start with https://."), address=address
+            )
         elif not _is_allowed(host):
             raise AddressNotAllowed(
-                f"{host or address} is not among the allowed hosts; add it to "
-                f"ALLOWED_REMOTE_HOSTS if it is right."
+                gettext_noop(
+                    "{host} is not among the allowed hosts; add it to "
+                    "ALLOWED_REMOTE_HOSTS if it is right."
+                ),
+                host=host or address,
             )
 
 

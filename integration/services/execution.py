@@ -6,6 +6,7 @@ from types import TracebackType
 from uuid import UUID
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.utils.translation import gettext_noop
 
 from integration.choices import JobKind, JobState, Origin
 from integration.connectors.business_central import BusinessCentral
@@ -19,21 +20,16 @@ from integration.connectors.errors import (
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding
 from integration.core.records import System
+from integration.models import Connection
 from integration.services.articles import cause_of
 from integration.services.counting import (
     CountingBusinessCentral,
     CountingConnector,
     CountingSales,
 )
-from integration.services.credentials import CredentialUnreadable
-from integration.services.endpoints import (
-    AddressNotAllowed,
-    open_business_central,
-    open_sales,
-)
+from integration.services.endpoints import open_business_central, open_sales
 from integration.services.errors import record_setup_error
 from integration.services.heartbeat import Heartbeat
-from integration.services.mappings import MappingInvalid
 from integration.services.pauses import pause_for
 from integration.services.review import review_mapping
 from integration.services.runs import (
@@ -46,6 +42,7 @@ from integration.services.runs import (
     release,
 )
 from integration.services.second_engine import second_engine
+from integration.services.sentences import InWords, Key, Told, of_cause, sentence
 from integration.services.set_up_errors import settle_after_success
 from integration.services.sync import run_mapping
 
@@ -55,17 +52,22 @@ logger = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 900.0
-OUR_FAULT = (
+OUR_FAULT = gettext_noop(
     "The run stopped because of a fault in Sync Errors itself; the log of the worker "
     "says more."
 )
+STOPPED = gettext_noop("Stopped by hand; the next run goes on.")
 
 
-class CannotRun(Exception):  # noqa: N818  (a sentence for a person)
+class CannotRun(InWords):
     """The run is refused before it reads anything."""
 
-    def __init__(self, sentence: str, finding: Finding | None = None) -> None:
-        super().__init__(sentence)
+
+class SecondEngine(Exception):  # noqa: N818  (a state, named as the design names it)
+    """Business Central synchronizes the mapping itself; the run is refused."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
         self.finding = finding
 
 
@@ -88,13 +90,9 @@ def rehearse(run: Run) -> str:
     try:
         _refuse_what_may_not_run(run)
         _work(run)
-    except (RemoteError, *IN_WORDS) as error:
-        return _sentence(error)
+    except (RemoteError, SecondEngine, InWords) as error:
+        return _told(error).english
     return ""
-
-
-IN_WORDS = (CannotRun, AddressNotAllowed, CredentialUnreadable, MappingInvalid)
-"""Refusals of ours whose message is the sentence a person reads."""
 
 
 class Ending:
@@ -119,7 +117,7 @@ class Ending:
             finish(self._run, JobState.SUCCEEDED)
             settle_after_success(self._run.mapping)
         elif not isinstance(error, Exception):
-            finish(self._run, JobState.FAILED, "Stopped by hand; the next run goes on.")
+            finish(self._run, JobState.FAILED, sentence(STOPPED))
         else:
             _end_badly(self._run, error)
         return isinstance(error, Exception)
@@ -130,14 +128,30 @@ def _refuse_what_may_not_run(run: Run) -> None:
     connection = mapping.connection
     connection.refresh_from_db()
     if not connection.enabled:
-        raise CannotRun(f"The connection “{connection}” is not enabled.")
+        raise CannotRun(
+            gettext_noop("The connection “{name}” is not enabled."),
+            name=str(connection),
+        )
     if connection.paused_at:
-        reason = connection.pause_reason or "it was paused by hand"
-        raise CannotRun(f"The connection “{connection}” is paused: {reason}")
+        raise CannotRun(
+            gettext_noop("The connection “{name}” is paused: {reason}"),
+            name=str(connection),
+            reason=_pause_reason(connection),
+        )
     if run.kind == JobKind.SYNC and mapping.reviewed_at is None:
         raise CannotRun(
-            f"{mapping} has not been accepted yet: look at its review and accept it."
+            gettext_noop(
+                "{mapping} has not been accepted yet: look at its review and accept it."
+            ),
+            mapping=str(mapping),
         )
+
+
+def _pause_reason(connection: Connection) -> str | Key:
+    article, reason = connection.pause_article, connection.pause_reason
+    if article and article != "unknown":
+        return {"article": article, "params": connection.pause_params, "title": reason}
+    return reason or sentence(gettext_noop("it was paused by hand")).key
 
 
 def _work(run: Run) -> None:
@@ -171,7 +185,7 @@ def _refuse_second_engine(run: Run, bc: BusinessCentral) -> None:
     """Promise 12, at every job's start; one call."""
     look = second_engine(bc, [run.mapping.name])
     for finding in look.findings:
-        raise CannotRun(finding.message, finding)
+        raise SecondEngine(finding)
 
 
 def _end_badly(run: Run, error: Exception) -> None:
@@ -183,26 +197,26 @@ def _end_badly(run: Run, error: Exception) -> None:
         release(run)
     elif isinstance(error, RemoteError):
         _end_refused(run, error)
-    elif isinstance(error, IN_WORDS):
-        if isinstance(error, CannotRun) and error.finding:
-            _record(run, None, error.finding)
-        finish(run, JobState.FAILED, str(error))
+    elif isinstance(error, SecondEngine):
+        _record(run, None, error.finding)
+        finish(run, JobState.FAILED, _told(error))
+    elif isinstance(error, InWords):
+        finish(run, JobState.FAILED, error.told)
     else:
         logger.error("run failed", exc_info=error, extra=ids)
-        finish(run, JobState.FAILED, OUR_FAULT)
+        finish(run, JobState.FAILED, sentence(OUR_FAULT))
 
 
 def _end_refused(run: Run, error: RemoteError) -> None:
     """Wait, pause or say: what the failure of a whole run leads to."""
-    sentence = _sentence(error)
     if isinstance(error, Throttled | Transient | LostAnswer):
-        park(run, _wait_seconds(run, error.failure), sentence)
+        park(run, _wait_seconds(run, error.failure), _told(error))
         return
     _record(run, error.failure, None)
     if isinstance(error, ConnectionRefused):
         # One error and a pause instead of ten thousand errors (promise 9).
         pause_for(run.mapping.connection, cause_of(error.failure, None))
-    finish(run, JobState.FAILED, sentence)
+    finish(run, JobState.FAILED, _told(error))
 
 
 def _wait_seconds(run: Run, failure: Failure) -> float:
@@ -221,7 +235,9 @@ def _record(run: Run, failure: Failure | None, finding: Finding | None) -> None:
     )
 
 
-def _sentence(error: Exception) -> str:
-    if isinstance(error, RemoteError):
-        return cause_of(error.failure, None).title
-    return str(error)
+def _told(error: RemoteError | SecondEngine | InWords) -> Told:
+    if isinstance(error, InWords):
+        return error.told
+    if isinstance(error, SecondEngine):
+        return Told(str(error), of_cause(cause_of(None, error.finding)).key)
+    return of_cause(cause_of(error.failure, None))

@@ -10,7 +10,7 @@ from integration.connectors.base import Identity
 from integration.core.outcomes import Finding
 from integration.services.check_lines import WARN, CheckLine, found, passed
 
-__all__ = ["ADMINISTRATOR_TEMPLATE", "check_integration_user"]
+__all__ = ["ADMINISTRATOR_TEMPLATE", "check_integration_user", "integration_role"]
 
 ADMINISTRATOR_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
 """The template of the role, whatever its name is translated to; copies have another."""
@@ -43,6 +43,16 @@ def check_integration_user(user: Identity) -> CheckLine:
     return passed(
         STEP, _("“{user}” is fit to be the integration user.").format(user=user.name)
     )
+
+
+def integration_role(user: Identity) -> str:
+    """The id of the role a missing right belongs into; "" without a fitting one.
+
+    The integration's own role comes first; the administrator's lacks nothing.
+    """
+    roles = zip(user.role_ids, user.role_names, strict=True)
+    ranked = sorted(roles, key=lambda role: role[1] not in INTEGRATION_ROLES)
+    return ranked[0][0] if ranked else ""
 
 
 def _wrong(article: str, user: Identity, **params: str) -> CheckLine:

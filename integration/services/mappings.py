@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from integration.choices import Direction as DirectionChoice
 from integration.choices import Transformation
@@ -18,13 +19,14 @@ from integration.core.standard import (
 )
 from integration.core.values import ValueKind
 from integration.models import Connection, FieldMapping, TableMapping
+from integration.services.sentences import InWords
 
 __all__ = ["MappingInvalid", "create_standard_mappings", "load_table_map"]
 
 _OPERATORS = frozenset({"eq", "ne", "in"})
 
 
-class MappingInvalid(ValueError):  # noqa: N818  (a sentence for a person)
+class MappingInvalid(InWords):
     """The rows of a mapping contradict each other; nothing is read or written."""
 
 
@@ -105,8 +107,13 @@ def _field(
 ) -> FieldMap:
     if row.lookup and row.lookup not in tables:
         raise MappingInvalid(
-            f"{mapping.name}: {row.bc_field} is looked up by {row.lookup}, and this "
-            "connection has no such mapping."
+            gettext_noop(
+                "{mapping}: {field} is looked up by {lookup}, and this connection has "
+                "no such mapping."
+            ),
+            mapping=mapping.name,
+            field=row.bc_field,
+            lookup=row.lookup,
         )
     default = row.default if isinstance(row.default, dict) else {}
     return FieldMap(
@@ -131,7 +138,9 @@ def _filter(
     for row in rows:
         if row.get("op") not in _OPERATORS or not row.get("field"):
             raise MappingInvalid(
-                f"{mapping.name}: this part of a filter says nothing: {row}"
+                gettext_noop("{mapping}: this part of a filter says nothing: {part}"),
+                mapping=mapping.name,
+                part=str(row),
             )
         conditions.append(Condition(row["field"], row["op"], row.get("value")))
     return tuple(conditions)
@@ -139,12 +148,18 @@ def _filter(
 
 def _refuse_contradictions(table: TableMap) -> None:
     if not table.values:
-        raise MappingInvalid(f"{table.name} maps no field.")
+        raise MappingInvalid(
+            gettext_noop("{mapping} maps no field."), mapping=table.name
+        )
     for mapped in table.fields:
         if not mapped.ways <= table.ways:
             name = mapped.bc or mapped.sales
             raise MappingInvalid(
-                f"{table.name}: {name} travels in a direction the mapping does not."
+                gettext_noop(
+                    "{mapping}: {field} travels in a direction the mapping does not."
+                ),
+                mapping=table.name,
+                field=name,
             )
 
 

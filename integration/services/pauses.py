@@ -1,12 +1,22 @@
 """Pausing and resuming a connection, by a person or because nothing would pass."""
 
+from typing import Any
+
 from integration import clock
 from integration.choices import OperationKind
 from integration.core.causes import Cause
 from integration.models import Connection, User
+from integration.services.articles import title_of
 from integration.services.operations import record_operation
 
-__all__ = ["ENGINE_NAME", "is_paused_by_failure", "pause", "pause_for", "resume"]
+__all__ = [
+    "ENGINE_NAME",
+    "is_paused_by_failure",
+    "pause",
+    "pause_for",
+    "reason_of",
+    "resume",
+]
 
 ENGINE_NAME = "Sync Errors"
 """Who did it, where no person did."""
@@ -19,19 +29,34 @@ def is_paused_by_failure(connection: Connection) -> bool:
 
 def pause(connection: Connection, by: User, reason: str = "") -> bool:
     """By hand; ``False`` when it was paused already."""
-    return _pause(connection, by, reason, "")
+    return _pause(connection, by, reason)
 
 
 def pause_for(connection: Connection, cause: Cause) -> bool:
     """Because of a cause that stops everything (promise 9)."""
-    return _pause(connection, None, cause.title, cause.article or "unknown")
+    return _pause(
+        connection,
+        None,
+        cause.title,
+        pause_article=cause.article or "unknown",
+        pause_params=dict(cause.params),
+    )
+
+
+def reason_of(connection: Connection, language: str) -> str:
+    """Why it is paused, in the reader's language; a person's own words as they are."""
+    article = connection.pause_article
+    if not article or article == "unknown":
+        return connection.pause_reason
+    params = connection.pause_params
+    return title_of(article, params, language, connection.pause_reason)
 
 
 def resume(connection: Connection, by: User | None, reason: str = "") -> bool:
     """Go on, every mapping at once; ``False`` when it was not paused."""
     changed = Connection.objects.filter(
         pk=connection.pk, paused_at__isnull=False
-    ).update(paused_at=None, pause_reason="", pause_article="")
+    ).update(paused_at=None, pause_reason="", pause_article="", pause_params={})
     connection.refresh_from_db()
     if changed:
         connection.mappings.update(next_run_at=clock.now())
@@ -39,9 +64,11 @@ def resume(connection: Connection, by: User | None, reason: str = "") -> bool:
     return bool(changed)
 
 
-def _pause(connection: Connection, by: User | None, reason: str, article: str) -> bool:
+def _pause(
+    connection: Connection, by: User | None, reason: str, **because: Any
+) -> bool:
     changed = Connection.objects.filter(pk=connection.pk, paused_at=None).update(
-        paused_at=clock.now(), pause_reason=reason, pause_article=article
+        paused_at=clock.now(), pause_reason=reason, **because
     )
     connection.refresh_from_db()
     if changed:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from integration.choices import OperationKind, OperationState
@@ -10,9 +11,11 @@ from integration.core.records import Direction
 from integration.models import Operation, SyncError, TableMapping, User
 from integration.services.connections import check_connection
 from integration.services.operations import record_operation
+from integration.services.pauses import reason_of
 from integration.services.pending import release
 from integration.services.retry_results import end_retry, judge, retrying_errors
 from integration.services.runs import start_run
+from integration.services.sentences import of_problem
 
 __all__ = [
     "RetryRefused",
@@ -81,7 +84,11 @@ def _operation(error: SyncError, by: User, reason: str) -> Operation:
         OperationKind.RETRY,
         by=by,
         reason=reason,
-        scope={"error": error.pk, "title": error.problem.title},
+        scope={
+            "error": error.pk,
+            "title": error.problem.title,
+            "told": dict(of_problem(error.problem).key),
+        },
         state=OperationState.RUNNING,
         key=f"retry {error.pk} {mine.count() + 1}",
         rows=1,
@@ -109,7 +116,10 @@ def _refuse_in_vain(error: SyncError) -> None:
     if connection.paused_at:
         raise RetryRefused(
             _("The connection “%(name)s” is paused: %(reason)s")
-            % {"name": connection, "reason": connection.pause_reason}
+            % {
+                "name": connection,
+                "reason": reason_of(connection, get_language() or "en"),
+            }
         )
     mapping = TableMapping.objects.filter(
         connection=connection, name=error.mapping_key

@@ -1,6 +1,7 @@
 """What became of the retries a finished run carried out."""
 
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 from integration import clock
@@ -11,7 +12,8 @@ from integration.choices import (
     OperationState,
     SettledReason,
 )
-from integration.models import Job, Operation, SyncError
+from integration.models import Job, Operation, Problem, SyncError
+from integration.services.sentences import of_problem
 
 __all__ = ["end_retry", "finish_retries", "judge", "retrying_errors"]
 
@@ -37,27 +39,32 @@ def finish_retries(run_id: UUID) -> None:
     for operation in waiting:
         could_not_run = Job.objects.filter(run=run_id, state=JobState.FAILED).first()
         if could_not_run:
-            outcome = {"outcome": "not_tried", "sentence": could_not_run.message}
+            outcome = {
+                "outcome": "not_tried",
+                "sentence": could_not_run.message,
+                "told": could_not_run.told,
+            }
         else:
             outcome = judge(int(operation.scope["error"]))
         end_retry(operation, outcome)
 
 
-def judge(error_id: int) -> dict[str, str]:
+def judge(error_id: int) -> dict[str, Any]:
     """``healed``, ``failed`` with the cause now, or ``gone`` with its row."""
     error = SyncError.objects.select_related("problem").filter(pk=error_id).first()
     if error is None:
         return {"outcome": "gone"}
     failing_now = _replacement(error)
     if failing_now:
-        return {
-            "outcome": "failed",
-            "sentence": failing_now.problem.title,
-            "error": str(failing_now.pk),
-        }
+        return {**_failed(failing_now.problem), "error": str(failing_now.pk)}
     if error.state == ErrorState.RESOLVED:
         return {"outcome": "healed"}
-    return {"outcome": "failed", "sentence": error.problem.title}
+    return _failed(error.problem)
+
+
+def _failed(problem: Problem) -> dict[str, Any]:
+    told = of_problem(problem)
+    return {"outcome": "failed", "sentence": told.english, "told": told.key}
 
 
 def _replacement(error: SyncError) -> SyncError | None:
@@ -77,7 +84,7 @@ def _replacement(error: SyncError) -> SyncError | None:
     )
 
 
-def end_retry(operation: Operation, outcome: dict[str, str]) -> None:
+def end_retry(operation: Operation, outcome: dict[str, Any]) -> None:
     """Write the result; an operation that has ended already stays as it is."""
     healed = outcome["outcome"] in {"healed", "gone"}
     Operation.objects.filter(pk=operation.pk, state=OperationState.RUNNING).update(

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -26,6 +27,7 @@ from integration.models.jobs import ACTIVE_STATES
 from integration.services.entries import entry_of
 from integration.services.errors import record_outcomes
 from integration.services.retry_results import finish_retries
+from integration.services.sentences import Told
 
 __all__ = [
     "Run",
@@ -124,6 +126,7 @@ def claim(run_id: UUID, worker: str) -> Run | None:
         heartbeat_at=now,
         parked_until=None,
         message="",
+        told=None,
     )
     return _load(run_id) if taken else None
 
@@ -156,20 +159,26 @@ def add_fetched(run: Run, fetched: dict[System, int]) -> None:
             )
 
 
-def finish(run: Run, state: JobState, message: str = "") -> None:
+def finish(run: Run, state: JobState, message: Told | None = None) -> None:
     """End the run, and every retry that was waiting for it."""
     with transaction.atomic():
         ended = _mine(run).update(
-            state=state, message=message, finished_at=clock.now(), parked_until=None
+            state=state, finished_at=clock.now(), parked_until=None, **_said(message)
         )
         if ended:
             finish_retries(run.id)
 
 
-def park(run: Run, seconds: float, message: str) -> None:
+def park(run: Run, seconds: float, message: Told) -> None:
     """Give the worker back and go on later (promise 8)."""
     until = clock.now() + timedelta(seconds=seconds)
-    _mine(run).update(state=JobState.QUEUED, parked_until=until, message=message)
+    _mine(run).update(state=JobState.QUEUED, parked_until=until, **_said(message))
+
+
+def _said(message: Told | None) -> dict[str, Any]:
+    if message is None:
+        return {"message": "", "told": None}
+    return {"message": message.english, "told": message.key}
 
 
 def release(run: Run) -> None:

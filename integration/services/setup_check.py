@@ -34,7 +34,10 @@ from integration.services.endpoints import (
     open_business_central,
     open_sales,
 )
-from integration.services.integration_user import check_integration_user
+from integration.services.integration_user import (
+    check_integration_user,
+    integration_role,
+)
 from integration.services.second_engine import second_engine
 
 __all__ = ["examine"]
@@ -50,7 +53,7 @@ def examine(connection: Connection) -> Iterator[CheckLine]:
         bc = open_business_central(bc_endpoint, for_check=True)
         sales = open_sales(sales_endpoint, for_check=True)
     except (AddressNotAllowed, CredentialUnreadable) as error:
-        yield CheckLine("address", FAIL, str(error), blocks=True)
+        yield CheckLine("address", FAIL, str(error), blocks=True, told=error.told)
         return
     with closing(bc), closing(sales):
         bc_lines = list(_look_at_business_central(bc_endpoint, bc))
@@ -107,8 +110,9 @@ def _look_at_sales(endpoint: Endpoint, sales: Sales) -> Iterator[CheckLine]:
     except RemoteError as error:
         yield refused(SALES, error)
         return
-    Endpoint.objects.filter(pk=endpoint.pk).update(integration_user_id=user.user_id)
     endpoint.integration_user_id = user.user_id
+    endpoint.integration_role_id = integration_role(user)
+    endpoint.save(update_fields=["integration_user_id", "integration_role_id"])
     yield passed(SALES, _("Sales lets us in as “{user}”.").format(user=user.name))
     yield check_integration_user(user)
     if endpoint.sign_in == SignIn.USER_ACCOUNT:

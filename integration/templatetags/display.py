@@ -3,6 +3,7 @@
 from django import template
 
 from integration.markup import parts, records
+from integration.services.sentences import in_words
 
 __all__ = ["register"]
 
@@ -22,5 +23,6 @@ for tag in (
     records.side_link,
 ):
     register.simple_tag(tag)
+register.simple_tag(in_words, name="told")
 for reading in (parts.duration, parts.initials, parts.number):
     register.filter(reading.__name__, reading)

@@ -17,7 +17,6 @@ from integration.http import SignedInRequest, role_required
 from integration.models import Connection, Endpoint
 from integration.services import connections as services
 from integration.services import pauses
-from integration.services.articles import title_of
 from integration.services.check_lines import CheckLine
 from integration.services.status import open_setup_errors
 
@@ -38,19 +37,12 @@ def find(connection_id: int) -> Connection:
     return found
 
 
-def paused_because(connection: Connection) -> str:
-    """The reason of a pause in the reader's language."""
-    return title_of(
-        connection.pause_article, {}, get_language() or "en", connection.pause_reason
-    )
-
-
 @role_required(Role.VIEWER)
 @require_safe
 def connections(request: SignedInRequest) -> HttpResponse:
     """Each with both systems and its state."""
     rows = Connection.objects.select_related("business_central", "sales")
-    context = {"section": "setup", "page": "connections", "connections": rows}
+    context = {"section": "setup", "side": "connections", "connections": rows}
     return render(request, "integration/connections/list.html", context)
 
 
@@ -65,9 +57,9 @@ def connection(request: SignedInRequest, connection_id: int) -> HttpResponse:
     ]
     context: dict[str, Any] = {
         "section": "setup",
-        "page": "connections",
+        "side": "connections",
         "connection": found,
-        "paused_because": paused_because(found),
+        "paused_because": pauses.reason_of(found, get_language() or "en"),
         "endpoints": endpoints,
         "lines": request.session.pop(f"check-{found.pk}", None),
         "errors": open_setup_errors(found.pk, get_language() or "en"),

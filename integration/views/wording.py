@@ -14,6 +14,7 @@ from integration.models import Connection, Operation, Problem
 from integration.services.articles import title_of
 from integration.services.cleanup import Ignored
 from integration.services.error_filters import RELEVANT, ErrorFilter
+from integration.services.sentences import in_words
 
 __all__ = ["filter_words", "name_words", "result_lines", "scope_lines", "state_words"]
 
@@ -117,14 +118,25 @@ def scope_lines(operation: Operation, language: str = "en") -> list[Line]:
     if operation.filter:
         words = ", ".join(scope_words(operation.filter, language))
         lines.append((_("Filter"), words))
+    known = retold(scope, "title")
     lines += [
-        (word, result_words(scope[name]))
+        (word, result_words(known[name]))
         for name, word in scope_names().items()
-        if scope.get(name) not in (None, "")
+        if known.get(name) not in (None, "")
     ]
     if operation.rows:
         lines.append((_("Entries"), parts.number(operation.rows)))
     return lines
+
+
+def retold(stored: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """With the sentence (or the list of them) under ``name`` in the reader's words."""
+    told = stored.get("told")
+    if not told:
+        return dict(stored)
+    if isinstance(told, list):
+        return {**stored, name: [in_words(key) for key in told]}
+    return {**stored, name: in_words(told)}
 
 
 def instant(moment: datetime) -> SafeString:
@@ -190,7 +202,9 @@ def result_names() -> dict[str, str]:
 
 def result_lines(operation: Operation) -> list[Line]:
     """How it ended."""
-    result = {**operation.result, **(operation.result.get("plan") or {})}
+    name = "problems" if "problems" in operation.result else "sentence"
+    result = retold(operation.result, name)
+    result |= operation.result.get("plan") or {}
     return [
         (word, result_words(result[name]))
         for name, word in result_names().items()

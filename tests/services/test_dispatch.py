@@ -12,6 +12,7 @@ from integration.choices import JobKind, JobState
 from integration.models import Job, TableMapping
 from integration.services.dispatch import due_runs
 from integration.services.runs import claim, finish, park, start_run
+from integration.services.sentences import sentence
 from tests.factories import make_connection, make_mapping
 
 pytestmark = pytest.mark.django_db
@@ -145,7 +146,7 @@ def test_a_parked_run_is_announced_when_its_time_has_come() -> None:
     (run_id,) = due_runs()
     run = claim(run_id, "w1")
     assert run
-    park(run, 120, "wait")
+    park(run, 120, sentence("wait"))
 
     with later(61):
         assert due_runs() == []

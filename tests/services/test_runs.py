@@ -23,6 +23,7 @@ from integration.services.runs import (
     release,
     start_run,
 )
+from integration.services.sentences import sentence
 from tests.factories import make_mapping
 
 pytestmark = pytest.mark.django_db
@@ -153,7 +154,7 @@ def test_a_conflict_is_noted_as_one() -> None:
 def test_a_parked_run_is_claimed_when_its_time_has_come() -> None:
     with time_machine.travel(NOON, tick=False):
         run = claimed()
-        park(run, 120, "Sales asks us to wait")
+        park(run, 120, sentence("Sales asks us to wait"))
         assert claim(run.id, "w2") is None
     with time_machine.travel(NOON + timedelta(seconds=121), tick=False):
         again = claim(run.id, "w2")
@@ -173,7 +174,7 @@ def test_a_released_run_is_claimed_at_once() -> None:
 def test_finishing_ends_both_directions_with_the_sentence() -> None:
     run = claimed()
 
-    finish(run, JobState.FAILED, "The connection is paused")
+    finish(run, JobState.FAILED, sentence("The connection is paused"))
 
     assert states(run.id) == {"failed"}
     assert set(Job.objects.values_list("message", flat=True)) == {
