@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -22,8 +23,12 @@ COULD_NOT_RUN = 2
 
 
 def as_json(value: Any) -> str:
-    """For scripts: indented, accents kept."""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    """For scripts: indented, accents kept, moments in ISO 8601."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def this_process(command: str) -> str:

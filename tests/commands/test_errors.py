@@ -43,8 +43,23 @@ def test_filters_are_those_of_the_pages_address(
 
     value: dict[str, Any] = json.loads(run(capsys, *words, "--json"))
 
-    assert [row["id"] for row in value["rows"]] == [kept.pk]
+    assert [error["id"] for error in value["errors"]] == [kept.pk]
     assert value["counts"] == {"resolved": 1}
+
+
+def test_json_has_the_words_of_the_pages_and_moments_that_sort(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_error(bc_number="10000", occurrences=12)
+    cells.rebuild()
+
+    error = json.loads(run(capsys, "--json"))["errors"][0]
+
+    assert error["title"] == "Name is longer than 100 characters"
+    assert error["business_central"]["number"] == "10000"
+    assert error["last_seen"] == "2026-11-01T08:00:00+00:00"
+    assert (error["times"], error["settled_at"]) == (12, None)
+    assert not [name for name in error if "__" in name]
 
 
 def test_a_long_list_goes_on_after_its_token(

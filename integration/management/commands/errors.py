@@ -1,5 +1,7 @@
 """``manage.py errors``: the error list, for scripts."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -94,9 +96,52 @@ def _line(row: dict[str, Any]) -> str:
 
 def _as_value(page: ErrorPage) -> dict[str, Any]:
     return {
-        "rows": page.rows,
+        "errors": [_error(row) for row in page.rows],
         "counts": page.chips.chips,
         "exact": page.chips.exact,
         "after": page.after,
         "before": page.before,
     }
+
+
+def _error(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One error by the words of the pages; nobody depends on a column's name."""
+    return {
+        "id": row["id"],
+        "title": row["problem__title"],
+        "article": row["problem__article"],
+        "category": row["problem__category"],
+        "who": row["problem__who"],
+        "params": row["problem__params"],
+        "problem": row["problem_id"],
+        "connection": row["connection_id"],
+        "mapping": row["mapping_key"],
+        "direction": row["direction"],
+        "record": row["record_key"],
+        "business_central": _side(row, "bc"),
+        "sales": _side(row, "sales"),
+        "state": row["chip"],
+        "waits_for": row["waits_for"],
+        "settled": row["settled_reason"],
+        "first_seen": _moment(row["first_seen"]),
+        "last_seen": _moment(row["last_seen"]),
+        "settled_at": _moment(row["settled_at"]),
+        "came_back_at": _moment(row["reopened_at"]),
+        "ignored_until": _moment(row["ignored_until"]),
+        "times": row["occurrences"],
+    }
+
+
+def _side(row: Mapping[str, Any], side: str) -> dict[str, Any]:
+    return {
+        "id": row[f"{side}_id"],
+        "number": row[f"{side}_number"],
+        "name": row[f"{side}_name"],
+        "presence": row[f"{side}_presence"],
+        "deleted_at": _moment(row[f"{side}_deleted_at"]),
+    }
+
+
+def _moment(value: datetime | None) -> str | None:
+    """ISO 8601 to the second, with its offset."""
+    return value.isoformat(timespec="seconds") if value else None
