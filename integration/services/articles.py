@@ -18,6 +18,7 @@ __all__ = [
     "all_articles",
     "catalog",
     "cause_of",
+    "keys_of",
     "label_of",
     "render",
     "title_of",
@@ -124,6 +125,11 @@ def label_of(field: str, language: str) -> str:
     """A field as people call it ("phoneNumber", "telephone1": Phone, Téléphone)."""
     word = catalog().words.find("field", field)
     return FORMS[""](word, short_language(language)) if word else field
+
+
+def keys_of(fields: str) -> str:
+    """Fields by any of their names, with commas, as Business Central spells them."""
+    return catalog().words.canonical("fields", fields)
 
 
 def _with_url(segment: Segment, links: Mapping[str, str]) -> Segment:

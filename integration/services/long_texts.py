@@ -1,7 +1,7 @@
 """Which text is too long, where the refusal names a limit but no field.
 
-Business Central says "The length of the string is 118, but it must be less than or equal
-to 100 characters": we know what was sent, so we know which field it was.
+Business Central says "The length of the string is 118, but it must be less than or
+equal to 100 characters": we know what was sent, so we know which field it was.
 """
 
 import re

@@ -1,50 +1,107 @@
 """What one error's page says: both records, history, technical details."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from integration.choices import OperationKind, SettledReason
-from integration.models import Operation, SyncError
-from integration.services.articles import label_of
+from integration.choices import Direction, OperationKind, Presence, SettledReason
+from integration.markup.parts import number
+from integration.models import Operation, SyncError, TableMapping
+from integration.services.articles import keys_of, label_of
 
 __all__ = ["Event", "FieldRow", "field_rows", "history"]
 
 OPERATIONS_SHOWN = 20
+SIDES = ("business_central", "sales", "last")
 
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field of both records; ``is_cause`` marks the offending one."""
+    """One field of both records; ``is_cause`` marks the offending one.
+
+    None stands for a blank value.
+    """
 
     label: str
     business_central: Any
     sales: Any
     last: Any
-    differs: bool
     is_cause: bool
 
+    @property
+    def differs(self) -> bool:
+        return bool(self.business_central != self.sales)
 
-def field_rows(error: SyncError, language: str) -> list[FieldRow]:
-    """Both records' mapped values at the last attempt: cause, differing, equal."""
+
+def field_rows(
+    error: SyncError, mapping: TableMapping | None, language: str
+) -> list[FieldRow]:
+    """Both records' mapped values at the last attempt: cause, differing, equal.
+
+    A record that is not created yet shows what it will be created with.
+    """
     values: Mapping[str, Any] = error.values or {}
-    sides = [values.get(name) or {} for name in ("business_central", "sales", "last")]
-    names = list(dict.fromkeys(name for side in sides for name in side))
+    sides = {name: dict(values.get(name) or {}) for name in SIDES}
+    culprits = culprits_of(error)
+    new = new_side(error)
+    if new and not sides[new]:
+        sides[new] = planned(error, mapping, sides, culprits)
+    names = dict.fromkeys(name for side in sides.values() for name in side)
     rows = [
         FieldRow(
-            label=label_of(name, language),
-            business_central=sides[0].get(name),
-            sales=sides[1].get(name),
-            last=sides[2].get(name),
-            differs=sides[0].get(name) != sides[1].get(name),
-            is_cause=bool(error.field) and error.field == name,
+            label_of(name, language),
+            *(none_if_blank(sides[side].get(name)) for side in SIDES),
+            is_cause=name in culprits,
         )
         for name in names
     ]
     return sorted(rows, key=lambda row: (not row.is_cause, not row.differs))
+
+
+def culprits_of(error: SyncError) -> set[str]:
+    """The fields that the refusal, or the title of its cause, names."""
+    params = error.problem.params
+    named = (error.field, params.get("field", ""), params.get("fields", ""))
+    return {key for one in named if one for key in keys_of(one).split(",")}
+
+
+def new_side(error: SyncError) -> str:
+    """The side whose record is still to be created; "" when there is none."""
+    if error.sales_presence == Presence.NOT_CREATED:
+        return "sales"
+    if error.bc_presence == Presence.NOT_CREATED:
+        return "business_central"
+    return ""
+
+
+def planned(
+    error: SyncError,
+    mapping: TableMapping | None,
+    sides: Mapping[str, Mapping[str, Any]],
+    culprits: Collection[str],
+) -> dict[str, Any]:
+    """What travels to the new record; in place of the cause, why it is not there."""
+    source = sides["business_central"] or sides["sales"]
+    staying = {
+        field.bc_field
+        for field in (mapping.fields.all() if mapping else ())
+        if field.direction not in (error.direction, Direction.BOTH)
+    }
+    told = {name: value for name, value in source.items() if name not in staying}
+    return told | {name: instead(error) for name in culprits if told.get(name)}
+
+
+def instead(error: SyncError) -> str:
+    if error.waits_for:
+        return _("no partner for %(what)s") % {"what": error.waits_for}
+    return _("refused")
+
+
+def none_if_blank(value: Any) -> Any:
+    return None if value == "" else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +118,65 @@ class Event:
     tone: str = ""
 
 
-def history(error: SyncError) -> list[Event]:
-    """Attempts, what people did, and how it ended."""
-    events = [first_seen(error), *acts(error)]
-    if error.occurrences > 1:
-        events.append(last_attempt(error))
-    if error.reopened_at:
-        events.append(Event("undo-2", _("Came back"), error.reopened_at))
+def history(error: SyncError, mapping: TableMapping | None) -> list[Event]:
+    """Attempts, what people did, and how it ended; newest first."""
+    events = [*endings(error), *acts(error), *attempts(error)]
+    events.append(first_seen(error, mapping))
+    # Of one moment, what came later stands first already.
+    return sorted(events, key=lambda event: event.at or error.first_seen, reverse=True)
+
+
+def endings(error: SyncError) -> list[Event]:
+    """That it was settled, or came back."""
+    events = []
     if error.settled_at:
         reason = SettledReason(error.settled_reason).label
         text = _("Settled: %(reason)s") % {"reason": reason}
         events.append(Event("circle-check", text, error.settled_at))
-    return sorted(events, key=lambda event: event.at or error.first_seen, reverse=True)
+    if error.reopened_at:
+        events.append(Event("undo-2", _("Came back"), error.reopened_at))
+    return events
 
 
-def first_seen(error: SyncError) -> Event:
-    return Event("circle-alert", _("First seen"), error.first_seen)
+def first_seen(error: SyncError, mapping: TableMapping | None) -> Event:
+    """With its job, as long as that is kept."""
+    job = error.job_id if error.occurrences == 1 else None
+    if mapping and job is None:
+        ran = mapping.jobs.filter(
+            direction=error.direction,
+            started_at__lte=error.first_seen,
+            finished_at__gte=error.first_seen,
+        )
+        job = ran.values_list("pk", flat=True).first()
+    text = _("First seen: attempt 1 failed") if mapping else _("First seen")
+    return Event("circle-alert", text, error.first_seen, job=job)
 
 
-def last_attempt(error: SyncError) -> Event:
-    text = _("Seen %(n)s times, the last time with the same cause") % {
-        "n": error.occurrences
-    }
-    return Event("circle-x", text, error.last_seen, job=error.job_id, tone="bad")
+def attempts(error: SyncError) -> list[Event]:
+    """What followed the first: only the latest keeps its moment and its job."""
+    n = error.occurrences
+    found = []
+    if n > 1:
+        text = _("Attempt %(n)s failed, same cause") % {"n": number(n)}
+        latest = Event("circle-x", text, error.last_seen, job=error.job_id, tone="bad")
+        found.append(latest)
+    if n == 3:
+        found.append(Event("circle-x", _("Attempt 2 failed, same cause"), None))
+    elif n > 3:
+        text = _("Attempts 2 to %(n)s failed, same cause") % {"n": number(n - 1)}
+        found.append(Event("circle-x", text, None))
+    return found
 
 
 def acts(error: SyncError) -> list[Event]:
-    """What people did to it."""
+    """What people did to it, and what came of it."""
     rows = Operation.objects.filter(
         kind=OperationKind.RETRY, scope__error=error.pk
     ).order_by("-id")[:OPERATIONS_SHOWN]
     return [
         Event(
             "rotate-cw",
-            str(row.get_kind_display()),
+            f"{row.get_kind_display()} ({row.get_state_display()})",
             row.created_at,
             who=row.by_name,
             quote=row.reason,

@@ -211,7 +211,7 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
         "error": found,
         **list_place(found, listing),
         **case_context(found, mapping),
-        "events": history(found),
+        "events": history(found, mapping),
         "payloads": found.payloads.order_by("latest")
         if request.user.is_operator
         else None,
@@ -238,7 +238,7 @@ def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, An
     article = told(found.problem, Case(found.connection, mapping, found))
     place = place_of(mapping) if mapping else None
     source, destination = source_and_destination(vars(found), place)
-    rows = field_rows(found, get_language() or "en")
+    rows = field_rows(found, mapping, get_language() or "en")
     return {
         "article": article,
         "who": Who(article.who).label,

@@ -9,7 +9,10 @@ from integration.services.articles import cause_of
 from integration.services.long_texts import with_long_field
 
 LIMIT = "Application_StringExceededLength"
-MESSAGE = "The length of the string is {}, but it must be less than or equal to 100 characters."
+MESSAGE = (
+    "The length of the string is {}, but it must be less than or equal to 100 "
+    "characters."
+)
 
 
 def refused(values: dict[str, Any] | None, **said: Any) -> Outcome:

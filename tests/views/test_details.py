@@ -1,0 +1,92 @@
+from typing import Any
+
+import pytest
+
+from integration.choices import Direction, OperationKind
+from integration.models import FieldMapping, SyncError
+from integration.services.operations import record_operation
+from integration.views.details import FieldRow, field_rows, history
+from tests.factories import SOME_TIME, make_error, make_job, make_mapping, make_problem
+
+pytestmark = pytest.mark.django_db
+RECORD = {"displayName": "Garage du Léman", "city": "Sion", "currencyCode": "GBP"}
+
+
+def rows_of(error: SyncError) -> dict[str, FieldRow]:
+    return {row.label: row for row in field_rows(error, None, "en")}
+
+
+def not_created(**values: Any) -> SyncError:
+    defaults: dict[str, Any] = {"sales_presence": "not_created", "field": "name"}
+    return make_error(values={"business_central": RECORD}, **(defaults | values))
+
+
+def test_a_record_to_be_created_shows_what_it_will_hold() -> None:
+    rows = rows_of(not_created())
+
+    assert rows["City"].sales == "Sion"
+    assert not rows["City"].differs
+
+
+def test_the_field_refused_stands_first_and_says_so() -> None:
+    first = field_rows(not_created(), None, "en")[0]
+
+    assert (first.label, first.is_cause, first.sales) == ("Name", True, "refused")
+
+
+def test_what_waits_names_the_partner_it_has_not() -> None:
+    error = not_created(field="currencyCode", waits_for="GBP")
+
+    assert field_rows(error, None, "en")[0].sales == "no partner for GBP"
+
+
+def test_a_field_that_does_not_travel_there_stays_empty() -> None:
+    mapping = make_mapping()
+    way = Direction.TO_BUSINESS_CENTRAL
+    FieldMapping.objects.create(
+        mapping=mapping, bc_field="city", sales_field="x", direction=way
+    )
+
+    rows = field_rows(not_created(), mapping, "en")
+
+    assert [row.label for row in rows if row.differs] == ["Name", "City"]
+
+
+def test_the_fields_of_a_conflict_are_its_cause() -> None:
+    problem = make_problem(params={"fields": "phoneNumber,city"})
+    sides = {"business_central": RECORD, "sales": RECORD | {"city": "Sierre"}}
+
+    rows = rows_of(make_error(problem=problem, values=sides))
+
+    assert [label for label, row in rows.items() if row.is_cause] == ["City"]
+
+
+def test_a_blank_value_equals_none() -> None:
+    sides = {"business_central": {"city": ""}, "sales": {}}
+
+    assert not rows_of(make_error(values=sides))["City"].differs
+
+
+def test_history_tells_attempts_and_retries_newest_first() -> None:
+    mapping = make_mapping()
+    job = make_job(mapping)
+    error = make_error(occurrences=12, job=job)
+    scope = {"error": error.pk}
+    record_operation(OperationKind.RETRY, by=None, by_name="Anna", scope=scope)
+
+    told = [(event.who, event.text) for event in history(error, mapping)]
+
+    assert told[0] == ("Anna", "Retry (done)")
+    assert {text for _who, text in told[1:]} == {
+        "Attempt 12 failed, same cause",
+        "Attempts 2 to 11 failed, same cause",
+        "First seen: attempt 1 failed",
+    }
+
+
+def test_first_seen_leads_to_the_job_that_ran_then() -> None:
+    mapping = make_mapping()
+    job = make_job(mapping, started_at=SOME_TIME, finished_at=SOME_TIME)
+    error = make_error(occurrences=2, job=make_job(mapping))
+
+    assert history(error, mapping)[-1].job == job.pk
