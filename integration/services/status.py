@@ -1,5 +1,6 @@
 """What the frame of every page says: how much is open, and whether the engine lives."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from django.db.models import Max, Min, Sum
 
 from integration import clock
-from integration.choices import Chip, JobKind, JobState, System
+from integration.choices import Chip, Engine, JobKind, JobState, System
 from integration.models import (
     Connection,
     Endpoint,
@@ -17,12 +18,14 @@ from integration.models import (
     SyncError,
     TableMapping,
 )
+from integration.models.errors import RELEVANT_CHIPS
 from integration.services.articles import title_of
 from integration.services.problems import with_problems
 
 __all__ = [
     "EngineLife",
     "Shell",
+    "Stopped",
     "SystemState",
     "open_setup_errors",
     "read_engine",
@@ -34,9 +37,10 @@ SILENT_AFTER = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class SystemState:
-    """One of the two systems in a word: ``answers``, ``refuses`` or ``unchecked``.
+    """One of the two systems in a word, by the connections that run.
 
-    ``at`` is its last success, None when there was none.
+    ``answers``, ``refuses``, ``unchecked``, or ``idle``: no connection runs. ``at`` is
+    its last success, None when there was none.
     """
 
     system: System
@@ -45,11 +49,34 @@ class SystemState:
 
 
 @dataclass(frozen=True, slots=True)
-class Shell:
-    """The figures of the top bar."""
+class Stopped:
+    """A connection that does not run; ``is_paused`` False: it is not enabled."""
 
-    open_errors: int
+    id: int
+    name: str
+    is_paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The figures of the top bar; ``stopped`` begins with what is paused."""
+
+    open: int
+    waiting: int
+    ignored: int
     systems: tuple[SystemState, ...]
+    stopped: tuple[Stopped, ...]
+
+    @property
+    def out_of_step(self) -> int:
+        """Everything that is not solved, as the list by cause counts it."""
+        return self.open + self.waiting + self.ignored
+
+    @property
+    def told(self) -> tuple[Stopped, ...]:
+        """What the top bar tells: the pauses, else what waits to be enabled."""
+        paused = tuple(one for one in self.stopped if one.is_paused)
+        return paused or self.stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +98,47 @@ class EngineLife:
 
 def read_shell() -> Shell:
     """Three queries."""
-    open_errors = ErrorTotal.objects.filter(state=Chip.OPEN).aggregate(n=Sum("n"))
+    totals = ErrorTotal.objects.filter(state__in=RELEVANT_CHIPS).order_by()
+    counts = dict(totals.values_list("state").annotate(total=Sum("n")))
     ran_at = last_success()
-    states = [
-        state_of(system, endpoints, ran_at)
-        for system, endpoints in used_endpoints().items()
+    connections = list(
+        Connection.objects.filter(engine=Engine.OURS).select_related(
+            "business_central", "sales"
+        )
+    )
+    running = [row for row in connections if row.enabled and not row.paused_at]
+    return Shell(
+        open=counts.get(Chip.OPEN, 0),
+        waiting=counts.get(Chip.WAITING, 0),
+        ignored=counts.get(Chip.IGNORED, 0),
+        systems=(
+            state_of(
+                System.BUSINESS_CENTRAL,
+                [row.business_central for row in running],
+                ran_at,
+            ),
+            state_of(System.SALES, [row.sales for row in running], ran_at),
+        ),
+        stopped=stopped(connections),
+    )
+
+
+def stopped(connections: Iterable[Connection]) -> tuple[Stopped, ...]:
+    """Those that do not run, in the order of their names; pauses first."""
+    found = [
+        Stopped(row.pk, row.name, is_paused=row.paused_at is not None)
+        for row in connections
+        if row.paused_at or not row.enabled
     ]
-    return Shell(open_errors["n"] or 0, tuple(states))
-
-
-def used_endpoints() -> dict[System, list[Endpoint]]:
-    """The endpoints of enabled connections, by system."""
-    found: dict[System, dict[int, Endpoint]] = {
-        System.BUSINESS_CENTRAL: {},
-        System.SALES: {},
-    }
-    for connection in Connection.objects.filter(enabled=True).select_related(
-        "business_central", "sales"
-    ):
-        for endpoint in (connection.business_central, connection.sales):
-            found[System(endpoint.kind)][endpoint.pk] = endpoint
-    return {system: list(rows.values()) for system, rows in found.items()}
+    return tuple(sorted(found, key=lambda one: not one.is_paused))
 
 
 def state_of(
     system: System, endpoints: list[Endpoint], ran_at: datetime | None
 ) -> SystemState:
     """The worst of its endpoints, and when one of them last answered."""
+    if not endpoints:
+        return SystemState(system, "idle", None)
     answered = [
         row.checked_at for row in endpoints if row.check_passed and row.checked_at
     ]

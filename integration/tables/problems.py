@@ -121,10 +121,9 @@ class ProblemTable(KeysetTable):
                 row.article.cure_label,
             )
         return format_html(
-            '<td class="c-cure"><a class="btn" href="{}" target="_blank" rel="noopener"'
-            ' title="{}"><span class="cut">{}</span>{}</a></td>',
+            '<td class="c-cure"><a class="btn" href="{}" target="_blank" '
+            'rel="noopener"><span>{}</span>{}</a></td>',
             link,
-            row.article.cure_label,
             row.article.cure_label,
             parts.external(),
         )

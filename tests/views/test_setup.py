@@ -183,7 +183,8 @@ def test_the_list_by_cause_links_each_count_to_its_rows(
     page = text(viewer, "/problems/")
 
     assert f"/errors/?problem={problem.pk}&amp;state=relevant" in page
-    assert "1 cause, 1 record" in page
+    assert "1 cause, " in page
+    assert 'state=relevant">1 record out of step</a>' in page
 
 
 @pytest.mark.parametrize("model", ["syncerror", "coupling", "job"])
