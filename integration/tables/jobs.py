@@ -12,7 +12,7 @@ from integration.markup import parts
 from integration.models import Job, JobEntry
 from integration.tables.columns import KeysetTable
 
-__all__ = ["EntryTable", "JobTable"]
+__all__ = ["EntryTable", "JobTable", "RecentJobTable"]
 
 
 class JobTable(KeysetTable):
@@ -61,6 +61,18 @@ class JobTable(KeysetTable):
     def cell_started(self, job: Job) -> SafeString:
         return format_html(
             '<td class="nowrap">{}</td>', parts.ago(job.started_at or job.created_at)
+        )
+
+
+class RecentJobTable(JobTable):
+    """The same on the page of its mapping, which needs not be named."""
+
+    def cell_what(self, job: Job) -> SafeString:
+        is_review = job.kind == JobKind.REVIEW
+        return format_html(
+            '<th scope="row"><a href="{}">{}</a></th>',
+            reverse("job", args=[job.pk]),
+            job.get_kind_display() if is_review else job.get_direction_display(),
         )
 
 

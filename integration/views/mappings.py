@@ -16,12 +16,14 @@ from integration.models import Job, JobEntry, TableMapping
 from integration.models.jobs import ACTIVE_STATES
 from integration.services import review
 from integration.services.places import Place, place_of
+from integration.tables.jobs import RecentJobTable
 from integration.views.candidates import candidates_of
 
 __all__ = ["accept", "mapping", "mappings"]
 
 AMBIGUOUS_SHOWN = 200
 POLL_SECONDS = 3
+RECENT = 10
 
 
 @role_required(Role.VIEWER)
@@ -59,7 +61,7 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
         "mapping": found,
         "place": place_of(found),
         "fields": found.fields.all(),
-        "recent": found.jobs.order_by("-id")[:10],
+        "recent": RecentJobTable(found.jobs.order_by("-id")[:RECENT]),
         "reason_form": ReasonForm(),
         "poll_seconds": POLL_SECONDS,
         **review_context(found, reviews),
