@@ -7,12 +7,24 @@ from integration.choices import System
 from integration.models import Endpoint
 
 __all__ = [
+    "account_link",
+    "app_link",
+    "applications_link",
     "company_setup_link",
+    "currencies_link",
+    "environment_link",
     "exchange_rates_link",
     "integration_user_link",
+    "job_queue_link",
+    "number_series_link",
     "record_link",
     "role_link",
 ]
+
+ENTRA = "https://entra.microsoft.com"
+POWER_PLATFORM = "https://admin.powerplatform.microsoft.com"
+PUBLIC_SIGN_IN = "login.microsoftonline.com"
+"""The cloud whose portals these are; of another one we know no portal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,9 @@ _CARDS = {
     "currencyExchangeRates": CardPage(483, "Currency Code"),
 }
 _GENERAL_LEDGER_SETUP = 118
+_NUMBER_SERIES = 456
+_JOB_QUEUE_ENTRIES = 672
+_ENTRA_APPLICATIONS = 9861
 _IRREGULAR = {"transactioncurrencies": "transactioncurrency"}
 
 
@@ -60,13 +75,64 @@ def company_setup_link(endpoint: Endpoint) -> str:
     return _client_page(endpoint, _GENERAL_LEDGER_SETUP, "")
 
 
+def job_queue_link(endpoint: Endpoint) -> str:
+    """Job Queue Entries, where Microsoft's own synchronization is put on hold."""
+    return _client_page(endpoint, _JOB_QUEUE_ENTRIES, "")
+
+
+def number_series_link(endpoint: Endpoint) -> str:
+    """No. Series; a simulated company has no such page."""
+    return _real_page(endpoint, _NUMBER_SERIES)
+
+
+def applications_link(endpoint: Endpoint) -> str:
+    """Microsoft Entra Applications; a simulated company has no such page."""
+    return _real_page(endpoint, _ENTRA_APPLICATIONS)
+
+
+def currencies_link(endpoint: Endpoint) -> str:
+    """The list of currencies in Sales."""
+    app = _chosen_app(endpoint)
+    query = f"{app}pagetype=entitylist&etn=transactioncurrency"
+    return _own(endpoint, f"{endpoint.web_url.rstrip('/')}/main.aspx?{query}")
+
+
+def environment_link(endpoint: Endpoint) -> str:
+    """Where environments are administered; a simulated one has no such page."""
+    return f"{POWER_PLATFORM}/environments" if _is_in_public_cloud(endpoint) else ""
+
+
+def account_link(endpoint: Endpoint) -> str:
+    """The user account that signs in; in the real portal the list it is found in.
+
+    "" for an endpoint that signs in as an app.
+    """
+    if not endpoint.user_name:
+        return ""
+    if endpoint.is_simulator:
+        return _simulated_entra(endpoint, f"users?upn={_segment(endpoint.user_name)}")
+    blade = "Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers"
+    return _portal(endpoint, blade)
+
+
+def app_link(endpoint: Endpoint) -> str:
+    """The app registration that signs in."""
+    if endpoint.is_simulator:
+        query = f"apps?client_id={_segment(endpoint.client_id)}"
+        return _simulated_entra(endpoint, query)
+    place = f"~/Credentials/appId/{_segment(endpoint.client_id)}"
+    return _portal(
+        endpoint, f"Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/{place}"
+    )
+
+
 def integration_user_link(endpoint: Endpoint, user_id: str) -> str:
     """The user we act as in Sales."""
     return _sales_form(endpoint, "systemuser", user_id)
 
 
 def role_link(endpoint: Endpoint, role_id: str) -> str:
-    """A security role in Sales."""
+    """A security role in Sales; "" when it is not known yet."""
     return _sales_form(endpoint, "role", role_id)
 
 
@@ -81,10 +147,31 @@ def _client_page(endpoint: Endpoint, page: int, filter_text: str) -> str:
 def _sales_form(endpoint: Endpoint, logical_name: str, id: str) -> str:
     if not id:
         return ""
-    app = endpoint.app_unique_name
-    chosen = f"appname={_segment(app)}&" if app else ""
-    query = f"{chosen}pagetype=entityrecord&etn={logical_name}&id={_segment(id)}"
+    query = f"{_chosen_app(endpoint)}pagetype=entityrecord&etn={logical_name}&id={_segment(id)}"
     return _own(endpoint, f"{endpoint.web_url.rstrip('/')}/main.aspx?{query}")
+
+
+def _chosen_app(endpoint: Endpoint) -> str:
+    app = endpoint.app_unique_name
+    return f"appname={_segment(app)}&" if app else ""
+
+
+def _real_page(endpoint: Endpoint, page: int) -> str:
+    return "" if endpoint.is_simulator else _client_page(endpoint, page, "")
+
+
+def _simulated_entra(endpoint: Endpoint, query: str) -> str:
+    return _own(endpoint, f"{endpoint.authority.rstrip('/')}/entra/{query}")
+
+
+def _portal(endpoint: Endpoint, blade: str) -> str:
+    if not _is_in_public_cloud(endpoint):
+        return ""
+    return f"{ENTRA}/{_segment(endpoint.tenant_id)}/#view/{blade}"
+
+
+def _is_in_public_cloud(endpoint: Endpoint) -> bool:
+    return urlsplit(endpoint.authority).hostname == PUBLIC_SIGN_IN
 
 
 def _logical_name(table: str) -> str:

@@ -22,10 +22,11 @@ from integration.simulators.pages_form import (
     number,
 )
 from integration.simulators.pages_html import Form, Input, Page, Section
+from integration.simulators.pages_lists import JobQueue
 from integration.simulators.store import Row, Store
 
 CONDITION = re.compile(r"'((?:[^']|'')*)' IS '((?:[^']|'')*)'(?: AND |\Z)")
-RATES_PAGE = "483"
+RATES_PAGE, JOB_QUEUE_PAGE = "483", "672"
 CARDS = {
     "21": ("Customer Card", CUSTOMERS),
     "495": ("Currency Card", CURRENCIES),
@@ -52,6 +53,8 @@ def business_central_form(
         code = wanted.get("Currency Code", "")
         known = company.table(CURRENCIES).find("code", code)
         return Rates(company, known[0]) if known else None
+    if number == JOB_QUEUE_PAGE:
+        return JobQueue(company)
     if number not in CARDS:
         return None
     kind, entity = CARDS[number]

@@ -12,6 +12,7 @@ from integration.simulators.pages_form import (
     number,
 )
 from integration.simulators.pages_html import Form, Input, Section
+from integration.simulators.pages_lists import Currencies
 from integration.simulators.sales_read import as_json
 from integration.simulators.sales_security import (
     ALL_PRIVILEGES,
@@ -32,12 +33,18 @@ from integration.simulators.sales_write import BIND, Writer
 from integration.simulators.store import Row, Store
 
 SHOWN = {table.logical: table for table in (ACCOUNT, CURRENCY, USER, ROLE)}
+LIST = "entitylist"
 ROLE_BOX, PRIVILEGE_BOX, DISABLED = "role:", "privilege:", "isdisabled"
 
 
 def sales_form(store: Store, options: Mapping[str, str]) -> RecordForm | None:
-    """The form of ``main.aspx?etn=…&id=…``; None when there is no such record."""
+    """The form of ``main.aspx?etn=…&id=…``; None when there is no such record.
+
+    Of the lists (``pagetype=entitylist&etn=…``) only that of currencies is kept.
+    """
     logical = options.get("etn", "")
+    if options.get("pagetype") == LIST:
+        return Currencies(store) if logical == CURRENCY.logical else None
     if logical not in SHOWN:
         return None
     row = table_of(store, SHOWN[logical]).get(options.get("id", "").strip("{}"))

@@ -1,5 +1,6 @@
 """Problems: errors by cause."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -31,7 +32,7 @@ def told(problem: Problem, case: Case) -> RenderedArticle:
         problem.article,
         problem.params,
         language,
-        links=addresses(case, plain.targets),
+        links=addresses(replace(case, params=problem.params), plain.targets),
         title=problem.title,
     )
 

@@ -6,9 +6,15 @@ import pytest
 
 from integration.models import Endpoint
 from integration.services.links import (
+    account_link,
+    app_link,
+    applications_link,
     company_setup_link,
+    currencies_link,
+    environment_link,
     exchange_rates_link,
     integration_user_link,
+    job_queue_link,
     record_link,
     role_link,
 )
@@ -118,3 +124,47 @@ def test_set_up_has_links_of_its_own() -> None:
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "http://evil.example"])
 def test_a_real_system_is_linked_by_https_only(address: str) -> None:
     assert record_link(sales(web_url=address), "accounts", "", ID) == ""
+
+
+def test_pages_without_a_record_are_found_by_their_number() -> None:
+    assert query(job_queue_link(business_central()))["page"] == "672"
+    assert query(applications_link(business_central()))["page"] == "9861"
+
+
+def test_the_currencies_of_sales_are_a_list() -> None:
+    assert query(currencies_link(sales())) == {
+        "appname": "msdynce_saleshub",
+        "pagetype": "entitylist",
+        "etn": "transactioncurrency",
+    }
+
+
+def test_accounts_and_apps_are_in_the_portal_of_the_tenant() -> None:
+    endpoint = sales(tenant_id="fabrique.example", client_id=ID, user_name="a@b.ch")
+
+    assert account_link(endpoint).startswith(
+        "https://entra.microsoft.com/fabrique.example/#view/"
+    )
+    assert app_link(endpoint).endswith(f"/appId/{ID}")
+    assert environment_link(endpoint).startswith("https://admin.powerplatform")
+
+
+def test_of_another_cloud_no_portal_is_known() -> None:
+    endpoint = sales(authority="https://login.partner.example", user_name="a@b.ch")
+
+    assert {account_link(endpoint), app_link(endpoint), environment_link(endpoint)} == {
+        ""
+    }
+
+
+def test_a_simulated_account_has_a_page_of_its_own() -> None:
+    endpoint = sales(authority="http://127.0.0.1:8100", user_name="a+b@c.ch")
+    endpoint.web_url, endpoint.is_simulator = "http://127.0.0.1:8100/sales", True
+
+    link = account_link(endpoint)
+
+    assert link == "http://127.0.0.1:8100/entra/users?upn=a%2Bb%40c.ch"
+
+
+def test_who_signs_in_as_an_app_has_no_account() -> None:
+    assert account_link(sales()) == ""

@@ -353,3 +353,34 @@ def test_another_site_cannot_post_here(site: Pages) -> None:
 
     assert answer.status_code == 403
     assert site.open(address).status_code == 200
+
+
+def test_a_currency_of_sales_is_activated_or_added_in_their_list(site: Pages) -> None:
+    address = "/sales/main.aspx?pagetype=entitylist&etn=transactioncurrency"
+    table = site.store.table("sales:transactioncurrencies")
+    euro = table.find("isocurrencycode", "EUR")[0]
+    table.update(euro, {"statecode": 1, "statuscode": 2})
+    form = fields(site.open(address))
+
+    new = {"isocurrencycode": "THB", "currencyname": "Baht", "currencysymbol": "฿"}
+    typed = {f"new-{name}": value for name, value in new.items()}
+    site.open(address, form | typed | {euro.id: "0", "new-exchangerate": "10,5"})
+
+    now = table.get(euro.id)
+    assert now
+    assert now.values["statecode"] == 0
+    assert table.find("isocurrencycode", "THB")[0].values["currencyname"] == "Baht"
+
+
+def test_a_job_queue_entry_is_put_on_hold(site: Pages) -> None:
+    table = site.store.table(f"{site.place}jobQueueEntries")
+    entry = table.rows()[0]
+    table.update(entry, {"status": "Ready"})
+    company = quote(site.company["company_name"], safe="")
+    address = f"/bc/{site.store.setting('tenant')}/production/?company={company}"
+
+    site.open(f"{address}&page=672", {entry.id: "On Hold"})
+
+    now = table.get(entry.id)
+    assert now
+    assert now.values["status"] == "On Hold"
