@@ -269,8 +269,12 @@ TIME_ZONE = env.str("TIME_ZONE", default="Europe/Zurich")
 
 # --- Files --------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "syncerrors.static_files.StaticFiles"},
+}
 WHITENOISE_USE_FINDERS = True
 
 # --- Log ----------------------------------------------------------------------
