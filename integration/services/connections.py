@@ -32,6 +32,11 @@ __all__ = [
 
 DAILY = timedelta(days=1)
 SOON_AGAIN = timedelta(minutes=5)
+ACCOUNT = (
+    *("authority", "tenant_id", "sign_in"),
+    *("client_id", "user_name", "certificate"),
+)
+"""What says who signs in; with the secret it is the whole sign-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +102,37 @@ def enable(connection: Connection, by: User, reason: str = "") -> CheckResult:
 def save_secret(
     endpoint: Endpoint, secret: str, by: User, reason: str = ""
 ) -> list[CheckResult]:
-    """Keep a new secret or password and check at once every connection that uses it."""
-    keep_secret(endpoint, secret)
-    endpoint.save(update_fields=["secret"])
-    record_operation(
-        OperationKind.SET_UP,
-        by=by,
-        reason=reason,
-        scope={"endpoint": endpoint.pk, "name": endpoint.name},
-        result={"change": "new_secret"},
-    )
-    uses = Q(business_central=endpoint) | Q(sales=endpoint)
+    """Keep a new secret or password and check at once every connection that uses it.
+
+    The other end of a connection that signs in by the same account gets it too: its
+    old password would fail once more, and bring the account nearer to being locked.
+    """
+    alike = _signing_in_alike(endpoint)
+    for one in alike:
+        keep_secret(one, secret)
+        one.save(update_fields=["secret"])
+        record_operation(
+            OperationKind.SET_UP,
+            by=by,
+            reason=reason,
+            scope={"endpoint": one.pk, "name": one.name},
+            result={"change": "new_secret"},
+        )
+    uses = Q(business_central__in=alike) | Q(sales__in=alike)
     return [check_connection(found, by) for found in Connection.objects.filter(uses)]
+
+
+def _signing_in_alike(endpoint: Endpoint) -> list[Endpoint]:
+    """This one, and the other ends of its connections with the same account."""
+    connections = Connection.objects.filter(
+        Q(business_central=endpoint) | Q(sales=endpoint)
+    ).select_related("business_central", "sales")
+    found = {endpoint.pk: endpoint}
+    for connection in connections:
+        for other in (connection.business_central, connection.sales):
+            if all(getattr(other, name) == getattr(endpoint, name) for name in ACCOUNT):
+                found.setdefault(other.pk, other)
+    return list(found.values())
 
 
 def due_checks() -> list[int]:

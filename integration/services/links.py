@@ -147,7 +147,8 @@ def _client_page(endpoint: Endpoint, page: int, filter_text: str) -> str:
 def _sales_form(endpoint: Endpoint, logical_name: str, id: str) -> str:
     if not id:
         return ""
-    query = f"{_chosen_app(endpoint)}pagetype=entityrecord&etn={logical_name}&id={_segment(id)}"
+    app = _chosen_app(endpoint)
+    query = f"{app}pagetype=entityrecord&etn={logical_name}&id={_segment(id)}"
     return _own(endpoint, f"{endpoint.web_url.rstrip('/')}/main.aspx?{query}")
 
 
