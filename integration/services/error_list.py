@@ -280,6 +280,7 @@ class _Reading:
             "job": filters.job,
             "problem": (one_state or self.few) and filters.problem,
             "reason": filters.reason,
+            "unsettled": self.few and filters.unsettled,
             "problems": self.few and (filters.who or filters.category),
             "mapping": (one_state or self.few) and filters.mapping,
             "connection": (one_state or self.few) and filters.connection,
@@ -302,7 +303,7 @@ class _Reading:
 
     def _of_state(self) -> Q:
         chips, state = chips_of(self.filters.state), self.filters.state
-        if self._leader in {"record", "job", "text", "reason"}:
+        if self._leader in {"record", "job", "text", "reason", "unsettled"}:
             return Q(plain_chip__in=chips)
         if state in {ALL, RELEVANT} and not self.few:
             return Q(settled_at__isnull=True) if state == RELEVANT else Q()

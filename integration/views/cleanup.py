@@ -16,7 +16,7 @@ from integration.choices import Chip, Role, SettledReason
 from integration.forms.setup import ReasonForm
 from integration.http import SignedInRequest, role_required
 from integration.services import cleanup
-from integration.services.error_filters import ErrorFilter, parse_filter
+from integration.services.error_filters import ALL, ErrorFilter, parse_filter
 from integration.services.places import read_places
 from integration.tables.errors import KeptTable
 from integration.views.addresses import read_words, say_dropped
@@ -65,17 +65,17 @@ def preview(request: SignedInRequest) -> HttpResponse:
         "ignored": [(name_words(part), part.beyond) for part in found.ignored],
         "reasons": reason_links(found),
         "table": KeptTable(rows, read_places()),
-        "kept_href": kept_link(found),
+        "kept_href": rows_link(found, state=ALL, unsettled=found.instant),
         "shows_all": every_kept or len(rows) == found.relevant,
         "reason_form": ReasonForm(),
     }
     return render(request, "integration/cleanup/preview.html", context)
 
 
-def scope_query(found: cleanup.Preview) -> dict[str, str]:
-    """The rows of the preview as a list: its scope, up to its cut-off."""
+def rows_link(found: cleanup.Preview, **chosen: Any) -> str:
+    """The list of some of the preview's entries, as they were at its instant."""
     filters = found.request.filters
-    kept = ErrorFilter(
+    rows = ErrorFilter(
         q=filters.q,
         connection=filters.connection,
         mapping=filters.mapping,
@@ -83,28 +83,23 @@ def scope_query(found: cleanup.Preview) -> dict[str, str]:
         problem=filters.problem,
         record=filters.record,
         until=found.cutoff,
+        **chosen,
     )
-    return kept.query()
+    return f"{reverse('errors')}?{urlencode(rows.query())}"
 
 
 def reason_links(found: cleanup.Preview) -> list[tuple[str, int, str]]:
     """Each reason with its count and the list of exactly its rows."""
-    base = {**scope_query(found), "state": Chip.RESOLVED.value}
+    finished = {"state": Chip.RESOLVED.value, "settled": found.instant}
     return [
         (
             str(SettledReason(reason).label),
             count,
-            f"{reverse('errors')}?{urlencode({**base, 'reason': reason})}",
+            rows_link(found, reason=reason, **finished),
         )
         for reason, count in found.reasons.items()
         if count
     ]
-
-
-def kept_link(found: cleanup.Preview) -> str:
-    """The list of exactly the kept ones."""
-    query = {**scope_query(found), "state": "relevant"}
-    return f"{reverse('errors')}?{urlencode(query)}"
 
 
 @role_required(Role.ADMINISTRATOR)

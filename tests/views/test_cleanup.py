@@ -11,6 +11,7 @@ from django.urls import reverse
 from integration import clock
 from integration.models import Operation, SyncError
 from integration.services import cells
+from integration.services.errors import resolve
 from tests.factories import make_connection, make_error, make_mapping, make_problem
 
 PREVIEW = "/errors/cleanup/"
@@ -85,6 +86,24 @@ def test_each_count_is_a_link_to_exactly_its_rows(
         assert len(listed.context["page"].rows) == count
     kept = administrator.get(preview.context["kept_href"])
     assert len(kept.context["page"].rows) == 3
+
+
+def test_the_links_still_lead_to_what_was_counted_when_an_entry_settles_meanwhile(
+    administrator: Client, rows: None
+) -> None:
+    preview = administrator.get(f"{PREVIEW}?older_than=7")
+
+    row = SyncError.objects.relevant().select_related("connection").first()
+    assert row
+    assert resolve(row.connection, [row.pk]) == 1
+
+    counted = sum(count for _word, count, _href in preview.context["reasons"])
+    hrefs = [href for _word, _count, href in preview.context["reasons"]]
+    pages = [administrator.get(href).context["page"] for href in hrefs]
+    assert sum(len(page.rows) for page in pages) == counted == 5
+    kept = administrator.get(preview.context["kept_href"]).context["page"].rows
+    assert row.pk in {one["id"] for one in kept}
+    assert len(kept) == 3
 
 
 def test_the_button_deletes_the_finished_and_offers_undo(
