@@ -40,6 +40,7 @@ def confirm_missed(work: Work) -> None:
             work.spool.add(side, back, work.table)
             gone = [known[key] for key in known if key not in present]
             record_gone(work, side, gone)
+            work.spool.finish([coupling.pk for coupling in gone])
 
 
 def is_lost(work: Work, side: System, record: Snapshot) -> bool:
@@ -89,6 +90,9 @@ def _record_half(
     left = way.source
     record_id = getattr(coupling, couplings.column(left, "id"))
     endings.tried.append(tried(left, record_id, etag, str(coupling), trouble))
+    if left is not side:
+        gone_id = getattr(coupling, couplings.column(side, "id"))
+        endings.superseded[side].append(gone_id)
 
 
 def _finding(work: Work, side: System, coupling: Coupling) -> Finding:

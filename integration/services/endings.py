@@ -18,6 +18,7 @@ from integration.core.records import Direction, System
 from integration.models import Coupling
 from integration.services import pending
 from integration.services.couplings import refs
+from integration.services.errors import settle_replaced, stop_waiting
 from integration.services.pending import Tried
 from integration.services.work import Work
 
@@ -52,8 +53,8 @@ class Trouble:
 class Endings:
     """What a chunk has to record.
 
-    ``cleared`` are in step or no longer wanted, ``aside`` are not tried and nothing is
-    wrong.
+    ``cleared`` are in step or no longer wanted, ``aside`` are not tried, whatever is
+    wrong. Of ``superseded`` nothing is said any more: an error of the partner does.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -61,17 +62,31 @@ class Endings:
     cleared: dict[System, list[str]] = field(
         default_factory=lambda: {system: [] for system in System}
     )
+    superseded: dict[System, list[str]] = field(
+        default_factory=lambda: {system: [] for system in System}
+    )
     aside: list[tuple[System, Snapshot, str]] = field(default_factory=list)
 
     def save(self, work: Work) -> None:
         """In the caller's transaction. Raises ``RunLost``."""
         if not work.is_rehearsal:
-            for system, ids in self.cleared.items():
-                pending.clear(work.mapping, system, ids)
-            mine = [one for one in self.tried if work.writes(way_from(one.side))]
-            pending.record_tried(work.mapping, mine, clock.now())
-            pending.set_aside(work.mapping, self.aside)
+            self._save_pending(work)
         work.log(self.outcomes)
+
+    def _save_pending(self, work: Work) -> None:
+        mapping = work.mapping
+        for system in System:
+            pending.clear(mapping, system, self.cleared[system])
+            if work.writes(way_from(system.other)):
+                gone = self.superseded[system]
+                pending.clear(mapping, system, gone)
+                settle_replaced(mapping, way_from(system), gone)
+        mine = [one for one in self.tried if work.writes(way_from(one.side))]
+        pending.record_tried(mapping, mine, clock.now())
+        pending.set_aside(mapping, self.aside)
+        for system in System:
+            left = [record.id for side, record, _ in self.aside if side is system]
+            stop_waiting(mapping, way_from(system), left)
 
 
 def way_from(system: System) -> Direction:

@@ -17,7 +17,13 @@ from integration.services import articles
 from integration.services.error_rows import failing_outcome, failing_setup
 from integration.services.problems import cause_of_problem
 from integration.services.recording import record_failing
-from integration.services.settling import Writing, before, settle, writing
+from integration.services.settling import (
+    Writing,
+    before,
+    end_waiting,
+    settle,
+    writing,
+)
 
 __all__ = [
     "open_cause_of",
@@ -25,7 +31,9 @@ __all__ = [
     "record_setup_error",
     "resolve",
     "settle_both_deleted",
+    "settle_replaced",
     "settle_setup_errors",
+    "stop_waiting",
 ]
 
 CauseOf = Callable[[Failure | None, Finding | None], Cause]
@@ -114,6 +122,27 @@ def settle_both_deleted(connection: Connection, ids: Collection[int]) -> int:
         return _settle_if_any(connection, chosen, SettledReason.BOTH_DELETED)
 
 
+def settle_replaced(
+    mapping: TableMapping, direction: str, record_keys: Collection[str]
+) -> None:
+    """Settle open errors of records whose partner's error says now what is wrong."""
+    for chunk in _chunks(list(record_keys)):
+        chosen = _open_in(mapping, direction, chunk)
+        _settle_if_any(mapping.connection, chosen, SettledReason.REPLACED)
+
+
+def stop_waiting(
+    mapping: TableMapping, direction: str, record_keys: Collection[str]
+) -> None:
+    """These stay open, and what they waited for does not bring them on any more."""
+    for chunk in _chunks(list(record_keys)):
+        chosen = _open_in(mapping, direction, chunk) & ~Q(waits_for="")
+        with transaction.atomic():
+            if SyncError.objects.filter(chosen).exists():
+                work = writing(mapping.connection)
+                end_waiting(before(work, SyncError.objects.filter(chosen)))
+
+
 def resolve(connection: Connection, ids: Collection[int]) -> int:
     """Settle open errors by a person's hand; the caller records the operation."""
     chosen = Q(connection=connection, id__in=ids, settled_at__isnull=True)
@@ -171,6 +200,16 @@ def _open_of(mapping: TableMapping, in_step: Iterable[Outcome]) -> Iterator[Q]:
             for chunk in _chunks([one.bc.id for one in members if one.bc.id]):
                 row = Q(direction=Direction.TO_SALES, record_key__in=chunk)
                 yield open_rows & row & conflict
+
+
+def _open_in(mapping: TableMapping, direction: str, keys: Sequence[str]) -> Q:
+    return Q(
+        connection=mapping.connection_id,
+        mapping_key=mapping.name,
+        direction=str(direction),
+        record_key__in=keys,
+        settled_at__isnull=True,
+    )
 
 
 def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -302,7 +302,7 @@ def _end_conflict(work: Work, endings: Endings, pair: Pair) -> None:
     outcome = of_pair(OutcomeKind.FAILED, way, pair.coupling, trouble, values)
     endings.outcomes.append(outcome)
     endings.tried.append(_tried(pair, way, trouble))
-    endings.cleared[System.SALES].append(pair.id(System.SALES))
+    endings.superseded[System.SALES].append(pair.id(System.SALES))
     if System.SALES in pair.owing:
         endings.outcomes.append(
             of_pair(OutcomeKind.SKIPPED, back, pair.coupling, trouble)

@@ -16,7 +16,16 @@ from integration.models.errors import SyncErrorQuerySet
 from integration.services import cells, moment
 from integration.services.cells import Cell, Placed
 
-__all__ = ["Before", "Writing", "before", "cell_of", "new_changes", "settle", "writing"]
+__all__ = [
+    "Before",
+    "Writing",
+    "before",
+    "cell_of",
+    "end_waiting",
+    "new_changes",
+    "settle",
+    "writing",
+]
 
 Before = dict[str, Any]
 """A row as it stands: the columns of ``_COLUMNS``, its day, chip and place."""
@@ -99,6 +108,19 @@ def settle(work: Writing, rows: Sequence[Before], reason: SettledReason) -> int:
         )
     cells.add(changes)
     return len(rows)
+
+
+def end_waiting(rows: Sequence[Before]) -> None:
+    """These wait for nothing any more; they stay open, or ignored."""
+    changes = new_changes()
+    for row in rows:
+        if row["chip"] == Chip.WAITING:
+            cell = cell_of(row)
+            changes[row["place"]][cell] -= 1
+            changes[row["place"]][cell._replace(state=Chip.OPEN.value)] += 1
+    for ids in _chunks([row["id"] for row in rows]):
+        SyncError.objects.filter(id__in=ids).update(waits_for="")
+    cells.add(changes)
 
 
 def _spared(work: Writing) -> Any:

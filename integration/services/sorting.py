@@ -58,10 +58,10 @@ def sort(
     found, now = _Sorted(side), clock.now()
     for record in records:
         partner, row = partners.get(record.id), waiting.get(record.id)
-        if row and not at_once and pending.is_resting(row, record, now):
+        if _is_outside(work, side, record):
+            _leave_alone(work, found, record, partner, row)
+        elif row and not at_once and pending.is_resting(row, record, now):
             found.endings.outcomes.append(_resting(side, record, partner, row))
-        elif _is_outside(work, side, record):
-            _leave_alone(work, found, record, partner)
         elif problem := _problem(work, side, record):
             found.blocked.append((record, problem, partner))
         elif (
@@ -134,11 +134,21 @@ def _is_outside(work: Work, side: System, record: Snapshot) -> bool:
 
 
 def _leave_alone(
-    work: Work, found: _Sorted, record: Snapshot, partner: Coupling | None
+    work: Work,
+    found: _Sorted,
+    record: Snapshot,
+    partner: Coupling | None,
+    row: PendingRecord | None,
 ) -> None:
-    """Outside the filter. A currency that is inactive in Sales is as good as gone."""
+    """Outside the filter. A currency that is inactive in Sales is as good as gone.
+
+    One that failed is skipped with that reason: its error stays, and it is tried again
+    when the filter lets it through.
+    """
     side = found.side
-    found.endings.cleared[side].append(record.id)
+    if row and not (row.skipped_at and row.etag == record.etag):
+        reason = "The filter of the mapping leaves it out."
+        found.endings.aside.append((side, record, reason))
     if partner is None:
         found.endings.outcomes.append(of_record(OutcomeKind.FILTERED_OUT, side, record))
         return

@@ -245,6 +245,13 @@ class Spool:
                     (coupling, side, record_id),
                 )
 
+    def finish(self, couplings: Iterable[int]) -> None:
+        """Everything about these pairs has been decided."""
+        self._many(
+            "UPDATE record SET state = 'done' WHERE coupling = ?",
+            [(coupling,) for coupling in couplings],
+        )
+
     def drop(self, side: System, ids: Iterable[str]) -> None:
         """Nothing more is decided about these."""
         rows = [(side.value, record_id) for record_id in ids]
