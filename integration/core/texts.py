@@ -1,10 +1,13 @@
-"""Texts from outside, made safe to store: cleaned and bounded with a mark."""
+"""Texts from outside, made safe to read and store: cleaned, bounded with a mark."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["bounded", "cleaned", "storable"]
+__all__ = ["LARGEST_KEY", "bounded", "cleaned", "read_number", "storable"]
+
+LARGEST_KEY = 10**18 - 1
+"""No key of a row is longer; SQLite cannot even compare much longer numbers."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MARK = "\n… [cut: {size} bytes in all]"
@@ -13,6 +16,15 @@ _MARK = "\n… [cut: {size} bytes in all]"
 def cleaned(text: str) -> str:
     """Without what a database refuses: NUL and lone surrogates become U+FFFD."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def read_number(text: str, most: int = LARGEST_KEY) -> int | None:
+    """A whole number up to ``most`` as typed in plain digits; anything else is none."""
+    digits = text.lstrip("0") or text[-1:]
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > len(str(most)):
+        return None
+    number = int(digits)
+    return number if number <= most else None
 
 
 def bounded(text: str, limit_bytes: int) -> str:

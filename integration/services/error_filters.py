@@ -1,6 +1,5 @@
 """The filter of the error list: read from a query string and written back to it."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, time, timedelta
@@ -11,6 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from integration.choices import Category, Chip, Direction, SettledReason, Who
+from integration.core.texts import cleaned, read_number
 from integration.models.cuts import scope_q
 from integration.models.errors import RELEVANT_CHIPS
 
@@ -135,7 +135,7 @@ def parse_filter(query: Mapping[str, str]) -> tuple[ErrorFilter, list[str]]:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) and int(text) else None
+    return read_number(text) or None
 
 
 def _one_of(values: list[str] | tuple[str, ...]) -> Callable[[str], str | None]:
@@ -143,7 +143,9 @@ def _one_of(values: list[str] | tuple[str, ...]) -> Callable[[str], str | None]:
 
 
 def _search(text: str) -> str | None:
-    return " ".join(text.replace("\0", "").split())[:_LONGEST_SEARCH] or None
+    return (
+        " ".join(cleaned(text).replace("\ufffd", " ").split())[:_LONGEST_SEARCH] or None
+    )
 
 
 def _key(text: str) -> str | None:

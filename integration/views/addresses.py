@@ -6,9 +6,9 @@ from django.contrib import messages
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
-__all__ = ["chosen", "read_words", "say_dropped", "whole_number"]
+from integration.core.texts import read_number
 
-LARGEST_KEY = 2**63 - 1
+__all__ = ["chosen", "read_words", "say_dropped", "whole_number"]
 
 
 def read_words(query: QueryDict) -> dict[str, str]:
@@ -21,10 +21,10 @@ def whole_number(query: QueryDict, name: str, dropped: list[str]) -> int | None:
     text = query.get(name, "")
     if not text:
         return None
-    if text.isascii() and text.isdigit() and int(text[:20]) <= LARGEST_KEY:
-        return int(text)
-    dropped.append(name)
-    return None
+    number = read_number(text)
+    if number is None:
+        dropped.append(name)
+    return number
 
 
 def chosen(

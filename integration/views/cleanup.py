@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import Chip, Role, SettledReason
+from integration.core.texts import read_number
 from integration.forms.setup import ReasonForm
 from integration.http import SignedInRequest, role_required
 from integration.services import cleanup
@@ -33,8 +34,8 @@ def older_than_of(text: str) -> tuple[int | None, bool]:
     """The days of the address; False when they make no sense."""
     if not text:
         return None, True
-    fits = text.isascii() and text.isdigit() and int(text[:5]) <= MOST_DAYS
-    return (int(text[:5]), True) if fits else (None, False)
+    days = read_number(text, MOST_DAYS)
+    return days, days is not None
 
 
 @role_required(Role.ADMINISTRATOR)

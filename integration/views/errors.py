@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integration import tasks
 from integration.choices import Chip, OperationState, Role, Who
+from integration.core.texts import read_number
 from integration.filters.errors import filter_form
 from integration.http import SignedInRequest, is_fragment, role_required, safe_next
 from integration.markup.records import source_and_destination
@@ -279,7 +280,7 @@ def say_retry(request: SignedInRequest, operation: Operation) -> None:
         messages.warning(request, _("Tried again: it failed with the cause shown."))
     else:
         messages.success(
-            request, _("It is being tried again; reload the page to see the result.")
+            request, _("It is being tried again; the result will stand in its history.")
         )
 
 
@@ -288,7 +289,7 @@ def say_retry(request: SignedInRequest, operation: Operation) -> None:
 def delete(request: SignedInRequest) -> HttpResponse:
     """Take the selected rows out of the list, with Undo."""
     back = safe_next(request, reverse("errors"))
-    keys = [int(key) for key in request.POST.getlist("entry") if is_key(key)]
+    keys = [key for key in map(read_number, request.POST.getlist("entry")) if key]
     if not keys:
         messages.warning(request, _("Nothing was selected."))
         return HttpResponseRedirect(back)
@@ -299,7 +300,3 @@ def delete(request: SignedInRequest) -> HttpResponse:
     else:
         request.session["deleted"] = operation.pk
     return HttpResponseRedirect(back)
-
-
-def is_key(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18

@@ -69,7 +69,7 @@ def test_both_say_in_words_what_they_did(capsys: pytest.CaptureFixture[str]) -> 
     assert "2 entries are back." in said
 
 
-@pytest.mark.parametrize("days", ["0", "-1", "seven", "7.5", "99999999"])
+@pytest.mark.parametrize("days", ["0", "-1", "seven", "7.5", "9" * 5000])
 def test_a_bad_number_of_days_is_one_sentence(days: str) -> None:
     with pytest.raises(CommandError, match="no number of days") as raised:
         call_command("cleanup", f"--older-than={days}")

@@ -1,10 +1,22 @@
 from decimal import Decimal
 
-from integration.core.texts import bounded, cleaned, storable
+import pytest
+
+from integration.core.texts import bounded, cleaned, read_number, storable
 
 
 def test_what_a_database_refuses_is_replaced() -> None:
     assert cleaned("a\x00b\ud800c") == "a\ufffdb\ufffdc"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("007", 7), ("12", 12), ("13", None), ("9" * 5000, None)]
+    + [("0" * 20 + "9" * 30, None), ("", None), ("-1", None), ("1.0", None)]
+    + [("٣", None), ("²", None), (" 1", None)],
+)
+def test_a_number_is_plain_digits_up_to_a_limit(text: str, number: int | None) -> None:
+    assert read_number(text, 12) == number
 
 
 def test_a_text_within_its_limit_stays_whole() -> None:

@@ -109,6 +109,14 @@ def test_a_post_without_token_is_refused_in_words(db: None) -> None:
     assert "Nothing was changed" in response.content.decode()
 
 
+@pytest.mark.parametrize("number", ["0" * 20 + "9" * 30, "9" * 5000, "0" * 5000])
+@pytest.mark.parametrize("path", ["operations/?after", "jobs/?mapping", "errors/?job"])
+def test_numbers_beyond_every_key_are_left_out(
+    administrator: Client, path: str, number: str
+) -> None:
+    assert administrator.get(f"/{path}={number}").status_code == 200
+
+
 @pytest.mark.parametrize(
     "path",
     [

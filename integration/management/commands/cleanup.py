@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from integration.core.texts import read_number
 from integration.management.person import at_the_command_line
 from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
 from integration.services.cleanup import CleanupRequest, Preview, delete, preview
@@ -43,8 +44,9 @@ class Command(BaseCommand):
 
 
 def _days(text: str) -> int:
-    if text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_DAYS:
-        return int(text)
+    days = read_number(text, _MOST_DAYS)
+    if days:
+        return days
     raise CommandError(
         f"“{text}” is no number of days; give a whole number from 1 on.",
         returncode=COULD_NOT_RUN,

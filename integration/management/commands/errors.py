@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from integration.core.texts import read_number
 from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
 from integration.services.error_filters import FILTER_NAMES, parse_filter
 from integration.services.error_list import (
@@ -65,16 +66,16 @@ def _read(words: list[str]) -> dict[str, str]:
 def _page(query: dict[str, str]) -> ErrorPage:
     filters, dropped = parse_filter(query)
     sort = parse_sort(query["sort"]) if query.get("sort") else Sort()
-    size = query.get("size") or str(PAGE_SIZE)
+    size = read_number(query.get("size") or str(PAGE_SIZE), _MOST_ROWS)
     if sort is None:
         dropped.append("sort")
-    if not (size.isascii() and size.isdigit() and 0 < int(size) <= _MOST_ROWS):
+    if not size:
         dropped.append("size")
-    if dropped or sort is None:
+    if dropped or not sort or not size:
         said = ", ".join(f"{name}={query[name]}" for name in dropped)
         raise _refused(f"This makes no sense as a filter: {said}.")
     after, before = query.get("after", ""), query.get("before", "")
-    return read_page(filters, sort, after=after, before=before, size=int(size))
+    return read_page(filters, sort, after=after, before=before, size=size)
 
 
 def _refused(sentence: str) -> CommandError:

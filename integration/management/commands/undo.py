@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from integration.core.texts import read_number
 from integration.management.person import at_the_command_line
 from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
 from integration.models import Operation
@@ -32,9 +33,8 @@ class Command(BaseCommand):
 
 
 def _find(text: str) -> Operation:
-    number = text.removeprefix("#")
-    known = number.isascii() and number.isdigit() and len(number) <= 18
-    operation = Operation.objects.filter(pk=int(number)).first() if known else None
+    number = read_number(text.removeprefix("#"))
+    operation = Operation.objects.filter(pk=number).first()
     if operation is None:
         raise CommandError(
             f"There is no operation “{text}”; the page Operations lists them.",
