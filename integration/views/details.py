@@ -50,19 +50,20 @@ def field_rows(
     if new and not sides[new]:
         sides[new] = planned(error, mapping, sides, culprits)
     names = dict.fromkeys(name for side in sides.values() for name in side)
-    rows = [
-        FieldRow(
-            label_of(name, language),
-            *(none_if_blank(sides[side].get(name)) for side in SIDES),
-            is_cause=name in culprits,
-        )
-        for name in names
-    ]
+    if names and mapping:
+        # What is missing may be the cause: a rate that nobody has entered.
+        mapped = (field.bc_field for field in mapping.fields.all())
+        names |= {name: None for name in mapped if keys_of(name) in culprits}
+    rows = []
+    for name in names:
+        bc, sales, last = (none_if_blank(sides[side].get(name)) for side in SIDES)
+        is_cause = keys_of(name) in culprits
+        rows.append(FieldRow(label_of(name, language), bc, sales, last, is_cause))
     return sorted(rows, key=lambda row: (not row.is_cause, not row.differs))
 
 
 def culprits_of(error: SyncError) -> set[str]:
-    """The fields that the refusal, or the title of its cause, names."""
+    """The keys of the fields that the refusal, or the title of its cause, names."""
     params = error.problem.params
     named = (error.field, params.get("field", ""), params.get("fields", ""))
     return {key for one in named if one for key in keys_of(one).split(",")}
@@ -91,7 +92,10 @@ def planned(
         if field.direction not in (error.direction, Direction.BOTH)
     }
     told = {name: value for name, value in source.items() if name not in staying}
-    return told | {name: instead(error) for name in culprits if told.get(name)}
+    return {
+        name: instead(error) if value and keys_of(name) in culprits else value
+        for name, value in told.items()
+    }
 
 
 def instead(error: SyncError) -> str:

@@ -61,7 +61,7 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
         "mapping": found,
         "place": place_of(found),
         "fields": found.fields.all(),
-        "recent": RecentJobTable(found.jobs.order_by("-id")[:RECENT]),
+        "recent": RecentJobTable(list(found.jobs.order_by("-id")[:RECENT])),
         "reason_form": ReasonForm(),
         "poll_seconds": POLL_SECONDS,
         **review_context(found, reviews),

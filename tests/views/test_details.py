@@ -90,3 +90,14 @@ def test_first_seen_leads_to_the_job_that_ran_then() -> None:
     error = make_error(occurrences=2, job=make_job(mapping))
 
     assert history(error, mapping)[-1].job == job.pk
+
+
+def test_what_nobody_has_entered_can_be_the_cause() -> None:
+    mapping = make_mapping()
+    FieldMapping.objects.create(
+        mapping=mapping, bc_field="exchangeRate", sales_field="exchangerate"
+    )
+
+    first = field_rows(not_created(field="exchangeRate"), mapping, "en")[0]
+
+    assert (first.label, first.is_cause, first.sales) == ("Exchange rate", True, None)

@@ -307,3 +307,17 @@ def test_articles_and_short_pages_open(viewer: Client) -> None:
     for address in ("/articles/", "/articles/dv-missing-privilege/", "/setup/"):
         assert "<h1" in text(viewer, address)
     assert viewer.get("/articles/nonsense/").status_code == 404
+
+
+def test_set_up_marks_where_one_is(viewer: Client) -> None:
+    assert 'href="/mappings/" aria-current="page"' in text(viewer, "/mappings/")
+
+
+def test_a_paused_connection_is_named_on_every_page(viewer: Client) -> None:
+    paused = make_connection(name="Léman Boutique", paused_at=SOME_TIME)
+
+    page = text(viewer, "/jobs/")
+
+    assert f'href="/connections/{paused.pk}/" title="Léman Boutique"' in page
+    assert "is paused" in page
+    assert "does not answer" not in page
