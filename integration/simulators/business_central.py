@@ -20,18 +20,22 @@ from integration.simulators.business_central_rules import (
     checked,
     next_number,
 )
-from integration.simulators.call import GUID, ODATA, Answer, Call, refusal
 from integration.simulators.entities import Entity, edmx
 from integration.simulators.fault_states import DENIED
 from integration.simulators.faults import Faults
 from integration.simulators.http import (
     BUSINESS_CENTRAL,
+    GUID,
+    ODATA,
+    Answer,
+    Call,
     Notes,
     SimulatorError,
     base_url,
     dumps,
     loads,
     notes,
+    refusal,
 )
 from integration.simulators.odata import Query, parse_query
 from integration.simulators.odata_filter import Dialect, Getter, ODataError

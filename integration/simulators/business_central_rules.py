@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from integration.simulators.call import refusal
 from integration.simulators.entities import (
     ZERO_ID,
     Entity,
@@ -12,7 +11,7 @@ from integration.simulators.entities import (
     read_entities,
     unescape_enum,
 )
-from integration.simulators.http import SimulatorError
+from integration.simulators.http import SimulatorError, refusal
 from integration.simulators.odata_filter import Getter
 from integration.simulators.store import Row, Store, Table
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.sax.saxutils import quoteattr
 
-from integration.simulators.call import GUID
+from integration.simulators.http import GUID
 from integration.simulators.odata_filter import Column, Columns, Getter
 
 ZERO_ID = "00000000-0000-0000-0000-000000000000"

@@ -7,10 +7,10 @@ once given stays valid to its end, whatever becomes of the state.
 
 import secrets
 import tomllib
-from dataclasses import dataclass
+from collections import defaultdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from werkzeug.wrappers import Request, Response
@@ -26,24 +26,29 @@ from integration.simulators.http import (
 )
 from integration.simulators.store import Row, Store
 
+Form = defaultdict[str, str]  # absent fields are ""
 APPS, ACCOUNTS, TOKENS = "entra:apps", "entra:accounts", "entra:tokens"
 LIFETIME = timedelta(seconds=3599)
 WRONG_PASSWORDS = 10  # before the account is locked
 
 _BUSINESS_CENTRAL_SCOPE = "https://api.businesscentral.dynamics.com"
+_NOT_STORED = {"Cache-Control": "no-store"}
+_WORDS = {
+    "client": "client_id",
+    "user": "username",
+    "grant": "grant_type",
+    "scope": "scope",
+}
 _IDENTITY_SCOPES = {"openid", "profile", "email", "offline_access"}
 _FAILURES: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("entra.toml").read_text("utf-8")
 )
-# Of closed states Entra speaks even when the password is wrong.
-APP_STATES: dict[str, Any] = _FAILURES["app_states"]
-CLOSED_STATES: dict[str, Any] = _FAILURES["closed_states"]
-PASSWORD_STATES: dict[str, Any] = _FAILURES["password_states"]
+CLOSED_STATES = ("locked", "disabled")
+PASSWORD_STATES = ("mustChange", "expired", "expiredOnPrem", "riskReset")
 LABELS: dict[str, dict[str, str]] = _FAILURES["labels"]
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """Who a token stands for. ``user`` is "" for an application."""
 
     client_id: str
@@ -53,9 +58,9 @@ class Principal:
 class RefusedError(Exception):
     """No token: which failure of ``entra.toml``, and what its text names."""
 
-    def __init__(self, failure: str | dict[str, Any], **words: str) -> None:
+    def __init__(self, failure: str, **words: str) -> None:
         super().__init__(failure)
-        self.failure = _FAILURES[failure] if isinstance(failure, str) else failure
+        self.failure = _FAILURES[failure]
         self.words = words
 
 
@@ -79,94 +84,64 @@ class TokenEndpoint:
         self._store = store
 
     def handle(self, request: Request, tenant: str) -> Response:
-        form = request.form.to_dict()
+        form = defaultdict(str, request.form.to_dict())
         notes(request).entity = "token"
-        notes(request).client = form.get("username") or form.get("client_id", "")
-        words = {
-            "tenant": tenant,
-            "client": form.get("client_id", ""),
-            "user": form.get("username", ""),
-            "grant": form.get("grant_type", ""),
-            "scope": form.get("scope", ""),
-        }
+        notes(request).client = form["username"] or form["client_id"]
+        words = {name: form[field] for name, field in _WORDS.items()}
         try:
             with self._store.transaction():
                 answer = self._token(form, tenant, base_url(request))
         except RefusedError as refused:
-            return self._refusal(refused.failure, words | refused.words)
-        return json_response(answer, headers={"Cache-Control": "no-store"})
+            told = {**words, "tenant": tenant, **refused.words}
+            return self._refusal(refused.failure, told)
+        return json_response(answer, headers=_NOT_STORED)
 
-    def _token(self, form: dict[str, str], tenant: str, base: str) -> dict[str, Any]:
+    def _token(self, form: Form, tenant: str, base: str) -> dict[str, Any]:
         known = self._store.setting("tenant")
         if known and tenant.lower() != known.lower():
             raise RefusedError("no_tenant")
-        for name in ("grant_type", "client_id", "scope"):
-            if not form.get(name):
-                raise RefusedError("missing", missing=name)
-        match form["grant_type"]:
-            case "client_credentials":
-                app, account = self._app_with_secret(form), None
-            case "password":
-                app, account = self._app(form), self._account(form)
-            case _:
-                raise RefusedError("bad_grant")
-        return self._issue(app, account, resource_of(form["scope"], base))
+        _require(form, "grant_type", "client_id", "scope")
+        if form["grant_type"] not in ("client_credentials", "password"):
+            raise RefusedError("bad_grant")
+        app, user = self._app(form["client_id"]), ""
+        if form["grant_type"] == "password":
+            _require(form, "username", "password")
+            user = self._user(form["username"], form["password"])
+        else:
+            _check_secret(app, form)
+        return self._issue(app.id, user, resource_of(form["scope"], base))
 
-    def _app(self, form: dict[str, str]) -> Row:
-        app = self._store.table(APPS).get(form["client_id"])
+    def _app(self, client_id: str) -> Row:
+        app = self._store.table(APPS).get(client_id)
         if app is None:
             raise RefusedError("no_app")
         if app.values.get("state") == "disabled":
-            raise RefusedError(APP_STATES["disabled"])
+            raise RefusedError("app_disabled")
         return app
 
-    def _app_with_secret(self, form: dict[str, str]) -> Row:
-        app = self._app(form)
-        if form.get("client_assertion"):
-            raise RefusedError("bad_assertion")
-        if not form.get("client_secret"):
-            raise RefusedError("no_secret")
-        state = app.values.get("state", "ok")
-        right = secrets.compare_digest(
-            form["client_secret"].encode(), str(app.values.get("secret")).encode()
-        )
-        if not right or state == "invalid":
-            raise RefusedError("secret_invalid")
-        if state in APP_STATES:
-            raise RefusedError(APP_STATES[state])
-        return app
-
-    def _account(self, form: dict[str, str]) -> Row:
-        for name in ("username", "password"):
-            if not form.get(name):
-                raise RefusedError("missing", missing=name)
-        found = self._store.table(ACCOUNTS, ("upn",)).find("upn", form["username"])
+    def _user(self, name: str, password: str) -> str:
+        """Entra speaks of a closed account even when the password is wrong."""
+        found = self._store.table(ACCOUNTS, ("upn",)).find("upn", name)
         if not found:
             raise RefusedError("no_account")
-        account = found[0]
-        state = account.values.get("state", "ok")
+        values = found[0].values
+        state = values.get("state", "ok")
         if state in CLOSED_STATES:
-            raise RefusedError(CLOSED_STATES[state])
-        if form["password"] != account.values.get("password"):
-            raise RefusedError("wrong_password", wrong=account.id)
+            raise RefusedError(f"account_{state}")
+        if password != values.get("password"):
+            raise RefusedError("wrong_password", wrong=found[0].id)
         if state in PASSWORD_STATES:
-            raise RefusedError(PASSWORD_STATES[state])
-        return account
+            raise RefusedError(f"account_{state}")
+        return str(values["upn"])
 
-    def _issue(self, app: Row, account: Row | None, resource: str) -> dict[str, Any]:
+    def _issue(self, client_id: str, user: str, resource: str) -> dict[str, Any]:
         tokens, now = self._store.table(TOKENS, ("token",)), self._store.now()
         for row in tokens.rows():
             if row.values["expires"] <= now:
                 tokens.delete(row.id)
         token = secrets.token_urlsafe(48)
-        values = {
-            "token": token,
-            "client_id": app.id,
-            "user": account.values["upn"] if account else "",
-            "resource": resource,
-            "expires": now + LIFETIME,
-        }
-        tokens.insert(values)
+        values = {"token": token, "client_id": client_id, "user": user}
+        tokens.insert({**values, "resource": resource, "expires": now + LIFETIME})
         seconds = int(LIFETIME.total_seconds())
         return {
             "token_type": "Bearer",
@@ -194,17 +169,34 @@ class TokenEndpoint:
             "correlation_id": correlation,
             "error_uri": f"https://login.microsoftonline.com/error?code={number}",
         }
-        return json_response(body, failure["status"], {"Cache-Control": "no-store"})
+        return json_response(body, failure["status"], _NOT_STORED)
 
     def _count_wrong_password(self, account_id: str) -> None:
         accounts = self._store.table(ACCOUNTS)
         with self._store.transaction():
-            account = accounts.get(account_id)
-            if account is None:
-                return
-            wrong = account.values.get("wrong_passwords", 0) + 1
-            locked = {"state": "locked"} if wrong >= WRONG_PASSWORDS else {}
-            accounts.update(account, {"wrong_passwords": wrong, **locked})
+            if account := accounts.get(account_id):
+                wrong = account.values.get("wrong_passwords", 0) + 1
+                locked = {"state": "locked"} if wrong >= WRONG_PASSWORDS else {}
+                accounts.update(account, {"wrong_passwords": wrong, **locked})
+
+
+def _require(form: Form, *names: str) -> None:
+    for name in names:
+        if not form[name]:
+            raise RefusedError("missing", missing=name)
+
+
+def _check_secret(app: Row, form: Form) -> None:
+    if form["client_assertion"]:
+        raise RefusedError("bad_assertion")
+    if not form["client_secret"]:
+        raise RefusedError("no_secret")
+    given, secret = form["client_secret"], str(app.values.get("secret"))
+    state = app.values.get("state", "ok")
+    if given != secret or state == "invalid":
+        raise RefusedError("secret_invalid")
+    if state == "expired":
+        raise RefusedError("app_expired")
 
 
 def resource_of(scope: str, base: str) -> str:

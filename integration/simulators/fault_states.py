@@ -209,7 +209,7 @@ def _administrator(journal: _Journal, change: Change) -> None:
             journal.update("sales:systemusers", user, changes)
 
 
-ADMINISTRATOR = {
+ADMINISTRATOR: dict[str, Any] = {
     "name": "System Administrator",
     "privileges": [],
     "roletemplateid": ADMINISTRATOR_TEMPLATE,

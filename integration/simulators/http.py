@@ -1,18 +1,26 @@
-"""What the simulated systems share in speaking HTTP."""
+"""What the simulated systems share in speaking HTTP: requests, answers, refusals."""
 
 import json
 import re
 import secrets
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
 BUSINESS_CENTRAL, SALES, ENTRA = "business_central", "sales", "entra"
 _NOTES = "simulators.notes"
+ODATA = {"OData-Version": "4.0"}
+GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+_PREFERENCE = re.compile(r'([\w.\-]+)(?:\s*=\s*("[^"]*"|[^,;\s]*))?')
+_REFUSALS = tomllib.loads(Path(__file__).with_name("refusals.toml").read_text("utf-8"))
 # Stands in front of a decimal on its way through the C encoder, which cannot
 # print one; random, so that no record can contain it.
 _DECIMAL = f"decimal-{secrets.token_hex(8)}:"
@@ -101,3 +109,50 @@ def _mark_decimal(value: object) -> str:
     if isinstance(value, datetime):
         return iso(value, milliseconds=True)
     raise TypeError(f"{value!r} has no JSON form")
+
+
+def refusal(id: str, /, **words: object) -> SimulatorError:
+    """To be raised: a row of ``refusals.toml``, its text filled with ``words``."""
+    row = _REFUSALS[id]
+    text = row["text"].format_map(words)
+    return SimulatorError(row["status"], row["code"], text, row.get("headers"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``body`` None: without content; text goes out as it is, all else as JSON."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_id: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """``path`` is below ``root``, the absolute address of the API."""
+
+    method: str
+    path: str
+    options: Mapping[str, str]
+    headers: Headers
+    body: Any
+    root: str
+    notes: Notes
+
+    @cached_property
+    def prefer(self) -> dict[str, str]:
+        """The ``Prefer`` header by name; a name without value is ""."""
+        pairs = _PREFERENCE.findall(",".join(self.headers.getlist("Prefer")))
+        return {name.lower(): value.strip('"') for name, value in pairs}
+
+    def page_size(self) -> int | None:
+        """What the client prefers; None: nothing, or no number."""
+        wanted = self.prefer.get("odata.maxpagesize", "")
+        return int(wanted) if wanted.isdecimal() else None
+
+    def note_part(self, method: str, path: str, status: int, records: int = 0) -> None:
+        """Write down what a part of this batch asked, and what it was told."""
+        entry = {"method": method, "path": path, "status": status}
+        self.notes.parts.append({**entry, "records": records})
+        self.notes.records += records

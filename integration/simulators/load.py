@@ -3,23 +3,25 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from integration.simulators.business_central_rules import ENTITIES
 from integration.simulators.entities import Field
-from integration.simulators.seed_companies import slug
-from integration.simulators.seed_ground import Company, Ground, add_customer
-from integration.simulators.seed_names import LOCAL_CURRENCIES
+from integration.simulators.seed_companies import WORDS, slug
+from integration.simulators.seed_ground import Company, Ground
 from integration.simulators.store import Store
-
-__all__ = ["DataFolderError", "load_folder"]
 
 Rows = list[dict[str, Any]]
 
+CHECKED_SETS = (
+    "companyInformation",
+    "currencies",
+    "currencyExchangeRates",
+    "customers",
+)
 #: Sets that only have to be lists of rows with a code.
 CODE_LISTS = (
     "countriesRegions",
@@ -34,6 +36,9 @@ CODES_FOR_IDS = {
     "shipmentMethodCode": "shipmentMethods",
     "paymentMethodCode": "paymentMethods",
 }
+CODES = {**CODES_FOR_IDS, "salespersonCode": "salespeoplePurchasers"}
+#: What a type is called; everything else is a text.
+WANTED = {"bool": "true or false", "decimal": "number", "int": "whole number"}
 TYPES: dict[str, Any] = {"bool": bool, "decimal": int | Decimal, "int": int}
 
 
@@ -41,8 +46,7 @@ class DataFolderError(Exception):
     """A folder that cannot be loaded; the message names file, row and field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a value stands; rows count from one."""
 
     file: str
@@ -63,8 +67,7 @@ def load_folder(store: Store, folder: Path) -> None:
     """
     sets = read_folder(folder)
     information = known("companyInformation", (*sets["companyInformation"], {})[0])
-    customers = sets["customers"]
-    local = local_currency(folder.name, information, customers)
+    local = local_currency(folder.name, information, sets["customers"])
     # One seed for all folders: ids follow from the company's name.
     ground = Ground(store, 0)
     ground.organization(local)
@@ -74,17 +77,24 @@ def load_folder(store: Store, folder: Path) -> None:
     load_currencies(ground, company, sets)
     load_codes(ground, company, sets)
     ground.one_connection(company)
-    for place, values in enumerate(customers):
-        load_customer(ground, company, values, place)
+    for place, values in enumerate(sets["customers"]):
+        stored = known("customers", values)
+        stored = {"currencyCode": local, **stored}
+        stored["currencyCode"] = stored["currencyCode"] or local
+        for field, code_list in CODES_FOR_IDS.items():
+            if values.get(field):
+                identifier = ground.id(company.id, code_list, values[field])
+                stored[field.replace("Code", "Id")] = identifier
+        ground.customer(company, stored, place)
 
 
 def read_folder(folder: Path) -> dict[str, Rows]:
     """Every file we know, checked; a missing one is an empty list."""
     if not (folder / "customers.json").is_file():
         raise DataFolderError(f"{folder} holds no customers.json.")
-    names = ("companyInformation", "currencies", "currencyExchangeRates", "customers")
-    sets = {name: read_file(folder / f"{name}.json") for name in (*names, *CODE_LISTS)}
-    for name in names:
+    names = (*CHECKED_SETS, *CODE_LISTS)
+    sets = {name: read_file(folder / f"{name}.json") for name in names}
+    for name in CHECKED_SETS:
         check_rows(name, sets[name])
     for name in CODE_LISTS:
         for number, values in enumerate(sets[name], start=1):
@@ -119,9 +129,12 @@ def check_rows(name: str, rows: Rows) -> None:
     seen: dict[str, int] = {}
     for number, values in enumerate(rows, start=1):
         for field in entity.fields:
+            value = values.get(field.name)
             place = Place(f"{name}.json", number, field.name)
-            required = field.required or field.name == entity.key
-            check_value(place, field, values.get(field.name), required=required)
+            if value is not None and value != "":
+                check_value(place, field, value)
+            elif field.required or field.name == entity.key:
+                raise place.refuse("a value is missing")
         key = str(values.get(entity.key, "")).upper()
         if entity.key and key in seen:
             where = Place(f"{name}.json", number, entity.key)
@@ -129,15 +142,12 @@ def check_rows(name: str, rows: Rows) -> None:
         seen[key] = number
 
 
-def check_value(place: Place, field: Field, value: Any, *, required: bool) -> None:
-    if value is None or value == "":
-        if required:
-            raise place.refuse("a value is missing")
-        return
-    if not has_type(field, value):
-        raise place.refuse(
-            f"{json.dumps(value, default=str)} is not a {wanted_name(field)}"
-        )
+def check_value(place: Place, field: Field, value: Any) -> None:
+    # JSON's true is also a number in Python, but not in a record.
+    wanted = TYPES.get(field.type, str)
+    if isinstance(value, bool) != field.is_flag or not isinstance(value, wanted):
+        shown, kind = json.dumps(value, default=str), WANTED.get(field.type, "text")
+        raise place.refuse(f"{shown} is not a {kind}")
     if field.length and len(value) > field.length:
         raise place.refuse(
             f"the text has {len(value)} characters, {field.length} are allowed"
@@ -145,35 +155,21 @@ def check_value(place: Place, field: Field, value: Any, *, required: bool) -> No
     if field.options and value.strip() not in map(str.strip, field.options):
         raise place.refuse(f"{value} is not one of {', '.join(field.options)}")
     if field.type == "date":
-        check_date(place, value)
-
-
-def has_type(field: Field, value: Any) -> bool:
-    """JSON's true is also a number in Python, but not in a record."""
-    if isinstance(value, bool):
-        return field.type == "bool"
-    return isinstance(value, TYPES.get(field.type, str))
-
-
-def wanted_name(field: Field) -> str:
-    names = {"bool": "true or false", "decimal": "number", "int": "whole number"}
-    return names.get(field.type, "text")
-
-
-def check_date(place: Place, value: str) -> None:
-    try:
-        date.fromisoformat(value)
-    except ValueError as error:
-        raise place.refuse(f"{value} is not a date like 2026-01-31") from error
+        try:
+            date.fromisoformat(value)
+        except ValueError as error:
+            raise place.refuse(f"{value} is not a date like 2026-01-31") from error
 
 
 def local_currency(name: str, information: Mapping[str, Any], customers: Rows) -> str:
     """As the company says, else by the folder's country, else what most pay in."""
     if information.get("currencyCode"):
         return str(information["currencyCode"])
-    known = LOCAL_CURRENCIES.get(name.lower().rpartition("-")[2])
+    by_country: str | None = WORDS["local_currencies"].get(
+        name.lower().rpartition("-")[2]
+    )
     used = Counter(values.get("currencyCode") or "EUR" for values in customers)
-    return known or (used.most_common(1)[0][0] if used else "EUR")
+    return by_country or (used.most_common(1)[0][0] if used else "EUR")
 
 
 def load_currencies(ground: Ground, company: Company, sets: dict[str, Rows]) -> None:
@@ -182,27 +178,21 @@ def load_currencies(ground: Ground, company: Company, sets: dict[str, Rows]) -> 
     rated = {values.get("currencyCode") for values in sets["currencyExchangeRates"]}
     own = [known("currencies", values) for values in sets["currencies"]]
     ground.rows(company, "currencies", own)
+    place = company.place("currencyExchangeRates")
     for number, values in enumerate(sets["currencyExchangeRates"]):
-        place = f"bc:{company.id}:currencyExchangeRates"
-        ground.add(
-            place, known("currencyExchangeRates", values), ground.id(place, number)
-        )
+        rate = known("currencyExchangeRates", values)
+        ground.add(place, rate, ground.id(place, number))
     used = {values.get("currencyCode") for values in sets["customers"]}
     for code in sorted(filter(None, listed | used | rated)):
-        if code == company.currency:
-            continue
-        if code not in listed:
+        if code != company.currency and code not in listed:
             ground.currency(company, code, rated=False)
-        if code not in rated:
+        if code != company.currency and code not in rated:
             ground.rate(company, code)
 
 
 def load_codes(ground: Ground, company: Company, sets: dict[str, Rows]) -> None:
     """Terms, methods and salespeople; a Sales user for each salesperson."""
-    for field, name in (
-        *CODES_FOR_IDS.items(),
-        ("salespersonCode", "salespeoplePurchasers"),
-    ):
+    for field, name in CODES.items():
         rows = with_missing(sets, name, field)
         if name == "paymentTerms" and not rows:
             rows = [{"code": "30D", "displayName": "30 days"}]
@@ -210,11 +200,8 @@ def load_codes(ground: Ground, company: Company, sets: dict[str, Rows]) -> None:
     for values in with_missing(sets, "salespeoplePurchasers", "salespersonCode"):
         label = values.get("displayName") or values["code"]
         given, _, family = label.rpartition(" ")
-        mail = (
-            values.get("email")
-            or f"{slug(label) or values['code']}@{slug(company.name)}"
-        )
-        ground.user(given, family, mail, [])
+        made_up = f"{slug(label) or values['code']}@{slug(company.name)}"
+        ground.user(given, family, values.get("email") or made_up, [])
 
 
 def with_missing(sets: dict[str, Rows], name: str, field: str) -> Rows:
@@ -223,18 +210,6 @@ def with_missing(sets: dict[str, Rows], name: str, field: str) -> Rows:
     listed = {values["code"] for values in sets[name]}
     missing = sorted(filter(None, used - listed))
     return [*sets[name], *({"code": code, "displayName": code} for code in missing)]
-
-
-def load_customer(
-    ground: Ground, company: Company, values: dict[str, Any], place: int
-) -> None:
-    stored = {"currencyCode": company.currency, **known("customers", values)}
-    stored["currencyCode"] = stored["currencyCode"] or company.currency
-    for field, name in CODES_FOR_IDS.items():
-        if values.get(field):
-            identifier = field.replace("Code", "Id")
-            stored[identifier] = ground.id(company.id, name, values[field])
-    add_customer(ground, company, stored, place)
 
 
 def known(name: str, values: Mapping[str, Any]) -> dict[str, Any]:

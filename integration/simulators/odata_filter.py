@@ -4,6 +4,7 @@ It also says where a condition pins a field to a few values (``id eq … or id e
 ``in``), so that only those rows need to be looked at.
 """
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -29,15 +30,15 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
 }
 _TESTS: dict[str, Callable[[str, str], bool]] = {
-    "contains": lambda a, b: b in a,
-    "startswith": lambda a, b: a.startswith(b),
-    "endswith": lambda a, b: a.endswith(b),
+    "contains": operator.contains,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
 }
 _PYTHON_TYPES: dict[str, type] = {
     "moment": datetime,
@@ -47,6 +48,7 @@ _PYTHON_TYPES: dict[str, type] = {
     "guid": str,
     "date": str,
 }
+_EXPECTED = "Expression expected"
 _WORDS = {"null": None, "true": True, "false": False}
 _CHANGES: dict[str, Callable[[str], str]] = {"tolower": str.lower, "toupper": str.upper}
 
@@ -70,6 +72,7 @@ class Column:
 
 
 Columns = Callable[[str], Column | None]
+Token = tuple[str, str, int]  # kind, word, place
 Pin = tuple[Column, frozenset[Any]]
 
 
@@ -109,9 +112,7 @@ class _Parser:
         self._text = text
         self._columns = columns
         self._dialect = dialect
-        found = list(_tokens(text))
-        self._tokens = [(kind, word) for kind, word, _ in found]
-        self._places = [place for _, _, place in found]
+        self._tokens = list(_tokens(text))
         self._next = 0
 
     def parse(self) -> Filter:
@@ -121,38 +122,37 @@ class _Parser:
         return found
 
     def _either(self) -> Filter:
-        parts = [self._both()]
-        while self._take("word", "or"):
-            parts.append(self._both())
+        parts, fields = self._chain("or", self._both)
         if len(parts) == 1:
             return parts[0]
-        fields = frozenset[str]().union(*(part.fields for part in parts))
         if len(fields) > 1 and not self._dialect.or_distinct_fields:
             raise ODataError(
                 "The 'OR' operator is not supported on distinct fields on an"
                 " OData filter."
             )
-        pinned = _union([part.pinned for part in parts]) if len(fields) == 1 else None
+        pinned = _union(part.pinned for part in parts) if len(fields) == 1 else None
         if pinned and all(part.exact for part in parts):
             return self._one_of(*pinned)
         tests = [part.test for part in parts]
         return Filter(lambda row: any(test(row) for test in tests), fields, pinned)
 
     def _both(self) -> Filter:
-        parts = [self._negated()]
-        while self._take("word", "and"):
-            parts.append(self._negated())
+        parts, fields = self._chain("and", self._negated)
         if len(parts) == 1:
             return parts[0]
-        fields = frozenset[str]().union(*(part.fields for part in parts))
         pins = [part.pinned for part in parts if part.pinned]
-        pins.sort(key=lambda pin: (not pin[0].key, len(pin[1])))
+        best = min(pins, key=lambda pin: (not pin[0].key, len(pin[1])), default=None)
         tests = [part.test for part in parts]
-        return Filter(
-            lambda row: all(test(row) for test in tests),
-            fields,
-            pins[0] if pins else None,
-        )
+        return Filter(lambda row: all(test(row) for test in tests), fields, best)
+
+    def _chain(
+        self, word: str, part: Callable[[], Filter]
+    ) -> tuple[list[Filter], frozenset[str]]:
+        """The parts between the words, and the fields they name."""
+        parts = [part()]
+        while self._take("word", word):
+            parts.append(part())
+        return parts, frozenset[str]().union(*(part.fields for part in parts))
 
     def _negated(self) -> Filter:
         if self._take("word", "not"):
@@ -165,54 +165,58 @@ class _Parser:
         return self._condition()
 
     def _condition(self) -> Filter:
-        kind, word = self._peek()
-        if kind == "word" and word in _TESTS:
-            return self._text_test(word)
+        if self._peek()[1] in _TESTS:
+            return self._text_test(self._advance()[1])
         column, get = self._operand()
-        operator = self._advance()[1]
-        if operator == "in":
+        sign = self._advance()[1]
+        if sign == "in":
             return self._one_of(column, frozenset(self._list(column)), get)
         value = self._literal(column)
-        self._check_kind(column, value)
-        if operator == "eq":
-            return self._one_of(column, frozenset({value}), get)
-        if operator == "ne":
-            equal = self._one_of(column, frozenset({value}), get).test
-            return Filter(lambda row: not equal(row), frozenset({column.name}))
-        if operator not in _COMPARE:
+        wanted = _PYTHON_TYPES.get(column.kind, object)
+        if value is not None and not isinstance(value, wanted):
+            raise ODataError(
+                "A binary operator with incompatible types was detected for"
+                f" '{column.name}'."
+            )
+        equal = self._one_of(column, frozenset({value}), get)
+        if sign == "eq":
+            return equal
+        if sign == "ne":
+            return Filter(lambda row: not equal.test(row), equal.fields)
+        if sign not in _COMPARE:
             raise self._unexpected("Syntax error")
-        read, compare = get or self._getter(column), _COMPARE[operator]
+        read, compare = get or self._getter(column), _COMPARE[sign]
 
         def test(row: Row) -> bool:
             found = read(row)
             return found is not None and value is not None and compare(found, value)
 
-        return Filter(test, frozenset({column.name}))
+        return Filter(test, equal.fields)
 
     def _text_test(self, name: str) -> Filter:
-        self._advance()
         self._expect("(")
         column, changed = self._operand()
         self._expect(",")
         test, wanted = _TESTS[name], str(self._literal(column))
         self._expect(")")
         get = changed or self._getter(column)
-        fields = frozenset({column.name})
-        return Filter(lambda row: test(get(row) or "", wanted), fields)
+        return Filter(
+            lambda row: test(get(row) or "", wanted), frozenset({column.name})
+        )
 
     def _operand(self) -> tuple[Column, Getter | None]:
         """The column, and how to read it when a function stands around it."""
-        kind, word = self._advance()
-        if kind == "word" and word in _CHANGES:
+        kind, word, _ = self._advance()
+        if word in _CHANGES:
             self._expect("(")
             column, inner = self._operand()
             self._expect(")")
             change, read = _CHANGES[word], inner or column.get
             return column, lambda row: change(read(row) or "")
-        column_or_none = self._columns(word) if kind == "word" else None
-        if column_or_none is None:
+        found = self._columns(word) if kind == "word" else None
+        if found is None:
             raise ODataError(f"Could not find a property named '{word}'")
-        return column_or_none, None
+        return found, None
 
     def _getter(self, column: Column) -> Getter:
         get, folds = column.get, column.kind == "text" and self._dialect.ignore_case
@@ -230,20 +234,20 @@ class _Parser:
         self._expect(")")
 
     def _literal(self, column: Column) -> Any:
-        kind, word = self._advance()
-        if kind == "word":
-            if word not in _WORDS:
-                raise self._unexpected("Syntax error")
+        kind, word, _ = self._advance()
+        if kind == "word" and word in _WORDS:
             return _WORDS[word]
         if kind == "text":
             text = word[1:-1].replace("''", "'")
             folds = column.kind == "guid" or self._dialect.ignore_case
             return text.lower() if folds else text
+        if kind == "number":
+            return Decimal(word)
+        if kind == "moment":
+            return _moment(word)
         if kind in ("guid", "date"):
             return _moment(word) if column.kind == "moment" else word.lower()
-        if kind in ("moment", "number"):
-            return _moment(word) if kind == "moment" else Decimal(word)
-        raise self._unexpected("Expression expected")
+        raise self._unexpected("Syntax error" if kind == "word" else _EXPECTED)
 
     def _one_of(
         self, column: Column, values: frozenset[Any], get: Getter | None = None
@@ -254,40 +258,30 @@ class _Parser:
         pin = (column, values)
         return Filter(lambda row: read(row) in values, fields, pin, get is None)
 
-    def _check_kind(self, column: Column, value: Any) -> None:
-        wanted = _PYTHON_TYPES.get(column.kind, object)
-        if value is not None and not isinstance(value, wanted):
-            raise ODataError(
-                "A binary operator with incompatible types was detected for"
-                f" '{column.name}'."
-            )
-
-    def _peek(self) -> tuple[str, str]:
+    def _peek(self) -> Token:
         return self._tokens[self._next]
 
-    def _advance(self) -> tuple[str, str]:
-        found = self._tokens[self._next]
+    def _advance(self) -> Token:
+        found = self._peek()
         if found[0] == "end":
-            raise self._unexpected("Expression expected")
+            raise self._unexpected(_EXPECTED)
         self._next += 1
         return found
 
     def _take(self, kind: str, word: str) -> bool:
-        if self._peek() == (kind, word):
-            self._next += 1
-            return True
-        return False
+        found = self._peek()[:2] == (kind, word)
+        self._next += found
+        return found
 
     def _expect(self, sign: str) -> None:
         if not self._take("sign", sign):
             raise self._unexpected(f"'{sign}' expected")
 
     def _unexpected(self, what: str) -> ODataError:
-        place = self._places[min(self._next, len(self._places) - 1)]
-        return ODataError(f"{what} at position {place} in '{self._text}'.")
+        return ODataError(f"{what} at position {self._peek()[2]} in '{self._text}'.")
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
+def _tokens(text: str) -> Iterator[Token]:
     place = 0
     while text[place:].strip():
         found = _TOKEN.match(text, place)

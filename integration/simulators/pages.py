@@ -12,8 +12,7 @@ from werkzeug.wrappers import Request, Response
 from integration.simulators.http import SimulatorError
 from integration.simulators.pages_business_central import business_central_form
 from integration.simulators.pages_entra import app_form, user_form
-from integration.simulators.pages_form import RecordForm
-from integration.simulators.pages_html import message_page
+from integration.simulators.pages_form import RecordForm, message_page
 from integration.simulators.pages_sales import sales_form
 from integration.simulators.store import Store
 

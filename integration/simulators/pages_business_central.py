@@ -16,17 +16,19 @@ from integration.simulators.business_central_rules import (
 from integration.simulators.entities import Entity, Field
 from integration.simulators.pages_form import (
     EntityForm,
+    Form,
+    Input,
+    Page,
     RecordForm,
+    Section,
     as_text,
     bad_input,
     number,
 )
-from integration.simulators.pages_html import Form, Input, Page, Section
-from integration.simulators.pages_lists import JobQueue
 from integration.simulators.store import Row, Store
 
 CONDITION = re.compile(r"'((?:[^']|'')*)' IS '((?:[^']|'')*)'(?: AND |\Z)")
-RATES_PAGE, JOB_QUEUE_PAGE = "483", "672"
+RATES_PAGE = "483"
 CARDS = {
     "21": ("Customer Card", CUSTOMERS),
     "495": ("Currency Card", CURRENCIES),

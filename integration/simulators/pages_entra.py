@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
-from integration.simulators.entra import (
-    ACCOUNTS,
-    APPS,
-    LABELS,
-    PASSWORD_STATES,
+from integration.simulators.entra import ACCOUNTS, APPS, LABELS, PASSWORD_STATES
+from integration.simulators.pages_form import (
+    Form,
+    Input,
+    Page,
+    RecordForm,
+    Section,
+    bad_input,
 )
-from integration.simulators.pages_form import RecordForm, bad_input
-from integration.simulators.pages_html import Form, Input, Page, Section
 from integration.simulators.store import Row, Store
 
 

@@ -2,8 +2,15 @@
 
 from integration.simulators.business_central_rules import JOB_QUEUE_ENTRIES, Company
 from integration.simulators.entities import Field
-from integration.simulators.pages_form import RecordForm, as_text, number
-from integration.simulators.pages_html import Form, Input, Page, Section
+from integration.simulators.pages_form import (
+    Form,
+    Input,
+    Page,
+    RecordForm,
+    Section,
+    as_text,
+    number,
+)
 from integration.simulators.sales_security import person
 from integration.simulators.sales_tables import CURRENCY, table_of
 from integration.simulators.sales_write import Writer

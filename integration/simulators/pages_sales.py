@@ -6,13 +6,14 @@ from typing import Any
 from integration.simulators.entities import LOOKUP, Field
 from integration.simulators.pages_form import (
     EntityForm,
+    Form,
+    Input,
     Options,
     RecordForm,
+    Section,
     bad_input,
     number,
 )
-from integration.simulators.pages_html import Form, Input, Section
-from integration.simulators.pages_lists import Currencies
 from integration.simulators.sales_read import as_json
 from integration.simulators.sales_security import (
     ALL_PRIVILEGES,

@@ -10,16 +10,19 @@ from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
 from integration.simulators import sales_batch
-from integration.simulators.call import GUID, ODATA, Answer, refusal
 from integration.simulators.entities import Entity, edmx
 from integration.simulators.entra import principal_of
 from integration.simulators.faults import Faults
 from integration.simulators.http import (
+    GUID,
+    ODATA,
     SALES,
+    Answer,
     Notes,
     SimulatorError,
     base_url,
     notes,
+    refusal,
 )
 from integration.simulators.sales_batch import ChangeSet, Part
 from integration.simulators.sales_call import (
@@ -41,7 +44,7 @@ from integration.simulators.sales_tables import (
     payload_refused,
     table_of,
 )
-from integration.simulators.sales_write import Writer, match_version
+from integration.simulators.sales_write import BIND, Writer, match_version
 from integration.simulators.store import Row, Store
 
 API_ROOT = "/sales/api/data/v9.2/"
@@ -100,11 +103,9 @@ class SalesApi:
                 return one_definition(call.root, key, tail)
             case "EntityDefinitions":
                 return definitions(call.root, call.options.get("$filter", ""))
-        entity = ENTITIES.get(name)
-        if entity is None:
-            raise refusal("dv-segment-not-found", name=name)
+        entity = call.entity
         if key is None:
-            return self._collection(call, entity)
+            return self._collection(call)
         return self._record(call, entity, key)
 
     def _who_am_i(self, call: SalesCall) -> Answer:
@@ -117,37 +118,37 @@ class SalesApi:
         }
         return Answer(200, body)
 
-    def _collection(self, call: SalesCall, entity: Entity) -> Answer:
-        match call.method, call.target.tail:
+    def _collection(self, call: SalesCall) -> Answer:
+        match call.method, call.target.tail.removeprefix(ACTIONS):
             case "GET", "":
-                return self._reader.many(call, entity)
+                return self._reader.many(call)
             case "GET", "$count":
-                return self._reader.count(call, entity)
+                return self._reader.count(call)
             case "POST", "":
-                row = self._create(call, entity, None)
-                return self._represented(call, entity, row, 201)
-            case "POST", "Microsoft.Dynamics.CRM.CreateMultiple":
-                return self._create_multiple(call, entity)
-            case "POST", "Microsoft.Dynamics.CRM.UpdateMultiple":
-                return self._update_multiple(call, entity)
+                return self._represented(call, self._create(call, None), 201)
+            case "POST", "CreateMultiple":
+                return self._create_multiple(call)
+            case "POST", "UpdateMultiple":
+                return self._update_multiple(call)
         raise refusal("dv-method", method=call.method)
 
     def _record(self, call: SalesCall, entity: Entity, key: str) -> Answer:
         row = self._find(entity, key)
         if call.method == "PATCH" and not call.target.tail:
-            return self._patch(call, entity, row, key)
+            return self._patch(call, row, key)
         if row is None:
             raise not_found(entity, key)
         match call.method, call.target.tail:
             case "GET", "":
-                return self._get(call, entity, row)
+                return self._get(call, row)
             case "DELETE", "":
                 match_version(row, call.headers.get("If-Match", ""))
                 self._writer(call).delete(entity, row)
-                return Answer(204, headers=ODATA)
             case "PUT" | "DELETE", column if column:
-                return self._set_column(call, entity, row, column)
-        raise refusal("dv-method", method=call.method)
+                self._set_column(call, row, column)
+            case _:
+                raise refusal("dv-method", method=call.method)
+        return Answer(204, headers=ODATA)
 
     def _find(self, entity: Entity, key: str) -> Row | None:
         """By id or by alternate key. Raises 400 when there is no such key."""
@@ -161,74 +162,67 @@ class SalesApi:
         rows = table.find(name, value.strip("'").replace("''", "'"))
         return rows[0] if rows else None
 
-    def _get(self, call: SalesCall, entity: Entity, row: Row) -> Answer:
-        body = self._reader.one(call, entity, row)
+    def _get(self, call: SalesCall, row: Row) -> Answer:
+        body = self._reader.one(call, row)
         if call.headers.get("If-None-Match") == body["@odata.etag"]:
             return Answer(304)
         return Answer(200, body)
 
-    def _create(self, call: SalesCall, entity: Entity, id: str | None) -> Row:
-        return self._writer(call).create(entity, call.payload(entity), id)
-
     def _writer(self, call: SalesCall) -> Writer:
         return Writer(self._store, call.caller, call.references)
 
-    def _patch(
-        self, call: SalesCall, entity: Entity, row: Row | None, key: str
-    ) -> Answer:
+    def _create(self, call: SalesCall, id: str | None) -> Row:
+        return self._writer(call).create(call.entity, call.payload(), id)
+
+    def _patch(self, call: SalesCall, row: Row | None, key: str) -> Answer:
         """Update, upsert, or create only, as the ``If-…`` headers say (§3.2)."""
         if_match = call.headers.get("If-Match", "")
         if row is None and if_match:
-            raise not_found(entity, key)
+            raise not_found(call.entity, key)
         if row is None:
-            made = self._create(call, entity, key if GUID.match(key) else None)
-            return self._represented(call, entity, made, 201)
+            made = self._create(call, key if GUID.match(key) else None)
+            return self._represented(call, made, 201)
         if call.headers.get("If-None-Match") == "*":
             raise refusal("dv-duplicate-id")
         match_version(row, if_match)
-        row = self._writer(call).update(entity, row, call.payload(entity))
-        return self._represented(call, entity, row, 200)
+        row = self._writer(call).update(call.entity, row, call.payload())
+        return self._represented(call, row, 200)
 
-    def _represented(
-        self, call: SalesCall, entity: Entity, row: Row, status: int
-    ) -> Answer:
+    def _represented(self, call: SalesCall, row: Row, status: int) -> Answer:
         """204 with the address of the row, or the row itself when it was asked for."""
         if call.prefer.get("return") == "representation":
             applied = {"Preference-Applied": "return=representation"}
-            return Answer(status, self._reader.one(call, entity, row), applied)
-        address = f"{call.root}{entity.set_name}({row.id})"
+            return Answer(status, self._reader.one(call, row), applied)
+        address = f"{call.root}{call.entity.set_name}({row.id})"
         headers = {**ODATA, "OData-EntityId": address, "Location": address}
         return Answer(204, headers=headers)
 
-    def _set_column(
-        self, call: SalesCall, entity: Entity, row: Row, column: str
-    ) -> Answer:
+    def _set_column(self, call: SalesCall, row: Row, column: str) -> None:
         """``PUT`` or ``DELETE`` of one column, or of a lookup's ``/$ref``."""
         name = column.removesuffix("/$ref")
         payload: dict[str, Any] = {name: None}
         if name != column:
-            payload = {f"{name}@odata.bind": None}
+            payload = {f"{name}{BIND}": None}
         elif call.method == "PUT":
-            payload = {name: call.payload(entity).get("value")}
-        self._writer(call).update(entity, row, payload)
-        return Answer(204, headers=ODATA)
+            payload = {name: call.payload().get("value")}
+        self._writer(call).update(call.entity, row, payload)
 
-    def _create_multiple(self, call: SalesCall, entity: Entity) -> Answer:
+    def _create_multiple(self, call: SalesCall) -> Answer:
         writer = self._writer(call)
-        rows = [writer.create(entity, target) for target in targets(call, entity)]
-        note_rows(call, entity, "POST", rows)
+        rows = [writer.create(call.entity, target) for target in targets(call)]
+        note_rows(call, "POST", rows)
         context = f"{call.root}$metadata#{ACTIONS}CreateMultipleResponse"
         return Answer(200, {"@odata.context": context, "Ids": [r.id for r in rows]})
 
-    def _update_multiple(self, call: SalesCall, entity: Entity) -> Answer:
-        writer, table, rows = self._writer(call), table_of(self._store, entity), []
-        for target in targets(call, entity):
+    def _update_multiple(self, call: SalesCall) -> Answer:
+        entity, writer, rows = call.entity, self._writer(call), []
+        for target in targets(call):
             key = str(target.get(entity.id_name, ""))
-            row = table.get(key)
+            row = table_of(self._store, entity).get(key)
             if row is None:
                 raise not_found(entity, key)
             rows.append(writer.update(entity, row, target))
-        note_rows(call, entity, "PATCH", rows)
+        note_rows(call, "PATCH", rows)
         return Answer(204, headers=ODATA)
 
     def _batch(self, call: SalesCall) -> Answer:
@@ -285,19 +279,15 @@ class SalesApi:
 
 def challenge(request: Request) -> dict[str, str]:
     base = base_url(request)
-    uri = f"{base}/oauth2/authorize"
-    return {
-        "WWW-Authenticate": f"Bearer authorization_uri={uri}, resource_id={base}/sales/"
-    }
+    uri = f"Bearer authorization_uri={base}/oauth2/authorize"
+    return {"WWW-Authenticate": f"{uri}, resource_id={base}/sales/"}
 
 
 def read_call(request: Request, caller: Caller) -> SalesCall:
     query = request.query_string.decode("ascii", "replace")
-    path, options = read_address(f"{quote(request.path)}?{query}", {})
     return SalesCall(
         request.method,
-        path,
-        options,
+        *read_address(f"{quote(request.path)}?{query}", {}),
         Headers(request.headers),
         request.get_data(),
         base_url(request) + API_ROOT,
@@ -308,34 +298,32 @@ def read_call(request: Request, caller: Caller) -> SalesCall:
 
 def inner_call(call: SalesCall, part: Part, references: Mapping[str, str]) -> SalesCall:
     """A part as a call of its own, by the same caller."""
-    path, options = read_address(part.url, references)
-    return replace(
-        call,
-        method=part.method,
-        path=path,
-        options=options,
-        headers=part.headers,
-        body=part.body,
-        notes=Notes(),
-        references=references,
+    return SalesCall(
+        part.method,
+        *read_address(part.url, references),
+        part.headers,
+        part.body,
+        call.root,
+        Notes(),
+        call.caller,
+        references,
     )
 
 
-def note_rows(call: SalesCall, entity: Entity, method: str, rows: list[Row]) -> None:
+def note_rows(call: SalesCall, method: str, rows: list[Row]) -> None:
     """For the request log: what a bulk action did to each row."""
     for row in rows:
-        path = f"{entity.set_name}({row.id})"
+        path = f"{call.entity.set_name}({row.id})"
         call.notes.parts.append({"method": method, "path": path, "status": 200})
 
 
-def targets(call: SalesCall, entity: Entity) -> list[dict[str, Any]]:
+def targets(call: SalesCall) -> list[dict[str, Any]]:
     """The rows of a bulk action; each must name its type."""
-    found = call.payload(entity).get("Targets")
+    found, entity = call.payload().get("Targets"), call.entity
     if not isinstance(found, list) or not all(isinstance(t, dict) for t in found):
         raise payload_refused(entity, "The parameter 'Targets' must be a list of rows.")
     wanted = f"{ACTIONS}{entity.logical}"
-    for target in found:
-        if str(target.get("@odata.type", "")).lstrip("#") != wanted:
-            reason = f"The '@odata.type' of each target must be '{wanted}'."
-            raise payload_refused(entity, reason)
+    if any(str(t.get("@odata.type", "")).lstrip("#") != wanted for t in found):
+        reason = f"The '@odata.type' of each target must be '{wanted}'."
+        raise payload_refused(entity, reason)
     return found

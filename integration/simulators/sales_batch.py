@@ -10,8 +10,7 @@ from http import HTTPStatus
 
 from werkzeug.datastructures import Headers
 
-from integration.simulators.call import Answer, refusal
-from integration.simulators.http import SimulatorError
+from integration.simulators.http import Answer, SimulatorError, refusal
 from integration.simulators.sales_call import printed
 
 MAX_REQUESTS = 1000

@@ -9,11 +9,18 @@ from urllib.parse import parse_qsl, unquote
 
 from werkzeug.datastructures import Headers
 
-from integration.simulators.call import ODATA, Answer, Call, refusal
 from integration.simulators.entities import Entity
-from integration.simulators.http import SimulatorError, dumps, loads
+from integration.simulators.http import (
+    ODATA,
+    Answer,
+    Call,
+    SimulatorError,
+    dumps,
+    loads,
+    refusal,
+)
 from integration.simulators.sales_security import Caller
-from integration.simulators.sales_tables import payload_refused
+from integration.simulators.sales_tables import ENTITIES, payload_refused
 
 JSON = {"Content-Type": "application/json; odata.metadata=minimal", **ODATA}
 BEFORE_PATH = re.compile(r"(?:https?://[^/]+)?.*?/api/data/v9\.\d/")
@@ -43,18 +50,25 @@ class SalesCall(Call):
             raise refusal("dv-segment-not-found", name=self.path)
         return Target(found[1], found[2], found[3] or "")
 
+    @cached_property
+    def entity(self) -> Entity:
+        """The table it is about. Raises 404."""
+        if self.target.name not in ENTITIES:
+            raise refusal("dv-segment-not-found", name=self.target.name)
+        return ENTITIES[self.target.name]
+
     @property
     def annotations(self) -> str:
         return self.prefer.get("odata.include-annotations", "")
 
-    def payload(self, entity: Entity) -> dict[str, Any]:
+    def payload(self) -> dict[str, Any]:
         """The JSON object of the body. Raises 400."""
         try:
             value = loads(self.body)
         except ValueError as error:
-            raise payload_refused(entity, error) from error
+            raise payload_refused(self.entity, error) from error
         if not isinstance(value, dict):
-            raise payload_refused(entity, "A JSON object was expected.")
+            raise payload_refused(self.entity, "A JSON object was expected.")
         return value
 
 

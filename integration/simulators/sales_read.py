@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from integration.simulators.call import Answer, refusal
 from integration.simulators.entities import LOOKUP, Entity, Field
-from integration.simulators.http import iso
+from integration.simulators.http import Answer, iso, refusal
 from integration.simulators.odata import Expand, Query, parse_query
 from integration.simulators.odata_filter import Dialect, ODataError
 from integration.simulators.sales_call import SalesCall
@@ -41,40 +40,40 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def one(self, call: SalesCall, entity: Entity, row: Row) -> dict[str, Any]:
+    def one(self, call: SalesCall, row: Row) -> dict[str, Any]:
         """The row as ``$select`` and ``$expand`` want it. Raises 403 and 400."""
-        call.caller.require("Read", entity)
-        printer = Printer(self._store, call, entity, call.options)
+        call.caller.require("Read", call.entity)
+        printer = Printer(self._store, call, call.entity, call.options)
         context = f"{call.root}$metadata#{printer.context}/$entity"
         return {"@odata.context": context, **printer.expanded(row)}
 
-    def many(self, call: SalesCall, entity: Entity) -> Answer:
-        call.caller.require("Read", entity)
+    def many(self, call: SalesCall) -> Answer:
+        call.caller.require("Read", call.entity)
         with self._store.lock:
             if "$deltatoken" in call.options:
-                return self._changes(call, entity)
+                return self._changes(call)
             tracked = "odata.track-changes" in call.prefer
             if tracked:
-                _check_tracking(call, entity)
-            return self._page(call, entity, tracked=tracked)
+                _check_tracking(call)
+            return self._page(call, tracked=tracked)
 
-    def count(self, call: SalesCall, entity: Entity) -> Answer:
-        call.caller.require("Read", entity)
-        table = table_of(self._store, entity)
+    def count(self, call: SalesCall) -> Answer:
+        call.caller.require("Read", call.entity)
+        table = table_of(self._store, call.entity)
         if "$deltatoken" in call.options:
             version = self._token_version(call.options["$deltatoken"])
             number = len(table.changes_since(version))
         else:
-            query = read_query(call.options, entity)
+            query = read_query(call.options, call.entity)
             number = min(len(query.rows(table)), PAGE_SIZE)
         return Answer(200, str(number).encode(), {"Content-Type": "text/plain"})
 
-    def _page(self, call: SalesCall, entity: Entity, *, tracked: bool) -> Answer:
+    def _page(self, call: SalesCall, *, tracked: bool) -> Answer:
         number, token, since = _cookie(call.options.get("$skiptoken", ""))
         options = {**call.options, "$skiptoken": token}
-        printer = Printer(self._store, call, entity, options)
+        printer = Printer(self._store, call, call.entity, options)
         query = printer.query
-        rows = query.rows(table_of(self._store, entity))
+        rows = query.rows(table_of(self._store, call.entity))
         chosen, following = query.page(rows, _page_size(call, query))
         body: dict[str, Any] = {
             "@odata.context": f"{call.root}$metadata#{printer.context}"
@@ -88,19 +87,19 @@ class Reader:
                 f'<cookie pagenumber="{number + 1}" pagingcookie="{following}" '
                 f'since="{start if tracked else ""}" />'
             )
-            body["@odata.nextLink"] = _link(call, entity, {"$skiptoken": cookie})
+            body["@odata.nextLink"] = _link(call, {"$skiptoken": cookie})
         elif tracked:
-            body["@odata.deltaLink"] = self._delta_link(call, entity, start)
+            body["@odata.deltaLink"] = self._delta_link(call, start)
         call.notes.records += len(chosen)
         return Answer(200, body, TRACKED if tracked else {})
 
-    def _changes(self, call: SalesCall, entity: Entity) -> Answer:
+    def _changes(self, call: SalesCall) -> Answer:
         version = self._token_version(call.options["$deltatoken"])
-        printer = Printer(self._store, call, entity, call.options)
-        entries = table_of(self._store, entity).changes_since(version)
+        printer = Printer(self._store, call, call.entity, call.options)
+        entries = table_of(self._store, call.entity).changes_since(version)
         size = _page_size(call, printer.query)
         chosen = entries[:size]
-        gone = f"{call.root}$metadata#{entity.set_name}/$deletedEntity"
+        gone = f"{call.root}$metadata#{call.entity.set_name}/$deletedEntity"
         body: dict[str, Any] = {
             "@odata.context": f"{call.root}$metadata#{printer.context}/$delta",
             "value": [
@@ -114,7 +113,7 @@ class Reader:
         more = len(entries) > size
         end = chosen[-1].version if more else self._store.version
         link = "@odata.nextLink" if more else "@odata.deltaLink"
-        body[link] = self._delta_link(call, entity, end)
+        body[link] = self._delta_link(call, end)
         call.notes.records += len(chosen)
         return Answer(200, body)
 
@@ -133,9 +132,9 @@ class Reader:
             raise refusal("dv-delta-token-expired")
         return version
 
-    def _delta_link(self, call: SalesCall, entity: Entity, version: int) -> str:
+    def _delta_link(self, call: SalesCall, version: int) -> str:
         token = f"{version}!{self._store.now().strftime(STAMP_FORMAT)}"
-        return _link(call, entity, {"$deltatoken": token})
+        return _link(call, {"$deltatoken": token})
 
 
 class Printer:
@@ -227,9 +226,9 @@ def read_query(options: Mapping[str, str], entity: Entity) -> Query:
         raise refusal("dv-query", reason=reason) from error
 
 
-def _check_tracking(call: SalesCall, entity: Entity) -> None:
-    if not entity.tracked:
-        raise refusal("dv-change-tracking-off", table=entity.logical)
+def _check_tracking(call: SalesCall) -> None:
+    if not call.entity.tracked:
+        raise refusal("dv-change-tracking-off", table=call.entity.logical)
     for option in UNTRACKED_OPTIONS:
         if option in call.options:
             raise refusal("dv-change-tracking-option", option=option)
@@ -245,10 +244,10 @@ def _cookie(text: str) -> tuple[int, str, str]:
     return int(found[1]), found[2], found[3]
 
 
-def _link(call: SalesCall, entity: Entity, token: Mapping[str, str]) -> str:
+def _link(call: SalesCall, token: Mapping[str, str]) -> str:
     kept = {name: call.options[name] for name in call.options if name not in TOKENS}
     query = urlencode({**kept, **token}, safe="$,()", quote_via=quote)
-    return f"{call.root}{entity.set_name}?{query}"
+    return f"{call.root}{call.entity.set_name}?{query}"
 
 
 def _page_size(call: SalesCall, query: Query) -> int:

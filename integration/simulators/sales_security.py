@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
-from integration.simulators.call import refusal
 from integration.simulators.entities import Entity
 from integration.simulators.entra import Principal
 from integration.simulators.fault_states import ADMINISTRATOR_TEMPLATE
+from integration.simulators.http import refusal
 from integration.simulators.sales_tables import ROLE, USER, table_of
 from integration.simulators.store import Row, Store
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from integration.simulators.call import Answer, refusal
 from integration.simulators.entities import Entity, Field, read_entities
-from integration.simulators.http import SimulatorError
+from integration.simulators.http import Answer, SimulatorError, refusal
 from integration.simulators.store import Store, Table
 
 LOGICAL_NAME = re.compile(r"LogicalName='(\w+)'\Z")

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from integration.simulators.call import GUID, refusal
 from integration.simulators.entities import LOOKUP, Entity, Field
 from integration.simulators.faults import Faults
-from integration.simulators.http import SALES
+from integration.simulators.http import GUID, SALES, refusal
 from integration.simulators.sales_security import Caller
 from integration.simulators.sales_tables import (
     ACCOUNT,

@@ -5,18 +5,9 @@ from typing import Any
 
 from integration.simulators.load import load_folder
 from integration.simulators.seed_companies import CompanyMaker
-from integration.simulators.seed_demo import seed_demo, stage_demo_edits
-from integration.simulators.seed_ground import ENVIRONMENT, Ground, add_customer
+from integration.simulators.seed_demo import seed_demo
+from integration.simulators.seed_ground import ENVIRONMENT, Ground
 from integration.simulators.store import Store
-
-__all__ = [
-    "describe_connections",
-    "seed",
-    "seed_demo",
-    "seed_generated",
-    "simulators_json",
-    "stage_demo_edits",
-]
 
 GENERATED_COMPANY = "Manufacture Jurassienne SA"
 #: One of these for each customer in turn, so that every currency has its share.
@@ -63,8 +54,8 @@ def seed_generated(store: Store, records: int, seed_number: int) -> None:
         code = GENERATED_MIX[place % len(GENERATED_MIX)]
         if place % 25 == 24:
             code = RARE[place // 25 % len(RARE)]
-        values = maker.customer(str(FIRST_NUMBER + place), code)
-        add_customer(ground, company, values, place)
+        customer = maker.customer(str(FIRST_NUMBER + place), code)
+        ground.customer(company, customer, place)
 
 
 def describe_connections(store: Store) -> list[dict[str, str]]:
@@ -84,7 +75,7 @@ def simulators_json(store: Store, base_url: str) -> dict[str, Any]:
     """
     tenant = store.setting("tenant")
     connections = describe_connections(store)
-    first = connections[0]
+    wanted = ("company_id", "company_name", "client_id", "client_secret")
     return {
         "authority": base_url,
         "token_url": f"{base_url}/{tenant}/oauth2/v2.0/token",
@@ -95,10 +86,7 @@ def simulators_json(store: Store, base_url: str) -> dict[str, Any]:
         "control_url": f"{base_url}/control",
         "tenant": tenant,
         "environment": ENVIRONMENT,
-        "company_id": first["company_id"],
-        "company_name": first["company_name"],
-        "client_id": first["client_id"],
-        "client_secret": first["client_secret"],
+        **{name: connections[0][name] for name in wanted},
         **store.setting("seed.user"),
         "connections": connections,
     }

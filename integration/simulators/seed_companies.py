@@ -1,28 +1,19 @@
 """Made-up customers: the same for the same seed, none twice."""
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
-from integration.simulators.seed_names import (
-    DIALLING,
-    FAMILY_NAMES,
-    FIRST_NAMES,
-    FOREIGN_CUSTOMERS,
-    LEGAL_FORMS,
-    STREETS,
-    TOWNS,
-    TRADES,
-    Town,
-)
-
-__all__ = ["CompanyMaker", "Draw", "seeded_id", "slug"]
-
 T = TypeVar("T")
 NAMESPACE = UUID("8f6b1d3c-4a0e-5b57-9c21-6f2d0a7e9b10")
+WORDS: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text("utf-8")
+)
 
 
 def seeded_id(*parts: object) -> str:
@@ -58,45 +49,48 @@ class CompanyMaker:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._taken: set[str] = set()
-        self._foreign = {code: list(names) for code, names in FOREIGN_CUSTOMERS.items()}
+        foreign = WORDS["foreign_customers"]
+        self._foreign = {code: list(names) for code, names in foreign.items()}
 
     def customer(self, number: str, currency: str) -> dict[str, Any]:
         """A customer who pays in that currency; names from abroad come first."""
         draw = Draw(self._seed, number, currency)
-        towns = TOWNS.get(currency, TOWNS["CHF"])
         waiting = self._foreign.get(currency)
         found = waiting.pop(0) if waiting else self._new_name(draw)
         name, _, city = found.partition("|")
         self._taken.add(slug(name))
-        town = draw.pick([town for town in towns if city in ("", town.city)])
+        towns = WORDS["towns"].get(currency, WORDS["towns"]["CHF"])
+        town = draw.pick([town for town in towns if city in ("", town[0])])
         values = {"number": number, "displayName": name, "currencyCode": currency}
-        return values | contact(draw, name, number, town)
+        return values | _contact(draw, name, number, town)
 
     def _new_name(self, draw: Draw) -> str:
         while True:
-            family = draw.pick(FAMILY_NAMES)
+            family = draw.pick(WORDS["family_names"])
             if draw.below(4) == 0:
-                family = f"{draw.pick(FIRST_NAMES)} {family}"
-            name = f"{draw.pick(TRADES).format(n=family)} {draw.pick(LEGAL_FORMS)}"
+                family = f"{draw.pick(WORDS['first_names'])} {family}"
+            trade = draw.pick(WORDS["trades"]).format(n=family)
+            name = f"{trade} {draw.pick(WORDS['legal_forms'])}"
             if slug(name) not in self._taken:
                 return name
             draw = Draw(name, draw.below(1 << 30), len(self._taken))
 
 
-def contact(draw: Draw, name: str, number: str, town: Town) -> dict[str, Any]:
+def _contact(draw: Draw, name: str, number: str, town: Sequence[str]) -> dict[str, Any]:
     """Address, telephone, e-mail and website of a company in that town."""
+    city, postal_code, state, country = town
     domain = f"{slug(name)[:60].strip('-') or 'kunde-' + number}.example"
     local = draw.pick(("info", "contact", "kontakt", "bonjour"))
     line = f"555 {draw.below(90) + 10} {draw.below(90) + 10}"
     return {
         "type": "Company",
-        "addressLine1": draw.pick(STREETS).format(n=draw.below(120) + 1),
+        "addressLine1": draw.pick(WORDS["streets"]).format(n=draw.below(120) + 1),
         "addressLine2": "",
-        "city": town.city,
-        "state": town.state,
-        "country": town.country,
-        "postalCode": town.postal_code,
-        "phoneNumber": f"{DIALLING[town.country]} {line}",
+        "city": city,
+        "state": state,
+        "country": country,
+        "postalCode": postal_code,
+        "phoneNumber": f"{WORDS['dialling'][country]} {line}",
         "email": f"{local}@{domain}",
         "website": f"https://www.{domain}",
         "blocked": "",

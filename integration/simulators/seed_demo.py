@@ -4,8 +4,10 @@ Nothing here writes an error anywhere. Each group of records is built so that th
 remote side itself refuses, or that the two sides really disagree.
 """
 
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from integration.simulators.sales_security import privilege
@@ -15,86 +17,44 @@ from integration.simulators.seed_ground import (
     Company,
     Ground,
     account_values,
-    add_customer,
     exchange_rate,
 )
 from integration.simulators.store import Store
 
-__all__ = ["COMPANIES", "seed_demo", "stage_demo_edits"]
-
-COMPANIES = ("Fabrique du Léman SA", "Léman Services SA", "Léman Boutique Sàrl")
-LOCAL = "CHF"
-ABROAD = ("EUR", "USD", "GBP", "DKK", "SEK", "NOK", "CZK", "PLN", "JPY", "BGN")
-#: In Sales before the first run: two with an old rate, one in step.
-OLD_IN_SALES = ("EUR", "USD")
-SAME_IN_SALES = "SEK"
-#: Has no exchange rate in Business Central; its customers wait.
-UNRATED = "GBP"
-
-#: How the customers of Business Central stand to the accounts, with their numbers.
-GROUPS = (
-    ("same number", 96),
-    ("same name", 40),
-    ("same e-mail", 14),
-    ("only here", 68),
-    ("unrated", 12),
-    ("number held by inactive", 2),
-    ("number held by vendor", 1),
-    ("two candidates", 2),
-    ("long website", 1),
+DEMO: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text("utf-8")
 )
-MIX = (
-    ("CHF",) * 6
-    + ("EUR",) * 3
-    + ("USD", "SEK", "DKK", "NOK", "CZK", "PLN", "JPY", "BGN")
-)
-PAIRS_CHANGED_ON_BOTH_SIDES = (12, 31)
-ACCOUNTS_DELETED = (20, 47)
-#: Microsoft's own synchronization of customers is there, and at rest (§2.3).
-RESTING_ENTRY = {
-    "objectTypeToRun": "Codeunit",
-    "objectIdToRun": 5339,
-    "status": "On Hold",
-    "recordIdToProcess": "Integration Table Mapping: CUSTOMER",
-    "recurringJob": True,
-    "description": "CUSTOMER Dynamics 365 Sales synchronization job",
-}
+LOCAL: str = DEMO["local"]
 STAGED, SEED = "demo.staged", "demo.seed"
-LONG_NAME = (
-    "Groupement intercantonal des artisans menuisiers, charpentiers et ébénistes du "
-    "bassin lémanique et du Chablais {place}"
-)
 
 
 def seed_demo(store: Store, seed: int) -> None:
     """Three companies, one Sales environment; only the first has planted problems."""
     store.set_setting(SEED, seed)
     ground = Ground(store, seed)
-    make_money(ground)
-    first, services, boutique = (ground.company(name, LOCAL) for name in COMPANIES)
-    make_people(ground, (first, services, boutique))
-    for code in ABROAD:
-        ground.currency(first, code, rated=code != UNRATED)
-        if code != UNRATED:
-            month = store.now().date().replace(day=1)
-            ground.rate(first, code, month.isoformat())
-    ground.rows(first, "jobQueueEntries", [RESTING_ENTRY])
-    maker = CompanyMaker(seed)
-    FirstCompany(store, ground, first, maker, seed).fill()
-    for company, start, count in ((services, 500, 8), (boutique, 700, 5)):
-        for number in range(start, start + count):
-            add_customer(ground, company, maker.customer(str(number), LOCAL), number)
-
-
-def make_money(ground: Ground) -> None:
     ground.organization(LOCAL)
-    for code in OLD_IN_SALES:
+    for code in DEMO["old_in_sales"]:
         rate = exchange_rate(code, LOCAL) * 97 / 100
         ground.sales_currency(code, rate.quantize(rate))
-    ground.sales_currency(SAME_IN_SALES, exchange_rate(SAME_IN_SALES, LOCAL))
+    same = DEMO["same_in_sales"]
+    ground.sales_currency(same, exchange_rate(same, LOCAL))
+    companies = [ground.company(name, LOCAL) for name in DEMO["companies"]]
+    _make_people(ground, companies)
+    for code in DEMO["abroad"]:
+        rated = code != DEMO["unrated"]
+        ground.currency(companies[0], code, rated=rated)
+        if rated:
+            month = store.now().date().replace(day=1)
+            ground.rate(companies[0], code, month.isoformat())
+    ground.rows(companies[0], "jobQueueEntries", [DEMO["resting_entry"]])
+    maker = CompanyMaker(seed)
+    _fill_first(store, ground, companies[0], maker)
+    for company, start, count in ((companies[1], 500, 8), (companies[2], 700, 5)):
+        for number in range(start, start + count):
+            ground.customer(company, maker.customer(str(number), LOCAL), number)
 
 
-def make_people(ground: Ground, companies: Sequence[Company]) -> None:
+def _make_people(ground: Ground, companies: list[Company]) -> None:
     """The three connections with their ways to sign in, and the sellers."""
     denied = privilege("Write", "TransactionCurrency")
     role = ground.integration_role(without=[denied])
@@ -105,103 +65,61 @@ def make_people(ground: Ground, companies: Sequence[Company]) -> None:
     for company, sign_in in zip(companies, (app, set_up, account), strict=True):
         ground.connection(company, sign_in)
     ground.spare_account(role)
-    sellers = (("Léa", "Corboz"), ("Jürg", "Wälchli"), ("Inès", "Décaillet"))
-    for given, family in sellers:
-        ground.user(
-            given, family, f"{slug(given)}.{slug(family)}@fabrique.example", [role]
-        )
+    for given, family in DEMO["sellers"]:
+        name = f"{slug(given)}.{slug(family)}@fabrique.example"
+        ground.user(given, family, name, [role])
 
 
-class FirstCompany:
+def _fill_first(
+    store: Store, ground: Ground, company: Company, maker: CompanyMaker
+) -> None:
     """The customers of *Fabrique du Léman SA* and what Sales knows of them."""
+    person = store.setting("sales.person")
 
-    def __init__(
-        self,
-        store: Store,
-        ground: Ground,
-        company: Company,
-        maker: CompanyMaker,
-        seed: int,
-    ) -> None:
-        self._ground = ground
-        self._company = company
-        self._maker = maker
-        self._seed = seed
-        self._person = store.setting("sales.person")
+    def account(values: dict[str, Any], key: str, place: int) -> None:
+        at = ground.moment + timedelta(hours=place * 3, seconds=place)
+        table_of(store, ACCOUNT).insert(values, ground.id("account", key), person, at)
 
-    def fill(self) -> None:
-        for place, group in enumerate(groups()):
-            number = str(10010 + place * 10)
-            customer = self._maker.customer(number, self._currency(place, group))
-            if group == "long website":
-                path = "/".join(["catalogue", "mobilier-et-amenagement"] * 5)
-                customer["website"] += f"/{path}"
-            add_customer(self._ground, self._company, customer, place)
-            for key, values in self._partners(group, customer):
-                self._account(values, key, place)
-        for place, values in enumerate(self._only_in_sales()):
-            self._account(values, f"own {place}", place)
-
-    def _currency(self, place: int, group: str) -> str:
-        if group == "unrated":
-            return UNRATED
-        if group in ("same number", "same name", "only here"):
-            choices = MIX if group == "only here" else (*MIX[:9], "SEK")
-            return Draw(self._seed, "currency", place).pick(choices)
-        return LOCAL
-
-    def _partners(
-        self, group: str, customer: dict[str, Any]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The accounts that have to do with this customer, by a word for their id."""
-        number = customer["number"]
-        currency = self._ground.id("transactioncurrency", customer["currencyCode"])
-        same = account_values(customer, currency)
-        unnumbered = {**same, "accountnumber": None}
-        if group == "same number":
-            yield number, same
-        elif group == "same name":
-            yield number, {**unnumbered, "name": respelled(same["name"], int(number))}
-        elif group == "same e-mail":
-            yield number, {**unnumbered, "address1_postalcode": None}
-        elif group == "number held by inactive":
-            yield number, {**same, "statecode": 1, "statuscode": 2}
-        elif group == "number held by vendor":
-            vendor = self._maker.customer(f"V{number}", LOCAL)
-            yield (
-                number,
-                account_values(vendor, currency)
-                | {
-                    "accountnumber": number,
-                    "customertypecode": 11,
-                },
-            )
-        elif group == "two candidates":
-            for twin in ("a", "b"):
-                mail = f"{twin}.{same['emailaddress1']}"
-                yield f"{number}{twin}", {**unnumbered, "emailaddress1": mail}
-
-    def _only_in_sales(self) -> Iterator[dict[str, Any]]:
-        """Accounts for which a customer must be created; four of them cannot be."""
-        franc = self._ground.id("transactioncurrency", LOCAL)
-        for place in range(13):
-            values = account_values(self._maker.customer(f"S{place}", LOCAL), franc)
-            values["accountnumber"] = None
-            if place in (3, 8):
-                towns = {3: "(Lausanne)", 8: "(Monthey)"}
-                values["name"] = LONG_NAME.format(place=towns[place])
-            if place in (5, 11):
-                values["address1_country"] = {5: "Suisse", 11: "Schweiz"}[place]
-            yield values
-
-    def _account(self, values: dict[str, Any], key: str, place: int) -> None:
-        at = self._ground.moment + timedelta(hours=place * 3, seconds=place)
-        self._ground.sales_account(values, key, at, self._person)
+    groups = [group for group in DEMO["groups"] for _ in range(group["count"])]
+    for place, group in enumerate(groups):
+        mix = DEMO["mixes"][group.get("currency", "local")]
+        currency = Draw(ground.seed, "currency", place).pick(mix)
+        customer = maker.customer(_number(place), currency)
+        customer["website"] += group.get("website", "")
+        ground.customer(company, customer, place)
+        for key, values in _accounts(ground, maker, group, customer):
+            account(values, key, place)
+    franc = ground.id("transactioncurrency", LOCAL)
+    for place, changes in enumerate(DEMO["only_in_sales"]):
+        values = account_values(maker.customer(f"S{place}", LOCAL), franc)
+        account({**values, "accountnumber": None, **changes}, f"own {place}", place)
 
 
-def groups() -> Iterator[str]:
-    for group, count in GROUPS:
-        yield from [group] * count
+def _number(place: int) -> str:
+    return str(10010 + place * 10)
+
+
+def _accounts(
+    ground: Ground,
+    maker: CompanyMaker,
+    group: Mapping[str, Any],
+    customer: Mapping[str, Any],
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The accounts that have to do with this customer, by a word for their id."""
+    number = customer["number"]
+    currency = ground.id("transactioncurrency", customer["currencyCode"])
+    for way in group.get("accounts", ()):
+        owner = customer
+        if other := way.get("other"):
+            owner = {**maker.customer(f"{other}{number}", LOCAL), "number": number}
+        values = account_values(owner, currency) | way.get("set", {})
+        values |= dict.fromkeys(way.get("without", ()))
+        if way.get("respelled"):
+            values["name"] = respelled(values["name"], int(number))
+        twin = way.get("twin", "")
+        if twin:
+            values["emailaddress1"] = f"{twin}.{values['emailaddress1']}"
+        yield f"{number}{twin}", values
 
 
 def respelled(name: str, number: int) -> str:
@@ -223,20 +141,19 @@ def stage_demo_edits(store: Store) -> bool:
             return False
         store.set_setting(STAGED, store.now())
         ground = Ground(store, seed)
-        company = ground.id("company", COMPANIES[0])
+        company = ground.id("company", DEMO["companies"][0])
         customers = store.table(f"bc:{company}:customers")
         accounts = table_of(store, ACCOUNT)
         person = store.setting("sales.person")
-        for place in PAIRS_CHANGED_ON_BOTH_SIDES:
-            number = str(10010 + place * 10)
-            customer = customers.get(ground.id(company, "customer", number))
-            account = accounts.get(ground.id(ACCOUNT.logical, number))
+        for place in DEMO["changed_on_both_sides"]:
+            customer = customers.get(ground.id(company, "customer", _number(place)))
+            account = accounts.get(ground.id("account", _number(place)))
             if customer and account:
                 customers.update(customer, {"phoneNumber": f"+41 21 555 {place} 01"})
                 change = {"telephone1": f"+41 22 555 {place} 02"}
                 accounts.update(account, change, person)
-        for place in ACCOUNTS_DELETED:
-            account_id = ground.id(ACCOUNT.logical, str(10010 + place * 10))
+        for place in DEMO["accounts_deleted"]:
+            account_id = ground.id("account", _number(place))
             if accounts.get(account_id):
                 accounts.delete(account_id, person)
     return True

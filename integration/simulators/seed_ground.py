@@ -1,43 +1,29 @@
 """What both systems need before the first customer: people, roles, money, companies."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from integration.simulators.fault_states import ADMINISTRATOR_TEMPLATE
+from integration.simulators.entities import Entity
+from integration.simulators.fault_states import ADMINISTRATOR
 from integration.simulators.sales_security import (
+    ALL_PRIVILEGES,
     PRIVILEGED,
     VERBS,
     privilege,
 )
 from integration.simulators.sales_tables import (
-    ACCOUNT,
     CURRENCY,
     ORGANIZATION,
     ROLE,
     USER,
     table_of,
 )
-from integration.simulators.seed_companies import seeded_id
-from integration.simulators.seed_names import COUNTRIES, CURRENCIES, Money
+from integration.simulators.seed_companies import WORDS, seeded_id
 from integration.simulators.store import Store
 
-__all__ = [
-    "ENVIRONMENT",
-    "INTEGRATION_ROLE",
-    "Company",
-    "Ground",
-    "account_values",
-    "add_customer",
-    "exchange_rate",
-    "money",
-]
-
 ENVIRONMENT = "production"
-INTEGRATION_ROLE = "Business Central Dataverse Integration"
-ADMINISTRATOR_ROLE = "System Administrator"
 COST_DIGITS = Decimal("1e-6")
 RATE_DIGITS = Decimal("1e-10")
 #: Rates of the first of January two years back are valid on any day a demo runs.
@@ -59,24 +45,37 @@ ACCOUNT_COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
+class Company(NamedTuple):
     """A company of the Business Central environment; ``currency`` is its local one."""
 
     id: str
     name: str
     currency: str
 
+    def place(self, set_name: str) -> str:
+        return f"bc:{self.id}:{set_name}"
+
+
+class Money(NamedTuple):
+    """A currency: its name and sign, and what 100 units cost in Swiss francs."""
+
+    name: str
+    symbol: str
+    francs_per_hundred: str
+
 
 def money(code: str) -> Money:
     """A currency by code; an unknown one is called by its code and costs one franc."""
-    return CURRENCIES.get(code) or Money(code, code, code, "100")
+    return Money(*WORDS["currencies"].get(code, (code, code, "100")))
+
+
+def francs(code: str) -> Decimal:
+    return Decimal(money(code).francs_per_hundred)
 
 
 def exchange_rate(code: str, base: str) -> Decimal:
     """Units of the currency per unit of the base, as Dataverse counts (§3.3)."""
-    own = Decimal(100) / Decimal(money(code).francs_per_hundred)
-    return (own * Decimal(money(base).francs_per_hundred) / 100).quantize(RATE_DIGITS)
+    return (100 / francs(code) * francs(base) / 100).quantize(RATE_DIGITS)
 
 
 def account_values(customer: Mapping[str, Any], currency_id: str) -> dict[str, Any]:
@@ -91,22 +90,23 @@ class Ground:
     """Writes base rows; ids follow from the seed. ``moment``: when they were made."""
 
     def __init__(self, store: Store, seed: int) -> None:
-        self._store = store
-        self._seed = seed
+        self.seed = seed
         self.moment = store.now().replace(microsecond=0) - timedelta(days=60)
+        self._store = store
 
     def id(self, *words: object) -> str:
-        return seeded_id(self._seed, *words)
+        return seeded_id(self.seed, *words)
 
     def add(
-        self,
-        place: str,
-        values: dict[str, Any],
-        id: str,
-        at: datetime | None = None,
-        by: str = "",
+        self, place: str, values: dict[str, Any], id: str, at: datetime | None = None
     ) -> None:
-        self._store.table(place).insert(values, id, by, at or self.moment)
+        self._store.table(place).insert(values, id, at=at or self.moment)
+
+    def _sales(self, entity: Entity, values: dict[str, Any], *words: str) -> str:
+        """A row of Sales; its id follows from the words."""
+        key = self.id(entity.logical, *words)
+        table_of(self._store, entity).insert(values, key, at=self.moment)
+        return key
 
     def company(
         self,
@@ -123,31 +123,24 @@ class Ground:
         self.add("bc:companies", {"name": name, "displayName": name}, company.id)
         about = {"displayName": name, **(information or {}), "currencyCode": currency}
         self.rows(company, "companyInformation", [about])
-        setup = {
-            "localCurrencyCode": currency,
-            "localCurrencySymbol": money(currency).symbol,
-        }
+        symbol = money(currency).symbol
+        setup = {"localCurrencyCode": currency, "localCurrencySymbol": symbol}
         self.rows(company, "generalLedgerSetup", [setup])
-        listed = {row["code"] for row in countries}
+        names = WORDS["countries"] | {row["code"]: None for row in countries}
         ours = [
-            {"code": code, "displayName": label}
-            for code, label in COUNTRIES.items()
-            if code not in listed
+            {"code": c, "displayName": label} for c, label in names.items() if label
         ]
         self.rows(company, "countriesRegions", [*countries, *ours])
         return company
 
     def rows(
-        self, company: Company, entity_set: str, rows: Iterable[dict[str, Any]]
+        self, company: Company, set_name: str, rows: Iterable[dict[str, Any]]
     ) -> None:
         """Rows of a company, old ones; their ids follow from their codes."""
         for number, values in enumerate(rows):
             key = values.get("code") or values.get("number") or number
-            self.add(
-                f"bc:{company.id}:{entity_set}",
-                values,
-                self.id(company.id, entity_set, key),
-            )
+            place = company.place(set_name)
+            self.add(place, values, self.id(company.id, set_name, key))
 
     def currency(self, company: Company, code: str, *, rated: bool = True) -> None:
         """A currency of a company; with a rate of long ago if ``rated``."""
@@ -159,8 +152,7 @@ class Ground:
 
     def rate(self, company: Company, code: str, date: str = OLD_RATE) -> None:
         """What 100 units cost in the local currency from that date on."""
-        francs = Decimal(money(code).francs_per_hundred)
-        cost = francs * 100 / Decimal(money(company.currency).francs_per_hundred)
+        cost = francs(code) * 100 / francs(company.currency)
         values = {
             "currencyCode": code,
             "startingDate": date,
@@ -168,8 +160,17 @@ class Ground:
             "relationalCurrencyCode": "",
             "relationalExchangeRateAmount": cost.quantize(COST_DIGITS).normalize(),
         }
-        place = f"bc:{company.id}:currencyExchangeRates"
-        self.add(place, values, self.id(company.id, "rate", code, date))
+        key = self.id(company.id, "rate", code, date)
+        self.add(company.place("currencyExchangeRates"), values, key)
+
+    def customer(self, company: Company, values: dict[str, Any], place: int) -> None:
+        """A customer, last modified some hours after the one before it."""
+        local = values["currencyCode"] == company.currency
+        # Business Central keeps its own currency as blank.
+        stored = {**values, "currencyCode": "" if local else values["currencyCode"]}
+        at = self.moment + timedelta(hours=place % 1400, seconds=place % 3600)
+        key = self.id(company.id, "customer", values["number"])
+        self.add(company.place("customers"), stored, key, at)
 
     def sales_currency(self, code: str, rate: Decimal) -> str:
         known = money(code)
@@ -180,55 +181,50 @@ class Ground:
             "currencyprecision": 2,
             "exchangerate": rate,
         }
-        key = self.id(CURRENCY.logical, code)
-        table_of(self._store, CURRENCY).insert(values, key, at=self.moment)
-        return key
+        return self._sales(CURRENCY, values, code)
 
     def organization(self, base: str) -> None:
         """The Sales environment with its base currency, roles and a person."""
         self._store.set_setting("tenant", self.id("tenant"))
         self._store.set_setting("environment", ENVIRONMENT)
-        unit = self.id("businessunit")
-        organization = self.id(ORGANIZATION.logical)
         values = {
             "name": "Sales",
-            "organizationid": organization,
-            "businessunitid": unit,
+            "organizationid": self.id(ORGANIZATION.logical),
+            "businessunitid": self.id("businessunit"),
             "basecurrencyid": self.sales_currency(base, Decimal(1)),
             "account_number_key": True,
         }
-        self.add("sales:organizations", values, organization)
+        self._sales(ORGANIZATION, values)
         person = self.user("Claire", "Rochat", "claire.rochat@fabrique.example", [])
         self._store.set_setting("sales.person", person)
 
-    def role(self, name: str, privileges: Iterable[str], template: str = "") -> str:
-        key = self.id(ROLE.logical, name)
+    def role(
+        self, name: str, privileges: Iterable[str], template: str | None = None
+    ) -> str:
         values = {
             "name": name,
             "privileges": sorted(privileges),
-            "roletemplateid": template or None,
+            "roletemplateid": template,
             "businessunitid": self.id("businessunit"),
         }
-        self.add("sales:roles", values, key)
-        return key
+        return self._sales(ROLE, values, name)
 
     def integration_role(self, without: Iterable[str] = ()) -> str:
         """The role of Microsoft's own integration, less the given privileges."""
-        granted = {
-            privilege(v, t) for v in VERBS for t in ("Account", "TransactionCurrency")
-        }
+        tables = ("Account", "TransactionCurrency")
+        granted = {privilege(verb, table) for verb in VERBS for table in tables}
         granted |= {privilege("Read", table) for table in PRIVILEGED}
-        return self.role(INTEGRATION_ROLE, granted - set(without))
+        name = "Business Central Dataverse Integration"
+        return self.role(name, granted - set(without))
 
     def administrator_role(self) -> str:
-        granted = {privilege(verb, table) for verb in VERBS for table in PRIVILEGED}
-        return self.role(ADMINISTRATOR_ROLE, granted, ADMINISTRATOR_TEMPLATE)
+        name, template = ADMINISTRATOR["name"], ADMINISTRATOR["roletemplateid"]
+        return self.role(name, ALL_PRIVILEGES, template)
 
     def user(
         self, first: str, last: str, name: str, roles: list[str], **more: Any
     ) -> str:
         """A Sales user; ``more`` as columns, for example ``applicationid``."""
-        key = self.id(USER.logical, name)
         values = {
             "firstname": first,
             "lastname": last,
@@ -240,14 +236,12 @@ class Ground:
             "islicensed": True,
             "accessmode": 0,
         }
-        self.add("sales:systemusers", {**values, **more}, key)
-        return key
+        return self._sales(USER, values | more, name)
 
     def application(self, name: str, roles: list[str]) -> dict[str, str]:
         """An Entra app that is a user of both systems; its id and secret."""
         client, secret = self.id("app", name), f"simulated-{self.id('secret', name)}"
-        values = {"name": name, "secret": secret, "state": "ok"}
-        self.add("entra:apps", values, client)
+        self.add("entra:apps", {"name": name, "secret": secret, "state": "ok"}, client)
         self.user("#", name, f"{client}@app", roles, applicationid=client, accessmode=4)
         return {"client_id": client, "client_secret": secret}
 
@@ -281,23 +275,3 @@ class Ground:
         """The user account that ``simulators.json`` names."""
         spare = self.account("outside.client@fabrique.example", [role])
         self._store.set_setting("seed.user", spare)
-
-    def sales_account(
-        self, values: dict[str, Any], key: object, at: datetime, by: str = ""
-    ) -> str:
-        """An account as a person made it."""
-        account = self.id(ACCOUNT.logical, key)
-        table_of(self._store, ACCOUNT).insert(values, account, by, at)
-        return account
-
-
-def add_customer(
-    ground: Ground, company: Company, values: dict[str, Any], place: int
-) -> None:
-    """A customer, last modified some hours after the one before it."""
-    local = values["currencyCode"] == company.currency
-    # Business Central keeps its own currency as blank.
-    stored = {**values, "currencyCode": "" if local else values["currencyCode"]}
-    at = ground.moment + timedelta(hours=place % 1400, seconds=place % 3600)
-    key = ground.id(company.id, "customer", values["number"])
-    ground.add(f"bc:{company.id}:customers", stored, key, at)
