@@ -143,9 +143,8 @@ def _one_of(values: list[str] | tuple[str, ...]) -> Callable[[str], str | None]:
 
 
 def _search(text: str) -> str | None:
-    return (
-        " ".join(cleaned(text).replace("\ufffd", " ").split())[:_LONGEST_SEARCH] or None
-    )
+    words = cleaned(text).replace("\ufffd", " ").split()
+    return " ".join(words)[:_LONGEST_SEARCH] or None
 
 
 def _key(text: str) -> str | None:

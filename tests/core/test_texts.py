@@ -11,9 +11,11 @@ def test_what_a_database_refuses_is_replaced() -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("0", 0), ("007", 7), ("12", 12), ("13", None), ("9" * 5000, None)]
-    + [("0" * 20 + "9" * 30, None), ("", None), ("-1", None), ("1.0", None)]
-    + [("٣", None), ("²", None), (" 1", None)],
+    [
+        *[("0", 0), ("007", 7), ("12", 12), ("13", None), ("9" * 5000, None)],
+        *[("0" * 20 + "9" * 30, None), ("", None), ("-1", None), ("1.0", None)],
+        *[("٣", None), ("²", None), (" 1", None)],
+    ],
 )
 def test_a_number_is_plain_digits_up_to_a_limit(text: str, number: int | None) -> None:
     assert read_number(text, 12) == number

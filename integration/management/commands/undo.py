@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
 
 def _find(text: str) -> Operation:
-    number = read_number(text.removeprefix("#"))
+    number = read_number(text.removeprefix("#")) or 0
     operation = Operation.objects.filter(pk=number).first()
     if operation is None:
         raise CommandError(
