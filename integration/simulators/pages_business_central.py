@@ -25,10 +25,11 @@ from integration.simulators.pages_form import (
     bad_input,
     number,
 )
+from integration.simulators.pages_lists import JobQueue
 from integration.simulators.store import Row, Store
 
 CONDITION = re.compile(r"'((?:[^']|'')*)' IS '((?:[^']|'')*)'(?: AND |\Z)")
-RATES_PAGE = "483"
+RATES_PAGE, JOB_QUEUE_PAGE = "483", "672"
 CARDS = {
     "21": ("Customer Card", CUSTOMERS),
     "495": ("Currency Card", CURRENCIES),

@@ -14,6 +14,7 @@ from integration.simulators.pages_form import (
     bad_input,
     number,
 )
+from integration.simulators.pages_lists import Currencies
 from integration.simulators.sales_read import as_json
 from integration.simulators.sales_security import (
     ALL_PRIVILEGES,
