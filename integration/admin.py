@@ -10,6 +10,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import (
     AdminPasswordChangeForm,
     AdminUserCreationForm,
+    SetUnusablePasswordMixin,
     UserChangeForm,
 )
 from django.core.paginator import Paginator
@@ -17,11 +18,12 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from integration.choices import Role
+from integration.choices import Chip, Role
 from integration.forms.setup import REASON_LENGTH
 from integration.markup.records import (
     coupled_sides,
@@ -31,6 +33,7 @@ from integration.markup.records import (
 from integration.models import Coupling, Job, Operation, SyncError, User
 from integration.services.articles import title_of
 from integration.services.places import Place, Places, read_places
+from integration.services.sentences import in_words
 from integration.services.users import record_user_change
 
 __all__ = ["site"]
@@ -152,9 +155,20 @@ class ReadOnlyAdmin(AnyAdmin):
 class SyncErrorAdmin(ReadOnlyAdmin):
     """Every stored error that no clean-up hides."""
 
-    list_display = ("what", "source", "destination", "mapping_key", "chip", "last_seen")
+    list_display = (
+        "what",
+        "source",
+        "destination",
+        "mapping_key",
+        "stands",
+        "last_seen",
+    )
     list_filter = ("state", "direction", "connection")
-    exclude = ("search_text", "spared", "deleted_by", "record_name", "record_label")
+    exclude = (
+        *("search_text", "spared", "deleted_by", "record_name", "record_label"),
+        *("problem", "chip"),
+    )
+    readonly_fields = ("what", "stands")
     change_list_template = "admin/errors_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncError]:
@@ -167,6 +181,10 @@ class SyncErrorAdmin(ReadOnlyAdmin):
         return title_of(
             problem.article, problem.params, get_language() or "en", problem.title
         )
+
+    @admin.display(description=gettext_lazy("State"))
+    def stands(self, error: SyncError) -> str:
+        return str(Chip(error.chip).label)
 
     @admin.display(description=gettext_lazy("Source"))
     def source(self, error: SyncError) -> SafeString:
@@ -204,6 +222,12 @@ class JobAdmin(ReadOnlyAdmin):
 
     list_display = ("__str__", "kind", "direction", "state", "records_read", "failed")
     list_filter = ("state", "kind", "mapping")
+    exclude = ("message", "told", "plan", "only")
+    readonly_fields = ("words",)
+
+    @admin.display(description=gettext_lazy("Message"))
+    def words(self, job: Job) -> str:
+        return in_words(job.told, job.message)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         return super().get_queryset(request).select_related("mapping")
@@ -241,6 +265,17 @@ class ChangedUserForm(Reasoned, UserChangeFormOfUser):
 
 class NewPasswordForm(Reasoned, AdminPasswordChangeFormOfUser):
     """A new password for a user."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if field := self.fields.get("usable_password"):
+            # Django joins these two as it is imported, when no language is known.
+            field.help_text = format_html(
+                '{}<ul id="id_unusable_warning" class="messagelist">'
+                '<li class="warning">{}</li></ul>',
+                SetUnusablePasswordMixin.usable_password_help_text,
+                _("If disabled, the current password for this user will be lost."),
+            )
 
 
 @admin.register(User, site=site)

@@ -13,6 +13,7 @@ from django.utils.translation.template import templatize
 ROOT = Path(settings.BASE_DIR)
 CATALOG = ROOT / "locale" / "fr_CH" / "LC_MESSAGES" / "django.po"
 CALLS = {"_": 0, "gettext": 0, "gettext_lazy": 0, "ngettext": 0, "ngettext_lazy": 0}
+CALLS |= {"gettext_noop": 0}
 CALLS |= {"pgettext": 1, "pgettext_lazy": 1, "npgettext": 1}
 """Functions and the place of their text; the one before it is its context."""
 STRING = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"

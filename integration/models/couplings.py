@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from integration.models.mappings import TableMapping
 
@@ -18,28 +19,61 @@ class Coupling(models.Model):
     changes.
     """
 
-    mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="couplings")
-    bc_id = models.CharField(max_length=36)
-    sales_id = models.CharField(max_length=36)
-    bc_number = models.CharField(max_length=100, blank=True, default="")
-    bc_name = models.CharField(max_length=250, blank=True, default="")
-    sales_name = models.CharField(max_length=250, blank=True, default="")
-    bc_etag = models.CharField(max_length=250, blank=True, default="")
-    sales_etag = models.CharField(max_length=250, blank=True, default="")
-    bc_modified_at = models.DateTimeField(null=True, blank=True)
-    sales_modified_at = models.DateTimeField(null=True, blank=True)
-    bc_hash = models.CharField(max_length=64, blank=True, default="")
-    sales_hash = models.CharField(max_length=64, blank=True, default="")
-    values = models.JSONField(null=True, blank=True)
-    bc_deleted_at = models.DateTimeField(null=True, blank=True)
-    sales_deleted_at = models.DateTimeField(null=True, blank=True)
-    coupled_at = models.DateTimeField()
-    to_sales_at = models.DateTimeField(null=True, blank=True)
-    to_sales_failed = models.BooleanField(default=False)
-    to_business_central_at = models.DateTimeField(null=True, blank=True)
-    to_business_central_failed = models.BooleanField(default=False)
+    mapping = models.ForeignKey(
+        TableMapping,
+        models.CASCADE,
+        related_name="couplings",
+        verbose_name=_("mapping"),
+    )
+    bc_id = models.CharField(_("id in Business Central"), max_length=36)
+    sales_id = models.CharField(_("id in Sales"), max_length=36)
+    bc_number = models.CharField(
+        _("number in Business Central"), max_length=100, blank=True, default=""
+    )
+    bc_name = models.CharField(
+        _("name in Business Central"), max_length=250, blank=True, default=""
+    )
+    sales_name = models.CharField(
+        _("name in Sales"), max_length=250, blank=True, default=""
+    )
+    bc_etag = models.CharField(
+        _("version in Business Central"), max_length=250, blank=True, default=""
+    )
+    sales_etag = models.CharField(
+        _("version in Sales"), max_length=250, blank=True, default=""
+    )
+    bc_modified_at = models.DateTimeField(
+        _("changed in Business Central"), null=True, blank=True
+    )
+    sales_modified_at = models.DateTimeField(
+        _("changed in Sales"), null=True, blank=True
+    )
+    bc_hash = models.CharField(
+        _("check sum of Business Central"), max_length=64, blank=True, default=""
+    )
+    sales_hash = models.CharField(
+        _("check sum of Sales"), max_length=64, blank=True, default=""
+    )
+    values = models.JSONField(_("values"), null=True, blank=True)
+    bc_deleted_at = models.DateTimeField(
+        _("deleted in Business Central"), null=True, blank=True
+    )
+    sales_deleted_at = models.DateTimeField(
+        _("deleted in Sales"), null=True, blank=True
+    )
+    coupled_at = models.DateTimeField(_("coupled since"))
+    to_sales_at = models.DateTimeField(_("last to Sales"), null=True, blank=True)
+    to_sales_failed = models.BooleanField(_("failed to Sales"), default=False)
+    to_business_central_at = models.DateTimeField(
+        _("last to Business Central"), null=True, blank=True
+    )
+    to_business_central_failed = models.BooleanField(
+        _("failed to Business Central"), default=False
+    )
 
     class Meta:
+        verbose_name = _("coupled record")
+        verbose_name_plural = _("coupled records")
         constraints = [
             models.UniqueConstraint(
                 fields=["mapping", "bc_id"],

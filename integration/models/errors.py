@@ -6,6 +6,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Concat, Trim, Upper
+from django.utils.translation import gettext_lazy as _
 
 from integration.choices import (
     Chip,
@@ -127,49 +128,82 @@ class SyncError(models.Model):
     """
 
     connection = models.ForeignKey(
-        Connection, models.CASCADE, related_name="errors", db_index=False
+        Connection,
+        models.CASCADE,
+        related_name="errors",
+        db_index=False,
+        verbose_name=_("connection"),
     )
-    mapping_key = models.CharField(max_length=50, blank=True, default="")
+    mapping_key = models.CharField(_("mapping"), max_length=50, blank=True, default="")
     direction = models.CharField(
-        max_length=20, choices=Direction, blank=True, default=""
+        _("direction"), max_length=20, choices=Direction, blank=True, default=""
     )
-    record_key = models.CharField(max_length=36, blank=True, default="")
-    fingerprint = models.CharField(max_length=64)
-    origin = models.CharField(max_length=20, choices=Origin, default=Origin.ENGINE)
-    remote_number = models.CharField(max_length=50, blank=True, default="")
-    bc_id = models.CharField(max_length=36, blank=True, default="")
-    bc_number = models.CharField(max_length=100, blank=True, default="")
-    bc_name = models.CharField(max_length=250, blank=True, default="")
+    record_key = models.CharField(_("record id"), max_length=36, blank=True, default="")
+    fingerprint = models.CharField(_("fingerprint of the cause"), max_length=64)
+    origin = models.CharField(
+        _("noticed by"), max_length=20, choices=Origin, default=Origin.ENGINE
+    )
+    remote_number = models.CharField(
+        _("number in the other engine"), max_length=50, blank=True, default=""
+    )
+    bc_id = models.CharField(
+        _("id in Business Central"), max_length=36, blank=True, default=""
+    )
+    bc_number = models.CharField(
+        _("number in Business Central"), max_length=100, blank=True, default=""
+    )
+    bc_name = models.CharField(
+        _("name in Business Central"), max_length=250, blank=True, default=""
+    )
     bc_presence = models.CharField(
-        max_length=20, choices=Presence, default=Presence.NONE
+        _("presence in Business Central"),
+        max_length=20,
+        choices=Presence,
+        default=Presence.NONE,
     )
-    bc_deleted_at = models.DateTimeField(null=True, blank=True)
-    sales_id = models.CharField(max_length=36, blank=True, default="")
-    sales_number = models.CharField(max_length=100, blank=True, default="")
-    sales_name = models.CharField(max_length=250, blank=True, default="")
+    bc_deleted_at = models.DateTimeField(
+        _("deleted in Business Central"), null=True, blank=True
+    )
+    sales_id = models.CharField(_("id in Sales"), max_length=36, blank=True, default="")
+    sales_number = models.CharField(
+        _("number in Sales"), max_length=100, blank=True, default=""
+    )
+    sales_name = models.CharField(
+        _("name in Sales"), max_length=250, blank=True, default=""
+    )
     sales_presence = models.CharField(
-        max_length=20, choices=Presence, default=Presence.NONE
+        _("presence in Sales"), max_length=20, choices=Presence, default=Presence.NONE
     )
-    sales_deleted_at = models.DateTimeField(null=True, blank=True)
-    code = models.CharField(max_length=100, blank=True, default="")
-    http_status = models.PositiveSmallIntegerField(default=0)
-    message = models.TextField(blank=True, default="")
-    field = models.CharField(max_length=100, blank=True, default="")
-    call_stack = models.TextField(blank=True, default="")
-    request_id = models.CharField(max_length=100, blank=True, default="")
-    values = models.JSONField(null=True, blank=True)
-    occurrences = models.PositiveIntegerField(default=1)
-    first_seen = models.DateTimeField()
-    last_seen = models.DateTimeField()
-    state = models.CharField(max_length=20, choices=ErrorState, default=ErrorState.OPEN)
-    settled_at = models.DateTimeField(null=True, blank=True)
+    sales_deleted_at = models.DateTimeField(
+        _("deleted in Sales"), null=True, blank=True
+    )
+    code = models.CharField(_("code"), max_length=100, blank=True, default="")
+    http_status = models.PositiveSmallIntegerField(_("HTTP status"), default=0)
+    message = models.TextField(_("message"), blank=True, default="")
+    field = models.CharField(_("field"), max_length=100, blank=True, default="")
+    call_stack = models.TextField(_("call stack"), blank=True, default="")
+    request_id = models.CharField(
+        _("request id"), max_length=100, blank=True, default=""
+    )
+    values = models.JSONField(_("values"), null=True, blank=True)
+    occurrences = models.PositiveIntegerField(_("occurrences"), default=1)
+    first_seen = models.DateTimeField(_("first seen"))
+    last_seen = models.DateTimeField(_("last seen"))
+    state = models.CharField(
+        _("state"), max_length=20, choices=ErrorState, default=ErrorState.OPEN
+    )
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     settled_reason = models.CharField(
-        max_length=20, choices=SettledReason, blank=True, default=""
+        _("settled because"),
+        max_length=20,
+        choices=SettledReason,
+        blank=True,
+        default="",
     )
-    reopened_at = models.DateTimeField(null=True, blank=True)
-    ignored_until = models.DateTimeField(null=True, blank=True)
-    waits_for = models.CharField(max_length=100, blank=True, default="")
-    spared = models.BooleanField(default=False)
+    reopened_at = models.DateTimeField(_("came back"), null=True, blank=True)
+    ignored_until = models.DateTimeField(_("ignored until"), null=True, blank=True)
+    waits_for = models.CharField(_("waits for"), max_length=100, blank=True, default="")
+    spared = models.BooleanField(_("kept by a clean-up"), default=False)
     deleted_by = models.ForeignKey(
         Operation,
         models.SET_NULL,
@@ -178,9 +212,14 @@ class SyncError(models.Model):
         related_name="selected_errors",
         # Nearly every row has none: SQLite would look all of them up by that.
         db_index=False,
+        verbose_name=_("deleted by"),
     )
     problem = models.ForeignKey(
-        Problem, models.CASCADE, related_name="errors", db_index=False
+        Problem,
+        models.CASCADE,
+        related_name="errors",
+        db_index=False,
+        verbose_name=_("problem"),
     )
     job = models.ForeignKey(
         Job,
@@ -189,10 +228,13 @@ class SyncError(models.Model):
         blank=True,
         related_name="errors",
         db_index=False,
+        verbose_name=_("job"),
     )
     search_text = models.TextField(blank=True, default="")
     chip = models.GeneratedField(
-        expression=CHIP, output_field=models.CharField(max_length=20), db_persist=True
+        expression=CHIP,
+        output_field=models.CharField(max_length=20),
+        db_persist=True,
     )
     record_label = models.GeneratedField(
         expression=NUMBER_AND_NAME,
@@ -206,6 +248,8 @@ class SyncError(models.Model):
     objects = SyncErrorQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("error")
+        verbose_name_plural = _("errors")
         ordering = ["-last_seen", "-id"]
         constraints = [
             models.UniqueConstraint(
@@ -272,7 +316,11 @@ class SyncError(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.bc_number or self.sales_number} {self.message[:60]}".strip()
+        number, name = (
+            self.bc_number or self.sales_number,
+            self.bc_name or self.sales_name,
+        )
+        return f"{number} {name}".strip() or str(self.pk)
 
 
 class ErrorPayload(models.Model):

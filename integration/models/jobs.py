@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Direction, EntryKind, JobKind, JobState
 from integration.models.mappings import TableMapping
@@ -36,37 +37,45 @@ class Job(models.Model):
     answers held.
     """
 
-    mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="jobs")
-    run = models.UUIDField(db_index=True)
-    kind = models.CharField(max_length=20, choices=JobKind, default=JobKind.SYNC)
-    direction = models.CharField(max_length=20, choices=Direction)
-    full = models.BooleanField(default=False)
-    only = models.JSONField(null=True, blank=True)
-    state = models.CharField(max_length=20, choices=JobState, default=JobState.QUEUED)
-    attempt = models.PositiveIntegerField(default=0)
-    worker = models.CharField(max_length=100, blank=True, default="")
-    created_at = models.DateTimeField()
-    enqueued_at = models.DateTimeField(null=True, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    parked_until = models.DateTimeField(null=True, blank=True)
-    message = models.TextField(blank=True, default="")
-    told = models.JSONField(null=True, blank=True)
-    records_read = models.PositiveIntegerField(default=0)
-    records_fetched = models.PositiveIntegerField(default=0)
-    inserted = models.PositiveIntegerField(default=0)
-    modified = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
-    skipped = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0)
-    deleted = models.PositiveIntegerField(default=0)
-    coupled = models.PositiveIntegerField(default=0)
-    uncoupled = models.PositiveIntegerField(default=0)
-    filtered_out = models.PositiveIntegerField(default=0)
-    plan = models.JSONField(null=True, blank=True)
+    mapping = models.ForeignKey(
+        TableMapping, models.CASCADE, related_name="jobs", verbose_name=_("mapping")
+    )
+    run = models.UUIDField(_("run"), db_index=True)
+    kind = models.CharField(
+        _("kind"), max_length=20, choices=JobKind, default=JobKind.SYNC
+    )
+    direction = models.CharField(_("direction"), max_length=20, choices=Direction)
+    full = models.BooleanField(_("reads everything"), default=False)
+    only = models.JSONField(_("only these records"), null=True, blank=True)
+    state = models.CharField(
+        _("state"), max_length=20, choices=JobState, default=JobState.QUEUED
+    )
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    worker = models.CharField(_("worker"), max_length=100, blank=True, default="")
+    created_at = models.DateTimeField(_("created"))
+    enqueued_at = models.DateTimeField(_("announced"), null=True, blank=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    parked_until = models.DateTimeField(_("waits until"), null=True, blank=True)
+    message = models.TextField(_("message"), blank=True, default="")
+    told = models.JSONField(_("message as a key"), null=True, blank=True)
+    records_read = models.PositiveIntegerField(_("records read"), default=0)
+    records_fetched = models.PositiveIntegerField(_("records fetched"), default=0)
+    inserted = models.PositiveIntegerField(_("created records"), default=0)
+    modified = models.PositiveIntegerField(_("changed records"), default=0)
+    unchanged = models.PositiveIntegerField(_("unchanged records"), default=0)
+    skipped = models.PositiveIntegerField(_("skipped records"), default=0)
+    failed = models.PositiveIntegerField(_("failed records"), default=0)
+    deleted = models.PositiveIntegerField(_("deleted records"), default=0)
+    coupled = models.PositiveIntegerField(_("coupled records"), default=0)
+    uncoupled = models.PositiveIntegerField(_("uncoupled records"), default=0)
+    filtered_out = models.PositiveIntegerField(_("filtered out records"), default=0)
+    plan = models.JSONField(_("plan"), null=True, blank=True)
 
     class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Role, Theme
 
@@ -11,12 +12,16 @@ __all__ = ["User"]
 class User(AbstractUser):
     """A person with exactly one role."""
 
-    role = models.CharField(max_length=20, choices=Role, default=Role.VIEWER)
-    language = models.CharField(max_length=10, blank=True, default="")
-    time_zone = models.CharField(max_length=60, blank=True, default="")
-    theme = models.CharField(max_length=10, choices=Theme, default=Theme.SYSTEM)
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
+    language = models.CharField(_("language"), max_length=10, blank=True, default="")
+    time_zone = models.CharField(_("time zone"), max_length=60, blank=True, default="")
+    theme = models.CharField(
+        _("theme"), max_length=10, choices=Theme, default=Theme.SYSTEM
+    )
 
     class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(role__in=Role.values), name="a_role_is_known"

@@ -1,10 +1,13 @@
 """What a job notes of one record; plain updates are only counted (design §5)."""
 
+from typing import Any
+
 from integration import clock
 from integration.choices import Category, EntryKind
 from integration.core.outcomes import Outcome, OutcomeKind
 from integration.models import Job, JobEntry
 from integration.services.articles import cause_of
+from integration.services.sentences import of_cause
 
 __all__ = ["entry_of"]
 
@@ -32,6 +35,7 @@ def entry_of(job: Job, outcome: Outcome) -> JobEntry | None:
         sales_id=outcome.sales.id,
         label=_label(outcome)[:250],
         message=_message(outcome)[:500],
+        detail=_cause(outcome),
         created_at=clock.now(),
     )
 
@@ -54,6 +58,14 @@ def _label(outcome: Outcome) -> str:
         if label:
             return label
     return outcome.record_key
+
+
+def _cause(outcome: Outcome) -> dict[str, Any] | None:
+    """What a page says of it in the reader's language."""
+    if outcome.failure or (outcome.finding and outcome.finding.article):
+        cause = cause_of(outcome.failure, outcome.finding)
+        return {"told": of_cause(cause).key} if cause.article else None
+    return None
 
 
 def _message(outcome: Outcome) -> str:

@@ -7,7 +7,8 @@ import django_tables2 as tables
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from integration.choices import System
 from integration.markup import parts
@@ -17,6 +18,12 @@ from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
 __all__ = ["CouplingTable", "SkippedTable"]
+
+ASIDE = (
+    gettext_noop("It has no exchange rate, and no record uses it."),
+    gettext_noop("The filter of the mapping leaves it out."),
+)
+"""What the engine stores in English when it sets a record aside."""
 
 
 class CouplingTable(KeysetTable):
@@ -83,7 +90,22 @@ class SkippedTable(KeysetTable):
         return format_html("<td>{}</td>", pending.mapping.name)
 
     def cell_why(self, pending: PendingRecord) -> SafeString:
-        return format_html('<td lang="en">{}</td>', pending.skip_reason)
+        return format_html("<td>{}</td>", skip_words(pending))
 
     def cell_since(self, pending: PendingRecord) -> SafeString:
         return format_html('<td class="nowrap">{}</td>', parts.ago(pending.skipped_at))
+
+
+def skip_words(pending: PendingRecord) -> str:
+    """Why it is tried no more, in the reader's language.
+
+    The engine sets a record aside before any try, or gives up after its last one.
+    """
+    if not pending.attempts:
+        return _(pending.skip_reason)
+    words = ngettext(
+        "Gave up after %(n)s attempt.",
+        "Gave up after %(n)s attempts.",
+        pending.attempts,
+    )
+    return words % {"n": parts.number(pending.attempts)}

@@ -7,9 +7,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from integration.choices import JobKind
+from integration.choices import EntryKind, JobKind
 from integration.markup import parts
 from integration.models import Job, JobEntry
+from integration.services.sentences import in_words
 from integration.tables.columns import KeysetTable
 
 __all__ = ["EntryTable", "JobTable", "RecentJobTable"]
@@ -95,4 +96,10 @@ class EntryTable(KeysetTable):
         )
 
     def cell_message(self, entry: JobEntry) -> SafeString:
+        """The cause in the reader's words, else what was said, as it was said."""
+        told = (entry.detail or {}).get("told")
+        if told:
+            return format_html("<td>{}</td>", in_words(told))
+        if entry.kind == EntryKind.AMBIGUOUS:
+            return format_html("<td>{}</td>", _("It could be the same as several."))
         return format_html('<td lang="en">{}</td>', entry.message)
