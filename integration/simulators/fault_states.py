@@ -180,16 +180,20 @@ def _sales_currency(journal: _Journal, change: Change) -> None:
 
 
 def _privilege(journal: _Journal, change: Change) -> None:
-    """Take one privilege from every role that is not the administrator's."""
-    name = change.record
-    if not name.startswith("prv"):
-        table = PRIVILEGE_NAMES.get(change.named_entity, change.named_entity)
-        name = f"prv{change.body.get('verb', 'Write')}{table}"
+    """Take a privilege from every role that is not the administrator's.
+
+    Without ``verb`` nothing of that table may be created or changed.
+    """
+    table = PRIVILEGE_NAMES.get(change.named_entity, change.named_entity)
+    verbs = [change.body["verb"]] if "verb" in change.body else ["Create", "Write"]
+    denied = {f"prv{verb}{table}" for verb in verbs}
+    if change.record.startswith("prv"):
+        denied = {change.record}
     for role in journal.rows("sales:roles"):
         privileges = role.values.get("privileges") or []
         template = role.values.get("roletemplateid")
-        if name in privileges and template != ADMINISTRATOR_TEMPLATE:
-            kept = [privilege for privilege in privileges if privilege != name]
+        if denied.intersection(privileges) and template != ADMINISTRATOR_TEMPLATE:
+            kept = [privilege for privilege in privileges if privilege not in denied]
             journal.update("sales:roles", role, {"privileges": kept})
 
 

@@ -261,10 +261,10 @@ def test_healing_by_a_person_is_not_undone(desk: Desk) -> None:
     assert accounts.rows()[0].values["password"] == "new"
 
 
-def test_a_privilege_is_taken_from_the_roles() -> None:
+@pytest.mark.parametrize("name", ["prvCreateAccount", "prvWriteAccount"])
+def test_the_privileges_of_a_table_are_taken_from_the_roles(name: str) -> None:
     store = Store()
     seed_demo(store, 1)
-    name = "prvWriteAccount"
 
     Faults.of(store).add({"id": "dv-missing-privilege", "entity": "accounts"})
 
