@@ -1,17 +1,17 @@
 """What a record page needs of a record, and its markup: fields, Save and Delete."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 from integration.simulators.entities import NEVER, ON_CREATE, Entity, Field
 from integration.simulators.http import SimulatorError
-from integration.simulators.store import Row, Table
+from integration.simulators.store import Row, Store, Table
 
 _PAGE = Template(Path(__file__).with_name("page.html").read_text("utf-8").strip())
 _SAVE = '<button name="action" value="save">Save</button>'
@@ -125,7 +125,7 @@ def bad_input(sentence: str) -> SimulatorError:
 
 
 class RecordForm(ABC):
-    """``save`` raises ``SimulatorError``."""
+    """What a page needs of its record. ``save`` raises ``SimulatorError``."""
 
     deletable = False
 
@@ -139,71 +139,108 @@ class RecordForm(ABC):
         raise bad_input("This record cannot be deleted.")
 
 
+class Line(NamedTuple):
+    """One record of a page: its heading, and what of it can be edited.
+
+    ``prefix`` tells its fields from those of other lines. ``row`` None: the line adds
+    a record, which begins with ``values``.
+    """
+
+    legend: str
+    fields: Sequence[Field]
+    row: Row | None
+    prefix: str = ""
+    values: Mapping[str, Any] = {}
+
+
 class EntityForm(RecordForm):
-    """One row of a table whose entity says what can be edited."""
+    """Rows of a table whose entity says how they are shown and typed."""
 
     system: str
     kind: str
-    legend: str
-    also_shown = ""  # a field that only this page may change
+    asked: tuple[str, ...] = ()  # fields one of which must be typed to add a record
 
-    def __init__(self, entity: Entity, table: Table, row: Row) -> None:
+    def __init__(self, store: Store, entity: Entity, table: Table) -> None:
+        self.store = store
         self.entity = entity
         self.table = table
-        self._first = row
-
-    @property
-    def row(self) -> Row:
-        """As it is now; as it was, once it is gone."""
-        return self.table.get(self._first.id) or self._first
 
     @abstractmethod
     def title(self) -> str: ...
 
     @abstractmethod
-    def value(self, field: Field) -> Any: ...
+    def lines(self) -> Iterable[Line]: ...
+
+    @abstractmethod
+    def value(self, row: Row, field: Field) -> Any: ...
 
     @abstractmethod
     def parsed(self, field: Field, text: str) -> Any:
         """What was typed, as the API wants it. Raises 400 for no number, no date."""
 
-    def options(self, field: Field) -> Options:
-        return tuple((str(value), label) for value, label in field.options.items())
+    @abstractmethod
+    def write(self, row: Row | None, changes: dict[str, Any]) -> None: ...
+
+    def options(self, field: Field, value: Any) -> Options:
+        return tuple((str(key), label) for key, label in field.options.items())
 
     def more(self) -> Iterable[Section]:
         return ()
 
     def show(self) -> Page:
-        inputs = tuple(self._input(field) for field in self.shown())
-        sections = (Section(self.legend, inputs), *self.more())
-        return Page(self.system, self.kind, self.title(), sections, self.deletable)
+        sections = [
+            Section(line.legend, tuple(self._input(line, f) for f in line.fields))
+            for line in self.lines()
+        ]
+        all_sections = (*sections, *self.more())
+        return Page(self.system, self.kind, self.title(), all_sections, self.deletable)
 
-    def shown(self) -> Iterator[Field]:
-        """Fields with a label and options; no ids, and a state shows its reason."""
-        for field in self.entity.fields:
-            named = (field.label or field.options) and field.type not in UNSHOWN
-            if named and (field.writable != NEVER or field.name == self.also_shown):
-                yield field
+    def save(self, form: Form) -> None:
+        """Only what was changed is written, by the rules of the API."""
+        with self.store.transaction():
+            for line in self.lines():
+                typed = [form.get(f"{line.prefix}{name}", "") for name in self.asked]
+                if line.row or any(text.strip() for text in typed):
+                    changes = dict(self._changes(line, form))
+                    if changes:
+                        self.write(line.row, changes)
 
-    def changes(self, form: Form) -> Iterator[tuple[Field, Any]]:
-        """What was typed and differs from what is stored."""
-        for field in self.shown():
+    def _changes(self, line: Line, form: Form) -> Iterator[tuple[str, Any]]:
+        for field in line.fields:
+            name = f"{line.prefix}{field.name}"
             if field.is_flag:
-                value: Any = field.name in form
-            elif field.name in form:
-                value = self.parsed(field, form[field.name])
+                value: Any = name in form
+            elif name in form:
+                value = self.parsed(field, form[name])
             else:
                 continue
-            if value != self.value(field):
-                yield field, value
+            if line.row is None or value != self.value(line.row, field):
+                yield field.name, value
 
-    def _input(self, field: Field) -> Input:
-        value, label = self.value(field), field.caption
+    def _input(self, line: Line, field: Field) -> Input:
+        name, label = f"{line.prefix}{field.name}", field.caption
+        if line.row is None:
+            return Input(name, label, line.values.get(field.name, ""))
+        value = self.value(line.row, field)
         if field.is_flag:
-            return Input(field.name, label, bool(value))
+            return Input(name, label, bool(value))
         text = "" if value is None else as_text(value)
-        editable = field.writable != ON_CREATE
-        return Input(field.name, label, text, self.options(field), editable)
+        options, editable = self.options(field, value), field.writable != ON_CREATE
+        return Input(name, label, text, options, editable)
+
+
+def editable(entity: Entity, also: str = "") -> list[Field]:
+    """Fields with a label or options; no ids, and a state shows its reason.
+
+    ``also``: a field that only the page may change.
+    """
+    return [
+        field
+        for field in entity.fields
+        if (field.label or field.options)
+        and field.type not in UNSHOWN
+        and (field.writable != NEVER or field.name == also)
+    ]
 
 
 def as_text(value: Any) -> str:

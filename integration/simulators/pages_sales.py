@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from integration.simulators.entities import LOOKUP, Field
+from integration.simulators.entities import LOOKUP, Entity, Field
 from integration.simulators.pages_form import (
     EntityForm,
     Form,
     Input,
+    Line,
     Options,
     RecordForm,
     Section,
     bad_input,
+    editable,
     number,
 )
-from integration.simulators.pages_lists import Currencies
 from integration.simulators.sales_read import as_json
 from integration.simulators.sales_security import (
     ALL_PRIVILEGES,
@@ -46,38 +47,28 @@ def sales_form(store: Store, options: Mapping[str, str]) -> RecordForm | None:
     """
     logical = options.get("etn", "")
     if options.get("pagetype") == LIST:
-        return Currencies(store) if logical == CURRENCY.logical else None
+        return Currencies(store, CURRENCY) if logical == CURRENCY.logical else None
     if logical not in SHOWN:
         return None
     row = table_of(store, SHOWN[logical]).get(options.get("id", "").strip("{}"))
-    return SalesForm(store, logical, row) if row else None
+    return SalesRecord(store, SHOWN[logical], row) if row else None
 
 
 class SalesForm(EntityForm):
-    """One row of one table as a page."""
-
     system = "Dynamics 365 Sales"
-    also_shown = DISABLED
 
-    def __init__(self, store: Store, logical: str, row: Row) -> None:
-        entity = SHOWN[logical]
-        super().__init__(entity, table_of(store, entity), row)
-        self._store = store
-        self._writer = Writer(store, person(store))
-        self.kind = self.legend = entity.label
-        self.deletable = entity is ACCOUNT
+    def __init__(self, store: Store, entity: Entity) -> None:
+        super().__init__(store, entity, table_of(store, entity))
+        self.writer = Writer(store, person(store))
 
-    def title(self) -> str:
-        return str(self.row.values.get(self.entity.title) or "(no name)")
+    def value(self, row: Row, field: Field) -> Any:
+        return as_json(row.values.get(field.name, field.default))
 
-    def value(self, field: Field) -> Any:
-        return as_json(self.row.values.get(field.name, field.default))
-
-    def options(self, field: Field) -> Options:
+    def options(self, field: Field, value: Any) -> Options:
         if field.type == LOOKUP:
             return (("", ""), *self._targets(field))
-        known = super().options(field)
-        return (("", ""), *known) if known and self.value(field) is None else known
+        known = super().options(field, value)
+        return (("", ""), *known) if known and value is None else known
 
     def parsed(self, field: Field, text: str) -> Any:
         text = text.strip()
@@ -90,32 +81,83 @@ class SalesForm(EntityForm):
         except ValueError as error:
             raise bad_input(f"{field.caption}: {text} is not a number.") from error
 
-    def save(self, form: Form) -> None:
-        """Only what was changed is written, by the rules of the API."""
-        payload = dict(self._payload(form))
-        extra = self._box_changes(form)
-        with self._store.transaction():
-            if payload:
-                self._writer.update(self.entity, self.row, payload)
-            if extra:
-                self.table.update(self.row, extra, person(self._store).user_id)
+    def write(self, row: Row | None, changes: dict[str, Any]) -> None:
+        payload = dict(self._payload(changes))
+        if row is None:
+            self.writer.create(self.entity, payload)
+        elif payload:
+            self.writer.update(self.entity, row, payload)
 
-    def delete(self) -> None:
-        self._writer.delete(self.entity, self.row)
+    def _payload(self, changes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for name, value in changes.items():
+            field = self.entity.by_name[name]
+            if field.type == LOOKUP:
+                target = TABLES[field.target].set_name
+                yield f"{name}{BIND}", value and f"/{target}({value})"
+            elif name != DISABLED:
+                yield name, value
 
     def _targets(self, field: Field) -> Iterator[tuple[str, str]]:
         target = TABLES[field.target]
-        for row in table_of(self._store, target).rows():
+        for row in table_of(self.store, target).rows():
             code = row.values.get("isocurrencycode") or row.values.get(target.title)
             yield row.id, str(code)
 
-    def _payload(self, form: Form) -> Iterator[tuple[str, Any]]:
-        for field, value in self.changes(form):
-            if field.type == LOOKUP:
-                target = TABLES[field.target].set_name
-                yield f"{field.name}{BIND}", value and f"/{target}({value})"
-            elif field.name != DISABLED:
-                yield field.name, value
+
+class Currencies(SalesForm):
+    """All of them: each can be activated and deactivated; a new one can be added."""
+
+    kind = "Currencies"
+    asked = ("isocurrencycode",)
+
+    def title(self) -> str:
+        return "All currencies"
+
+    def lines(self) -> Iterator[Line]:
+        state = [CURRENCY.by_name["statecode"]]
+        names = (*self.asked, "currencyname", "currencysymbol", "exchangerate")
+        named = [
+            (f"{row.values['isocurrencycode']} {row.values['currencyname']}", row)
+            for row in self.table.rows()
+        ]
+        for name, row in sorted(named, key=lambda pair: pair[0]):
+            yield Line(name, state, row, f"{row.id}-")
+        fields = [CURRENCY.by_name[name] for name in names]
+        yield Line("New currency", fields, None, "new-")
+
+    def write(self, row: Row | None, changes: dict[str, Any]) -> None:
+        if row is None:
+            changes["exchangerate"] = changes.get("exchangerate") or 0
+        super().write(row, changes)
+
+
+class SalesRecord(SalesForm):
+    """One row of one table as a page."""
+
+    def __init__(self, store: Store, entity: Entity, row: Row) -> None:
+        super().__init__(store, entity)
+        self.kind = entity.label
+        self.deletable = entity is ACCOUNT
+        self._first = row
+
+    @property
+    def row(self) -> Row:
+        return self.table.get(self._first.id) or self._first
+
+    def title(self) -> str:
+        return str(self.row.values.get(self.entity.title) or "(no name)")
+
+    def lines(self) -> Iterator[Line]:
+        yield Line(self.kind, editable(self.entity, DISABLED), self.row)
+
+    def save(self, form: Form) -> None:
+        with self.store.transaction():
+            super().save(form)
+            if extra := self._box_changes(form):
+                self.table.update(self.row, extra, person(self.store).user_id)
+
+    def delete(self) -> None:
+        self.writer.delete(self.entity, self.row)
 
     def more(self) -> Iterator[Section]:
         values = self.row.values
@@ -123,7 +165,7 @@ class SalesForm(EntityForm):
             held = set(values.get("roles", ()))
             inputs = tuple(
                 Input(f"{ROLE_BOX}{role.id}", role.values["name"], role.id in held)
-                for role in table_of(self._store, ROLE).rows()
+                for role in table_of(self.store, ROLE).rows()
             )
             yield Section("Security roles", inputs)
         if self.entity is ROLE:

@@ -364,7 +364,10 @@ def test_a_currency_of_sales_is_activated_or_added_in_their_list(site: Pages) ->
 
     new = {"isocurrencycode": "THB", "currencyname": "Baht", "currencysymbol": "฿"}
     typed = {f"new-{name}": value for name, value in new.items()}
-    site.open(address, form | typed | {euro.id: "0", "new-exchangerate": "10,5"})
+    site.open(
+        address,
+        form | typed | {f"{euro.id}-statecode": "0", "new-exchangerate": "10,5"},
+    )
 
     now = table.get(euro.id)
     assert now
@@ -379,7 +382,7 @@ def test_a_job_queue_entry_is_put_on_hold(site: Pages) -> None:
     company = quote(site.company["company_name"], safe="")
     address = f"/bc/{site.store.setting('tenant')}/production/?company={company}"
 
-    site.open(f"{address}&page=672", {entry.id: "On Hold"})
+    site.open(f"{address}&page=672", {f"{entry.id}-status": "On Hold"})
 
     now = table.get(entry.id)
     assert now
