@@ -83,6 +83,6 @@ def drop(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("integration", "0003_error_lists")]
+    dependencies = [("integration", "0001_initial")]
 
     operations = [migrations.RunPython(make, drop)]
