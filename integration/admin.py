@@ -166,9 +166,9 @@ class SyncErrorAdmin(ReadOnlyAdmin):
     list_filter = ("state", "direction", "connection")
     exclude = (
         *("search_text", "spared", "deleted_by", "record_name", "record_label"),
-        *("problem", "chip"),
+        *("problem", "chip", "message"),
     )
-    readonly_fields = ("what", "stands")
+    readonly_fields = ("what", "stands", "said")
     change_list_template = "admin/errors_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncError]:
@@ -181,6 +181,10 @@ class SyncErrorAdmin(ReadOnlyAdmin):
         return title_of(
             problem.article, problem.params, get_language() or "en", problem.title
         )
+
+    @admin.display(description=gettext_lazy("Message"))
+    def said(self, error: SyncError) -> SafeString:
+        return format_html('<span lang="en">{}</span>', error.message)
 
     @admin.display(description=gettext_lazy("State"))
     def stands(self, error: SyncError) -> str:

@@ -8,6 +8,7 @@ from integration.core.causes import Cause
 from integration.models import Connection, User
 from integration.services.articles import title_of
 from integration.services.operations import record_operation
+from integration.services.sentences import Key
 
 __all__ = [
     "ENGINE_NAME",
@@ -72,16 +73,33 @@ def _pause(
     )
     connection.refresh_from_db()
     if changed:
-        _record(connection, by, reason, "paused")
+        _record(connection, by, reason, "paused", _why(connection))
     return bool(changed)
 
 
-def _record(connection: Connection, by: User | None, reason: str, what: str) -> None:
+def _why(connection: Connection) -> Key | None:
+    if not connection.pause_article:
+        return None
+    return {
+        "article": connection.pause_article,
+        "params": connection.pause_params,
+        "title": connection.pause_reason,
+    }
+
+
+def _record(
+    connection: Connection,
+    by: User | None,
+    reason: str,
+    what: str,
+    why: Key | None = None,
+) -> None:
+    """``why`` is the reason as a key, where no person gave it."""
     record_operation(
         OperationKind.SET_UP,
         by=by,
         by_name=by.get_username() if by else ENGINE_NAME,
         reason=reason[:500],
-        scope={"connection": connection.pk, "name": connection.name},
+        scope={"connection": connection.pk, "name": connection.name, "why": why},
         result={"change": what},
     )

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from integration.markup import parts
 from integration.models import Operation
+from integration.services.sentences import in_words
 from integration.tables.columns import KeysetTable
 
 __all__ = ["OperationTable"]
@@ -37,7 +38,9 @@ class OperationTable(KeysetTable):
         return format_html("<td>{}</td>", operation.by_name)
 
     def cell_why(self, operation: Operation) -> SafeString:
-        return format_html("<td>{}</td>", operation.reason or "–")
+        return format_html(
+            "<td>{}</td>", in_words(operation.scope.get("why"), operation.reason) or "–"
+        )
 
     def cell_rows_count(self, operation: Operation) -> SafeString:
         return format_html(

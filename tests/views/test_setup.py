@@ -200,11 +200,19 @@ def test_the_admin_is_read_only_and_counts_nothing(viewer: Client, model: str) -
     assert added.status_code == 403
 
 
-def test_the_admins_errors_lead_to_the_same_previews(viewer: Client) -> None:
-    page = text(viewer, "/admin/integration/syncerror/")
+def test_the_admins_errors_lead_to_the_same_previews(administrator: Client) -> None:
+    page = text(administrator, "/admin/integration/syncerror/")
 
     assert "/errors/cleanup/?older_than=7" in page
     assert "/errors/cleanup/?all=1" in page
+
+
+def test_a_viewer_is_told_who_deletes_entries(viewer: Client) -> None:
+    page = text(viewer, "/errors/")
+
+    assert "/errors/cleanup/" not in page
+    assert "Only administrators delete entries." in page
+    assert "/errors/cleanup/" not in text(viewer, "/admin/integration/syncerror/")
 
 
 def test_the_admin_pages_by_key(viewer: Client) -> None:
