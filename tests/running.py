@@ -11,7 +11,8 @@ from integration.services.demo import make_connections
 from integration.simulators.app import Simulators
 from integration.simulators.faults import Faults
 from integration.simulators.load import load_folder
-from integration.simulators.seed import seed_demo, seed_generated, simulators_json
+from integration.simulators.seed import seed_generated, simulators_json
+from integration.simulators.seed_demo import seed_demo
 from integration.simulators.server import serve
 from integration.simulators.store import Store
 

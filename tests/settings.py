@@ -19,4 +19,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-STATIC_ROOT = None  # whitenoise serves from the finders here, no collected folder
+globals()["STATIC_ROOT"] = None
+"""whitenoise serves from the finders here; there is no collected folder"""

@@ -226,9 +226,7 @@ def writes(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def writing_calls(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Calls to the two systems other than GET; signing in is not one."""
     return [
-        entry
-        for entry in log
-        if entry["target"] in MAPPED and entry["method"] != "GET"
+        entry for entry in log if entry["target"] in MAPPED and entry["method"] != "GET"
     ]
 
 

@@ -29,7 +29,7 @@ from tests.factories import (
 
 __all__ = ["make_nobody", "make_scene"]
 
-CAUSES = (
+CAUSES: tuple[tuple[str, dict[str, str]], ...] = (
     ("dv-missing-privilege", {"privilege": "prvWriteAccount", "right": "Write"}),
     ("bc-currency-no-exchange-rate", {"currency": "GBP"}),
     ("", {}),

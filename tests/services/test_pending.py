@@ -31,8 +31,10 @@ def test_attempts_count_one_version() -> None:
 
 def test_after_the_last_try_a_record_is_skipped_with_its_reason() -> None:
     mapping = make_mapping()
-    for _ in range(5):
-        row = tried(mapping)
+    for _ in range(4):
+        tried(mapping)
+
+    row = tried(mapping)
 
     assert row.skipped_at
     assert row.next_attempt_at is None
