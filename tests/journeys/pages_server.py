@@ -1,6 +1,6 @@
 """The pages on a port, with the rows of a scene: a process of its own.
 
-``python -m tests.journeys.pages_server full`` prints one line of JSON (url, session,
+``python -m tests.journeys.pages_server full`` prints one line of JSON (url, sessions,
 keys) and serves until its standard input ends. It has its own database and never shares
 one with the test run.
 """
@@ -34,14 +34,17 @@ def main(scene: str) -> None:
 
     call_command("migrate", verbosity=0)
     keys = make_scene() if scene == "full" else make_nobody()
-    client = Client()
-    client.force_login(User.objects.get(username="anna"))
+    sessions = {}
+    for user in User.objects.all():
+        client = Client()
+        client.force_login(user)
+        sessions[user.username] = client.cookies[settings.SESSION_COOKIE_NAME].value
     server = make_server(
         "127.0.0.1", 0, get_wsgi_application(), threaded=True, request_handler=Silent
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    session = client.cookies[settings.SESSION_COOKIE_NAME].value
-    told = {"url": f"http://127.0.0.1:{server.port}", "session": session, "keys": keys}
+    url = f"http://127.0.0.1:{server.port}"
+    told = {"url": url, "sessions": sessions, "keys": keys}
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
     sys.stdin.read()

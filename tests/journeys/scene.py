@@ -37,13 +37,14 @@ CAUSES: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 def make_scene() -> dict[str, int]:
-    """An administrator called anna, two connections, forty errors and their kin.
+    """Anna, who is administrator, Vera, who is viewer, two connections, forty errors.
 
     Keys of one row of each kind, by the name of its page.
     """
     make_user(
         Role.ADMINISTRATOR, username="anna", first_name="Anna", last_name="Rochat"
     )
+    make_user(Role.VIEWER, username="vera")
     now = clock.now()
     connection = make_connection(
         name="Fabrique du Léman SA",
