@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from integration.choices import Category, Chip, Direction, SettledReason, Who
 from integration.core.texts import cleaned, read_number
 from integration.models.cuts import scope_q
-from integration.models.errors import RELEVANT_CHIPS
+from integration.models.errors import RELEVANT_CHIPS, SyncError
 
 __all__ = ["ALL", "FILTER_NAMES", "RELEVANT", "ErrorFilter", "chips_of", "parse_filter"]
 
@@ -78,7 +78,11 @@ class ErrorFilter:
     def _still_relevant(self) -> Q | None:
         if self.unsettled is None:
             return None
-        return Q(settled_at__isnull=True) | Q(settled_at__gt=self.unsettled)
+        # By id: beside a day, SQLite would walk every settled row for the few others.
+        rows = SyncError.objects.filter(
+            Q(settled_at__isnull=True) | Q(settled_at__gt=self.unsettled)
+        )
+        return Q(id__in=rows.order_by().values("id"))
 
     def matching(self) -> Q:
         """Everything but the state."""

@@ -225,13 +225,12 @@ class _Reading:
         if self.filters.reason and self.filters.state not in _SETTLED:
             return []
         descending = self.sort.descending is not backwards
-        base = self._matching()
+        beyond, order = Q(), self._order(descending=descending)
         if key is not None:
-            base = base.filter(_beyond(self.sort.column, key, descending=descending))
-        base = base.order_by(*self._order(descending=descending))
+            beyond = Q(_beyond(self.sort.column, key, descending=descending))
         rows: list[dict[str, Any]] = []
-        for part in self._parts(descending=descending):
-            found = base.filter(part)
+        for leader, part in self._parts(descending=descending):
+            found = self._matching(leader).filter(beyond, part).order_by(*order)
             chosen = found.values(*columns) if columns else found.for_list()
             rows += chosen[: limit - (len(rows) if self._in_time else 0)]
             if self._in_time and len(rows) >= limit:
@@ -242,17 +241,23 @@ class _Reading:
         return rows[:limit]
 
     def holds(self, id: int) -> bool:
-        return self._matching().filter(self.ranges.sight, id=id).exists()
+        return self._matching(_ID).filter(self.ranges.sight, id=id).exists()
 
     @property
     def _in_time(self) -> bool:
         """The ranges follow one another in the list's order."""
         return self.sort.name == "last_seen"
 
-    def _parts(self, *, descending: bool) -> tuple[Q, ...]:
-        if self._leader == "text" or not (self._in_time or self.few):
-            return (self.ranges.sight,)
-        return self.ranges.parts if descending else self.ranges.parts[::-1]
+    def _parts(self, *, descending: bool) -> list[tuple[str, Q]]:
+        """What to read one after the other, each with what leads to it."""
+        leader, ranges = self._leader, self.ranges
+        if leader == "text" or not (self._in_time or self.few):
+            return [(leader, ranges.sight)]
+        parts = [(leader, ranges.above)]
+        if ranges.below is not None:
+            narrow = leader in {"record", "job", "unsettled"}
+            parts.append((leader if narrow else _BELOW, ranges.below))
+        return parts if descending else parts[::-1]
 
     def _order(self, *, descending: bool) -> list[OrderBy]:
         columns: list[Any] = [F(self.sort.column), F("id")]
@@ -287,7 +292,7 @@ class _Reading:
         }
         return next((name for name, useful in candidates.items() if useful), "")
 
-    def _matching(self) -> SyncErrorQuerySet:
+    def _matching(self, leader: str) -> SyncErrorQuerySet:
         rows = SyncError.objects.alias(
             plain_chip=Unindexed("chip"),
             plain_last_seen=Unindexed("last_seen"),
@@ -299,18 +304,18 @@ class _Reading:
             plain_record=_plain("record_key"),
             plain_reason=_plain("settled_reason"),
         )
-        return rows.filter(self._of_state(), self._of_filter())
+        return rows.filter(self._of_state(leader), self._of_filter(leader))
 
-    def _of_state(self) -> Q:
+    def _of_state(self, leader: str) -> Q:
         chips, state = chips_of(self.filters.state), self.filters.state
-        if self._leader in {"record", "job", "text", "reason", "unsettled"}:
+        if leader in _WITHOUT_CHIP:
             return Q(plain_chip__in=chips)
         if state in {ALL, RELEVANT} and not self.few:
             return Q(settled_at__isnull=True) if state == RELEVANT else Q()
         return Q(chip=chips[0]) if len(chips) == 1 else Q(chip__in=chips)
 
-    def _of_filter(self) -> Q:
-        filters, leader = self.filters, self._leader
+    def _of_filter(self, leader: str) -> Q:
+        filters = self.filters
         chosen = Q()
         for name in ("connection", "mapping", "direction", "problem", "job", "reason"):
             value = getattr(filters, name)
@@ -321,7 +326,7 @@ class _Reading:
         if filters.record:
             name = "record_key" if leader == "record" else "plain_record"
             chosen &= Q(**{f"{name}__in": filters.record})
-        chosen &= self._of_problems() & self._of_time()
+        chosen &= self._of_problems(leader) & self._of_time()
         for name, part in filters.beyond_scope().items():
             if name in {"settled", "unsettled"}:
                 chosen &= part
@@ -331,7 +336,7 @@ class _Reading:
                 chosen &= self.found.among
         return chosen
 
-    def _of_problems(self) -> Q:
+    def _of_problems(self, leader: str) -> Q:
         wanted = {
             name: value
             for name in ("who", "category")
@@ -340,7 +345,7 @@ class _Reading:
         if not wanted:
             return Q()
         problems = Problem.objects.filter(**wanted).order_by().values("id")
-        column = "problem_id" if self._leader == "problems" else "plain_problem"
+        column = "problem_id" if leader == "problems" else "plain_problem"
         return Q(**{f"{column}__in": problems})
 
     def _of_time(self) -> Q:
@@ -355,6 +360,10 @@ class _Reading:
 
 _SETTLED = {Chip.RESOLVED.value, ALL}
 """The states that can show a row with a reason."""
+_BELOW, _ID = "below", "id"
+"""Leaders that no filter names: the index below a cut, and the key."""
+_WITHOUT_CHIP = {"record", "job", "text", "reason", "unsettled", _BELOW, _ID}
+"""Leaders whose index does not begin with, or go on by, the chip."""
 _COLUMNS = {**EXACT, "job": "job_id", "reason": "settled_reason"}
 
 

@@ -21,9 +21,13 @@ __all__ = ["Ranges", "ranges"]
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """``parts`` newest first; ``sight`` is their union in one condition."""
+    """``below`` the cut-offs an index holds only what is spared or relevant.
 
-    parts: tuple[Q, ...]
+    ``sight`` is the union of both in one condition.
+    """
+
+    above: Q
+    below: Q | None
     sight: Q
 
 
@@ -56,10 +60,11 @@ def ranges(
     for cut in sparing:
         sight &= cut.shows()
     if line is None or (floor and line <= floor):
-        return Ranges((always,), sight)
+        return Ranges(always, None, sight)
     below = Q(spared=True) if state == Chip.RESOLVED else _SPARED_OR_RELEVANT
-    parts = (always & Q(last_seen__gt=line), sight & Q(last_seen__lte=line) & below)
-    return Ranges(parts, sight)
+    return Ranges(
+        always & Q(last_seen__gt=line), sight & Q(last_seen__lte=line) & below, sight
+    )
 
 
 _SPARED_OR_RELEVANT = Q(settled_at__isnull=True) | Q(spared=True)

@@ -54,6 +54,8 @@ def queries(shape: Shape) -> list[dict[str, str]]:
         {"from": day},
         {"to": day},
         {"reason": "resolved"},
+        {"reason": "resolved", "settled": day},
+        {"unsettled": day, "to": day},
         {"mapping": "CUSTOMER", "direction": "to_sales", "who": "user"},
     ]
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from integration.models import SyncError
 from integration.services.error_filters import parse_filter
 from integration.services.error_list import SORTS, Sort, read_page
-from tests.services.many_errors import Shape, write_errors
+from tests.services.many_errors import NEWEST, Shape, write_errors
 from tests.services.test_error_list import clean_up, queries
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +23,8 @@ only_sqlite = pytest.mark.skipif(
 MANY = 100_000
 AT_TEN_ROWS: list[int] = []
 MOST_SORTED = 10_000
+READS = 'FROM "integration_syncerror"'
+BELOW = '"spared"'
 PLAIN_SCAN = re.compile(r"SCAN (?!CONSTANT ROW|\(|.*USING .*INDEX|.*VIRTUAL TABLE)")
 
 
@@ -95,6 +97,41 @@ def test_a_page_takes_the_same_few_queries_at_any_size(many: Shape) -> None:
     pairs = zip(asked_many, AT_TEN_ROWS, strict=True)
     assert all(many <= few + 1 for many, few in pairs)
     assert asked_many[0] == AT_TEN_ROWS[0]
+
+
+@only_sqlite
+def test_what_a_preview_kept_is_found_by_when_it_settled(many: Shape) -> None:
+    now = NEWEST.isoformat()
+    query = {"state": "all", "to": now, "unsettled": now}
+    steps = [" ".join(plan(sql)) for sql in asked(query, Sort()) if READS in sql]
+
+    assert len(steps) == 2
+    assert all("PRIMARY KEY (rowid=?)" in step for step in steps)
+    assert all("USING COVERING INDEX error_settled" in step for step in steps)
+
+
+@only_sqlite
+@pytest.mark.parametrize("state", ["resolved", "all"])
+@pytest.mark.parametrize("name", ["last_seen", "occurrences"])
+def test_below_a_cut_no_hidden_row_is_walked(
+    many: Shape, state: str, name: str
+) -> None:
+    with transaction.atomic():
+        clean_up({}, None)
+        steps = [
+            step
+            for query in queries(many)
+            if not set(query) & {"q", "record", "job", "unsettled"}
+            for sql in asked({**query, "state": state}, Sort(name))
+            if READS in sql and BELOW in sql and "COUNT" not in sql
+            for step in plan(sql)
+            if "integration_syncerror" in step and "last_seen>?" not in step
+        ]
+        transaction.set_rollback(True)
+
+    assert len(steps) >= 10
+    few = {"error_below_a_cut", "error_spared", "error_settled"}
+    assert {re.findall(r"USING INDEX (\w+)", step)[0] for step in steps} <= few
 
 
 @only_sqlite
