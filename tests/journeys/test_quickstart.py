@@ -12,6 +12,8 @@ import pytest
 from integration import clock
 from integration.management.ports import claim_port
 
+pytestmark = pytest.mark.journey
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90
 # As from a person's shell: the settings of the tests are not theirs.
