@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import (
@@ -85,7 +86,10 @@ class KeysetList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         size = self.list_per_page
-        rows = list(self.queryset[: size + 1])
+        try:
+            rows = list(self.queryset[: size + 1])
+        except OverflowError as error:  # a number longer than any key, in the address
+            raise IncorrectLookupParameters(error) from error
         places = read_places()
         for row in rows:
             row.place = place_for(row, places)

@@ -59,9 +59,15 @@ class Preferences:
     theme: str
 
 
+def signed_in(request: HttpRequest) -> User | None:
+    """The person; a request refused for its host never came as far as having one."""
+    user = getattr(request, "user", None)
+    return user if isinstance(user, User) and user.is_active else None
+
+
 def preferences_of(request: HttpRequest) -> Preferences:
     """The person's own choice, else the browser's cookie, else what its headers say."""
-    user = request.user if isinstance(request.user, User) else None
+    user = signed_in(request)
     theme = user.theme if user else request.COOKIES.get(THEME_COOKIE, "")
     return Preferences(
         language=language_of(request, user),
@@ -150,8 +156,8 @@ def role_required(
 
 def may(request: HttpRequest, role: Role) -> bool:
     """Whether the person has this role or more."""
-    user = request.user
-    if not isinstance(user, User) or not user.is_active:
+    user = signed_in(request)
+    if user is None:
         return False
     return {
         Role.VIEWER: True,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -186,6 +186,8 @@ def _moment(text: str, after_day_start: timedelta) -> datetime | None:
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.get_current_timezone())
+    if not MINYEAR < moment.year < MAXYEAR:
+        raise ValueError("no calendar of another zone may have this day")
     return moment.astimezone(UTC)
 
 

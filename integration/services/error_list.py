@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import BigIntegerField, CharField, F, Field, OrderBy, Q
@@ -23,6 +23,7 @@ from django.db.models.fields.tuple_lookups import (
 from django.utils.dateparse import parse_datetime
 
 from integration.choices import Chip
+from integration.core.texts import LARGEST_KEY, cleaned
 from integration.models import Operation, Problem, SyncError
 from integration.models.cuts import EXACT, Cut
 from integration.models.dialect import Unindexed
@@ -175,16 +176,20 @@ def read_token(token: str, sort: Sort) -> Key | None:
     if sort.name in {"last_seen", "first_seen"}:
         value = _moment(value)
     kind = {"occurrences": int, "record": str}.get(sort.name, datetime)
-    fits = type(value) is kind and type(key) is int and abs(key) < 2**62
-    return (value, key) if fits and (kind is not int or abs(value) < 2**62) else None
+    fits = type(value) is kind and type(key) is int and abs(key) <= LARGEST_KEY
+    if kind is int:
+        fits = fits and abs(value) <= LARGEST_KEY
+    if kind is str:
+        fits = fits and value == cleaned(value)
+    return (value, key) if fits else None
 
 
 def _moment(text: object) -> datetime | None:
     try:
         moment = parse_datetime(text) if isinstance(text, str) else None
-    except ValueError:
+        return moment.astimezone(UTC) if moment and moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment and moment.tzinfo else None
 
 
 @dataclass(frozen=True, slots=True)

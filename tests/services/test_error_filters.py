@@ -61,6 +61,8 @@ def test_without_anything_the_open_ones_are_meant() -> None:
         ("from", "yesterday"),
         ("from", "2026-13-01"),
         ("to", "9999-12-31"),
+        ("to", "9999-12-31T23:59:59+00:00"),
+        ("from", "0001-01-01"),
         ("to", "2026-11-02T25:00"),
         ("reason", "x"),
         ("q", "\x00"),

@@ -15,6 +15,8 @@ from integration.services.error_list import (
     neighbours,
     parse_sort,
     read_page,
+    read_token,
+    write_token,
 )
 from tests.factories import make_error
 from tests.services.many_errors import NEWEST, Shape, write_errors
@@ -107,6 +109,20 @@ def test_rows_carry_what_the_list_shows_of_their_problem(shape: Shape) -> None:
 
     assert row["problem__title"] == "Name is longer than 100 characters"
     assert row["problem__who"] in {"administrator", "user", "itself"}
+
+
+@pytest.mark.parametrize(
+    ("sort", "value"),
+    [
+        ("last_seen", "9999-12-31T23:59:59-23:59"),
+        ("occurrences", 10**30),
+        ("record", "\ud800"),
+    ],
+)
+def test_a_token_beyond_every_row_is_ignored(sort: str, value: Any) -> None:
+    made = write_token({SORTS[sort]: value, "id": 1}, Sort(sort))
+
+    assert read_token(made, Sort(sort)) is None
 
 
 @pytest.mark.parametrize("token", ["x", "W10", "WyJhIiwxXQ", "é", "bnVsbA"])

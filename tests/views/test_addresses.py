@@ -109,6 +109,22 @@ def test_a_post_without_token_is_refused_in_words(db: None) -> None:
     assert "Nothing was changed" in response.content.decode()
 
 
+def test_a_host_that_is_not_ours_is_refused_in_words(client: Client) -> None:
+    response = client.get("/login/", headers={"host": "a..b"})
+
+    assert response.status_code == 400
+    assert "not understood" in response.content.decode()
+
+
+@pytest.mark.parametrize("field", ["job", "problem", "id__lt"])
+def test_the_admin_leaves_out_a_number_beyond_every_key(
+    administrator: Client, field: str
+) -> None:
+    address = f"/admin/integration/syncerror/?{field}={'9' * 19}"
+
+    assert administrator.get(address, follow=True).status_code == 200
+
+
 @pytest.mark.parametrize("number", ["0" * 20 + "9" * 30, "9" * 5000, "0" * 5000])
 @pytest.mark.parametrize("path", ["operations/?after", "jobs/?mapping", "errors/?job"])
 def test_numbers_beyond_every_key_are_left_out(
