@@ -1,6 +1,7 @@
 """How few calls a change costs (design §8), counted in the simulators' own log."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,15 +13,14 @@ pytestmark = pytest.mark.journey
 MANY = 1_000
 
 
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[outside.Running]:
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[outside.Running]:
     """A company of 1,000 customers, in step."""
-    data = tmp_path_factory.mktemp("company")
     port = outside.free_port()
-    done = outside.quickstart(data, "--records", str(MANY), sim_port=port)
+    done = outside.quickstart(tmp_path, "--records", str(MANY), sim_port=port)
     assert done.code == 0, done.err
-    with outside.simulators(data, port=port) as systems:
-        yield outside.Running(data, systems)
+    with outside.simulators(tmp_path, port=port) as systems:
+        yield outside.Running(tmp_path, systems)
 
 
 def change(
