@@ -93,6 +93,10 @@ BEYOND: dict[str, Callable[[str], str]] = {
     "reason": lambda value: (
         _("Reason: %(word)s") % {"word": label(SettledReason, value)}
     ),
+    "settled": lambda value: _("Finished by %(word)s") % {"word": moment_words(value)},
+    "unsettled": lambda value: (
+        _("Still relevant on %(word)s") % {"word": moment_words(value)}
+    ),
 }
 
 
