@@ -37,8 +37,6 @@ from integration.services.places import Place, Places, read_places
 from integration.services.sentences import in_words
 from integration.services.users import record_user_change
 
-__all__ = ["site"]
-
 if TYPE_CHECKING:
     AdminOfUser = DjangoUserAdmin[User]
     AdminPasswordChangeFormOfUser = AdminPasswordChangeForm[User]

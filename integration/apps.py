@@ -2,8 +2,6 @@
 
 from django.apps import AppConfig
 
-__all__ = ["IntegrationConfig"]
-
 
 class IntegrationConfig(AppConfig):
     """Registers the system checks."""

@@ -12,8 +12,6 @@ from django.core.checks import CheckMessage, Error, Tags
 from django.core.checks import Warning as Caution
 from kombu.exceptions import OperationalError
 
-__all__ = ["register_all"]
-
 Apps = Sequence[AppConfig] | None
 SHORTEST_SECRET = 32
 

@@ -4,30 +4,6 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-__all__ = [
-    "Category",
-    "Chip",
-    "ConflictPolicy",
-    "DeletionPolicy",
-    "Direction",
-    "Engine",
-    "EntryKind",
-    "ErrorState",
-    "JobKind",
-    "JobState",
-    "OperationKind",
-    "OperationState",
-    "Origin",
-    "Presence",
-    "Role",
-    "SettledReason",
-    "SignIn",
-    "System",
-    "Theme",
-    "Transformation",
-    "Who",
-]
-
 
 class System(TextChoices):
     """The two products."""

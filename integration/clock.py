@@ -7,8 +7,6 @@ Moments that decide what a clean-up may hide come from the database instead:
 import time
 from datetime import UTC, datetime
 
-__all__ = ["monotonic", "now", "sleep"]
-
 
 def now() -> datetime:
     """The present moment, aware, in UTC."""

@@ -22,18 +22,6 @@ from integration.choices import Role, Theme
 from integration.models import User
 from integration.services import status
 
-__all__ = [
-    "HtmxRequest",
-    "Preferences",
-    "PreferencesMiddleware",
-    "SignedInRequest",
-    "is_fragment",
-    "remember",
-    "role_required",
-    "safe_next",
-    "shell",
-]
-
 THEME_COOKIE = "theme"
 YEAR_SECONDS = 365 * 24 * 3600
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}

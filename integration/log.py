@@ -4,8 +4,6 @@ from typing import Any
 
 import structlog
 
-__all__ = ["PROCESSORS", "SHARED"]
-
 SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

@@ -19,15 +19,6 @@ from integration.services.execution import execute
 from integration.services.purge import purge_due
 from integration.services.retry import start_waiting_retries
 
-__all__ = [
-    "announce",
-    "announce_runs",
-    "check",
-    "dispatch_due",
-    "execute_run",
-    "purge",
-]
-
 logger = logging.getLogger(__name__)
 
 

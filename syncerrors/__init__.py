@@ -1,5 +1,3 @@
 """The Django project: configuration only, no behaviour."""
 
-from syncerrors.celery import app as celery_app
-
-__all__ = ["celery_app"]
+from syncerrors.celery import app as celery_app  # noqa: F401  (Celery looks for it here)

@@ -4,8 +4,6 @@ import os
 
 from celery import Celery
 
-__all__ = ["app"]
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncerrors.settings")
 
 app = Celery("syncerrors")

@@ -2,8 +2,6 @@
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-__all__ = ["StaticFiles"]
-
 
 class StaticFiles(CompressedManifestStaticFilesStorage):
     """Names with the hash of their content, which a browser may keep for good.

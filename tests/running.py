@@ -16,8 +16,6 @@ from integration.simulators.seed_demo import seed_demo
 from integration.simulators.server import serve
 from integration.simulators.store import Store
 
-__all__ = ["Systems", "running_systems"]
-
 
 @dataclass(frozen=True, slots=True)
 class Systems:

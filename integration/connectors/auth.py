@@ -26,17 +26,6 @@ from integration.connectors.transport import Transport
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
 
-__all__ = [
-    "PUBLIC_AUTHORITY",
-    "EntraAuth",
-    "InProcessTokenCache",
-    "Token",
-    "TokenCache",
-    "TokenSource",
-    "sign_in_problem",
-    "token_url",
-]
-
 PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
 SIGN_IN = "sign in"
 

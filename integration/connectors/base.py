@@ -8,8 +8,6 @@ from typing import Any, Protocol
 from integration.core.failures import Failure
 from integration.core.records import Page, Record, System
 
-__all__ = ["Connector", "Create", "Identity", "Update", "WriteResult", "Written"]
-
 
 @dataclass(frozen=True, slots=True)
 class Create:

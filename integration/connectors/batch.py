@@ -25,17 +25,6 @@ from integration.connectors.refusals import failure_of_answer
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import Record
 
-__all__ = [
-    "Part",
-    "PartResult",
-    "missing_answer",
-    "results_of",
-    "send_splitting",
-    "update_known",
-    "with_request_id",
-    "write_in_chunks",
-]
-
 _GUID_IN_ADDRESS = re.compile(r"\(([0-9a-f-]{36})\)\s*$", re.I)
 _LOST_IN_A_ROW = 3
 _FAILED_IN_A_ROW = 20

@@ -7,8 +7,6 @@ from integration.connectors.batch import Part
 from integration.connectors.calls import Answer
 from integration.connectors.odata import dump_json
 
-__all__ = ["decode", "encode"]
-
 # A part does not inherit the headers of its batch.
 _HEADERS = {"Content-Type": "application/json", "Accept-Language": "en-US"}
 

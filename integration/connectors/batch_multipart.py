@@ -8,8 +8,6 @@ from integration.connectors.batch import Part
 from integration.connectors.calls import Answer
 from integration.connectors.odata import dump_json
 
-__all__ = ["decode", "encode"]
-
 _CRLF = b"\r\n"
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.I)
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})")

@@ -40,8 +40,6 @@ from integration.connectors.sign_in import SignIn
 from integration.core.failures import FailureKind
 from integration.core.records import Page, Record, System
 
-__all__ = ["BATCH_SIZE", "PAGE_SIZE", "BusinessCentral"]
-
 BATCH_SIZE = 100
 """The most a batch may hold (protocols §2.5)."""
 PAGE_SIZE = 5_000

@@ -14,8 +14,6 @@ from integration.connectors.redaction import excerpt
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
 
-__all__ = ["Answer", "Call", "read_http_date", "read_json", "read_retry_after"]
-
 _REQUEST_ID_HEADERS = (
     "x-ms-service-request-id",
     "req_id",

@@ -27,20 +27,6 @@ import httpx2
 from integration.connectors.calls import Call
 from integration.core.failures import Failure, FailureKind
 
-__all__ = [
-    "ConnectionRefused",
-    "CursorExpired",
-    "LostAnswer",
-    "NotFound",
-    "Refused",
-    "RemoteError",
-    "Stale",
-    "Throttled",
-    "Transient",
-    "remote_error",
-    "translated",
-]
-
 
 class RemoteError(Exception):
     """A system did not do what it was asked; ``failure`` says why."""

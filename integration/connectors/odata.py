@@ -11,17 +11,6 @@ from urllib.parse import quote
 
 from integration.core.records import Record
 
-__all__ = [
-    "RecordShape",
-    "address",
-    "dump_json",
-    "guid",
-    "id_filters",
-    "is_guid",
-    "literal",
-    "parse_moment",
-]
-
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What may stand in a query as it is; a comma, a quote or a bracket harms nobody.
 _SAFE = "$,()'=:/-._~*"

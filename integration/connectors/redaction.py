@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping
 
-__all__ = ["EXCERPT_BYTES", "REMOVED", "excerpt", "redacted"]
-
 EXCERPT_BYTES = 16_000
 REMOVED = "[removed]"
 

@@ -13,8 +13,6 @@ from integration.connectors.calls import Answer, Call
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
 
-__all__ = ["failure_of_answer", "problem_of", "web_page"]
-
 _CORRELATION = re.compile(r"\s*CorrelationId:\s*([0-9a-f-]{36})\.?\s*$", re.I)
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.I)
 _DECIMAL_CODE = re.compile(r"-\d{6,10}")

@@ -43,8 +43,6 @@ from integration.connectors.sign_in import SignIn
 from integration.core.failures import FailureKind
 from integration.core.records import Page, Record, System
 
-__all__ = ["BATCH_SIZE", "PAGE_SIZE", "Organization", "Sales", "logical_name"]
-
 BATCH_SIZE = 1_000
 """The most a batch may hold; a good size for bulk actions too (protocols §3.7)."""
 PAGE_SIZE = 5_000

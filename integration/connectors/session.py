@@ -25,8 +25,6 @@ from integration.connectors.transport import Transport, build_client
 from integration.core.failures import FailureKind
 from integration.core.records import System
 
-__all__ = ["Entrance", "Session", "Wiring"]
-
 
 @dataclass(frozen=True, slots=True)
 class Wiring:

@@ -10,8 +10,6 @@ from typing import Protocol
 
 from integration import clock
 
-__all__ = ["LocalThrottle", "Throttle"]
-
 
 class Throttle(Protocol):
     """The budget of one credential at one system; services share it between workers."""

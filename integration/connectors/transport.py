@@ -27,8 +27,6 @@ from integration.connectors.errors import (
 from integration.connectors.throttle import Throttle
 from integration.core.failures import Failure, FailureKind
 
-__all__ = ["LONGEST_WAIT_SECONDS", "MAX_ANSWER_BYTES", "Transport", "build_client"]
-
 logger = logging.getLogger(__name__)
 
 TRIES = 3

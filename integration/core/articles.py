@@ -32,8 +32,6 @@ from integration.core.failures import Failure
 from integration.core.fingerprint import normal_code
 from integration.core.wording import Words
 
-__all__ = ["TARGETS", "Article", "Both", "Catalog", "Cure", "Example", "Match"]
-
 TARGETS = re.compile(
     r"(?:bc:(?:(?:currency|customer|rates|\{table\}):(?:\{\w+\}|[\w -]+)|record"
     r"|ledger-setup|job-queue|applications|number-series)"

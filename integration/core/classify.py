@@ -17,8 +17,6 @@ from integration.core.fingerprint import (
 from integration.core.outcomes import Finding
 from integration.core.wording import Words, fill
 
-__all__ = ["classify", "title_in"]
-
 VALUE = 120
 SYSTEM_NAMES = {"business_central": "Business Central", "sales": "Sales"}
 

@@ -7,8 +7,6 @@ from typing import Any
 from integration.core.mapping import FieldMap, TableMap
 from integration.core.records import Direction
 
-__all__ = ["Decision", "decide"]
-
 _UNKNOWN = object()
 
 

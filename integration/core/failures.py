@@ -5,8 +5,6 @@ from enum import StrEnum
 
 from integration.core.records import System
 
-__all__ = ["Failure", "FailureKind"]
-
 
 class FailureKind(StrEnum):
     """What the engine does about a failure (design §6, table of retries)."""

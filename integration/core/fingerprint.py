@@ -9,17 +9,6 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-__all__ = [
-    "VERSION",
-    "cleaned",
-    "fingerprint_of_article",
-    "fingerprint_of_message",
-    "first_sentence",
-    "masked",
-    "normal_code",
-    "normalized",
-]
-
 VERSION = "1"
 READ = 2_048
 """Characters of a message that are read: as many as Business Central keeps."""

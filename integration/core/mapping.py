@@ -9,19 +9,6 @@ from typing import Any
 from integration.core.records import Direction, Record, System
 from integration.core.values import ValueKind, canonical, clean, digest, is_blank
 
-__all__ = [
-    "Condition",
-    "FieldMap",
-    "Filter",
-    "References",
-    "Snapshot",
-    "TableMap",
-    "hash_of",
-    "passes",
-    "snapshot",
-    "travelling",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Condition:

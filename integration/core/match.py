@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from integration.core.mapping import FieldMap, Snapshot, TableMap
 from integration.core.values import ValueKind
 
-__all__ = ["MatchKey", "match_keys", "normalized_name", "plain"]
-
 MatchKey = tuple[int, int, str]
 """Tier, rule and key. Tier 0 is asked first; the rules of tier 1 are alternatives."""
 

@@ -9,8 +9,6 @@ from typing import Any
 from integration.core.failures import Failure
 from integration.core.records import Direction
 
-__all__ = ["Finding", "Outcome", "OutcomeKind", "Presence", "RecordRef"]
-
 
 class OutcomeKind(StrEnum):
     """The endings of a record; every record read has exactly one (promise 2)."""

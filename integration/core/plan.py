@@ -10,8 +10,6 @@ from integration.core.mapping import FieldMap, References, TableMap
 from integration.core.records import Direction, System
 from integration.core.values import ValueKind
 
-__all__ = ["Missing", "ReviewPlan", "creation", "sales_key", "update"]
-
 _KEYS = UUID("9e0f5a0c-6a1a-5d6e-9a52-2c1f7c0f4d10")
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from integration.core.outcomes import Finding
 from integration.core.values import RATE_PLACES, is_blank
 
-__all__ = ["RateRow", "Rates", "newest_rates"]
-
 
 @dataclass(frozen=True, slots=True)
 class RateRow:

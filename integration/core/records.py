@@ -6,8 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Direction", "Page", "Record", "System"]
-
 
 class System(StrEnum):
     """One of the two products that are kept in step."""

@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 
 from integration.core.failures import Failure, FailureKind
 
-__all__ = ["WAITS", "RetryDecision", "decide_retry"]
-
 WAITS = (
     timedelta(minutes=5),
     timedelta(minutes=30),

@@ -10,15 +10,6 @@ from typing import Any
 from integration.core.records import Direction
 from integration.core.values import ValueKind
 
-__all__ = [
-    "CREATE_ONLY",
-    "KINDS",
-    "LABELS",
-    "STANDARD",
-    "StandardField",
-    "StandardMapping",
-]
-
 _BOTH = frozenset(Direction)
 _TO_SALES = frozenset({Direction.TO_SALES})
 

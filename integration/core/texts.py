@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["LARGEST_KEY", "bounded", "cleaned", "read_number", "storable"]
-
 LARGEST_KEY = 10**18 - 1
 """No key of a row is longer; SQLite cannot even compare much longer numbers."""
 

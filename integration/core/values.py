@@ -8,16 +8,6 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-__all__ = [
-    "BLANK_ID",
-    "RATE_PLACES",
-    "ValueKind",
-    "canonical",
-    "clean",
-    "digest",
-    "is_blank",
-]
-
 BLANK_ID = "00000000-0000-0000-0000-000000000000"
 RATE_PLACES = 10
 """Decimals are compared, and rates sent, with this many places (protocols §3.3)."""

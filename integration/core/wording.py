@@ -18,18 +18,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = [
-    "FORMS",
-    "PHRASES",
-    "Segment",
-    "Word",
-    "Words",
-    "fill",
-    "params_of",
-    "segments",
-    "short_language",
-]
-
 PARAM = re.compile(r"\{(\w+)(?::(\w+))?\}")
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 ARTICLE = re.compile(r"\A(?:le |la |les |l')")

@@ -17,8 +17,6 @@ from integration.choices import Category, Direction, Who
 from integration.models import SyncError
 from integration.services.error_filters import ErrorFilter
 
-__all__ = ["ErrorFilterSet", "filter_form"]
-
 FORM_ID = "filters"
 Choices = Sequence[tuple[str, Any]]
 

@@ -10,8 +10,6 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Theme
 
-__all__ = ["AccountForm", "SignInForm"]
-
 AREAS = (
     "Africa",
     "America",

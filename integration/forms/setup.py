@@ -8,8 +8,6 @@ from django.utils.translation import gettext_lazy as _
 from integration.choices import SignIn
 from integration.models import Endpoint
 
-__all__ = ["ReasonForm", "SecretForm"]
-
 REASON_LENGTH = 500
 SECRET_LENGTH = 20_000
 """A private key in PEM is the longest secret there is."""

@@ -10,8 +10,6 @@ from redis.exceptions import RedisError
 from integration import clock
 from integration.management.children import Child, Children
 
-__all__ = ["Broker", "BrokerFailed", "ping"]
-
 NAME = "broker"
 START_SECONDS = 15.0
 

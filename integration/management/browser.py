@@ -7,8 +7,6 @@ import httpx2
 
 from integration import clock
 
-__all__ = ["Browser", "OpenedPage"]
-
 TIMEOUT_SECONDS = 20.0
 
 

@@ -16,8 +16,6 @@ from pathlib import Path
 
 from integration import clock
 
-__all__ = ["Child", "Children", "Held"]
-
 Held = Callable[[], AbstractContextManager[None]]
 """Holds signals back for a block."""
 

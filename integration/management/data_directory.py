@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["DirectoryInUse", "DirectoryUnusable", "held", "prepare"]
-
 LOCK = "supervisor.lock"
 
 

@@ -12,8 +12,6 @@ from integration.management.quickstart import Options, Quickstart
 from integration.management.steps import StepFailed
 from integration.management.summary import Summary
 
-__all__ = ["Outcome", "launch"]
-
 STEP_FAILED = 1
 COULD_NOT_START = 2
 CANNOT_START = (BrokerFailed, DirectoryInUse, DirectoryUnusable, PortInUse)

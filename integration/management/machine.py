@@ -3,8 +3,6 @@
 import platform
 import sys
 
-__all__ = ["unsuited"]
-
 
 def unsuited() -> str:
     """A sentence for a machine the embedded broker has no binary for; "" if it fits."""

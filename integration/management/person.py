@@ -4,8 +4,6 @@ import getpass
 
 from integration.services.actors import COMMAND_LINE
 
-__all__ = ["at_the_command_line"]
-
 
 def at_the_command_line() -> str:
     """ "anna (command line)"; whoever may run a command acts as an administrator."""

@@ -3,8 +3,6 @@
 import errno
 import socket
 
-__all__ = ["PortInUse", "claim_port", "free_port"]
-
 LOOPBACK = "127.0.0.1"
 
 

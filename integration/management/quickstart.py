@@ -31,8 +31,6 @@ from integration.services.foreground import run_now, runnable
 from integration.services.review import accept
 from integration.services.sign_in import make_link_token
 
-__all__ = ["Options", "Quickstart"]
-
 ENVIRONMENT = {"SYNCERRORS_HTTPS": "0", "SYNCERRORS_DEMONSTRATION": "1"}
 WORKER_SECONDS = 60.0
 REST_SECONDS = 60.0

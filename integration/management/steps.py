@@ -5,8 +5,6 @@ from contextlib import contextmanager
 
 from integration import clock
 
-__all__ = ["Step", "StepFailed", "Steps"]
-
 
 class StepFailed(Exception):  # noqa: N818  (a sentence for a person)
     """This step did not succeed; nothing after it was tried.

@@ -10,8 +10,6 @@ from integration.choices import ErrorState
 from integration.management.browser import OpenedPage
 from integration.models import Coupling, Job, SyncError
 
-__all__ = ["Summary", "summarize"]
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:

@@ -16,8 +16,6 @@ from integration.management.broker import Broker
 from integration.management.children import Child, Children, Held
 from integration.management.steps import StepFailed
 
-__all__ = ["Layout", "SimulatorOptions", "Supervisor"]
-
 SIMULATORS_SECONDS = 120.0
 WEB_SECONDS = 45.0
 STOP_SECONDS = 5.0

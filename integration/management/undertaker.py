@@ -15,8 +15,6 @@ from contextlib import suppress
 
 from integration import clock
 
-__all__ = ["bury", "main"]
-
 PATIENCE_SECONDS = 4.0
 
 

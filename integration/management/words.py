@@ -10,15 +10,6 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import DatabaseError
 
-__all__ = [
-    "COULD_NOT_RUN",
-    "as_json",
-    "bad_days_in_words",
-    "counts_line",
-    "this_process",
-    "told",
-]
-
 COULD_NOT_RUN = 2
 
 

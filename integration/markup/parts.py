@@ -21,26 +21,6 @@ from integration.choices import (
     SettledReason,
 )
 
-__all__ = [
-    "BADGES",
-    "ago",
-    "badge",
-    "day",
-    "day_of",
-    "drawn",
-    "duration",
-    "exact",
-    "external",
-    "icon",
-    "initials",
-    "number",
-    "other_languages",
-    "times",
-    "to_the_second",
-    "when",
-    "zone",
-]
-
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR

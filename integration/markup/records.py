@@ -13,17 +13,6 @@ from integration.choices import Direction, Presence, System
 from integration.markup import parts
 from integration.services.places import Place
 
-__all__ = [
-    "RecordSide",
-    "both_sides",
-    "coupled_sides",
-    "plain_side",
-    "record_name",
-    "side_cell",
-    "side_link",
-    "source_and_destination",
-]
-
 ICONS = {
     Presence.NOT_CREATED: "circle-dashed",
     Presence.DELETED: "trash-2",

@@ -6,8 +6,6 @@ from django.utils.translation import gettext_lazy as _
 from integration.choices import Engine
 from integration.models.endpoints import Endpoint
 
-__all__ = ["Connection", "ConnectionQuerySet"]
-
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
     """Connections by what may happen on them."""

@@ -6,8 +6,6 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.models.mappings import TableMapping
 
-__all__ = ["Coupling"]
-
 
 class Coupling(models.Model):
     """A pair, and what both sides agreed on when they were last in step.

@@ -24,8 +24,6 @@ from django.db.models import (
 from integration.models.dialect import PREFIX_LENGTH, prefix
 from integration.models.folding import spellings
 
-__all__ = ["VISIBLE", "Cut", "covering", "place", "scope_q", "text_q", "visible_q"]
-
 VISIBLE = 0
 """The place of a row that no cut hides."""
 EXACT = {

@@ -16,24 +16,6 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from integration import clock
 
-__all__ = [
-    "DELETE_CHUNK",
-    "DELETE_PAUSE_SECONDS",
-    "PREFIX_LENGTH",
-    "SEARCH_TABLE",
-    "Unindexed",
-    "UtcDay",
-    "add_counts",
-    "count_hits",
-    "database_now",
-    "delete_rows",
-    "hit_ids",
-    "lock_clock",
-    "lock_recording",
-    "prefix",
-    "upper",
-]
-
 SEARCH_TABLE = "integration_error_search"
 """The FTS5 table of SQLite; PostgreSQL has a trigram index on the column instead."""
 PREFIX_LENGTH = 3

@@ -7,8 +7,6 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.choices import SignIn, System
 
-__all__ = ["Endpoint"]
-
 
 class Endpoint(models.Model):
     """A Business Central company or a Sales environment.

@@ -22,14 +22,6 @@ from integration.models.jobs import Job
 from integration.models.operations import Operation
 from integration.models.problems import Problem
 
-__all__ = [
-    "LIST_COLUMNS",
-    "RELEVANT_CHIPS",
-    "ErrorPayload",
-    "SyncError",
-    "SyncErrorQuerySet",
-]
-
 RELEVANT_CHIPS = (Chip.OPEN, Chip.WAITING, Chip.IGNORED)
 LIST_COLUMNS = (
     "id",

@@ -2,8 +2,6 @@
 
 import unicodedata
 
-__all__ = ["folded", "searchable", "spellings"]
-
 
 def folded(text: str) -> str:
     """Without accents, case-folded: “Genève” becomes “geneve”."""

@@ -7,8 +7,6 @@ from django.utils.translation import gettext_lazy as _
 from integration.choices import Direction, EntryKind, JobKind, JobState
 from integration.models.mappings import TableMapping
 
-__all__ = ["ACTIVE_STATES", "COUNTS", "Job", "JobEntry"]
-
 ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
 COUNTS = (
     "inserted",

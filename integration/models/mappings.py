@@ -12,8 +12,6 @@ from integration.choices import (
 )
 from integration.models.connections import Connection
 
-__all__ = ["FieldMapping", "TableMapping", "TableMappingQuerySet"]
-
 
 class TableMappingQuerySet(models.QuerySet["TableMapping"]):
     """Mappings by what may happen to them."""

@@ -8,15 +8,6 @@ from integration.choices import OperationKind, OperationState
 from integration.models.connections import Connection
 from integration.models.cuts import Cut
 
-__all__ = [
-    "ErrorCell",
-    "ErrorTotal",
-    "Operation",
-    "OperationCell",
-    "OperationQuerySet",
-    "PreviewInstant",
-]
-
 
 class OperationQuerySet(models.QuerySet["Operation"]):
     """Operations by what they do to lists."""

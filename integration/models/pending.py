@@ -6,8 +6,6 @@ from django.db.models import Q
 from integration.choices import System
 from integration.models.mappings import TableMapping
 
-__all__ = ["PendingRecord"]
-
 
 class PendingRecord(models.Model):
     """A record whose last try did not end in step, coupled or not.

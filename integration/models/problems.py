@@ -5,8 +5,6 @@ from django.db import models
 from integration.choices import Category, Who
 from integration.models.connections import Connection
 
-__all__ = ["Problem"]
-
 
 class Problem(models.Model):
     """A cause on a connection.

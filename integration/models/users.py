@@ -6,8 +6,6 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Role, Theme
 
-__all__ = ["User"]
-
 
 class User(AbstractUser):
     """A person with exactly one role."""

@@ -4,15 +4,6 @@ from django.utils.translation import gettext as _
 
 from integration.models import User
 
-__all__ = [
-    "COMMAND_LINE",
-    "Actor",
-    "Refused",
-    "name_of",
-    "require_administrator",
-    "user_of",
-]
-
 Actor = User | str
 """A name acts as an administrator: whoever may run a command may do everything."""
 COMMAND_LINE = "command line"

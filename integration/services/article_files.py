@@ -38,8 +38,6 @@ from integration.core.failures import FailureKind
 from integration.core.fingerprint import normal_code
 from integration.core.wording import FORMS, LINK, Word, Words, params_of
 
-__all__ = ["ArticleError", "read_catalog"]
-
 KEYS = {
     "": {
         *("category", "who", "culprits", "catalog", "defaults", "title", "meaning"),

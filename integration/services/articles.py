@@ -13,17 +13,6 @@ from integration.core.outcomes import Finding
 from integration.core.wording import FORMS, Segment, fill, segments, short_language
 from integration.services.article_files import read_catalog
 
-__all__ = [
-    "RenderedArticle",
-    "all_articles",
-    "catalog",
-    "cause_of",
-    "keys_of",
-    "label_of",
-    "render",
-    "title_of",
-]
-
 FOLDER = Path(__file__).resolve().parent.parent / "articles"
 UNKNOWN = "unknown"
 

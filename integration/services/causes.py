@@ -9,8 +9,6 @@ from integration.choices import Chip
 from integration.models import ErrorTotal, Problem
 from integration.models.errors import RELEVANT_CHIPS
 
-__all__ = ["CauseCount", "cause_counts", "count_of", "relevant_problems"]
-
 
 @dataclass(frozen=True, slots=True)
 class CauseCount:

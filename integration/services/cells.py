@@ -22,20 +22,6 @@ from integration.models import (
 from integration.models.cuts import VISIBLE, Cut, place
 from integration.models.dialect import UtcDay, add_counts
 
-__all__ = [
-    "TOTAL_KEYS",
-    "Cell",
-    "Placed",
-    "Tally",
-    "add",
-    "count_by_place",
-    "count_rows",
-    "negative",
-    "of_operation",
-    "rebuild",
-    "totals",
-]
-
 TOTAL_KEYS = ("problem_id", "connection_id", "mapping_key", "direction", "state")
 _CELL_KEYS = ("day", *TOTAL_KEYS)
 _GROUPS = ("day", "problem_id", "connection_id", "mapping_key", "direction", "chip")

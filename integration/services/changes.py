@@ -14,8 +14,6 @@ from integration.services import couplings, pending
 from integration.services.sorting import forget, sort
 from integration.services.work import Work
 
-__all__ = ["OVERLAP", "Cursors", "read_both", "read_due", "read_only"]
-
 OVERLAP = timedelta(minutes=5)
 """Business Central stamps inside the transaction that writes: what commits later than
 it was stamped is found by reading this much again (protocols §5)."""

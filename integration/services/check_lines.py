@@ -17,8 +17,6 @@ from integration.core.outcomes import Finding
 from integration.services.articles import cause_of, render, title_of
 from integration.services.sentences import Told, of_cause
 
-__all__ = ["FAIL", "OK", "WARN", "CheckLine", "found", "passed", "refused", "said"]
-
 OK, WARN, FAIL = "ok", "warn", "fail"
 
 

@@ -27,31 +27,13 @@ from integration.services.actors import (
     user_of,
 )
 from integration.services.cells import Cell, Tally
-from integration.services.clean_up_preview import (
+from integration.services.cleanup_preview import (
     CleanupRefused,
     CleanupRequest,
-    Ignored,
-    Preview,
     Ticket,
-    preview,
     read_token,
 )
 from integration.services.operations import find_operation, record_operation
-from integration.services.relevance import why_relevant
-from integration.services.undo import undo
-
-__all__ = [
-    "MOST_SELECTED",
-    "CleanupRefused",
-    "CleanupRequest",
-    "Ignored",
-    "Preview",
-    "delete",
-    "delete_selected",
-    "preview",
-    "undo",
-    "why_relevant",
-]
 
 MOST_SELECTED = 100
 _COUNTED_LIVE = 20_000

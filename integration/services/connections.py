@@ -21,15 +21,6 @@ from integration.services.pauses import is_paused_by_failure, pause_for, resume
 from integration.services.set_up_errors import open_set_up_errors
 from integration.services.setup_check import examine
 
-__all__ = [
-    "CheckResult",
-    "NotFit",
-    "check_connection",
-    "due_checks",
-    "enable",
-    "save_secret",
-]
-
 DAILY = timedelta(days=1)
 SOON_AGAIN = timedelta(minutes=5)
 ACCOUNT = (

@@ -16,8 +16,6 @@ from integration.connectors.business_central import BusinessCentral
 from integration.connectors.sales import Organization, Sales
 from integration.core.records import Page, Record, System
 
-__all__ = ["CountingBusinessCentral", "CountingConnector", "CountingSales"]
-
 
 class CountingConnector:
     """Passes everything on; ``fetched`` counts by entity what its lists brought.

@@ -12,20 +12,6 @@ from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
 from integration.models import Coupling, TableMapping
 
-__all__ = [
-    "by_record",
-    "column",
-    "coupled_ids",
-    "fresh",
-    "is_echo",
-    "make",
-    "refs",
-    "save",
-    "save_seen",
-    "see",
-    "unsee",
-]
-
 _CHUNK = 500
 _SAVED = (
     "bc_number",

@@ -28,8 +28,6 @@ from integration.services.pairs import Pair, settle_pairs
 from integration.services.waiting import missing_partner
 from integration.services.work import Work
 
-__all__ = ["create_alone"]
-
 _UNSURE = frozenset(
     {FailureKind.LOST_ANSWER, FailureKind.TRANSIENT, FailureKind.EXISTS}
 )

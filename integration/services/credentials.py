@@ -7,8 +7,6 @@ from django.utils.translation import gettext_noop
 from integration.models import Endpoint
 from integration.services.sentences import InWords
 
-__all__ = ["CredentialUnreadable", "keep_secret", "read_secret"]
-
 
 class CredentialUnreadable(InWords):
     """The stored secret was encrypted with a key we no longer have."""

@@ -13,16 +13,6 @@ from integration.core.rates import Rates, newest_rates
 from integration.core.records import Record, System
 from integration.models import Coupling, FieldMapping, PendingRecord, TableMapping
 
-__all__ = [
-    "BusinessCentralSide",
-    "Money",
-    "SalesSide",
-    "read_money",
-    "read_references",
-    "unknown_currency",
-    "used_codes",
-]
-
 RATES = "currencyExchangeRates"
 _RATE_FIELDS = (
     "currencyCode",

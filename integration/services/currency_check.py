@@ -18,8 +18,6 @@ from integration.connectors.sales import Sales
 from integration.core.outcomes import Finding
 from integration.services.check_lines import CheckLine, found, passed
 
-__all__ = ["check_currencies"]
-
 STEP = "currencies"
 ACTIVE = 0
 

@@ -14,8 +14,6 @@ from integration.services.endings import Endings, Trouble, of_pair, tried, way_f
 from integration.services.errors import settle_both_deleted
 from integration.services.work import Work
 
-__all__ = ["confirm_missed", "is_lost", "record_gone"]
-
 _ARTICLES = {
     System.BUSINESS_CENTRAL: "record-deleted-bc",
     System.SALES: "record-deleted-sales",

@@ -19,8 +19,6 @@ from integration.services.connections import (
 from integration.services.credentials import keep_secret
 from integration.services.mappings import create_standard_mappings
 
-__all__ = ["Administrator", "make_administrator", "make_connections"]
-
 INTERVAL_SECONDS = 30
 SALES_APP = "msdynce_saleshub"
 NAME = "admin"

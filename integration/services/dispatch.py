@@ -15,14 +15,6 @@ from integration.models import Job, Operation, TableMapping
 from integration.models.jobs import ACTIVE_STATES
 from integration.services.runs import stale_since, start_run
 
-__all__ = [
-    "claim_due_mappings",
-    "due_runs",
-    "forgotten_runs",
-    "is_purge_due",
-    "mark_enqueued",
-]
-
 LOST_MESSAGE = timedelta(seconds=60)
 """A queued run that nobody took for so long is announced again: its message may be
 lost (the broker was wiped). A second message does no harm, a run is claimed once."""

@@ -18,8 +18,6 @@ from integration.services.connections import CheckResult, check_connection
 
 SILENT_MINUTES = 15
 
-__all__ = ["Report", "check_installation", "examine_everything"]
-
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -22,17 +22,6 @@ from integration.services.errors import settle_replaced, stop_waiting
 from integration.services.pending import Tried
 from integration.services.work import Work
 
-__all__ = [
-    "Endings",
-    "Trouble",
-    "failed_records",
-    "label_of",
-    "of_pair",
-    "of_record",
-    "tried",
-    "way_from",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Trouble:

@@ -26,14 +26,6 @@ from integration.models import Endpoint
 from integration.services.credentials import read_secret
 from integration.services.sentences import InWords
 
-__all__ = [
-    "AddressNotAllowed",
-    "open_business_central",
-    "open_connector",
-    "open_sales",
-    "refuse_foreign_addresses",
-]
-
 _SALES_CALLS_AT_ONCE = 4
 _BUSINESS_CENTRAL_CALLS_AT_ONCE = 5
 

@@ -9,8 +9,6 @@ from integration.models import Job, JobEntry
 from integration.services.articles import cause_of
 from integration.services.sentences import of_cause
 
-__all__ = ["entry_of"]
-
 _NOTED = {
     OutcomeKind.INSERTED: EntryKind.CREATED,
     OutcomeKind.DELETED: EntryKind.DELETED,

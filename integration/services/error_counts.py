@@ -11,8 +11,6 @@ from integration.models.cuts import EXACT, Cut, visible_q
 from integration.services.error_filters import ErrorFilter, chips_of
 from integration.services.search import MOST_HITS, Search
 
-__all__ = ["ChipCounts", "count_chips", "problem_counts"]
-
 
 @dataclass(frozen=True, slots=True)
 class ChipCounts:

@@ -14,8 +14,6 @@ from integration.core.texts import cleaned, read_number
 from integration.models.cuts import scope_q
 from integration.models.errors import RELEVANT_CHIPS, SyncError
 
-__all__ = ["ALL", "FILTER_NAMES", "RELEVANT", "ErrorFilter", "chips_of", "parse_filter"]
-
 RELEVANT = "relevant"
 """The chips open, waiting and ignored together."""
 ALL = "all"

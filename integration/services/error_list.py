@@ -34,18 +34,6 @@ from integration.services.error_ranges import Ranges, ranges
 from integration.services.problems import with_problems
 from integration.services.search import MOST_HITS, Search, search
 
-__all__ = [
-    "NEWEST_FIRST",
-    "PAGE_SIZE",
-    "SORTS",
-    "ErrorPage",
-    "Neighbours",
-    "Sort",
-    "neighbours",
-    "parse_sort",
-    "read_page",
-]
-
 PAGE_SIZE = 50
 SORTS = {
     "last_seen": "last_seen",

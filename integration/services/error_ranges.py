@@ -16,8 +16,6 @@ from integration.choices import Chip
 from integration.models.cuts import Cut, covering
 from integration.services.error_filters import ALL
 
-__all__ = ["Ranges", "ranges"]
-
 
 @dataclass(frozen=True, slots=True)
 class Ranges:

@@ -13,8 +13,6 @@ from integration.models import SyncError
 from integration.models.folding import searchable
 from integration.services.articles import title_of
 
-__all__ = ["COPIED", "Failing", "failing_copy", "failing_outcome", "failing_setup"]
-
 _MESSAGE_BYTES = 64 * 1024
 _PAYLOAD_BYTES = 16 * 1024
 _SEARCHED_CHARACTERS = 8_192

@@ -25,17 +25,6 @@ from integration.services.settling import (
     writing,
 )
 
-__all__ = [
-    "open_cause_of",
-    "record_outcomes",
-    "record_setup_error",
-    "resolve",
-    "settle_both_deleted",
-    "settle_replaced",
-    "settle_setup_errors",
-    "stop_waiting",
-]
-
 CauseOf = Callable[[Failure | None, Finding | None], Cause]
 _CHUNK = 500
 _IN_STEP = {

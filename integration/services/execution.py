@@ -46,8 +46,6 @@ from integration.services.sentences import InWords, Key, Told, of_cause, sentenc
 from integration.services.set_up_errors import settle_after_success
 from integration.services.sync import run_mapping
 
-__all__ = ["execute", "rehearse"]
-
 logger = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS = 30.0

@@ -12,8 +12,6 @@ from integration.models.jobs import ACTIVE_STATES, COUNTS
 from integration.services.execution import execute, rehearse
 from integration.services.runs import active_run, dry_run, start_run
 
-__all__ = ["RunReport", "rehearse_now", "run_now", "runnable"]
-
 LOOK_AGAIN_SECONDS = 0.5
 
 

@@ -12,8 +12,6 @@ from integration import clock
 from integration.choices import JobState
 from integration.models import Job
 
-__all__ = ["Heartbeat"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -10,8 +10,6 @@ from integration.connectors.base import Identity
 from integration.core.outcomes import Finding
 from integration.services.check_lines import WARN, CheckLine, found, passed
 
-__all__ = ["ADMINISTRATOR_TEMPLATE", "check_integration_user", "integration_role"]
-
 ADMINISTRATOR_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
 """The template of the role, whatever its name is translated to; copies have another."""
 READ_WRITE, NON_INTERACTIVE = 0, 4

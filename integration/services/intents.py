@@ -18,8 +18,6 @@ from integration.services import couplings, pending
 from integration.services.endings import Trouble
 from integration.services.work import Work
 
-__all__ = ["Created", "find_created", "intent_of"]
-
 Sign = Callable[[Mapping[str, Any]], str]
 """What two records have in common when one may have been made from the other."""
 

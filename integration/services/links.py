@@ -6,21 +6,6 @@ from urllib.parse import quote, urlsplit
 from integration.choices import System
 from integration.models import Endpoint
 
-__all__ = [
-    "account_link",
-    "app_link",
-    "applications_link",
-    "company_setup_link",
-    "currencies_link",
-    "environment_link",
-    "exchange_rates_link",
-    "integration_user_link",
-    "job_queue_link",
-    "number_series_link",
-    "record_link",
-    "role_link",
-]
-
 ENTRA = "https://entra.microsoft.com"
 POWER_PLATFORM = "https://admin.powerplatform.microsoft.com"
 PUBLIC_SIGN_IN = "login.microsoftonline.com"

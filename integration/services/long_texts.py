@@ -13,8 +13,6 @@ from integration.core.failures import Failure
 from integration.core.outcomes import Outcome
 from integration.services.articles import cause_of
 
-__all__ = ["with_long_field"]
-
 _ARTICLES = {"bc-text-too-long", "dv-text-too-long"}
 _LENGTH = re.compile(r"\d+")
 

@@ -21,8 +21,6 @@ from integration.core.values import ValueKind
 from integration.models import Connection, FieldMapping, TableMapping
 from integration.services.sentences import InWords
 
-__all__ = ["MappingInvalid", "create_standard_mappings", "load_table_map"]
-
 _OPERATORS = frozenset({"eq", "ne", "in"})
 
 

@@ -14,8 +14,6 @@ from integration.services.intents import Created, find_created
 from integration.services.spool import Ambiguous
 from integration.services.work import Work
 
-__all__ = ["ambiguity", "couple_created", "couple_matches", "fail_ambiguous"]
-
 Match = tuple[Snapshot, Snapshot]
 
 

@@ -13,8 +13,6 @@ from django.db import connection
 from integration.models import PreviewInstant
 from integration.models.dialect import database_now, lock_clock
 
-__all__ = ["instant", "read_clock", "stamp"]
-
 _ONE_ROW = 1
 _STEP = timedelta(microseconds=1)
 

@@ -11,8 +11,6 @@ from integration import clock
 from integration.choices import OperationState
 from integration.models import Operation, User
 
-__all__ = ["find_operation", "recent_operations", "record_operation"]
-
 _NAME_LENGTH = 150
 _REASON_LENGTH = 500
 

@@ -5,8 +5,6 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 
-__all__ = ["SIZE", "Slice", "newest_first"]
-
 SIZE = 50
 M = TypeVar("M", bound=Model)
 

@@ -21,8 +21,6 @@ from integration.services.endings import Endings, Trouble, of_pair, tried
 from integration.services.waiting import missing_partner
 from integration.services.work import Work
 
-__all__ = ["Pair", "settle_pairs"]
-
 _DOUBTFUL = (FailureKind.STALE, FailureKind.LOST_ANSWER)
 """Somebody else wrote meanwhile, or perhaps we did."""
 

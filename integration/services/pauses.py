@@ -10,15 +10,6 @@ from integration.services.articles import title_of
 from integration.services.operations import record_operation
 from integration.services.sentences import Key
 
-__all__ = [
-    "ENGINE_NAME",
-    "is_paused_by_failure",
-    "pause",
-    "pause_for",
-    "reason_of",
-    "resume",
-]
-
 ENGINE_NAME = "Sync Errors"
 """Who did it, where no person did."""
 

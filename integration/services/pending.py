@@ -15,22 +15,6 @@ from integration.core.records import System
 from integration.core.retry import decide_retry
 from integration.models import Coupling, PendingRecord, TableMapping
 
-__all__ = [
-    "Tried",
-    "awaited",
-    "by_record",
-    "clear",
-    "due",
-    "is_resting",
-    "record_tried",
-    "release",
-    "release_waiting",
-    "release_wanted",
-    "save_intents",
-    "set_aside",
-    "uncoupled",
-]
-
 _CHUNK = 500
 _UPSERTED = (
     "etag",

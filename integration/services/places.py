@@ -10,8 +10,6 @@ from integration.choices import OperationKind, OperationState
 from integration.models import Connection, Endpoint, Operation, TableMapping
 from integration.services.links import record_link
 
-__all__ = ["Place", "Places", "place_of", "read_places"]
-
 
 @dataclass(frozen=True, slots=True)
 class Place:

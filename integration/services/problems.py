@@ -7,8 +7,6 @@ from typing import Any
 from integration.core.causes import Cause
 from integration.models import Connection, Problem
 
-__all__ = ["cause_of_problem", "ensure_problems", "with_problems"]
-
 _TITLE_LENGTH = 300
 
 

@@ -19,8 +19,6 @@ from integration.models.errors import SyncErrorQuerySet
 from integration.services import cells
 from integration.services.cells import Tally
 
-__all__ = ["purge_due"]
-
 
 def purge_due(now: datetime | None = None, *, max_seconds: float = 60.0) -> int:
     """Remove what is past its undo date, for at most ``max_seconds``; returns rows.

@@ -21,8 +21,6 @@ from integration.services.settling import (
     settle,
 )
 
-__all__ = ["record_failing"]
-
 _CHUNK = 250
 _KEY = ["connection", "mapping_key", "direction", "record_key", "fingerprint"]
 _WRITTEN_OVER = [

@@ -10,8 +10,6 @@ from django.utils.translation import gettext as _
 
 from integration.choices import Category, ErrorState, Presence
 
-__all__ = ["why_relevant"]
-
 
 def why_relevant(row: Mapping[str, Any], instant: datetime | None = None) -> str:
     """Why a row of the list is kept by a clean-up with this instant."""

@@ -13,17 +13,9 @@ from integration.services.connections import check_connection
 from integration.services.operations import record_operation
 from integration.services.pauses import reason_of
 from integration.services.pending import release
-from integration.services.retry_results import end_retry, judge, retrying_errors
+from integration.services.retry_results import end_retry, judge
 from integration.services.runs import start_run
 from integration.services.sentences import of_problem
-
-__all__ = [
-    "RetryRefused",
-    "retry_error",
-    "retrying_errors",
-    "run_of",
-    "start_waiting_retries",
-]
 
 
 class RetryRefused(Exception):  # noqa: N818  (a sentence for a person)

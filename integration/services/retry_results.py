@@ -15,8 +15,6 @@ from integration.choices import (
 from integration.models import Job, Operation, Problem, SyncError
 from integration.services.sentences import of_problem
 
-__all__ = ["end_retry", "finish_retries", "judge", "retrying_errors"]
-
 
 def retrying_errors(ids: Collection[int] | None = None) -> set[int]:
     """Errors that an unfinished retry holds, among ``ids`` (``None`` = all)."""

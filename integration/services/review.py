@@ -24,8 +24,6 @@ from integration.services.spool import Ambiguous, Spool
 from integration.services.sync import open_work
 from integration.services.work import Work
 
-__all__ = ["accept", "review_mapping"]
-
 
 def review_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
     """Read both sides whole, couple what matches uniquely, and say what would follow.

@@ -29,21 +29,6 @@ from integration.services.errors import record_outcomes
 from integration.services.retry_results import finish_retries
 from integration.services.sentences import Told
 
-__all__ = [
-    "Run",
-    "RunLost",
-    "active_run",
-    "add_fetched",
-    "claim",
-    "dry_run",
-    "finish",
-    "log_outcomes",
-    "park",
-    "release",
-    "stale_since",
-    "start_run",
-]
-
 
 class RunLost(RuntimeError):  # noqa: N818  (a state, named as the design names it)
     """Another worker has taken this run up; what this one does no longer counts."""

@@ -14,8 +14,6 @@ from integration.models.cuts import text_q
 from integration.models.dialect import PREFIX_LENGTH, count_hits, hit_ids, prefix
 from integration.models.folding import spellings
 
-__all__ = ["MOST_HITS", "Search", "search"]
-
 MOST_HITS = 10_000
 
 

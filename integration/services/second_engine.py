@@ -8,8 +8,6 @@ from integration.connectors.business_central import BusinessCentral
 from integration.connectors.errors import Refused
 from integration.core.outcomes import Finding
 
-__all__ = ["ARTICLE", "Look", "second_engine"]
-
 ARTICLE = "second-engine-running"
 RUNNER = 5339
 """Codeunit *Integration Synch. Job Runner* (protocols §2.3)."""

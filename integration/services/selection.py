@@ -4,8 +4,6 @@ from collections.abc import Collection
 
 from integration.models import Connection, TableMapping
 
-__all__ = ["UnknownName", "chosen_mappings"]
-
 
 class UnknownName(Exception):  # noqa: N818  (a sentence for a person)
     """No mapping or connection has this name; the message names those there are."""

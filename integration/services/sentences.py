@@ -14,8 +14,6 @@ from integration.core.causes import Cause
 from integration.models import Problem
 from integration.services.articles import title_of
 
-__all__ = ["InWords", "Key", "Told", "in_words", "of_cause", "of_problem", "sentence"]
-
 Key = Mapping[str, Any]
 """``{"text", "values"}`` or ``{"article", "params", "title"}``; JSON."""
 

@@ -6,8 +6,6 @@ from integration.choices import JobState, Origin
 from integration.models import Connection, Job, SyncError, TableMapping
 from integration.services.errors import settle_setup_errors
 
-__all__ = ["open_set_up_errors", "settle_after_success"]
-
 
 def settle_after_success(mapping: TableMapping) -> int:
     """What runs had raised is over once every mapping's latest run has succeeded.

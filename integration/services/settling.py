@@ -16,17 +16,6 @@ from integration.models.errors import SyncErrorQuerySet
 from integration.services import cells, moment
 from integration.services.cells import Cell, Placed
 
-__all__ = [
-    "Before",
-    "Writing",
-    "before",
-    "cell_of",
-    "end_waiting",
-    "new_changes",
-    "settle",
-    "writing",
-]
-
 Before = dict[str, Any]
 """A row as it stands: the columns of ``_COLUMNS``, its day, chip and place."""
 _COLUMNS = (

@@ -40,8 +40,6 @@ from integration.services.integration_user import (
 )
 from integration.services.second_engine import second_engine
 
-__all__ = ["examine"]
-
 BC, SALES = "business_central", "sales"
 WARN_DAYS = (7, 30)
 

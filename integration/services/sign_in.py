@@ -6,8 +6,6 @@ from django.db.models import Q
 from integration import clock
 from integration.models import User
 
-__all__ = ["LINK_SECONDS", "make_link_token", "redeem"]
-
 LINK_SECONDS = 600
 _SALT = "integration.sign_in"
 

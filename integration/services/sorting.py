@@ -25,8 +25,6 @@ from integration.services.endings import (
 from integration.services.errors import settle_both_deleted
 from integration.services.work import Work
 
-__all__ = ["forget", "sort"]
-
 
 @dataclass(slots=True)
 class _Sorted:

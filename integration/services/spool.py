@@ -20,8 +20,6 @@ from integration.core.match import match_keys
 from integration.core.outcomes import RecordRef
 from integration.core.records import System
 
-__all__ = ["Ambiguous", "Spool", "SpooledPair"]
-
 CHUNK = 1_000
 CANDIDATES = 10
 """So many are named for an ambiguous record."""

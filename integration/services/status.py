@@ -22,16 +22,6 @@ from integration.models.errors import RELEVANT_CHIPS
 from integration.services.articles import title_of
 from integration.services.problems import with_problems
 
-__all__ = [
-    "EngineLife",
-    "Shell",
-    "Stopped",
-    "SystemState",
-    "open_setup_errors",
-    "read_engine",
-    "read_shell",
-]
-
 SILENT_AFTER = timedelta(minutes=15)
 
 

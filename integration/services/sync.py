@@ -27,8 +27,6 @@ from integration.services.spool import Spool, SpooledPair
 from integration.services.waiting import release_arrived
 from integration.services.work import Work
 
-__all__ = ["open_work", "run_mapping"]
-
 
 def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
     """Both directions of one mapping. A dry run ends at the plan, with counts.

@@ -11,9 +11,7 @@ from integration.models.dialect import lock_clock
 from integration.services import cells
 from integration.services.actors import Actor, name_of, require_administrator
 from integration.services.cells import Placed
-from integration.services.clean_up_preview import CleanupRefused
-
-__all__ = ["undo"]
+from integration.services.cleanup_preview import CleanupRefused
 
 
 def undo(operation: Operation, by: Actor) -> Operation:

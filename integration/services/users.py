@@ -6,8 +6,6 @@ from integration.choices import OperationKind
 from integration.models import Operation, User
 from integration.services.operations import record_operation
 
-__all__ = ["record_user_change", "save_preferences"]
-
 
 def save_preferences(user: User, **preferences: str) -> None:
     """Language, time zone or theme; nobody else sees it, so it is no operation."""

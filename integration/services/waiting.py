@@ -10,8 +10,6 @@ from integration.services.endings import Trouble
 from integration.services.errors import open_cause_of
 from integration.services.work import Work
 
-__all__ = ["missing_partner", "release_arrived"]
-
 
 def missing_partner(work: Work, missing: Missing) -> Trouble:
     """It waits, for as long as the other has the cause it has now."""

@@ -15,8 +15,6 @@ from integration.services.long_texts import with_long_field
 from integration.services.runs import Run, log_outcomes
 from integration.services.spool import Spool
 
-__all__ = ["Work"]
-
 _CHUNK = 1_000
 
 

@@ -13,8 +13,6 @@ import django_tables2 as tables
 from django.utils.safestring import SafeString
 from django_tables2.data import TableData
 
-__all__ = ["Head", "KeysetTable"]
-
 
 class KeysetData(TableData):
     """Rows that come ordered from the database, and stay so."""

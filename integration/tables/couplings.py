@@ -17,8 +17,6 @@ from integration.models import Coupling, PendingRecord
 from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
-__all__ = ["CouplingTable", "SkippedTable"]
-
 ASIDE = (
     gettext_noop("It has no exchange rate, and no record uses it."),
     gettext_noop("The filter of the mapping leaves it out."),

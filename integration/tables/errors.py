@@ -21,8 +21,6 @@ from integration.markup.records import (
 from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
-__all__ = ["ErrorTable", "KeptTable"]
-
 Row = Mapping[str, Any]
 
 

@@ -13,8 +13,6 @@ from integration.models import Job, JobEntry
 from integration.services.sentences import in_words
 from integration.tables.columns import KeysetTable
 
-__all__ = ["EntryTable", "JobTable", "RecentJobTable"]
-
 
 class JobTable(KeysetTable):
     """What ran."""

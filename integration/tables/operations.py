@@ -11,8 +11,6 @@ from integration.models import Operation
 from integration.services.sentences import in_words
 from integration.tables.columns import KeysetTable
 
-__all__ = ["OperationTable"]
-
 
 class OperationTable(KeysetTable):
     """Who did what, why, when."""

@@ -16,8 +16,6 @@ from integration.services.articles import RenderedArticle
 from integration.services.causes import CauseCount
 from integration.tables.columns import KeysetTable
 
-__all__ = ["CauseRow", "ProblemTable"]
-
 
 @dataclass(frozen=True, slots=True)
 class CauseRow:

@@ -5,8 +5,6 @@ from django import template
 from integration.markup import parts, records
 from integration.services.sentences import in_words
 
-__all__ = ["register"]
-
 register = template.Library()
 
 for tag in (

@@ -28,16 +28,6 @@ from integration.http import (
 from integration.models import User
 from integration.services import sign_in, users
 
-__all__ = [
-    "account",
-    "hide_demonstration",
-    "language",
-    "login",
-    "logout",
-    "sign_in_link",
-    "theme",
-]
-
 
 @login_not_required
 @never_cache

@@ -8,8 +8,6 @@ from django.utils.translation import gettext as _
 
 from integration.core.texts import read_number
 
-__all__ = ["chosen", "read_words", "say_dropped", "whole_number"]
-
 
 def read_words(query: QueryDict) -> dict[str, str]:
     """The query string; the last of several equal names counts."""

@@ -11,8 +11,6 @@ from integration.http import SignedInRequest, role_required
 from integration.services.articles import all_articles
 from integration.services.articles import render as render_article
 
-__all__ = ["article", "articles"]
-
 
 @role_required(Role.VIEWER)
 @require_safe

@@ -8,8 +8,6 @@ from integration.markup.records import RecordSide, record_name
 from integration.models import JobEntry
 from integration.services.places import Place
 
-__all__ = ["candidates_of"]
-
 
 def candidates_of(entry: JobEntry, place: Place) -> tuple[RecordSide, list[RecordSide]]:
     """The record of one entry, and its candidates on the other side."""

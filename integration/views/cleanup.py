@@ -16,15 +16,13 @@ from integration.choices import Chip, Role, SettledReason
 from integration.core.texts import read_number
 from integration.forms.setup import ReasonForm
 from integration.http import SignedInRequest, role_required
-from integration.services import cleanup
+from integration.services import cleanup, cleanup_preview
 from integration.services.error_filters import ALL, ErrorFilter, parse_filter
 from integration.services.places import read_places
 from integration.tables.errors import KeptTable
 from integration.views.addresses import read_words, say_dropped
 from integration.views.titles import with_titles
 from integration.views.wording import filter_words, name_words
-
-__all__ = ["delete", "preview"]
 
 MOST_DAYS = 3650
 KEPT_SHOWN = 100
@@ -54,8 +52,8 @@ def preview(request: SignedInRequest) -> HttpResponse:
     say_dropped(request, dropped)
     every_kept = request.GET.get("kept") == "all"
     shown = {"shown": KEPT_SHOWN} if every_kept else {}
-    wanted = cleanup.CleanupRequest(older_than, filters)
-    found = cleanup.preview(wanted, request.user, **shown)
+    wanted = cleanup_preview.CleanupRequest(older_than, filters)
+    found = cleanup_preview.preview(wanted, request.user, **shown)
     rows = with_titles(found.kept, get_language() or "en")
     context: dict[str, Any] = {
         "section": "errors",
@@ -73,7 +71,7 @@ def preview(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/cleanup/preview.html", context)
 
 
-def rows_link(found: cleanup.Preview, **chosen: Any) -> str:
+def rows_link(found: cleanup_preview.Preview, **chosen: Any) -> str:
     """The list of some of the preview's entries, as they were at its instant."""
     filters = found.request.filters
     rows = ErrorFilter(
@@ -89,7 +87,7 @@ def rows_link(found: cleanup.Preview, **chosen: Any) -> str:
     return f"{reverse('errors')}?{urlencode(rows.query())}"
 
 
-def reason_links(found: cleanup.Preview) -> list[tuple[str, int, str]]:
+def reason_links(found: cleanup_preview.Preview) -> list[tuple[str, int, str]]:
     """Each reason with its count and the list of exactly its rows."""
     finished = {"state": Chip.RESOLVED.value, "settled": found.instant}
     return [
@@ -115,13 +113,13 @@ def delete(request: SignedInRequest) -> HttpResponse:
     try:
         operation = cleanup.delete(
             request.POST.get("token", ""),
-            cleanup.CleanupRequest(older_than, filters),
+            cleanup_preview.CleanupRequest(older_than, filters),
             request.user,
             include_relevant=request.POST.get("do") == "delete-all",
             typed=request.POST.get("typed", ""),
             reason=reason,
         )
-    except cleanup.CleanupRefused as refusal:
+    except cleanup_preview.CleanupRefused as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(preview_address(older_than, filters))
     request.session["deleted"] = operation.pk

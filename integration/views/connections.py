@@ -20,8 +20,6 @@ from integration.services import pauses
 from integration.services.check_lines import CheckLine
 from integration.services.status import open_setup_errors
 
-__all__ = ["check", "connection", "connections", "enable", "resume", "secret"]
-
 SHOWN_STEPS = ("state", "step", "sentence", "to_do")
 
 

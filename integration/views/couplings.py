@@ -18,8 +18,6 @@ from integration.services.places import place_of, read_places
 from integration.tables.couplings import CouplingTable, SkippedTable
 from integration.views.addresses import say_dropped, whole_number
 
-__all__ = ["coupling", "couplings"]
-
 TEXT_LENGTH = 100
 
 

@@ -12,8 +12,6 @@ from integration.markup.parts import number
 from integration.models import Operation, SyncError, TableMapping
 from integration.services.articles import keys_of, label_of
 
-__all__ = ["Event", "FieldRow", "field_rows", "history"]
-
 OPERATIONS_SHOWN = 20
 SIDES = ("business_central", "sales", "last")
 

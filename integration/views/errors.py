@@ -18,17 +18,13 @@ from integration.filters.errors import filter_form
 from integration.http import SignedInRequest, is_fragment, role_required, safe_next
 from integration.markup.records import source_and_destination
 from integration.models import Connection, Operation, SyncError, TableMapping
-from integration.services import cleanup
+from integration.services import cleanup, cleanup_preview
 from integration.services.causes import count_of
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.places import Places, place_of, read_places
-from integration.services.retry import (
-    RetryRefused,
-    retry_error,
-    retrying_errors,
-    run_of,
-)
+from integration.services.retry import RetryRefused, retry_error, run_of
+from integration.services.retry_results import retrying_errors
 from integration.services.status import read_engine
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
@@ -38,8 +34,6 @@ from integration.views.problems import told
 from integration.views.targets import Case
 from integration.views.titles import problem_titles, with_titles
 from integration.views.wording import filter_words
-
-__all__ = ["delete", "error", "errors", "retry"]
 
 
 @role_required(Role.VIEWER)
@@ -295,7 +289,7 @@ def delete(request: SignedInRequest) -> HttpResponse:
         return HttpResponseRedirect(back)
     try:
         operation = cleanup.delete_selected(keys, request.user)
-    except cleanup.CleanupRefused as refusal:
+    except cleanup_preview.CleanupRefused as refusal:
         messages.error(request, str(refusal))
     else:
         request.session["deleted"] = operation.pk

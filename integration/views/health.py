@@ -12,8 +12,6 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-__all__ = ["healthz", "not_found", "server_error"]
-
 
 @login_not_required
 @require_safe

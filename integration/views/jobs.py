@@ -15,8 +15,6 @@ from integration.services.paging import newest_first
 from integration.tables.jobs import EntryTable, JobTable
 from integration.views.addresses import chosen, say_dropped, whole_number
 
-__all__ = ["job", "jobs"]
-
 ENTRIES = 200
 
 

@@ -11,8 +11,6 @@ from integration.services.error_list import NEWEST_FIRST, PAGE_SIZE, Sort, parse
 from integration.views.addresses import read_words
 from integration.views.wording import state_words
 
-__all__ = ["Listing", "read_listing"]
-
 SIZES = (25, 50, 100)
 
 

@@ -19,8 +19,6 @@ from integration.services.places import Place, place_of
 from integration.tables.jobs import RecentJobTable
 from integration.views.candidates import candidates_of
 
-__all__ = ["accept", "mapping", "mappings"]
-
 AMBIGUOUS_SHOWN = 200
 POLL_SECONDS = 3
 RECENT = 10

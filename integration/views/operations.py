@@ -14,14 +14,13 @@ from integration.choices import OperationKind, OperationState, Role
 from integration.http import SignedInRequest, role_required, safe_next
 from integration.markup.parts import number
 from integration.models import Operation
-from integration.services import cleanup
+from integration.services import cleanup_preview
 from integration.services.operations import recent_operations
 from integration.services.paging import newest_first
+from integration.services.undo import undo as undo_operation
 from integration.tables.operations import OperationTable
 from integration.views.addresses import chosen, say_dropped, whole_number
 from integration.views.wording import result_lines, scope_lines
-
-__all__ = ["operation", "operations", "undo"]
 
 
 @role_required(Role.VIEWER)
@@ -89,8 +88,8 @@ def undo(request: SignedInRequest, operation_id: int) -> HttpResponse:
     found = find(operation_id)
     back = safe_next(request, reverse("operation", args=[operation_id]))
     try:
-        done = cleanup.undo(found, request.user)
-    except cleanup.CleanupRefused as refusal:
+        done = undo_operation(found, request.user)
+    except cleanup_preview.CleanupRefused as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, restored_words(done))

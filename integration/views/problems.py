@@ -19,8 +19,6 @@ from integration.services.status import read_engine
 from integration.tables.problems import CauseRow, ProblemTable
 from integration.views.targets import Case, addresses
 
-__all__ = ["problem", "problems", "told"]
-
 
 def told(problem: Problem, case: Case) -> RenderedArticle:
     """The problem's article in the reader's language, its links filled in."""

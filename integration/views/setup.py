@@ -10,8 +10,6 @@ from integration.http import SignedInRequest, role_required
 from integration.models import User
 from integration.services.status import read_engine
 
-__all__ = ["check", "explain", "overview", "retention", "setup", "users"]
-
 
 @role_required(Role.VIEWER)
 @require_safe

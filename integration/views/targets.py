@@ -10,8 +10,6 @@ from integration.models import Connection, Coupling, Endpoint, SyncError, TableM
 from integration.services import links
 from integration.services.places import Place, place_of
 
-__all__ = ["Case", "addresses"]
-
 ENTITIES = {"currency": "currencies", "customer": "customers"}
 
 

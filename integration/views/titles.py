@@ -6,8 +6,6 @@ from typing import Any
 from integration.models import ErrorTotal, Problem
 from integration.services.articles import title_of
 
-__all__ = ["problem_title", "problem_titles", "with_titles"]
-
 
 def problem_title(row: dict[str, Any], language: str) -> str:
     """What is wrong, from the article of the row's problem."""

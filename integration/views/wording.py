@@ -12,11 +12,9 @@ from integration.choices import Category, Chip, Direction, SettledReason, Who
 from integration.markup import parts
 from integration.models import Connection, Operation, Problem
 from integration.services.articles import title_of
-from integration.services.cleanup import Ignored
+from integration.services.cleanup_preview import Ignored
 from integration.services.error_filters import RELEVANT, ErrorFilter
 from integration.services.sentences import in_words
-
-__all__ = ["filter_words", "name_words", "result_lines", "scope_lines", "state_words"]
 
 Line = tuple[str, str]
 

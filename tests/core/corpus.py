@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
 
-__all__ = ["KNOWN", "UNKNOWN", "Said"]
-
 GUID = "5a1c2f9e-77e0-4c65-9a54-0c4d0f3d8c11"
 OTHER = "0b7d9a31-1c2e-4f66-8f0a-aa0c77e011ff"
 

@@ -12,8 +12,6 @@ import threading
 
 import django
 
-__all__ = ["main"]
-
 
 def main(scene: str) -> None:
     """Make the rows, serve, end with the parent."""

@@ -27,8 +27,6 @@ from tests.factories import (
     make_user,
 )
 
-__all__ = ["make_nobody", "make_scene"]
-
 CAUSES: tuple[tuple[str, dict[str, str]], ...] = (
     ("dv-missing-privilege", {"privilege": "prvWriteAccount", "right": "Write"}),
     ("bc-currency-no-exchange-rate", {"currency": "GBP"}),

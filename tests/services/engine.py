@@ -24,8 +24,6 @@ from integration.simulators.store import Table
 from tests.factories import make_user
 from tests.running import Systems
 
-__all__ = ["LONG_AGO", "Engine", "Live", "Meanwhile", "running_engine"]
-
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 _COUNTS = COUNTS
 _BLANK = dict.fromkeys(

@@ -7,17 +7,16 @@ import time_machine
 from integration.models import ErrorCell, Operation, OperationCell, SyncError, User
 from integration.services import cells, cleanup, moment
 from integration.services.actors import Refused
-from integration.services.cleanup import (
+from integration.services.cleanup import delete, delete_selected
+from integration.services.cleanup_preview import (
     CleanupRefused,
     CleanupRequest,
     Preview,
-    delete,
-    delete_selected,
     preview,
-    undo,
 )
 from integration.services.error_filters import ErrorFilter
 from integration.services.purge import purge_due
+from integration.services.undo import undo
 from tests.factories import make_error, make_mapping, make_problem, make_user
 
 pytestmark = pytest.mark.django_db

@@ -24,19 +24,18 @@ from integration.models import (
     SyncError,
 )
 from integration.services import cells, moment
-from integration.services.cleanup import (
+from integration.services.cleanup import delete, delete_selected
+from integration.services.cleanup_preview import (
     CleanupRefused,
     CleanupRequest,
     Preview,
-    delete,
-    delete_selected,
     preview,
-    undo,
 )
 from integration.services.error_filters import parse_filter
 from integration.services.error_list import read_page
 from integration.services.errors import record_outcomes
 from integration.services.purge import purge_due
+from integration.services.undo import undo
 from tests.factories import make_connection, make_job, make_mapping
 
 RECORDS = [f"{mapping}{number}" for mapping in "AB" for number in range(3)]

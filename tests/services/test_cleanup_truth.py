@@ -10,10 +10,12 @@ from django.utils import timezone
 from integration.core.causes import Cause
 from integration.models import Operation, SyncError
 from integration.services import cells, moment
-from integration.services.cleanup import CleanupRequest, delete, preview, undo
+from integration.services.cleanup import delete
+from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.error_filters import ErrorFilter
 from integration.services.error_list import Sort, read_page
 from integration.services.errors import record_outcomes
+from integration.services.undo import undo
 from tests.factories import make_connection, make_job, make_mapping, make_problem
 from tests.services.cleanup_truth import Entry, write_entries
 from tests.services.test_errors import failed

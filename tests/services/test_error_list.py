@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from integration.models import Operation, SyncError
-from integration.services.cleanup import CleanupRequest, delete, preview
+from integration.services.cleanup import delete
+from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.error_filters import ErrorFilter, parse_filter
 from integration.services.error_list import (
     SORTS,

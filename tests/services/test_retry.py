@@ -17,10 +17,10 @@ from integration.services.foreground import run_now
 from integration.services.retry import (
     RetryRefused,
     retry_error,
-    retrying_errors,
     run_of,
     start_waiting_retries,
 )
+from integration.services.retry_results import retrying_errors
 from integration.services.review import accept
 from integration.services.runs import start_run
 from tests.factories import make_error, make_user

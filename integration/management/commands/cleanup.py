@@ -7,9 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from integration.core.texts import read_number
 from integration.management.person import at_the_command_line
 from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
-from integration.services.cleanup import CleanupRequest, Preview, delete, preview
-
-__all__ = ["Command"]
+from integration.services.cleanup import delete
+from integration.services.cleanup_preview import CleanupRequest, Preview, preview
 
 _MOST_DAYS = 36_500
 

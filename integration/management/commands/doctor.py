@@ -10,8 +10,6 @@ from integration.management.words import as_json, bad_days_in_words
 from integration.services.check_lines import CheckLine
 from integration.services.doctor import Report, examine_everything
 
-__all__ = ["Command"]
-
 MARKS = {"ok": "ok  ", "warn": "note", "fail": "FAIL"}
 
 

@@ -18,8 +18,6 @@ from integration.services.error_list import (
     read_page,
 )
 
-__all__ = ["Command"]
-
 _PAGING = ("sort", "after", "before", "size")
 _MOST_ROWS = 10_000
 

@@ -18,8 +18,6 @@ from integration.management.words import as_json, told
 if TYPE_CHECKING:
     from integration.management.quickstart import Options
 
-__all__ = ["Command"]
-
 COULD_NOT_START = 2
 
 

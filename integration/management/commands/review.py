@@ -18,8 +18,6 @@ from integration.services.foreground import RunReport, run_now
 from integration.services.review import accept
 from integration.services.selection import UnknownName, chosen_mappings
 
-__all__ = ["Command"]
-
 
 class Command(BaseCommand):
     help = (

@@ -18,8 +18,6 @@ from integration.simulators.seed import seed, simulators_json
 from integration.simulators.server import PortInUseError, serve, write_addresses
 from integration.simulators.store import Store
 
-__all__ = ["Command"]
-
 DATA_FILE = "simulators.sqlite3"
 
 

@@ -18,8 +18,6 @@ from integration.models import Job, TableMapping
 from integration.services.foreground import RunReport, rehearse_now, run_now, runnable
 from integration.services.selection import UnknownName, chosen_mappings
 
-__all__ = ["Command"]
-
 DIRECTIONS = {
     "to-sales": Direction.TO_SALES,
     "to-bc": Direction.TO_BUSINESS_CENTRAL,

@@ -9,9 +9,7 @@ from integration.management.person import at_the_command_line
 from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
 from integration.models import Operation
 from integration.services.actors import Refused
-from integration.services.cleanup import undo
-
-__all__ = ["Command"]
+from integration.services.undo import undo
 
 
 class Command(BaseCommand):

@@ -27,16 +27,6 @@ from integration.services.error_filters import ErrorFilter
 from integration.services.problems import with_problems
 from integration.services.relevance import why_relevant
 
-__all__ = [
-    "CleanupRefused",
-    "CleanupRequest",
-    "Ignored",
-    "Preview",
-    "Ticket",
-    "preview",
-    "read_token",
-]
-
 _SALT = "integration.cleanup"
 _SHOWN = 10
 
