@@ -4,21 +4,26 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_noop, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from integration.choices import Role
 from integration.http import SignedInRequest, role_required
+from integration.markup.parts import number
 from integration.markup.records import coupled_sides
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.services.articles import label_of
 from integration.services.paging import Slice, newest_first
 from integration.services.places import place_of, read_places
-from integration.tables.couplings import CouplingTable, SkippedTable
 from integration.views.addresses import say_dropped, whole_number
 
 TEXT_LENGTH = 100
+ASIDE = (
+    gettext_noop("It has no exchange rate, and no record uses it."),
+    gettext_noop("The filter of the mapping leaves it out."),
+)
+"""What the engine stores in English when it sets a record aside."""
 
 
 @role_required(Role.VIEWER)
@@ -31,19 +36,28 @@ def couplings(request: SignedInRequest) -> HttpResponse:
     skipped = request.GET.get("skipped") == "1"
     after = whole_number(request.GET, "after", dropped)
     before = whole_number(request.GET, "before", dropped)
-    context: dict[str, Any]
+    rows: list[tuple[Any, Any]] = []
     if skipped:
-        rows = PendingRecord.objects.filter(skipped_at__isnull=False)
-        page: Slice[Any] = newest_first(rows.select_related("mapping"), after, before)
-        table: Any = SkippedTable(page.rows)
+        found = PendingRecord.objects.filter(skipped_at__isnull=False)
+        page: Slice[Any] = newest_first(found.select_related("mapping"), after, before)
+        rows = [(row, skip_words(row)) for row in page.rows]
     else:
         page = newest_first(matching(mapping, text), after, before)
-        table = CouplingTable(page.rows, read_places())
+        places = read_places().by_key
+        rows = [
+            (
+                row,
+                coupled_sides(
+                    vars(row), places[row.mapping.connection_id, row.mapping.name]
+                ),
+            )
+            for row in page.rows
+        ]
     say_dropped(request, dropped)
     context = {
         "section": "couplings",
         "page": page,
-        "table": table,
+        "rows": rows,
         "mappings": mapping_chips(),
         "mapping": str(mapping) if mapping is not None else "",
         "text": text,
@@ -61,6 +75,21 @@ def matching(mapping: int | None, text: str) -> Any:
     if text:
         found = found.filter(bc_number__startswith=text)
     return found
+
+
+def skip_words(pending: PendingRecord) -> str:
+    """Why it is tried no more, in the reader's language.
+
+    The engine sets a record aside before any try, or gives up after its last one.
+    """
+    if not pending.attempts:
+        return _(pending.skip_reason)
+    words = ngettext(
+        "Gave up after %(n)s attempt.",
+        "Gave up after %(n)s attempts.",
+        pending.attempts,
+    )
+    return words % {"n": number(pending.attempts)}
 
 
 def mapping_chips() -> list[dict[str, str]]:

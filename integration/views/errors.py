@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from integration import tasks
-from integration.choices import Chip, OperationState, Role, Who
+from integration.choices import Chip, OperationState, Role
 from integration.core.texts import read_number
 from integration.filters.errors import filter_form
 from integration.http import SignedInRequest, is_fragment, role_required, safe_next
@@ -30,7 +30,7 @@ from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
 from integration.views.details import field_rows, history
 from integration.views.listings import Listing, read_listing, sort_words
-from integration.views.problems import told
+from integration.views.problems import told, told_context
 from integration.views.targets import Case
 from integration.views.titles import problem_titles, with_titles
 from integration.views.wording import filter_words
@@ -235,9 +235,7 @@ def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, An
     source, destination = source_and_destination(vars(found), place)
     rows = field_rows(found, mapping, get_language() or "en")
     return {
-        "article": article,
-        "who": Who(article.who).label,
-        "cure_is_ours": article.cure_link.startswith("/"),
+        **told_context(article),
         "source": source,
         "destination": destination,
         "differing": [row for row in rows if row.differs or row.is_cause],

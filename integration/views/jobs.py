@@ -7,12 +7,11 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from integration.choices import JobKind, JobState, Role
+from integration.choices import JobState, Role
 from integration.http import SignedInRequest, role_required
 from integration.models import Job
 from integration.models.jobs import COUNTS
 from integration.services.paging import newest_first
-from integration.tables.jobs import EntryTable, JobTable
 from integration.views.addresses import chosen, say_dropped, whole_number
 
 ENTRIES = 200
@@ -39,7 +38,6 @@ def jobs(request: SignedInRequest) -> HttpResponse:
     context = {
         "section": "jobs",
         "page": page,
-        "table": JobTable(page.rows),
         "states": JobState.choices,
         "state": state,
         "is_filtered": bool(state or mapping is not None),
@@ -59,9 +57,8 @@ def job(request: SignedInRequest, job_id: int) -> HttpResponse:
         "section": "jobs",
         "job": found,
         "counts": counts_of(found),
-        "table": EntryTable(entries[:ENTRIES]),
+        "entries": entries[:ENTRIES],
         "has_more": len(entries) > ENTRIES,
-        "is_review": found.kind == JobKind.REVIEW,
     }
     return render(request, "integration/jobs/detail.html", context)
 

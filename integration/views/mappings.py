@@ -16,7 +16,6 @@ from integration.models import Job, JobEntry, TableMapping
 from integration.models.jobs import ACTIVE_STATES
 from integration.services import review
 from integration.services.places import Place, place_of
-from integration.tables.jobs import RecentJobTable
 from integration.views.candidates import candidates_of
 
 AMBIGUOUS_SHOWN = 200
@@ -59,7 +58,7 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
         "mapping": found,
         "place": place_of(found),
         "fields": found.fields.all(),
-        "recent": RecentJobTable(list(found.jobs.order_by("-id")[:RECENT])),
+        "recent": list(found.jobs.order_by("-id")[:RECENT]),
         "reason_form": ReasonForm(),
         "poll_seconds": POLL_SECONDS,
         **review_context(found, reviews),

@@ -18,7 +18,6 @@ from integration.services import cleanup_preview
 from integration.services.operations import recent_operations
 from integration.services.paging import newest_first
 from integration.services.undo import undo as undo_operation
-from integration.tables.operations import OperationTable
 from integration.views.addresses import chosen, say_dropped, whole_number
 from integration.views.wording import result_lines, scope_lines
 
@@ -42,7 +41,6 @@ def operations(request: SignedInRequest) -> HttpResponse:
         "section": "setup",
         "side": "operations",
         "page": page,
-        "table": OperationTable(page.rows),
         "kinds": OperationKind.choices,
         "kind": kind,
     }

@@ -16,7 +16,6 @@ from integration.services.articles import RenderedArticle
 from integration.services.articles import render as render_article
 from integration.services.causes import count_of, relevant_problems
 from integration.services.status import read_engine
-from integration.tables.problems import CauseRow, ProblemTable
 from integration.views.targets import Case, addresses
 
 
@@ -35,20 +34,30 @@ def told(problem: Problem, case: Case) -> RenderedArticle:
     )
 
 
+def told_context(article: RenderedArticle) -> dict[str, Any]:
+    """An article for a template: who fixes it in words, and where its cure leads."""
+    return {
+        "article": article,
+        "who": Who(article.who).label,
+        "cure_is_ours": article.cure_link.startswith("/"),
+    }
+
+
 @role_required(Role.VIEWER)
 @require_safe
 def problems(request: SignedInRequest) -> HttpResponse:
     """Every cause that is still relevant, most records first."""
     found = relevant_problems()
     several = len({problem.connection_id for problem, _count in found}) > 1
-    rows = [
-        CauseRow(problem, count, told(problem, Case(problem.connection)), several)
-        for problem, count in found
-    ]
+    rows = []
+    for problem, count in found:
+        article = told(problem, Case(problem.connection))
+        rows.append({"problem": problem, "count": count, **told_context(article)})
     context: dict[str, Any] = {
         "section": "errors",
-        "table": ProblemTable(rows),
-        "records": sum(row.count.relevant for row in rows),
+        "rows": rows,
+        "several_connections": several,
+        "records": sum(count.relevant for _problem, count in found),
         "causes": len(rows),
         "engine": None if rows else read_engine(),
     }
@@ -72,9 +81,7 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
     context: dict[str, Any] = {
         "section": "errors",
         "problem": found,
-        "article": article,
-        "who": Who(article.who).label,
-        "cure_is_ours": article.cure_link.startswith("/"),
         "records": count_of(found).relevant,
+        **told_context(article),
     }
     return render(request, "integration/problems/detail.html", context)
