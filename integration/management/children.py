@@ -81,6 +81,10 @@ class Children:
     def log_of(self, name: str) -> Path:
         return self._logs / f"{name}.log"
 
+    def pid_file(self, name: str) -> Path:
+        """Beside its log: the process, which leads its group, while it runs."""
+        return self._logs / f"{name}.pid"
+
     def last_words(self, name: str) -> str:
         """The last line a child has logged, for a sentence about why it ended."""
         try:
@@ -129,6 +133,7 @@ class Children:
                 start_new_session=True,
             )
         self._note(f"+{child.process.pid}")
+        self.pid_file(child.name).write_text(f"{child.process.pid}\n")
         child.started_at = clock.monotonic()
         child.due_at = None
 
@@ -143,7 +148,7 @@ class Children:
             return
         now = clock.monotonic()
         if child.due_at is None:
-            self._note(f"-{child.process.pid}")
+            self._has_ended(child.name, child.process)
             if now - child.started_at > STEADY_SECONDS:
                 child.wait_seconds = FIRST_WAIT_SECONDS
             child.due_at = now + child.wait_seconds
@@ -164,6 +169,10 @@ class Children:
         # What the leader left of its group must not stay either.
         self._signal(child, signal.SIGKILL)
         process.wait()
+        self._has_ended(child.name, process)
+
+    def _has_ended(self, name: str, process: "subprocess.Popen[bytes]") -> None:
+        self.pid_file(name).unlink(missing_ok=True)
         self._note(f"-{process.pid}")
 
     def _signal(self, child: Child, number: int) -> None:

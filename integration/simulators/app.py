@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,6 +24,15 @@ from integration.simulators.http import (
     json_response,
     notes,
 )
+from integration.simulators.kills import (
+    AFTER_WRITE,
+    BEFORE,
+    WRITES,
+    End,
+    Kill,
+    asks_to_write,
+    has_hung_up,
+)
 from integration.simulators.sales import SalesApi
 from integration.simulators.store import Store
 
@@ -36,20 +46,27 @@ _PLACES = (
 _WEB_PAGE = (
     "<!DOCTYPE html><html><head><title>Sign in</title></head><body></body></html>"
 )
-_WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
+_HUNG_UP = 499  # for the request log: who asked has gone, and nothing was done
 
 
 class AnswerLostError(ConnectionError):
-    """The work is done and the connection is cut before the answer."""
+    """The connection is cut before the answer: a fault, or who asked was killed."""
 
 
 class Simulators:
-    """Both systems in front of one store. ``fresh`` fills it after a reset."""
+    """Both systems in front of one store.
+
+    ``fresh`` fills it after a reset, ``end`` kills a process of the supervisor.
+    """
 
     def __init__(
-        self, store: Store, fresh: Callable[[Store], object] | None = None
+        self,
+        store: Store,
+        fresh: Callable[[Store], object] | None = None,
+        end: End = lambda target: None,
     ) -> None:
         self.store = store
+        self._end = end
         self._faults = Faults.of(store)
         self._control = Control(store, fresh)
         self._entra = TokenEndpoint(store)
@@ -63,24 +80,34 @@ class Simulators:
         target = _target(request.path)
         if target == "control":
             return self._control.handle(request)(environ, start_response)
-        response = self._observed(request, target)
+        kill = self._kill(request, target)
+        response = self._observed(request, target, kill)
         response.headers["Date"] = http_date(self.store.now())
-        return response(environ, start_response)
+        return kill.amid(response(environ, start_response))
 
-    def _observed(self, request: Request, target: str) -> Response:
+    def _kill(self, request: Request, target: str) -> Kill:
+        due = self._faults.kill_due(target, partial(asks_to_write, request))
+        return Kill(self._end, *(due or ()))
+
+    def _observed(self, request: Request, target: str, kill: Kill) -> Response:
         """Answer, with today's faults, and write it into the request log."""
         started = clock.monotonic()
         if wait := self._faults.latency_seconds():
             clock.sleep(wait)
-        response = self._answer_or_fault(request, target)
-        wrote = _wrote(request, target, response)
-        lost = wrote and self._faults.drops_after_write(target)
+        lost = kill.at(BEFORE) and has_hung_up(request.environ)
         if lost:
-            notes(request).fault = "drop_after_write"
+            response = Response(status=_HUNG_UP)
+        else:
+            response = self._answer_or_fault(request, target)
+        kill.at(AFTER_WRITE)
+        notes(request).fault = str(kill) or notes(request).fault
+        wrote = _wrote(request, target, response)
+        if wrote and self._faults.drops_after_write(target):
+            notes(request).fault, lost = "drop_after_write", True
         self._faults.save()
         self._log(request, target, response, started)
         if lost:
-            raise AnswerLostError("The answer to this write is lost on purpose.")
+            raise AnswerLostError("This answer is lost on purpose.")
         return response
 
     def _answer_or_fault(self, request: Request, target: str) -> Response:
@@ -138,12 +165,12 @@ def _wrote(request: Request, target: str, response: Response) -> bool:
     """Whether the request changed anything; a batch does if one part did."""
     if target not in (BUSINESS_CENTRAL, SALES):
         return False
-    if request.method not in _WRITES or response.status_code >= 400:
+    if request.method not in WRITES or response.status_code >= 400:
         return False
     parts = notes(request).parts
     if not parts:
         return not request.path.endswith("$batch")
-    return any(part["method"] in _WRITES and part["status"] < 400 for part in parts)
+    return any(part["method"] in WRITES and part["status"] < 400 for part in parts)
 
 
 def _faulty(target: str, fault: Fault, asked: dict[str, Any]) -> Response:

@@ -11,12 +11,12 @@ refusal that follows, and ``refuse`` where it writes.
 
 import threading
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from integration.simulators import fault_states
+from integration.simulators import fault_states, kills
 from integration.simulators.fault_states import Change, UnknownFaultError
 from integration.simulators.http import SimulatorError
 from integration.simulators.store import Row, Store
@@ -56,7 +56,7 @@ class Faults:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._spent: dict[int, int] = {}
 
     @classmethod
@@ -78,9 +78,9 @@ class Faults:
     def add(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Raises UnknownFaultError, with a sentence for the caller."""
         fault = _checked(body)
-        once = 1 if body.get("drop_after_write") else None
+        once = 1 if body.get("drop_after_write") else body.get("kill_at_request")
         entry = {**body, "left": body.get("times", once)}
-        with self._store.transaction():
+        with self._store.transaction(), self._lock:
             entry["n"] = self._store.next_version()
             if fault and fault.place == "state":
                 entry["undo"] = fault_states.set_state(
@@ -92,7 +92,7 @@ class Faults:
     def clear(self, wanted: Mapping[str, Any] | None = None) -> int:
         """End all faults, or those with this id or number; how many."""
         chosen = {k: v for k, v in (wanted or {}).items() if k in ("id", "n")}
-        with self._store.transaction():
+        with self._store.transaction(), self._lock:
             entries = self.active()
             gone = [e for e in entries if all(e.get(k) == v for k, v in chosen.items())]
             for entry in reversed(gone):
@@ -103,12 +103,23 @@ class Faults:
     def save(self) -> None:
         """Write the counts down; called between requests."""
         if self._spent:
-            with self._store.transaction():
+            with self._store.transaction(), self._lock:
                 self._keep(self.active())
 
     def latency_seconds(self) -> float:
         entries = self._store.setting(ACTIVE, ())
         return sum(float(entry.get("latency_ms", 0)) for entry in entries) / 1000
+
+    def kill_due(self, side: str, writes: Callable[[], bool]) -> tuple[str, str] | None:
+        """Target and moment of the kill that falls on this request; counts it."""
+        due = None
+        for entry in self.active():
+            if "kill_at_request" not in entry or entry.get("side", side) != side:
+                continue
+            meant = writes() if entry.get("writes") else True
+            if meant and self._claim(entry) == 1:
+                due = (entry["target"], entry["when"])
+        return due
 
     def drops_after_write(self, side: str) -> bool:
         """Whether this write's answer is to be lost; counts it."""
@@ -160,21 +171,23 @@ class Faults:
                 if wanted == side:
                     yield entry, fault
 
-    def _claim(self, entry: dict[str, Any]) -> bool:
-        """Use it up once more; False when another thread had the last one."""
+    def _claim(self, entry: dict[str, Any]) -> int:
+        """How often it still works, this time included: 0 when another thread had
+        the last one, -1 without end."""
         number = entry["n"]
         with self._lock:
             spent = self._spent.get(number, 0)
             for known in self._store.setting(ACTIVE, ()):
                 if known["n"] == number:
                     self._spent[number] = spent + 1
-                    return known["left"] is None or spent < known["left"]
-        return False
+                    left = known["left"]
+                    return -1 if left is None else max(left - spent, 0)
+        return 0
 
     def _keep(self, entries: list[dict[str, Any]]) -> None:
-        with self._lock:
-            self._store.set_setting(ACTIVE, entries)
-            self._spent.clear()
+        """Call it with the lock held since the entries were read."""
+        self._store.set_setting(ACTIVE, entries)
+        self._spent.clear()
 
 
 def _meets(entry: Mapping[str, Any], entity: str, names: Iterable[Any]) -> bool:
@@ -190,7 +203,8 @@ def shown_fault(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _checked(body: Mapping[str, Any]) -> Fault | None:
     if "kill_at_request" in body:
-        raise UnknownFaultError("These simulators cannot kill a process yet.")
+        _check_kill(body)
+        return None
     times = body.get("times", 1)
     if not isinstance(times, int) or isinstance(times, bool) or times < 1:
         raise UnknownFaultError("'times' must be a whole number above zero.")
@@ -204,6 +218,15 @@ def _checked(body: Mapping[str, Any]) -> Fault | None:
         known = ", ".join(sorted(KNOWN))
         raise UnknownFaultError(
             f"There is no fault {body.get('id')!r}. Known are {known}; and latency_ms,"
-            " drop_after_write and clear."
+            " drop_after_write, kill_at_request and clear."
         )
     return fault
+
+
+def _check_kill(body: Mapping[str, Any]) -> None:
+    number = body["kill_at_request"]
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise UnknownFaultError("'kill_at_request' must be a whole number above zero.")
+    for name, known in (("target", kills.TARGETS), ("when", kills.MOMENTS)):
+        if body.get(name) not in known:
+            raise UnknownFaultError(f"{name!r} must be one of {', '.join(known)}.")

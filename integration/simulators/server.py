@@ -49,11 +49,14 @@ class _Handler(WSGIRequestHandler):
             return self.wfile.write
 
         try:
-            content = b"".join(self.server.app(environ, start_response))
+            pieces = self.server.app(environ, start_response)
+            self._begin(*begun[-1])
+            for piece in pieces:
+                if self.command != "HEAD":
+                    self.wfile.write(piece)
+                self.wfile.flush()
         except ConnectionError:
             self.close_connection = True
-            return
-        self._send(*begun[-1], content)
 
     def _body(self, environ: Mapping[str, Any]) -> bytes:
         """Read now: what an application leaves unread would be the next request."""
@@ -66,16 +69,12 @@ class _Handler(WSGIRequestHandler):
             return b""
         return self.rfile.read(int(length))
 
-    def _send(
-        self, status: str, headers: list[tuple[str, str]], content: bytes
-    ) -> None:
+    def _begin(self, status: str, headers: list[tuple[str, str]]) -> None:
         number, _, reason = status.partition(" ")
         self.send_response_only(int(number), reason)
         for name, value in headers:
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing here: requests are written down in the store."""

@@ -12,6 +12,7 @@ import pytest
 
 from integration import clock
 from integration.management.children import Child, Children
+from integration.management.data_directory import held, kill, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 20
@@ -36,7 +37,8 @@ def said() -> list[str]:
 
 @pytest.fixture
 def children(tmp_path: Path, said: list[str]) -> Iterator[Children]:
-    found = Children(ROOT, tmp_path, said.append, nullcontext)
+    prepare(tmp_path)
+    found = Children(ROOT, tmp_path / "logs", said.append, nullcontext)
     yield found
     found.stop("one", "two", patience_seconds=5)
     found.close()
@@ -81,6 +83,22 @@ def test_a_child_that_dies_is_started_again(
 
     wait_until(lambda: pid_of(children) != first and is_there(pid_of(children)))
     assert "one ended; it is started again in 1 s" in said[0]
+
+
+@pytest.mark.parametrize("is_supervised", [True, False])
+def test_a_child_is_killed_by_name_only_while_its_supervisor_lives(
+    children: Children, tmp_path: Path, is_supervised: bool
+) -> None:
+    children.start(Child("one", SLEEPER))
+    first = pid_of(children)
+
+    with held(tmp_path) if is_supervised else nullcontext():
+        assert kill(tmp_path, "one") is is_supervised
+        assert kill(tmp_path, "two") is False
+
+    if is_supervised:
+        wait_until(lambda: pid_of(children) != first)
+    assert is_there(pid_of(children))
 
 
 def test_each_further_death_waits_longer(children: Children, said: list[str]) -> None:

@@ -1,7 +1,7 @@
 """A small company behind the simulators, and a client that is signed in to it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -55,9 +55,11 @@ def fill(store: Store) -> Store:
 class Desk:
     """Calls the simulators over WSGI; addresses are below the company."""
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(
+        self, store: Store | None = None, end: Callable[[str], object] = str
+    ) -> None:
         self.store = store or fill(Store())
-        self.http = Client(Simulators(self.store, fill).wsgi)
+        self.http = Client(Simulators(self.store, fill, end).wsgi)
         self._token = ""
 
     def table(self, name: str) -> Table:

@@ -300,7 +300,8 @@ def test_cleared_faults_are_gone(desk: Desk) -> None:
     [
         ({"id": "bc-nothing"}, "There is no fault 'bc-nothing'. Known are aad-"),
         ({}, "There is no fault None"),
-        ({"kill_at_request": 3}, "cannot kill a process"),
+        ({"kill_at_request": 0}, "above zero"),
+        ({"kill_at_request": 3, "target": "beat"}, "worker, broker, web"),
         ({"id": "bc-throttle", "times": 0}, "above zero"),
         ({"latency_ms": "long"}, "must be a number"),
         ({"id": "bc-permission-denied", "entity": "orders"}, "No permissions"),

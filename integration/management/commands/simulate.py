@@ -3,6 +3,7 @@
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from integration.management.data_directory import kill
 from integration.management.signals import Signals
 from integration.management.words import COULD_NOT_RUN
 from integration.simulators.app import Simulators
@@ -55,7 +57,8 @@ class Command(BaseCommand):
 
         with closing(Store(directory / DATA_FILE)) as store:
             fill(store)
-            server = serve(Simulators(store, fill), port=options["port"])
+            simulators = Simulators(store, fill, partial(kill, directory))
+            server = serve(simulators, port=options["port"])
             try:
                 path = write_addresses(directory, simulators_json(store, server.url))
                 self.stdout.write(f"Simulators: {server.url} (addresses in {path})")
