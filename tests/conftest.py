@@ -1,10 +1,36 @@
 """What every test can ask for."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from celery import current_app
+from django.db import connection
 
+from integration.management.broker import Broker
+from integration.management.children import Children
 from tests.running import Systems, running_systems
+from tests.settings import REDIS_URL
+
+ROOT = Path(__file__).resolve().parent.parent
+BINDINGS = ("_kombu.binding.celery", "_kombu.binding_permanent.celery")
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what is about the other database or the other broker."""
+    others = {"sqlite", "postgresql"} - {connection.vendor}
+    if REDIS_URL:
+        others.add("embedded")
+    left_out = [
+        item for item in items if others & {m.name for m in item.iter_markers()}
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture
@@ -19,3 +45,36 @@ def systems() -> Iterator[Systems]:
     """Both systems on a port: one company, eight customers, nothing planted."""
     with running_systems(records=8) as systems:
         yield systems
+
+
+@pytest.fixture(scope="session")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The Redis of REDIS_URL, else an embedded Valkey for this process's tests."""
+    if REDIS_URL:
+        yield REDIS_URL
+        return
+    folder = tmp_path_factory.mktemp("broker")
+    (folder / "logs").mkdir()
+    children = Children(ROOT, folder / "logs", lambda line: None, nullcontext)
+    broker = Broker(folder, folder / "broker.url")
+    broker.start(children)
+    yield (folder / "broker.url").read_text()
+    broker.stop(children, 5)
+    children.close()
+
+
+@pytest.fixture
+def broker(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A broker that answers, with queues of the test's own."""
+    before = current_app.conf.broker_url
+    options = dict(current_app.conf.broker_transport_options)
+    monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
+    current_app.conf.update(
+        broker_url=broker_url,
+        broker_transport_options=options | {"global_keyprefix": f"{uuid4()}:"},
+    )
+    yield
+    with current_app.connection_for_write() as connection:
+        channel: Any = connection.default_channel
+        channel.client.delete("celery", *BINDINGS)
+    current_app.conf.update(broker_url=before, broker_transport_options=options)

@@ -62,6 +62,10 @@ def test_a_broker_out_of_reach_is_told_only_when_asked() -> None:
     assert ids(checks.check_broker, databases=["default"]) == ["integration.W003"]
 
 
+def test_a_broker_that_answers_is_no_finding(broker: None) -> None:
+    assert ids(checks.check_broker, databases=["default"]) == []
+
+
 def test_every_finding_says_what_to_do(settings: Settings) -> None:
     settings.SECRET_KEY, settings.CREDENTIAL_KEYS = "short", []
 

@@ -1,9 +1,10 @@
 """What workers do, called without a worker."""
 
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
-from celery import Task
+from celery import Task, current_app
 
 from integration import tasks
 from integration.models import Connection, Job
@@ -48,6 +49,24 @@ def test_without_a_broker_nothing_is_lost() -> None:
 
     assert Job.objects.filter(state="queued").exists()
     assert tasks.announce(tasks.purge) is False
+
+
+def test_a_message_waits_in_the_broker_as_json_and_asks_for_no_result(
+    broker: None,
+) -> None:
+    assert tasks.announce(tasks.check, 7)
+
+    with (
+        current_app.connection_for_read() as connection,
+        closing(connection.SimpleQueue("celery")) as queue,
+    ):
+        message = queue.get(timeout=5)
+        message.ack()
+    assert message.content_type == "application/json"
+    assert message.payload[:2] == [[7], {}]
+    assert message.headers["task"] == "integration.tasks.check"
+    assert message.headers["ignore_result"]
+    assert message.headers["eta"] is None
 
 
 def test_a_run_that_is_gone_or_done_is_no_harm(systems: Systems) -> None:

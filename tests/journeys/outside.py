@@ -37,10 +37,12 @@ def free_port() -> int:
 
 
 def environment(data: Path) -> dict[str, str]:
-    """What a person's shell would hold, with a data directory of the test's own."""
-    kept = {
-        k: v for k, v in os.environ.items() if not k.startswith(("DJANGO", "REDIS"))
-    }
+    """What a person's shell would hold, with a data directory of the test's own.
+
+    Whichever pair the tests run on: a start without settings takes the embedded one.
+    """
+    ours = ("DJANGO", "REDIS", "DATABASE")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     return kept | {
         "SYNCERRORS_DATA_DIR": str(data),
         "SYNCERRORS_ADMIN_PASSWORD": PASSWORD,

@@ -10,6 +10,7 @@ from kombu import Connection
 from integration.management.broker import Broker, BrokerFailed, ping
 from integration.management.children import Children
 
+pytestmark = pytest.mark.embedded
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -17,9 +17,7 @@ from tests.services.many_errors import NEWEST, Shape, write_errors
 from tests.services.test_error_list import clean_up, queries
 
 pytestmark = pytest.mark.django_db
-only_sqlite = pytest.mark.skipif(
-    database.vendor != "sqlite", reason="EXPLAIN QUERY PLAN is SQLite's"
-)
+only_sqlite = pytest.mark.sqlite
 MANY = 100_000
 AT_TEN_ROWS: list[int] = []
 MOST_SORTED = 10_000
