@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.year import NEWEST, Year, record_key, write_errors
 from integration.models import Operation, SyncError
 from integration.services.cleanup import delete
 from integration.services.cleanup_preview import CleanupRequest, preview
@@ -20,7 +21,6 @@ from integration.services.error_list import (
     write_token,
 )
 from tests.factories import make_error
-from tests.services.many_errors import NEWEST, Shape, write_errors
 
 pytestmark = pytest.mark.django_db
 EVERY_SORT = [
@@ -30,13 +30,13 @@ STATES = ["open", "waiting", "ignored", "resolved", "relevant", "all"]
 
 
 @pytest.fixture
-def shape() -> Shape:
-    shape = Shape(problems=6)
+def shape() -> Year:
+    shape = Year(problems=6, jobs=4)
     write_errors(shape, 250)
     return shape
 
 
-def queries(shape: Shape) -> list[dict[str, str]]:
+def queries(shape: Year) -> list[dict[str, str]]:
     """Each offered filter once, and some together."""
     day = (NEWEST - timedelta(days=100)).date().isoformat()
     problem = shape.problems[1].pk
@@ -53,7 +53,7 @@ def queries(shape: Shape) -> list[dict[str, str]]:
         {"category": "permission"},
         {"problem": str(problem)},
         {"job": str(shape.jobs[1].pk)},
-        {"record": f"{7:036d},{8:036d}"},
+        {"record": f"{record_key(7)},{record_key(8)}"},
         {"from": day},
         {"to": day},
         {"reason": "resolved"},
@@ -83,7 +83,7 @@ def expected(filters: ErrorFilter, sort: Sort) -> list[int]:
 
 @pytest.mark.parametrize("sort", EVERY_SORT, ids=str)
 def test_every_filter_and_state_is_paged_completely_in_order(
-    shape: Shape, sort: Sort
+    shape: Year, sort: Sort
 ) -> None:
     for query, state in product(queries(shape), STATES):
         filters, dropped = parse_filter({**query, "state": state})
@@ -93,7 +93,7 @@ def test_every_filter_and_state_is_paged_completely_in_order(
         assert pages[0].chips.of(state) == len(rows), (query, state)
 
 
-def test_the_previous_page_is_the_one_before(shape: Shape) -> None:
+def test_the_previous_page_is_the_one_before(shape: Year) -> None:
     filters = ErrorFilter(state="resolved")
     pages = list(all_pages(filters, Sort(), size=30))
 
@@ -105,7 +105,7 @@ def test_the_previous_page_is_the_one_before(shape: Shape) -> None:
     assert (first.rows, first.before) == (pages[0].rows, "")
 
 
-def test_rows_carry_what_the_list_shows_of_their_problem(shape: Shape) -> None:
+def test_rows_carry_what_the_list_shows_of_their_problem(shape: Year) -> None:
     row = read_page(ErrorFilter(state="resolved")).rows[0]
 
     assert row["problem__title"] == "Name is longer than 100 characters"
@@ -127,11 +127,11 @@ def test_a_token_beyond_every_row_is_ignored(sort: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("token", ["x", "W10", "WyJhIiwxXQ", "é", "bnVsbA"])
-def test_a_token_that_makes_no_sense_is_ignored(shape: Shape, token: str) -> None:
+def test_a_token_that_makes_no_sense_is_ignored(shape: Year, token: str) -> None:
     assert read_page(ErrorFilter(), after=token).rows == read_page(ErrorFilter()).rows
 
 
-def test_a_short_search_finds_beginnings_and_says_so(shape: Shape) -> None:
+def test_a_short_search_finds_beginnings_and_says_so(shape: Year) -> None:
     make_error(bc_number="ZZ1", bc_name="Övre")
 
     page = read_page(ErrorFilter(state="all", q="zz"))
@@ -140,7 +140,7 @@ def test_a_short_search_finds_beginnings_and_says_so(shape: Shape) -> None:
     assert page.by_beginning
 
 
-def test_neighbours_and_position_follow_the_filtered_list(shape: Shape) -> None:
+def test_neighbours_and_position_follow_the_filtered_list(shape: Year) -> None:
     filters, sort = ErrorFilter(state="resolved", who="user"), Sort("record", False)
     ids = expected(filters, sort)
 
@@ -150,7 +150,7 @@ def test_neighbours_and_position_follow_the_filtered_list(shape: Shape) -> None:
     assert (found.position, found.total) == (3, len(ids))
 
 
-def test_an_error_that_left_the_list_has_no_position(shape: Shape) -> None:
+def test_an_error_that_left_the_list_has_no_position(shape: Year) -> None:
     filters = ErrorFilter(state="resolved")
     outside = SyncError.objects.filter(chip="open").first()
     assert outside is not None
@@ -171,7 +171,7 @@ def clean_up(query: dict[str, str], older_than: int | None, **values: Any) -> No
 
 
 @pytest.mark.parametrize("sort", EVERY_SORT, ids=str)
-def test_lists_leave_out_what_any_clean_up_hides(shape: Shape, sort: Sort) -> None:
+def test_lists_leave_out_what_any_clean_up_hides(shape: Year, sort: Sort) -> None:
     clean_up({"mapping": "CURRENCY"}, None)
     clean_up({}, 7)
     clean_up({"q": "Müller"}, 30, include_relevant=True)

@@ -10,10 +10,10 @@ from django.db import connection as database
 from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 
+from benchmarks.year import NEWEST, Year, write_errors
 from integration.models import SyncError
 from integration.services.error_filters import parse_filter
 from integration.services.error_list import SORTS, Sort, read_page
-from tests.services.many_errors import NEWEST, Shape, write_errors
 from tests.services.test_error_list import clean_up, queries
 
 pytestmark = pytest.mark.django_db
@@ -27,10 +27,10 @@ PLAIN_SCAN = re.compile(r"SCAN (?!CONSTANT ROW|\(|.*USING .*INDEX|.*VIRTUAL TABL
 
 
 @pytest.fixture(scope="module")
-def many(django_db_setup: None, django_db_blocker: Any) -> Iterator[Shape]:
+def many(django_db_setup: None, django_db_blocker: Any) -> Iterator[Year]:
     """A hundred thousand rows, once for the module."""
     with django_db_blocker.unblock(), transaction.atomic():
-        shape = Shape()
+        shape = Year(problems=20, jobs=40)
         write_errors(shape, 10)
         AT_TEN_ROWS[:] = [len(asked(query, Sort())) for query in queries(shape)]
         SyncError.objects.all().delete()
@@ -76,7 +76,7 @@ def faults(query: dict[str, str], sort: Sort) -> list[str]:
 
 
 @only_sqlite
-def test_no_filter_or_sort_scans_the_table_or_sorts_much(many: Shape) -> None:
+def test_no_filter_or_sort_scans_the_table_or_sorts_much(many: Year) -> None:
     found = [
         fault
         for name, state in product(SORTS, ("open", "resolved", "all"))
@@ -87,7 +87,7 @@ def test_no_filter_or_sort_scans_the_table_or_sorts_much(many: Shape) -> None:
     assert found == []
 
 
-def test_a_page_takes_the_same_few_queries_at_any_size(many: Shape) -> None:
+def test_a_page_takes_the_same_few_queries_at_any_size(many: Year) -> None:
     asked_many = [len(asked(query, Sort())) for query in queries(many)]
 
     assert max(asked_many) <= 6
@@ -98,7 +98,7 @@ def test_a_page_takes_the_same_few_queries_at_any_size(many: Shape) -> None:
 
 
 @only_sqlite
-def test_what_a_preview_kept_is_found_by_when_it_settled(many: Shape) -> None:
+def test_what_a_preview_kept_is_found_by_when_it_settled(many: Year) -> None:
     now = NEWEST.isoformat()
     query = {"state": "all", "to": now, "unsettled": now}
     steps = [" ".join(plan(sql)) for sql in asked(query, Sort()) if READS in sql]
@@ -111,9 +111,7 @@ def test_what_a_preview_kept_is_found_by_when_it_settled(many: Shape) -> None:
 @only_sqlite
 @pytest.mark.parametrize("state", ["resolved", "all"])
 @pytest.mark.parametrize("name", ["last_seen", "occurrences"])
-def test_below_a_cut_no_hidden_row_is_walked(
-    many: Shape, state: str, name: str
-) -> None:
+def test_below_a_cut_no_hidden_row_is_walked(many: Year, state: str, name: str) -> None:
     with transaction.atomic():
         clean_up({}, None)
         steps = [
@@ -133,7 +131,7 @@ def test_below_a_cut_no_hidden_row_is_walked(
 
 
 @only_sqlite
-def test_clean_ups_in_force_change_no_plan(many: Shape) -> None:
+def test_clean_ups_in_force_change_no_plan(many: Year) -> None:
     with transaction.atomic():
         clean_up({}, 7)
         clean_up({"mapping": "CURRENCY"}, None, include_relevant=True)
