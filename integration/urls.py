@@ -13,6 +13,7 @@ from integration.views import (
     jobs,
     mappings,
     operations,
+    overview,
     problems,
     setup,
 )
@@ -91,7 +92,7 @@ account_urls: Patterns = [
 ]
 
 urlpatterns: Patterns = [
-    path("", setup.overview, name="overview"),
+    path("", overview.overview, name="overview"),
     path("errors/", include(errors_urls)),
     path("problems/", include(problems_urls)),
     path("couplings/", include(couplings_urls)),

@@ -93,7 +93,10 @@ class Job(models.Model):
                 name="a_job_finishes_after_it_started",
             ),
         ]
-        indexes = [models.Index(fields=["state", "heartbeat_at"])]
+        indexes = [
+            models.Index(fields=["state", "heartbeat_at"]),
+            models.Index(fields=["finished_at"], name="job_by_end"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.mapping} {self.pk}"

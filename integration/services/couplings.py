@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import Field
+from django.db.models import Exists, Field, OuterRef, QuerySet
 
 from integration.core.mapping import Snapshot, TableMap, hash_of
 from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
-from integration.models import Coupling, TableMapping
+from integration.models import Coupling, PendingRecord, TableMapping
 
 _CHUNK = 500
 _SAVED = (
@@ -49,6 +49,21 @@ def by_record(
 
 def coupled_ids(mapping: TableMapping, side: System, ids: Sequence[str]) -> set[str]:
     return set(by_record(mapping, side, ids))
+
+
+def in_step() -> QuerySet[Coupling]:
+    """Pairs of which neither record is pending."""
+
+    def pending(side: System) -> Exists:
+        return Exists(
+            PendingRecord.objects.filter(
+                mapping=OuterRef("mapping"),
+                side=side.value,
+                record_id=OuterRef(column(side, "id")),
+            )
+        )
+
+    return Coupling.objects.filter(*(~pending(side) for side in System))
 
 
 def column(side: System, name: str) -> str:

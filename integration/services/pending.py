@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integration import clock
 from integration.core.failures import Failure
@@ -13,7 +13,13 @@ from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding
 from integration.core.records import System
 from integration.core.retry import decide_retry
-from integration.models import Coupling, PendingRecord, TableMapping
+from integration.models import (
+    Coupling,
+    Operation,
+    PendingRecord,
+    SyncError,
+    TableMapping,
+)
 
 _CHUNK = 500
 _UPSERTED = (
@@ -100,6 +106,20 @@ def uncoupled(mapping: TableMapping, side: System) -> Iterator[list[str]]:
     same = Coupling.objects.filter(mapping=mapping, **{column: OuterRef("record_id")})
     rows = PendingRecord.objects.filter(~Exists(same), mapping=mapping, side=side.value)
     yield from _in_chunks(rows.order_by("record_id"))
+
+
+def unlisted() -> QuerySet[PendingRecord]:
+    """What is not in step although no entry of the list says so.
+
+    It was set aside, its entry was deleted, or it waits for its first try.
+    """
+    listed = SyncError.objects.visible(Operation.objects.cuts()).filter(
+        settled_at=None,
+        connection=OuterRef("mapping__connection"),
+        mapping_key=OuterRef("mapping__name"),
+        record_key=OuterRef("record_id"),
+    )
+    return PendingRecord.objects.filter(~Exists(listed))
 
 
 def record_tried(mapping: TableMapping, tried: Sequence[Tried], now: datetime) -> None:

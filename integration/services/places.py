@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, F
 
 from integration.choices import OperationKind, OperationState
-from integration.models import Connection, Endpoint, Operation, TableMapping
+from integration.models import Connection, Coupling, Endpoint, Operation, TableMapping
 from integration.services.links import record_link
 
 
@@ -52,6 +52,11 @@ class Places:
     def of(self, row: Mapping[str, Any]) -> Place | None:
         """The place of an error's records; ``None`` for an error without a record."""
         return self.by_key.get((row["connection_id"], row["mapping_key"]))
+
+    def of_coupling(self, coupling: Coupling) -> Place:
+        """The place of both its records; its mapping is read if need be."""
+        mapping = coupling.mapping
+        return self.by_key[mapping.connection_id, mapping.name]
 
     @property
     def mapping_names(self) -> list[str]:

@@ -14,12 +14,12 @@ from integration.models import (
     Endpoint,
     ErrorTotal,
     Job,
-    PendingRecord,
     SyncError,
     TableMapping,
 )
 from integration.models.errors import RELEVANT_CHIPS
 from integration.services.articles import title_of
+from integration.services.pending import unlisted
 from integration.services.problems import with_problems
 
 SILENT_AFTER = timedelta(minutes=15)
@@ -73,7 +73,7 @@ class Shell:
 class EngineLife:
     """The proof that the engine is alive; ``mappings`` counts those that run.
 
-    ``skipped`` are records that are not tried any more, in no error's sight.
+    ``unlisted`` are records not in step that have no entry (``pending.unlisted``).
 
     ``silent_seconds`` is None while something ran lately, or nothing ever should.
     """
@@ -82,7 +82,7 @@ class EngineLife:
     last_success: datetime | None
     next_run: datetime | None
     records_read: int
-    skipped: int
+    unlisted: int
     silent_seconds: int | None
 
 
@@ -164,7 +164,7 @@ def read_engine() -> EngineLife:
         last_success=last,
         next_run=plan["next"],
         records_read=job.records_read if job else 0,
-        skipped=PendingRecord.objects.filter(skipped_at__isnull=False).count(),
+        unlisted=unlisted().count(),
         silent_seconds=silence(last, plan["longest"]),
     )
 

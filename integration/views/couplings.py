@@ -1,7 +1,9 @@
 """Coupled records: which record here is which record there."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language, gettext_noop, ngettext
@@ -14,9 +16,11 @@ from integration.markup.parts import number
 from integration.markup.records import coupled_sides
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.services.articles import label_of
+from integration.services.couplings import in_step
 from integration.services.paging import Slice, newest_first
+from integration.services.pending import unlisted
 from integration.services.places import place_of, read_places
-from integration.views.addresses import say_dropped, whole_number
+from integration.views.addresses import chosen, say_dropped, whole_number
 
 TEXT_LENGTH = 100
 ASIDE = (
@@ -29,28 +33,29 @@ ASIDE = (
 @role_required(Role.VIEWER)
 @require_safe
 def couplings(request: SignedInRequest) -> HttpResponse:
-    """Newest first, by mapping and number; ``?skipped=1`` shows what is not tried."""
+    """Newest first, by mapping and number.
+
+    ``?show=in_step`` are the pairs that agree. ``?skipped=1`` are records that are not
+    tried any more, ``?show=unlisted`` those not in step that have no entry.
+    """
     dropped: list[str] = []
     mapping = whole_number(request.GET, "mapping", dropped)
     text = request.GET.get("q", "").replace("\0", "")[:TEXT_LENGTH].strip()
-    skipped = request.GET.get("skipped") == "1"
+    show = chosen(request.GET, "show", SHOWN, dropped)
+    if request.GET.get("skipped") == "1":
+        show = "skipped"
     after = whole_number(request.GET, "after", dropped)
     before = whole_number(request.GET, "before", dropped)
-    rows: list[tuple[Any, Any]] = []
-    if skipped:
-        found = PendingRecord.objects.filter(skipped_at__isnull=False)
-        page: Slice[Any] = newest_first(found.select_related("mapping"), after, before)
-        rows = [(row, skip_words(row)) for row in page.rows]
+    rows: list[tuple[Any, Any]]
+    if show in PENDING:
+        found = of_mapping(PENDING[show](), mapping)
+        page: Slice[Any] = newest_first(found, after, before)
+        rows = [(row, pending_words(row)) for row in page.rows]
     else:
-        page = newest_first(matching(mapping, text), after, before)
-        places = read_places().by_key
+        page = newest_first(matching(mapping, text, show), after, before)
+        places = read_places()
         rows = [
-            (
-                row,
-                coupled_sides(
-                    vars(row), places[row.mapping.connection_id, row.mapping.name]
-                ),
-            )
+            (row, coupled_sides(vars(row), places.of_coupling(row)))
             for row in page.rows
         ]
     say_dropped(request, dropped)
@@ -61,27 +66,41 @@ def couplings(request: SignedInRequest) -> HttpResponse:
         "mappings": mapping_chips(),
         "mapping": str(mapping) if mapping is not None else "",
         "text": text,
-        "skipped": skipped,
-        "is_filtered": bool(mapping is not None or text or skipped),
+        "show": show,
+        "is_pending": show in PENDING,
+        "is_filtered": bool(mapping is not None or text or show),
     }
     return render(request, "integration/couplings/list.html", context)
 
 
-def matching(mapping: int | None, text: str) -> Any:
+def of_mapping(rows: QuerySet[Any], mapping: int | None) -> QuerySet[Any]:
+    """With their mappings; only those of one, if it is given."""
+    found = rows.select_related("mapping")
+    return found if mapping is None else found.filter(mapping=mapping)
+
+
+def matching(mapping: int | None, text: str, show: str) -> QuerySet[Any]:
     """Couplings of a mapping, whose number begins so."""
-    found = Coupling.objects.select_related("mapping")
-    if mapping is not None:
-        found = found.filter(mapping=mapping)
-    if text:
-        found = found.filter(bc_number__startswith=text)
-    return found
+    rows = in_step() if show == "in_step" else Coupling.objects.all()
+    return of_mapping(rows.filter(bc_number__startswith=text), mapping)
 
 
-def skip_words(pending: PendingRecord) -> str:
-    """Why it is tried no more, in the reader's language.
+PENDING: dict[str, Callable[[], QuerySet[PendingRecord]]] = {
+    "skipped": lambda: PendingRecord.objects.filter(skipped_at__isnull=False),
+    "unlisted": unlisted,
+}
+SHOWN = {"in_step", *PENDING}
+
+
+def pending_words(pending: PendingRecord) -> str:
+    """Why it is not in step, in the reader's language.
 
     The engine sets a record aside before any try, or gives up after its last one.
     """
+    if pending.skipped_at is None:
+        if pending.attempts:
+            return _("It is still tried; its entry was deleted.")
+        return _("It waits for its first try.")
     if not pending.attempts:
         return _(pending.skip_reason)
     words = ngettext(

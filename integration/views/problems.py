@@ -1,5 +1,6 @@
 """Problems: errors by cause."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from integration.http import SignedInRequest, role_required
 from integration.models import Problem
 from integration.services.articles import RenderedArticle
 from integration.services.articles import render as render_article
-from integration.services.causes import count_of, relevant_problems
+from integration.services.causes import CauseCount, count_of, relevant_problems
 from integration.services.status import read_engine
 from integration.views.targets import Case, addresses
 
@@ -43,23 +44,33 @@ def told_context(article: RenderedArticle) -> dict[str, Any]:
     }
 
 
+def cause_rows(
+    found: Iterable[tuple[Problem, CauseCount]],
+) -> list[dict[str, Any]]:
+    """Problems as lists show them, told in the reader's language."""
+    return [
+        {
+            "problem": problem,
+            "count": count,
+            **told_context(told(problem, Case(problem.connection))),
+        }
+        for problem, count in found
+    ]
+
+
 @role_required(Role.VIEWER)
 @require_safe
 def problems(request: SignedInRequest) -> HttpResponse:
     """Every cause that is still relevant, most records first."""
     found = relevant_problems()
     several = len({problem.connection_id for problem, _count in found}) > 1
-    rows = []
-    for problem, count in found:
-        article = told(problem, Case(problem.connection))
-        rows.append({"problem": problem, "count": count, **told_context(article)})
     context: dict[str, Any] = {
         "section": "errors",
-        "rows": rows,
+        "rows": cause_rows(found),
         "several_connections": several,
         "records": sum(count.relevant for _problem, count in found),
-        "causes": len(rows),
-        "engine": None if rows else read_engine(),
+        "causes": len(found),
+        "engine": None if found else read_engine(),
     }
     return render(request, "integration/problems/list.html", context)
 

@@ -8,15 +8,6 @@ from django.views.decorators.http import require_safe
 from integration.choices import Role
 from integration.http import SignedInRequest, role_required
 from integration.models import User
-from integration.services.status import read_engine
-
-
-@role_required(Role.VIEWER)
-@require_safe
-def overview(request: SignedInRequest) -> HttpResponse:
-    """The verdict in one sentence."""
-    context = {"section": "overview", "engine": read_engine()}
-    return render(request, "integration/overview.html", context)
 
 
 @role_required(Role.VIEWER)

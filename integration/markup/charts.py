@@ -1,0 +1,54 @@
+"""The small drawings of a line: how much is in step, and how the last day went."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from integration.services.overview import Hour
+
+WIDTH = 96
+"""Of a whole meter."""
+STEP = 6
+TOP, BOTTOM = 4, 20
+LEAST = 2
+"""A single failure among thousands of runs is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One rectangle; ``css`` is ok, ko, or nil where nothing ran."""
+
+    css: str
+    x: int
+    y: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The bars of a day, and in how many of its hours something failed."""
+
+    bars: tuple[Bar, ...]
+    troubled: int
+
+
+def meter(part: int, whole: int) -> int:
+    """The width of the part; an empty whole is full: nothing is missing."""
+    return WIDTH * part // whole if whole else WIDTH
+
+
+def strip(hours: Sequence[Hour]) -> Strip:
+    """Each hour as a bar; the share of its troubled runs stands at its foot."""
+    found: list[Bar] = []
+    for place, hour in enumerate(hours):
+        found += _bars(place * STEP, hour)
+    return Strip(tuple(found), sum(hour.troubled > 0 for hour in hours))
+
+
+def _bars(x: int, hour: Hour) -> list[Bar]:
+    if not hour.runs:
+        return [Bar("nil", x, BOTTOM - 3, 3)]
+    full = BOTTOM - TOP
+    share = full * hour.troubled // hour.runs
+    bad = max(share, LEAST) if hour.troubled else 0
+    bars = [Bar("ok", x, TOP, full - bad)] if bad < full else []
+    return [*bars, Bar("ko", x, BOTTOM - bad, bad)] if bad else bars

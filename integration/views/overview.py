@@ -1,0 +1,61 @@
+"""The first page: how things stand, who fixes what, and each mapping in a line."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from integration.choices import Role, Who
+from integration.http import SignedInRequest, role_required
+from integration.markup.charts import meter, strip
+from integration.services.causes import relevant_problems
+from integration.services.overview import read_mapping_lines
+from integration.services.status import read_engine
+from integration.views.problems import cause_rows
+
+CAUSES_SHOWN = 10
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def overview(request: SignedInRequest) -> HttpResponse:
+    """The verdict in one sentence, and what makes it."""
+    rows = cause_rows(relevant_problems())
+    lines = read_mapping_lines()
+    groups = {who: [row for row in rows if row["article"].who == who] for who in Who}
+    mine = groups[Who.ADMINISTRATOR] if request.user.is_administrator else []
+    context: dict[str, Any] = {
+        "section": "overview",
+        "engine": read_engine(),
+        "causes": len(rows),
+        "mine": len(mine),
+        "sections": [
+            cause_section(who, groups[who]) for who in (Who.ADMINISTRATOR, Who.USER)
+        ],
+        "by_itself": records_of(groups[Who.ITSELF]),
+        "lines": [
+            (line, meter(line.in_step, line.total), strip(line.hours)) for line in lines
+        ],
+        "in_step": sum(line.in_step for line in lines),
+        "total": sum(line.total for line in lines),
+        "unlisted": sum(line.unlisted for line in lines),
+        "several_connections": len({line.mapping.connection_id for line in lines}) > 1,
+    }
+    return render(request, "integration/overview.html", context)
+
+
+def cause_section(who: Who, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One group of causes: the first few, and how much there is in all."""
+    return {
+        "who": who.value,
+        "rows": rows[:CAUSES_SHOWN],
+        "causes": len(rows),
+        "more": max(len(rows) - CAUSES_SHOWN, 0),
+        "records": records_of(rows),
+    }
+
+
+def records_of(rows: Sequence[dict[str, Any]]) -> int:
+    return sum(row["count"].relevant for row in rows)
