@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
@@ -114,8 +114,8 @@ def remember(response: HttpResponse, name: str, value: str) -> None:
 def role_required(
     role: Role, *, own: bool = False
 ) -> Callable[
-    [Callable[Concatenate[SignedInRequest, P], HttpResponse]],
-    Callable[Concatenate[HttpRequest, P], HttpResponse],
+    [Callable[Concatenate[SignedInRequest, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ]:
     """Refuse, in words, whoever has less than ``role``; tests read ``view.role``.
 
@@ -124,12 +124,12 @@ def role_required(
     """
 
     def decorate(
-        view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
         def guarded(
             request: HttpRequest, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponse:
+        ) -> HttpResponseBase:
             changes = request.method not in SAFE_METHODS and not own
             needed = Role.OPERATOR if changes and role == Role.VIEWER else role
             if not may(request, needed):
@@ -137,7 +137,7 @@ def role_required(
             return view(request, *args, **kwargs)  # type: ignore[arg-type]  # now known
 
         guarded.role = role  # type: ignore[attr-defined]  # read by the tests of addresses
-        return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", guarded)
+        return cast("Callable[Concatenate[HttpRequest, P], HttpResponseBase]", guarded)
 
     return decorate
 

@@ -9,6 +9,7 @@ from integration.views import (
     connections,
     couplings,
     errors,
+    export,
     health,
     jobs,
     mappings,
@@ -38,6 +39,8 @@ Patterns = list[URLPattern | URLResolver]
 errors_urls: Patterns = [
     path("", errors.errors, name="errors"),
     path("delete/", errors.delete, name="errors_delete"),
+    path("export.csv", export.csv_file, name="errors_csv"),
+    path("export.xlsx", export.xlsx_file, name="errors_xlsx"),
     path("cleanup/", cleanup.preview, name="cleanup"),
     path("cleanup/delete/", cleanup.delete, name="cleanup_delete"),
     path("<key:error_id>/", errors.error, name="error"),

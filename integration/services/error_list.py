@@ -9,12 +9,21 @@ order of the sort's own index.
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
-from django.db.models import BigIntegerField, CharField, F, Field, OrderBy, Q
+from django.db.models import (
+    BigIntegerField,
+    CharField,
+    Expression,
+    F,
+    Field,
+    OrderBy,
+    Q,
+)
 from django.db.models.fields.tuple_lookups import (
     Tuple,
     TupleGreaterThan,
@@ -35,6 +44,7 @@ from integration.services.problems import with_problems
 from integration.services.search import MOST_HITS, Search, search
 
 PAGE_SIZE = 50
+_CHUNK = 5_000
 SORTS = {
     "last_seen": "last_seen",
     "first_seen": "first_seen",
@@ -132,7 +142,9 @@ def neighbours(error: SyncError, filters: ErrorFilter, sort: Sort) -> Neighbours
     column = reading.sort.column
     key = (getattr(error, column), error.pk)
     following = reading.rows(key, 1)
-    preceding = reading.rows(key, MOST_HITS, backwards=True, columns=("id", column))
+    preceding = reading.rows(
+        key, MOST_HITS, backwards=True, select=lambda found: found.values("id", column)
+    )
     inside = reading.holds(error.pk)
     known = inside and len(preceding) < MOST_HITS
     return Neighbours(
@@ -141,6 +153,27 @@ def neighbours(error: SyncError, filters: ErrorFilter, sort: Sort) -> Neighbours
         position=len(preceding) + 1 if known else None,
         total=reading.chips.of(filters.state),
     )
+
+
+def read_chunks(
+    filters: ErrorFilter, sort: Sort, columns: Sequence[Expression | F]
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The whole list in its order, some thousand rows of these columns at a time.
+
+    Before the columns each row has the sort's value and its id. The list is as it is
+    when each chunk is read: what fails again meanwhile moves.
+    """
+    reading = _Reading.start(filters, sort)
+    column = reading.sort.column
+    key: Key | None = None
+    while rows := reading.rows(
+        key,
+        _CHUNK,
+        select=lambda found: found.values_list(column, "id", *columns),
+        place=itemgetter(0, 1),
+    ):
+        yield rows
+        key = rows[-1][:2]
 
 
 Key = tuple[Any, int]
@@ -212,25 +245,29 @@ class _Reading:
         limit: int,
         *,
         backwards: bool = False,
-        columns: tuple[str, ...] = (),
-    ) -> list[dict[str, Any]]:
-        """At most ``limit`` rows beyond ``key`` in the sort's order."""
+        select: Callable[[SyncErrorQuerySet], Iterable[Any]] | None = None,
+        place: Callable[[Any], Any] | None = None,
+    ) -> list[Any]:
+        """At most ``limit`` rows beyond ``key`` in the sort's order.
+
+        ``select`` says what a row is, ``place`` where it has the sort's value and id.
+        """
         if self.filters.reason and self.filters.state not in _SETTLED:
             return []
         descending = self.sort.descending is not backwards
         beyond, order = Q(), self._order(descending=descending)
         if key is not None:
             beyond = Q(_beyond(self.sort.column, key, descending=descending))
-        rows: list[dict[str, Any]] = []
+        rows: list[Any] = []
         for leader, part in self._parts(descending=descending):
             found = self._matching(leader).filter(beyond, part).order_by(*order)
-            chosen = found.values(*columns) if columns else found.for_list()
-            rows += chosen[: limit - (len(rows) if self._in_time else 0)]
+            found = found[: limit - (len(rows) if self._in_time else 0)]
+            rows += select(found) if select else found.for_list()
             if self._in_time and len(rows) >= limit:
                 break
         if not self._in_time:
-            column = self.sort.column
-            rows.sort(key=lambda row: (row[column], row["id"]), reverse=descending)
+            at = place or itemgetter(self.sort.column, "id")
+            rows.sort(key=at, reverse=descending)
         return rows[:limit]
 
     def holds(self, id: int) -> bool:

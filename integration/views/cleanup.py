@@ -65,6 +65,7 @@ def preview(request: SignedInRequest) -> HttpResponse:
         "reasons": reason_links(found),
         "table": KeptTable(rows, read_places()),
         "kept_href": rows_link(found, state=ALL, unsettled=found.instant),
+        "scope_query": rows_query(found, state=ALL),
         "shows_all": every_kept or len(rows) == found.relevant,
         "reason_form": ReasonForm(),
     }
@@ -73,6 +74,10 @@ def preview(request: SignedInRequest) -> HttpResponse:
 
 def rows_link(found: cleanup_preview.Preview, **chosen: Any) -> str:
     """The list of some of the preview's entries, as they were at its instant."""
+    return f"{reverse('errors')}?{rows_query(found, **chosen)}"
+
+
+def rows_query(found: cleanup_preview.Preview, **chosen: Any) -> str:
     filters = found.request.filters
     rows = ErrorFilter(
         q=filters.q,
@@ -84,7 +89,7 @@ def rows_link(found: cleanup_preview.Preview, **chosen: Any) -> str:
         until=found.cutoff,
         **chosen,
     )
-    return f"{reverse('errors')}?{urlencode(rows.query())}"
+    return urlencode(rows.query())
 
 
 def reason_links(found: cleanup_preview.Preview) -> list[tuple[str, int, str]]:
