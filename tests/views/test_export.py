@@ -12,7 +12,8 @@ import pytest
 from django.test import Client
 
 from integration.services import error_list
-from integration.services.error_list import SORTS
+from integration.services.error_filters import ErrorFilter
+from integration.services.error_list import SORTS, Sort
 from tests.factories import SOME_TIME, make_connection, make_error, make_problem
 from tests.views.test_errors import recount
 
@@ -47,7 +48,7 @@ def get(client: Client, address: str, **headers: str) -> bytes:
     response = client.get(address, headers=headers)
     assert response.status_code == 200
     assert "attachment" in response["Content-Disposition"]
-    return b"".join(response)  # type: ignore[arg-type]  # both kinds of file stream
+    return b"".join(response)
 
 
 def lines(client: Client, query: str = "") -> list[Line]:
@@ -69,8 +70,7 @@ def test_a_file_has_every_row_of_the_list_in_its_order(
     viewer: Client, list_of_twelve: None, sort: str, state: str
 ) -> None:
     listed = error_list.read_page(
-        error_list.ErrorFilter(state=state),
-        error_list.parse_sort(sort.lstrip("+")) or error_list.NEWEST_FIRST,
+        ErrorFilter(state=state), error_list.parse_sort(sort.lstrip("+")) or Sort()
     )
 
     found = lines(viewer, f"state={state}&sort={sort.lstrip('+')}")
