@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from integration import clock
-from integration.choices import JobKind, JobState
+from integration.choices import JobKind
 from integration.management.browser import Browser, OpenedPage
 from integration.management.data_directory import held, prepare
 from integration.management.ports import claim_port, free_port
@@ -27,7 +27,7 @@ from integration.services.demo import (
     make_administrator,
     make_connections,
 )
-from integration.services.foreground import run_now, runnable
+from integration.services.foreground import run_now, runnable, workers_ran
 from integration.services.review import accept
 from integration.services.sign_in import make_link_token
 
@@ -65,6 +65,7 @@ class Quickstart:
         self._say = say
         self._steps = Steps(say)
         self._signals = Signals()
+        self._began_at = clock.now()
 
     def run(self) -> Summary | None:
         """Stay until Ctrl-C, or check and return the summary.
@@ -199,15 +200,11 @@ class Quickstart:
 
     def _wait_for_worker(self, supervisor: Supervisor) -> str:
         """Until a worker, not this process, has carried out each mapping's run."""
-        mappings = {mapping.pk for mapping in _running()}
         if not self._options.accept:
             return "nothing is accepted, so nothing runs"
         deadline = clock.monotonic() + WORKER_SECONDS
         while clock.monotonic() < deadline:
-            by_worker = Job.objects.exclude(worker__in=["", WORKER]).filter(
-                state=JobState.SUCCEEDED
-            )
-            if mappings <= set(by_worker.values_list("mapping", flat=True)):
+            if workers_ran(_running(), self._began_at, but=WORKER):
                 return "has run every mapping"
             clock.sleep(0.2)
         words = supervisor.children.last_words("worker")

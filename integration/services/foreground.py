@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from integration import clock
@@ -78,6 +79,13 @@ def run_now(
                 in_the_way = job.run
                 waiting(job)
             clock.sleep(LOOK_AGAIN_SECONDS)
+
+
+def workers_ran(mappings: Iterable[TableMapping], since: datetime, but: str) -> bool:
+    """Whether workers, not the process ``but``, have run each of these since then."""
+    runs = Job.objects.filter(state=JobState.SUCCEEDED, finished_at__gte=since)
+    done = set(runs.exclude(worker=but).values_list("mapping", flat=True))
+    return {mapping.pk for mapping in mappings} <= done
 
 
 def rehearse_now(
