@@ -158,6 +158,7 @@ class OperationKind(TextChoices):
 
     RETRY = "retry", _("Retry")
     DELETE = "delete", _("Delete entries")
+    REVIEW = "review", _("Review both systems")
     ACCEPT = "accept", _("Accept a review")
     CHECK = "check", _("Check a connection")
     SET_UP = "set_up", _("Change of set-up")

@@ -62,6 +62,7 @@ mappings_urls: Patterns = [
     path("", mappings.mappings, name="mappings"),
     path("<key:mapping_id>/", mappings.mapping, name="mapping"),
     path("<key:mapping_id>/accept/", mappings.accept, name="mapping_accept"),
+    path("<key:mapping_id>/review/", mappings.read_again, name="mapping_review"),
 ]
 connections_urls: Patterns = [
     path("", connections.connections, name="connections"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 from django.core.management import call_command
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import JobKind
@@ -29,6 +30,7 @@ from integration.services.demo import (
 )
 from integration.services.foreground import run_now, runnable, workers_ran
 from integration.services.review import accept
+from integration.services.sentences import sentence
 from integration.services.sign_in import make_link_token
 
 ENVIRONMENT = {"SYNCERRORS_HTTPS": "0", "SYNCERRORS_DEMONSTRATION": "1"}
@@ -141,9 +143,10 @@ class Quickstart:
         if not self._options.accept:
             return
         if new:
+            why = sentence(gettext_noop("Quickstart: both systems are simulated."))
             with self._steps.step("acceptance") as step:
                 for mapping in new:
-                    accept(mapping, user, "quickstart: the systems are simulated")
+                    accept(mapping, user, why)
                 step.result = "accepted, because both systems are simulated"
         self._synchronize("first sync")
 

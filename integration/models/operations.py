@@ -31,7 +31,8 @@ class Operation(models.Model):
 
     ``instant`` is T, the moment a clean-up's preview was made; ``cutoff`` the last
     ``last_seen`` it takes. ``filter`` holds only columns that never change (design §7).
-    ``scope`` and ``result`` are values that pages put into words.
+    ``scope`` and ``result`` are values that pages put into words; ``why`` in ``scope``
+    is the reason as a key, where the words are ours.
     """
 
     kind = models.CharField(max_length=20, choices=OperationKind)
@@ -46,7 +47,7 @@ class Operation(models.Model):
         related_name="operations",
     )
     by_name = models.CharField(max_length=150)
-    reason = models.CharField(max_length=500, blank=True, default="")
+    reason = models.CharField(max_length=500)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     key = models.CharField(max_length=64, unique=True)
@@ -77,6 +78,9 @@ class Operation(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(by_name=""), name="an_operation_says_who"
+            ),
+            models.CheckConstraint(
+                condition=~Q(reason=""), name="an_operation_says_why"
             ),
             models.CheckConstraint(
                 condition=Q(undone_at=None) | ~Q(undone_by_name=""),

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import Chip, OperationKind, OperationState
@@ -34,6 +35,7 @@ from integration.services.cleanup_preview import (
     read_token,
 )
 from integration.services.operations import find_operation, record_operation
+from integration.services.sentences import Told, sentence
 
 MOST_SELECTED = 100
 _COUNTED_LIVE = 20_000
@@ -73,7 +75,7 @@ def delete(
         hidden = _hidden_now(ticket, include_relevant=include_relevant)
         operation = _hide(
             by,
-            reason,
+            reason or _usual_reason(ticket.older_than),
             hidden,
             key=key,
             instant=ticket.instant,
@@ -90,7 +92,16 @@ def delete(
         return operation
 
 
-def _hide(by: Actor, reason: str, hidden: Tally, **columns: Any) -> Operation:
+def _usual_reason(older_than: int | None) -> Told:
+    if older_than is None:
+        return sentence(gettext_noop("Clean-up of all entries."))
+    days = str(older_than)
+    return sentence(
+        gettext_noop("Clean-up of entries older than {days} days."), days=days
+    )
+
+
+def _hide(by: Actor, reason: str | Told, hidden: Tally, **columns: Any) -> Operation:
     operation = record_operation(
         OperationKind.DELETE,
         by=user_of(by),
@@ -156,7 +167,8 @@ def delete_selected(ids: Collection[int], by: Actor, reason: str = "") -> Operat
             )
         taken = SyncError.objects.filter(id__in=chosen)
         hidden = cells.count_rows(taken)
-        operation = _hide(by, reason, hidden, scope={"selected": len(chosen)})
+        why = reason or sentence(gettext_noop("Selected in the list."))
+        operation = _hide(by, why, hidden, scope={"selected": len(chosen)})
         taken.update(deleted_by=operation)
         return operation
 

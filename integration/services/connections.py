@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
+from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import Category, OperationKind, Origin
@@ -18,6 +19,7 @@ from integration.services.credentials import keep_secret
 from integration.services.errors import record_setup_error, settle_setup_errors
 from integration.services.operations import record_operation
 from integration.services.pauses import is_paused_by_failure, pause_for, resume
+from integration.services.sentences import Told, sentence
 from integration.services.set_up_errors import open_set_up_errors
 from integration.services.setup_check import examine
 
@@ -28,6 +30,7 @@ ACCOUNT = (
     *("client_id", "user_name", "certificate"),
 )
 """What says who signs in; with the secret it is the whole sign-in."""
+PASSED = gettext_noop("Its check passed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class NotFit(Exception):  # noqa: N818  (a sentence for a person)
 
 
 def check_connection(
-    connection: Connection, by: User | None = None, reason: str = ""
+    connection: Connection, by: User | None = None, reason: str | Told = ""
 ) -> CheckResult:
     """Look at everything, record what is wrong, settle what is well again.
 
@@ -75,7 +78,8 @@ def check_connection(
     _stamp(connection, lines)
     result = CheckResult(connection, lines, settled, paused, resumed)
     if by:
-        _record_check(result, by, reason)
+        asked = sentence(gettext_noop("To see whether both systems can be used."))
+        _record_check(result, by, reason or asked)
     return result
 
 
@@ -86,7 +90,7 @@ def enable(connection: Connection, by: User, reason: str = "") -> CheckResult:
         raise NotFit(result)
     if Connection.objects.filter(pk=connection.pk, enabled=False).update(enabled=True):
         connection.refresh_from_db()
-        _record_change(connection, by, reason, {"change": "enabled"})
+        _record_change(connection, by, reason or sentence(PASSED), "enabled")
     return result
 
 
@@ -98,6 +102,7 @@ def save_secret(
     The other end of a connection that signs in by the same account gets it too: its
     old password would fail once more, and bring the account nearer to being locked.
     """
+    why = reason or sentence(gettext_noop("A new secret or password was entered."))
     alike = _signing_in_alike(endpoint)
     for one in alike:
         keep_secret(one, secret)
@@ -105,12 +110,13 @@ def save_secret(
         record_operation(
             OperationKind.SET_UP,
             by=by,
-            reason=reason,
+            reason=why,
             scope={"endpoint": one.pk, "name": one.name},
             result={"change": "new_secret"},
         )
     uses = Q(business_central__in=alike) | Q(sales__in=alike)
-    return [check_connection(found, by) for found in Connection.objects.filter(uses)]
+    used = Connection.objects.filter(uses)
+    return [check_connection(found, by, why) for found in used]
 
 
 def _signing_in_alike(endpoint: Endpoint) -> list[Endpoint]:
@@ -189,7 +195,7 @@ def _pause_or_resume(
         return pause_for(connection, cause_of(stopping.failure, None)), False
     blocked = any(line.blocks for line in lines)
     if not blocked and is_paused_by_failure(connection):
-        return False, resume(connection, by)
+        return False, resume(connection, by, sentence(PASSED))
     return False, False
 
 
@@ -214,7 +220,7 @@ def _stamp(connection: Connection, lines: Iterable[CheckLine]) -> None:
         )
 
 
-def _record_check(result: CheckResult, by: User, reason: str) -> None:
+def _record_check(result: CheckResult, by: User, reason: str | Told) -> None:
     connection = result.connection
     record_operation(
         OperationKind.CHECK,
@@ -232,12 +238,12 @@ def _record_check(result: CheckResult, by: User, reason: str) -> None:
 
 
 def _record_change(
-    connection: Connection, by: User, reason: str, result: dict[str, str]
+    connection: Connection, by: User, reason: str | Told, change: str
 ) -> None:
     record_operation(
         OperationKind.SET_UP,
         by=by,
         reason=reason,
         scope={"connection": connection.pk, "name": connection.name},
-        result=result,
+        result={"change": change},
     )

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from integration import clock
 from integration.choices import OperationState
 from integration.models import Operation, User
+from integration.services.sentences import Told
 
 _NAME_LENGTH = 150
 _REASON_LENGTH = 500
@@ -20,13 +21,14 @@ def record_operation(
     *,
     by: User | None,
     by_name: str = "",
-    reason: str = "",
+    reason: str | Told,
     scope: Mapping[str, Any] | None = None,
     result: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> Operation:
     """Write down who did what, why, to which rows and how it ended.
 
+    ``reason`` is a person's own words, or ours where nobody gave any: never empty.
     ``columns`` are further columns of ``Operation``. A ``key`` makes it idempotent: a
     second call with the same one returns the first operation. ``finished_at`` is now
     unless the ``state`` given says that it goes on.
@@ -35,15 +37,17 @@ def record_operation(
     state = columns.pop("state", OperationState.DONE)
     key = columns.pop("key", "") or uuid4().hex
     name = by_name or (by.get_username() if by else "")
+    ours = reason if isinstance(reason, Told) else None
+    words = ours.english if ours else str(reason)
     values = {
         "kind": kind,
         "state": state,
         "by": by,
         "by_name": name[:_NAME_LENGTH],
-        "reason": reason.replace("\0", "")[:_REASON_LENGTH],
+        "reason": words.replace("\0", "")[:_REASON_LENGTH],
         "created_at": now,
         "finished_at": None if state == OperationState.RUNNING else now,
-        "scope": dict(scope or {}),
+        "scope": {**(scope or {}), **({"why": ours.key} if ours else {})},
         "result": dict(result or {}),
         **columns,
     }

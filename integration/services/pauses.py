@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from integration import clock
 from integration.choices import OperationKind
 from integration.core.causes import Cause
 from integration.models import Connection, User
 from integration.services.articles import title_of
 from integration.services.operations import record_operation
-from integration.services.sentences import Key
+from integration.services.sentences import Told, of_cause, sentence
 
 ENGINE_NAME = "Sync Errors"
 """Who did it, where no person did."""
@@ -21,7 +23,8 @@ def is_paused_by_failure(connection: Connection) -> bool:
 
 def pause(connection: Connection, by: User, reason: str = "") -> bool:
     """By hand; ``False`` when it was paused already."""
-    return _pause(connection, by, reason)
+    why = reason or sentence(gettext_noop("Paused by hand."))
+    return _pause(connection, by, why, pause_reason=reason)
 
 
 def pause_for(connection: Connection, cause: Cause) -> bool:
@@ -29,7 +32,8 @@ def pause_for(connection: Connection, cause: Cause) -> bool:
     return _pause(
         connection,
         None,
-        cause.title,
+        of_cause(cause),
+        pause_reason=cause.title,
         pause_article=cause.article or "unknown",
         pause_params=dict(cause.params),
     )
@@ -44,53 +48,39 @@ def reason_of(connection: Connection, language: str) -> str:
     return title_of(article, params, language, connection.pause_reason)
 
 
-def resume(connection: Connection, by: User | None, reason: str = "") -> bool:
+def resume(connection: Connection, by: User | None, reason: str | Told = "") -> bool:
     """Go on, every mapping at once; ``False`` when it was not paused."""
+    why = reason or sentence(gettext_noop("Resumed by hand."))
     changed = Connection.objects.filter(
         pk=connection.pk, paused_at__isnull=False
     ).update(paused_at=None, pause_reason="", pause_article="", pause_params={})
     connection.refresh_from_db()
     if changed:
         connection.mappings.update(next_run_at=clock.now())
-        _record(connection, by, reason, "resumed")
+        _record(connection, by, why, "resumed")
     return bool(changed)
 
 
 def _pause(
-    connection: Connection, by: User | None, reason: str, **because: Any
+    connection: Connection, by: User | None, why: str | Told, **because: Any
 ) -> bool:
     changed = Connection.objects.filter(pk=connection.pk, paused_at=None).update(
-        paused_at=clock.now(), pause_reason=reason, **because
+        paused_at=clock.now(), **because
     )
     connection.refresh_from_db()
     if changed:
-        _record(connection, by, reason, "paused", _why(connection))
+        _record(connection, by, why, "paused")
     return bool(changed)
 
 
-def _why(connection: Connection) -> Key | None:
-    if not connection.pause_article:
-        return None
-    return {
-        "article": connection.pause_article,
-        "params": connection.pause_params,
-        "title": connection.pause_reason,
-    }
-
-
 def _record(
-    connection: Connection,
-    by: User | None,
-    reason: str,
-    what: str,
-    why: Key | None = None,
+    connection: Connection, by: User | None, why: str | Told, what: str
 ) -> None:
-    """``why`` is the reason as a key, where no person gave it."""
     record_operation(
         OperationKind.SET_UP,
         by=by,
         by_name=by.get_username() if by else ENGINE_NAME,
-        reason=reason[:500],
-        scope={"connection": connection.pk, "name": connection.name, "why": why},
+        reason=why,
+        scope={"connection": connection.pk, "name": connection.name},
         result={"change": what},
     )

@@ -37,7 +37,7 @@ def retry_error(error: SyncError, by: User, reason: str = "") -> Operation:
     if error.record_key:
         _start(operation, error)
     else:
-        check_connection(error.connection, by)
+        check_connection(error.connection, by, reason or of_problem(error.problem))
         end_retry(operation, judge(error.pk))
     operation.refresh_from_db()
     return operation
@@ -72,15 +72,12 @@ def _operation(error: SyncError, by: User, reason: str) -> Operation:
     unfinished = mine.filter(state=OperationState.RUNNING).first()
     if unfinished:
         return unfinished
+    title = of_problem(error.problem)
     return record_operation(
         OperationKind.RETRY,
         by=by,
-        reason=reason,
-        scope={
-            "error": error.pk,
-            "title": error.problem.title,
-            "told": dict(of_problem(error.problem).key),
-        },
+        reason=reason or title,
+        scope={"error": error.pk, "title": title.english, "told": title.key},
         state=OperationState.RUNNING,
         key=f"retry {error.pk} {mine.count() + 1}",
         rows=1,

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
+from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from integration import clock
-from integration.choices import EntryKind, OperationKind
+from integration.choices import EntryKind, JobKind, OperationKind
 from integration.core.decide import decide
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Outcome, OutcomeKind
@@ -14,12 +18,13 @@ from integration.core.plan import ReviewPlan
 from integration.core.records import Direction, System
 from integration.models import Coupling, Job, JobEntry, Operation, TableMapping
 from integration.services import couplings
-from integration.services.actors import Actor, name_of, user_of
+from integration.services.actors import Actor, Refused, name_of, user_of
 from integration.services.currencies import BusinessCentralSide, SalesSide
 from integration.services.endings import of_pair, of_record, way_from
 from integration.services.matching import couple_matches
 from integration.services.operations import record_operation
-from integration.services.runs import Run
+from integration.services.runs import Run, start_run
+from integration.services.sentences import Told, sentence
 from integration.services.spool import Ambiguous, Spool
 from integration.services.sync import open_work
 from integration.services.work import Work
@@ -44,9 +49,36 @@ def review_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
         _keep(work, plan)
 
 
-def accept(mapping: TableMapping, by: Actor, reason: str = "") -> Operation:
-    """Writing may start: the mapping is due at once. A second click changes nothing."""
+def order(mapping: TableMapping, by: Actor) -> UUID:
+    """Queue a review of a mapping that is not accepted; the caller announces its run.
+
+    Raises ``Refused``.
+    """
+    if mapping.reviewed_at:
+        raise Refused(_("This review has been accepted; there is nothing to review."))
+    with transaction.atomic():
+        run_id = start_run(mapping, JobKind.REVIEW)
+        if run_id is None:
+            raise Refused(_("Both systems are being read already."))
+        record_operation(
+            OperationKind.REVIEW,
+            by=user_of(by),
+            by_name=name_of(by),
+            reason=sentence(gettext_noop("To see what a first contact would do now.")),
+            scope=_scope(mapping),
+        )
+    return run_id
+
+
+def accept(mapping: TableMapping, by: Actor, reason: str | Told = "") -> Operation:
+    """Writing may start: the mapping is due at once. A second click changes nothing.
+
+    Raises ``Refused`` where no review has made a plan that could be accepted.
+    """
     now = clock.now()
+    plan = _last_plan(mapping)
+    if plan is None:
+        raise Refused(_("There is no plan to accept yet: the review has not run."))
     with transaction.atomic():
         fresh = TableMapping.objects.filter(pk=mapping.pk, reviewed_at=None).update(
             reviewed_at=now, next_run_at=now
@@ -60,17 +92,21 @@ def accept(mapping: TableMapping, by: Actor, reason: str = "") -> Operation:
             OperationKind.ACCEPT,
             by=user_of(by),
             by_name=name_of(by),
-            reason=reason,
-            scope={
-                "mapping_id": mapping.pk,
-                "mapping": mapping.name,
-                "connection": mapping.connection.name,
-            },
-            result={"plan": _last_plan(mapping)},
+            reason=reason or sentence(gettext_noop("Its plan is as it should be.")),
+            scope=_scope(mapping),
+            result={"plan": plan},
             key=f"accept {mapping.pk} {now.isoformat()}",
         )
     mapping.refresh_from_db()
     return operation
+
+
+def _scope(mapping: TableMapping) -> dict[str, Any]:
+    return {
+        "mapping_id": mapping.pk,
+        "mapping": mapping.name,
+        "connection": mapping.connection.name,
+    }
 
 
 def _last_plan(mapping: TableMapping) -> object:

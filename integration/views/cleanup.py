@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import Chip, Role, SettledReason
 from integration.core.texts import read_number
-from integration.forms.setup import ReasonForm
+from integration.forms.setup import ReasonForm, reason_of
 from integration.http import SignedInRequest, role_required
 from integration.services import cleanup, cleanup_preview
 from integration.services.error_filters import ALL, ErrorFilter, parse_filter
@@ -112,8 +112,6 @@ def delete(request: SignedInRequest) -> HttpResponse:
     """Delete exactly what the preview showed, or less; then back to the list."""
     filters, _dropped = parse_filter(read_words(request.GET))
     older_than, _fits = older_than_of(request.GET.get("older_than", ""))
-    form = ReasonForm(request.POST)
-    reason = form.cleaned_data["reason"] if form.is_valid() else ""
     listing = urlencode(filters.query())
     try:
         operation = cleanup.delete(
@@ -122,7 +120,7 @@ def delete(request: SignedInRequest) -> HttpResponse:
             request.user,
             include_relevant=request.POST.get("do") == "delete-all",
             typed=request.POST.get("typed", ""),
-            reason=reason,
+            reason=reason_of(request.POST),
         )
     except cleanup_preview.CleanupRefused as refusal:
         messages.error(request, str(refusal))

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import Role
-from integration.forms.setup import ReasonForm, SecretForm
+from integration.forms.setup import ReasonForm, SecretForm, reason_of
 from integration.http import SignedInRequest, role_required
 from integration.models import Connection, Endpoint
 from integration.services import connections as services
@@ -98,10 +98,10 @@ def check(request: SignedInRequest, connection_id: int) -> HttpResponse:
 @require_POST
 def enable(request: SignedInRequest, connection_id: int) -> HttpResponse:
     """Check, then let it run; refused with the check's lines if it is not fit."""
-    form = ReasonForm(request.POST)
-    reason = form.cleaned_data["reason"] if form.is_valid() else ""
     try:
-        result = services.enable(find(connection_id), request.user, reason)
+        result = services.enable(
+            find(connection_id), request.user, reason_of(request.POST)
+        )
     except services.NotFit as refusal:
         keep_lines(request, refusal.result)
     else:
@@ -115,9 +115,7 @@ def enable(request: SignedInRequest, connection_id: int) -> HttpResponse:
 def resume(request: SignedInRequest, connection_id: int) -> HttpResponse:
     """Go on after a pause."""
     found = find(connection_id)
-    form = ReasonForm(request.POST)
-    reason = form.cleaned_data["reason"] if form.is_valid() else ""
-    if pauses.resume(found, request.user, reason):
+    if pauses.resume(found, request.user, reason_of(request.POST)):
         messages.success(request, _("The connection goes on; every mapping runs now."))
     else:
         messages.info(request, _("The connection was not paused."))

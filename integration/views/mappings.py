@@ -3,18 +3,21 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from integration import tasks
 from integration.choices import EntryKind, JobKind, JobState, Role
-from integration.forms.setup import ReasonForm
+from integration.forms.setup import ReasonForm, reason_of
 from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup.records import RecordSide
 from integration.models import Job, JobEntry, TableMapping
 from integration.models.jobs import ACTIVE_STATES
 from integration.services import review
+from integration.services.actors import Refused
 from integration.services.places import Place, place_of
 from integration.views.candidates import candidates_of
 
@@ -71,13 +74,17 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
 def review_context(found: TableMapping, reviews: list[Job]) -> dict[str, Any]:
     """The latest review: running, failed, or its plan with the ambiguous records."""
     latest = reviews[0] if reviews else None
+    is_running = latest is not None and latest.state in ACTIVE_STATES
+    connection = found.connection
+    may_run = connection.enabled and not (connection.paused_at or found.paused_at)
     planned = next((job for job in reviews if job.plan), None)
     return {
         "review": latest,
-        "is_running": latest is not None and latest.state in ACTIVE_STATES,
+        "is_running": is_running,
         "has_failed": latest is not None and latest.state == JobState.FAILED,
         "plan": plan_lines(planned) if planned else [],
         "ambiguous": ambiguous_records(planned, place_of(found)) if planned else [],
+        "can_order": may_run and not (found.reviewed_at or is_running),
         "can_accept": planned is not None and found.reviewed_at is None,
     }
 
@@ -111,12 +118,24 @@ def ambiguous_records(
 def accept(request: SignedInRequest, mapping_id: int) -> HttpResponse:
     """Let writing start."""
     found = find(mapping_id)
-    form = ReasonForm(request.POST)
-    reason = form.cleaned_data["reason"] if form.is_valid() else ""
-    review.accept(found, request.user, reason)
-    messages.success(
-        request,
-        _("Accepted: %(mapping)s is synchronized from now on.")
-        % {"mapping": found.name},
-    )
+    try:
+        review.accept(found, request.user, reason_of(request.POST))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        said = _("Accepted: %(mapping)s is synchronized from now on.")
+        messages.success(request, said % {"mapping": found.name})
+    return redirect("mapping", mapping_id)
+
+
+@role_required(Role.ADMINISTRATOR)
+@require_POST
+def read_again(request: SignedInRequest, mapping_id: int) -> HttpResponse:
+    """Let workers make the review, or make it once more; the page follows them."""
+    try:
+        run = review.order(find(mapping_id), request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        transaction.on_commit(lambda: tasks.announce_runs([run]))
     return redirect("mapping", mapping_id)

@@ -186,6 +186,7 @@ def made_operations(error: int) -> dict[str, int]:
         OperationKind.CHECK,
         by=None,
         by_name="anna",
+        reason="the secret was renewed",
         scope={"name": "Fabrique du Léman SA"},
         result={"passed": False, "problems": ["rates"], "settled": 2},
     )

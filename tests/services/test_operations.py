@@ -1,11 +1,15 @@
 import pytest
+from django.db import IntegrityError
+from django.utils import translation
 
 from integration.models import Operation
+from integration.services.connections import PASSED
 from integration.services.operations import (
     find_operation,
     recent_operations,
     record_operation,
 )
+from integration.services.sentences import in_words, sentence
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -24,18 +28,34 @@ def test_an_operation_says_who_what_and_why() -> None:
 
 
 def test_the_same_key_is_the_same_operation() -> None:
-    first = record_operation("retry", by=None, by_name="schedule", key="k")
+    first = record_operation("retry", by=None, by_name="beat", reason="due", key="k")
 
-    second = record_operation("retry", by=None, by_name="schedule", key="k")
+    second = record_operation("retry", by=None, by_name="beat", reason="due", key="k")
 
     assert first == second == find_operation("k")
     assert Operation.objects.count() == 1
 
 
 def test_one_that_goes_on_is_not_finished() -> None:
-    operation = record_operation("retry", by=None, by_name="x", state="running")
+    operation = record_operation(
+        "retry", by=None, by_name="x", reason="due", state="running"
+    )
 
     assert operation.finished_at is None
+
+
+def test_a_reason_of_ours_is_read_in_either_language() -> None:
+    operation = record_operation("retry", by=None, by_name="x", reason=sentence(PASSED))
+
+    with translation.override("fr-ch"):
+        told = in_words(operation.scope["why"])
+
+    assert (operation.reason, told) == ("Its check passed.", "Le contrôle a réussi.")
+
+
+def test_no_operation_is_without_a_reason() -> None:
+    with pytest.raises(IntegrityError, match="says_why"):
+        record_operation("retry", by=None, by_name="x", reason="")
 
 
 def test_a_long_or_broken_reason_is_stored() -> None:

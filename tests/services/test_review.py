@@ -3,7 +3,8 @@
 import pytest
 
 from integration.models import Coupling, JobEntry, Operation
-from integration.services.review import accept
+from integration.services.actors import Refused
+from integration.services.review import accept, order
 from tests.factories import make_user
 from tests.services.engine import Engine
 
@@ -127,9 +128,34 @@ def test_a_number_decides_before_a_name(bare: Engine) -> None:
     assert (plan["ambiguous"], plan["create_in_business_central"]) == (0, 1)
 
 
+def test_what_was_never_reviewed_is_not_accepted(bare: Engine) -> None:
+    with pytest.raises(Refused, match="no plan to accept"):
+        accept(bare.mapping(), make_user())
+
+    assert bare.mapping().reviewed_at is None
+
+
+def test_a_review_that_a_person_orders_is_an_operation(bare: Engine) -> None:
+    run = order(bare.mapping(), make_user(username="anna"))
+
+    operation = Operation.objects.get(kind="review")
+    assert set(bare.mapping().jobs.values_list("run", "kind")) == {(run, "review")}
+    assert (operation.by_name, operation.scope["mapping"]) == ("anna", "CUSTOMER")
+    with pytest.raises(Refused, match="being read already"):
+        order(bare.mapping(), make_user())
+
+
+def test_an_accepted_mapping_is_not_reviewed_again(bare: Engine) -> None:
+    bare.accept()
+
+    with pytest.raises(Refused, match="has been accepted"):
+        order(bare.mapping(), make_user())
+
+
 def test_accepting_twice_is_one_operation(bare: Engine) -> None:
     user = make_user()
     mapping = bare.mapping()
+    bare.review()
 
     first = accept(mapping, user, "looked at it")
     again = accept(mapping, user)

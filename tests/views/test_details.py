@@ -72,7 +72,9 @@ def test_history_tells_attempts_and_retries_newest_first() -> None:
     job = make_job(mapping)
     error = make_error(occurrences=12, job=job)
     scope = {"error": error.pk}
-    record_operation(OperationKind.RETRY, by=None, by_name="Anna", scope=scope)
+    record_operation(
+        OperationKind.RETRY, by=None, by_name="Anna", reason="healed", scope=scope
+    )
 
     told = [(event.who, event.text) for event in history(error, mapping)]
 

@@ -69,6 +69,33 @@ def test_an_administrator_accepts_with_a_reason(
     assert operation.reason == "looks right"
 
 
+def test_a_review_is_ordered_from_its_page(administrator: Client, db: None) -> None:
+    mapping = make_mapping()
+    address = reverse("mapping", args=[mapping.pk])
+    before = text(administrator, address)
+
+    administrator.post(reverse("mapping_review", args=[mapping.pk]))
+    during = text(administrator, address)
+
+    assert "Run the review" in before
+    assert "Both systems are being read" in during
+    assert "Run the review" not in during
+
+
+def test_a_hand_made_acceptance_of_no_plan_is_refused_in_words(
+    administrator: Client, db: None
+) -> None:
+    mapping = make_mapping()
+
+    page = administrator.post(
+        reverse("mapping_accept", args=[mapping.pk]), follow=True
+    ).content.decode()
+
+    mapping.refresh_from_db()
+    assert "There is no plan to accept yet" in page
+    assert mapping.reviewed_at is None
+
+
 def test_a_running_review_asks_again_by_itself(viewer: Client, db: None) -> None:
     mapping = make_mapping()
     make_job(mapping, kind=JobKind.REVIEW, state="running", records_read=1_200)
