@@ -306,7 +306,8 @@ class Sales:
             call = self._writing(
                 operation, "$batch", content_type, "odata.continue-on-error"
             )
-            answer = self._session.transport.send(replace(call, content=content))
+            whole = replace(call, content=content, cost=len(chunk))
+            answer = self._session.transport.send(whole)
             return with_request_id(batch_multipart.decode(answer, len(chunk)), answer)
 
         results = send_splitting(parts, send, repeatable=True)

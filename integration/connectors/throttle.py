@@ -10,6 +10,19 @@ from typing import Protocol
 
 from integration import clock
 
+REQUESTS = 6_000
+WINDOW_SECONDS = 300.0
+BUSY_SECONDS = 0.05
+"""When to ask again while as many calls run as may run at once."""
+
+
+def worth_waiting_for(cost: int, requests: int) -> int:
+    """How much of a spent budget must be free before anybody goes on.
+
+    A run that was put off begins by reading again: that must not happen for every call.
+    """
+    return max(cost, requests // 6)
+
 
 class Throttle(Protocol):
     """The budget of one credential at one system; services share it between workers."""
@@ -17,8 +30,8 @@ class Throttle(Protocol):
     def acquire(self, cost: int = 1) -> float:
         """0 when the request may go now; otherwise seconds after which to ask again.
 
-        ``cost`` is in requests; each part of a Business Central batch is one. What was
-        granted must be given back with ``release``.
+        ``cost`` is in requests; each part of a batch is one. What was granted must be
+        given back with ``release``.
         """
         ...
 
@@ -34,14 +47,12 @@ class Throttle(Protocol):
 class LocalThrottle:
     """A budget for one process; threads may share it."""
 
-    _BUSY_SECONDS = 0.05
-
     def __init__(
         self,
         *,
         concurrent: int,
-        requests: int = 6_000,
-        window_seconds: float = 300.0,
+        requests: int = REQUESTS,
+        window_seconds: float = WINDOW_SECONDS,
         monotonic: Callable[[], float] = clock.monotonic,
     ) -> None:
         self._concurrent = concurrent
@@ -79,12 +90,13 @@ class LocalThrottle:
         while self._spent and self._spent[0][0] <= now - self._window_seconds:
             self._total -= self._spent.popleft()[1]
         if self._running >= self._concurrent:
-            return self._BUSY_SECONDS
-        missing = self._total + cost - self._requests
+            return BUSY_SECONDS
+        if self._total + cost <= self._requests:
+            return 0.0
+        wanted = worth_waiting_for(cost, self._requests)
+        missing = self._total + wanted - self._requests
         for moment, freed in self._spent:
-            if missing <= 0:
-                break
             missing -= freed
             if missing <= 0:
                 return moment + self._window_seconds - now
-        return 0.0
+        return self._window_seconds

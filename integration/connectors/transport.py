@@ -35,6 +35,8 @@ LONGEST_WAIT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
 _QUEUE_SECONDS = 60.0
+_UNTOLD_SECONDS = 1.0
+"""How long everybody waits after a 429 that does not say how long."""
 
 _random = random.SystemRandom()
 
@@ -111,7 +113,8 @@ class Transport:
 
     def _slow_down(self, failure: Failure) -> None:
         if self.throttle and failure.kind is FailureKind.THROTTLED:
-            self.throttle.penalize(failure.retry_after_seconds or 0.0)
+            asked = failure.retry_after_seconds
+            self.throttle.penalize(_UNTOLD_SECONDS if asked is None else asked)
 
     def _exchange(self, call: Call) -> Answer:
         started = self.monotonic()

@@ -23,17 +23,29 @@ class CredentialUnreadable(InWords):
 
 def keep_secret(endpoint: Endpoint, secret: str) -> None:
     """Encrypt ``secret`` into the endpoint; saving is the caller's. "" forgets it."""
-    endpoint.secret = _keys().encrypt(secret.encode()).decode() if secret else ""
+    endpoint.secret = encrypt(secret) if secret else ""
 
 
 def read_secret(endpoint: Endpoint) -> str:
     """The secret in clear, only for signing in. Raises ``CredentialUnreadable``."""
     if not endpoint.secret:
         return ""
+    secret = decrypt(endpoint.secret)
+    if secret is None:
+        raise CredentialUnreadable(endpoint)
+    return secret
+
+
+def encrypt(text: str) -> str:
+    return _keys().encrypt(text.encode()).decode()
+
+
+def decrypt(text: str) -> str | None:
+    """``None`` for what was encrypted with a key we do not have."""
     try:
-        return _keys().decrypt(endpoint.secret.encode()).decode()
-    except InvalidToken as error:
-        raise CredentialUnreadable(endpoint) from error
+        return _keys().decrypt(text.encode()).decode()
+    except InvalidToken:
+        return None
 
 
 def _keys() -> MultiFernet:

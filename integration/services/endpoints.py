@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext_noop
 
+from integration import clock
 from integration.choices import SignIn as SignInChoice
 from integration.choices import System
-from integration.connectors.auth import InProcessTokenCache
 from integration.connectors.base import Connector
 from integration.connectors.business_central import BusinessCentral
 from integration.connectors.sales import Sales
@@ -21,10 +21,12 @@ from integration.connectors.sign_in import (
     SignIn,
     UserAccount,
 )
-from integration.connectors.throttle import LocalThrottle
 from integration.models import Endpoint
+from integration.services.budgets import SharedThrottle
 from integration.services.credentials import read_secret
 from integration.services.sentences import InWords
+from integration.services.shared_memory import entry_name, shared_memory
+from integration.services.tokens import SharedTokenCache
 
 _SALES_CALLS_AT_ONCE = 4
 _BUSINESS_CENTRAL_CALLS_AT_ONCE = 5
@@ -52,6 +54,11 @@ def refuse_foreign_addresses(endpoint: Endpoint) -> None:
                     ),
                     address=address,
                 )
+        elif clock.rate() != 1:
+            raise AddressNotAllowed(
+                gettext_noop("{address} is real, and the clock is not."),
+                address=address,
+            )
         elif parts.scheme != "https":
             raise AddressNotAllowed(
                 gettext_noop("{address} must start with https://."), address=address
@@ -109,19 +116,23 @@ def open_sales(endpoint: Endpoint, *, for_check: bool = False) -> Sales:
 
 
 @lru_cache(maxsize=1)
-def _tokens() -> InProcessTokenCache:
-    """One cache for all connectors of this process."""
-    return InProcessTokenCache()
+def _tokens() -> SharedTokenCache:
+    """One cache for all connectors."""
+    return SharedTokenCache(shared_memory())
 
 
 @lru_cache(maxsize=64)
-def _throttle(side: str, address: str, client_id: str, at_once: int) -> LocalThrottle:
-    """One budget per system and client in this process (promise 8)."""
-    return LocalThrottle(concurrent=at_once)
+def _throttle(at_once: int, *whose: str) -> SharedThrottle:
+    """One budget per system and user, for all workers (promise 8)."""
+    return SharedThrottle(shared_memory(), entry_name("budget", *whose), at_once)
 
 
 def _wiring(endpoint: Endpoint, at_once: int, for_check: bool) -> Wiring:
-    throttle = _throttle(endpoint.kind, endpoint.base_url, endpoint.client_id, at_once)
+    """Both systems count per user in each environment (protocols §2.6, §3.8)."""
+    by_name = endpoint.sign_in == SignInChoice.USER_ACCOUNT
+    user = endpoint.user_name if by_name else endpoint.client_id
+    place = (endpoint.base_url, endpoint.tenant_id, endpoint.environment)
+    throttle = _throttle(at_once, endpoint.kind, *place, user)
     return Wiring(tokens=None if for_check else _tokens(), throttle=throttle)
 
 

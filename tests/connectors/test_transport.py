@@ -124,7 +124,7 @@ def test_a_write_that_was_not_begun_is_sent_again(
     transport, wire = opened(trouble, reply(status=204))
 
     assert transport.send(WRITE).status == 204
-    assert len(wire.slept) == 1
+    assert sum(wire.slept) > 0.25
 
 
 def test_a_short_wait_is_waited_as_asked(opened: Opened) -> None:
