@@ -43,6 +43,7 @@ class _Batch:
     made: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
     found: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
     failed: list[tuple[Snapshot, Trouble]] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -82,6 +83,7 @@ def _create(work: Work, way: Direction, records: Sequence[Snapshot]) -> None:
         return
     _send(work, batch, creates)
     _save(work, batch)
+    work.go_on()
 
 
 def _send(
@@ -121,6 +123,8 @@ def _take(
     if isinstance(result, Written):
         made = work.snapshot(batch.way.destination, result.record)
         batch.made.append((record, made))
+    elif work.stops(result):
+        batch.untried.append(record.id)
     elif result.kind in _UNSURE:
         intent = batch.intents.get(record.id)
         unsure.append((record, Trouble(failure=result, intent=intent)))
@@ -164,6 +168,7 @@ def _save(work: Work, batch: _Batch) -> None:
             coupling.pk = ids.get(coupling.bc_id)
             endings.outcomes.append(of_pair(kind, way, coupling))
             endings.cleared[source].append(record.id)
+        pending.forget_intents(work.mapping, batch.untried)
         endings.save(work)
     _follow_up(work, batch, {c.bc_id: c for c, _ in made if c.pk})
     _settle_found(work, batch)

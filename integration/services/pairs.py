@@ -32,7 +32,7 @@ class Pair:
     ``bc`` and ``sales`` are what was read now; ``None`` is as it was when last in step.
     ``owing`` are the sides whose record needs an ending in this run; of a pair that is
     new it is ``first``. ``news`` are the sides that hold another version than the one
-    tried last.
+    tried last. One that ``was_stopped`` is left to the next run.
     """
 
     coupling: Coupling
@@ -46,6 +46,7 @@ class Pair:
     wrote: set[Direction] = field(default_factory=set)
     troubles: dict[Direction, Trouble] = field(default_factory=dict)
     gone: System | None = None
+    was_stopped: bool = False
 
     def record(self, side: System) -> Snapshot | None:
         return self.bc if side is System.BUSINESS_CENTRAL else self.sales
@@ -81,10 +82,11 @@ def settle_pairs(work: Work, pairs: Sequence[Pair]) -> None:
     for way in Direction:
         if work.writes(way):
             _write(work, way, [p for p in present if _is_to_write(p, way)])
-    _save(work, [pair for pair in present if pair.gone is None])
+    _save(work, [p for p in present if p.gone is None and not p.was_stopped])
     for side in System:
         gone = [pair.coupling for pair in pairs if pair.gone is side]
         record_gone(work, side, gone)
+    work.go_on()
 
 
 def _note_pending(work: Work, pairs: Sequence[Pair]) -> None:
@@ -214,6 +216,8 @@ def _take_answer(work: Work, way: Direction, pair: Pair, result: WriteResult) ->
         pair.take(side, work.snapshot(side, result.record))
     elif result.kind is FailureKind.NOT_FOUND:
         pair.gone = side
+    elif work.stops(result):
+        pair.was_stopped = True
     else:
         pair.troubles[way] = Trouble(failure=result)
 

@@ -174,6 +174,16 @@ def save_intents(
     _upsert(rows, _INTENDED)
 
 
+def forget_intents(mapping: TableMapping, ids: Sequence[str]) -> None:
+    """The calls that would have created these never went out."""
+    for start in range(0, len(ids), _CHUNK):
+        PendingRecord.objects.filter(
+            mapping=mapping,
+            side=System.SALES.value,
+            record_id__in=ids[start : start + _CHUNK],
+        ).update(intent=None)
+
+
 def clear(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
     """These are in step, or no longer wanted; in the caller's transaction."""
     for start in range(0, len(ids), _CHUNK):

@@ -45,11 +45,14 @@ class SharedMemory:
         if clock.monotonic() < self._alone_until:
             return None
         try:
-            return question(self._redis)
+            found = question(self._redis)
         except RedisError as error:
+            if not self._alone_until:
+                logger.warning("broker not reached", extra={"reason": str(error)})
             self._alone_until = clock.monotonic() + _ALONE_SECONDS
-            logger.warning("broker not reached", extra={"reason": str(error)})
             return None
+        self._alone_until = 0.0
+        return found
 
 
 @lru_cache(maxsize=1)

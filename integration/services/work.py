@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from integration import clock
-from integration.connectors.base import Connector
+from integration.connectors.base import Connector, WriteResult, Written
+from integration.connectors.errors import remote_error
+from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import References, Snapshot, TableMap, snapshot
 from integration.core.outcomes import Outcome
 from integration.core.records import Direction, Record, System
@@ -16,6 +18,7 @@ from integration.services.runs import Run, log_outcomes
 from integration.services.spool import Spool
 
 _CHUNK = 1_000
+_STOPPING = (FailureKind.THROTTLED, FailureKind.CONNECTION)
 
 
 @dataclass(slots=True)
@@ -23,7 +26,8 @@ class Work:
     """A run with its mapping as a value, both systems, and its spool.
 
     ``money`` is there only in the mapping of currencies. ``awaited`` remembers the
-    fingerprint of what records wait for.
+    fingerprint of what records wait for. ``stopped_by`` is why part of a chunk was not
+    tried: nothing else would pass now.
     """
 
     run: Run
@@ -33,6 +37,7 @@ class Work:
     references: Mapping[str, References] = field(default_factory=dict)
     money: Money | None = None
     awaited: dict[str, str] = field(default_factory=dict)
+    stopped_by: Failure | None = None
 
     @property
     def mapping(self) -> TableMapping:
@@ -67,6 +72,18 @@ class Work:
             )
             found |= {key: self.snapshot(system, row) for key, row in records.items()}
         return found
+
+    def stops(self, result: WriteResult) -> bool:
+        """Whether this was not tried, because nothing passes now; the run will end."""
+        if isinstance(result, Written) or result.kind not in _STOPPING:
+            return False
+        self.stopped_by = result
+        return True
+
+    def go_on(self) -> None:
+        """After a chunk is recorded. Raises ``RemoteError`` for what was not tried."""
+        if self.stopped_by:
+            raise remote_error(self.stopped_by)
 
     def log(self, outcomes: Iterable[Outcome]) -> None:
         """Record what this run answers for, in the caller's transaction.

@@ -1,7 +1,7 @@
 """One WSGI application for both systems, the token endpoint and the controls."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -14,7 +14,7 @@ from integration.simulators import pages
 from integration.simulators.business_central import BusinessCentralApi, refused
 from integration.simulators.control import Control
 from integration.simulators.entra import TokenEndpoint
-from integration.simulators.faults import Fault, Faults
+from integration.simulators.faults import KNOWN, Fault, Faults
 from integration.simulators.http import (
     BUSINESS_CENTRAL,
     ENTRA,
@@ -33,6 +33,7 @@ from integration.simulators.kills import (
     asks_to_write,
     has_hung_up,
 )
+from integration.simulators.limits import FIGURES, Limits
 from integration.simulators.sales import SalesApi
 from integration.simulators.store import Store
 
@@ -68,6 +69,7 @@ class Simulators:
         self.store = store
         self._end = end
         self._faults = Faults.of(store)
+        self._limits = Limits(store)
         self._control = Control(store, fresh)
         self._entra = TokenEndpoint(store)
         self._business_central = BusinessCentralApi(store)
@@ -115,11 +117,16 @@ class Simulators:
         if text.endswith("$batch"):
             text += request.get_data().decode("utf-8", "replace")
         found = self._faults.for_request(target, request.method, text)
-        if found is None:
+        if found:
+            return _faulty(request, target, *found)
+        figures = self._faults.limits(target) if target in FIGURES else None
+        if figures is None:
             return self._answer(request, target)
-        fault, asked = found
-        notes(request).fault = fault.id
-        return _faulty(target, fault, asked)
+        with self._limits.turn(request, target, figures) as refusal:
+            if refusal:
+                name, particular = refusal
+                return _faulty(request, target, KNOWN[name], particular)
+            return self._answer(request, target)
 
     def _answer(self, request: Request, target: str) -> Response:
         if target == BUSINESS_CENTRAL:
@@ -173,22 +180,26 @@ def _wrote(request: Request, target: str, response: Response) -> bool:
     return any(part["method"] in WRITES and part["status"] < 400 for part in parts)
 
 
-def _faulty(target: str, fault: Fault, asked: dict[str, Any]) -> Response:
+def _faulty(
+    request: Request, target: str, fault: Fault, asked: Mapping[str, Any]
+) -> Response:
     """``retry_after`` of the asked fault replaces the header; null removes it."""
+    notes(request).fault = fault.id
     if fault.place == "page":
         return Response(_WEB_PAGE, fault.status, content_type="text/html")
     seconds = asked.get("retry_after", fault.retry_after)
     headers = {} if seconds is None else {"Retry-After": str(seconds)}
-    error = {"code": fault.code, "message": fault.message}
+    message = str(asked.get("message", fault.message))
+    error = {"code": fault.code, "message": message}
     if target == BUSINESS_CENTRAL:
-        answer = refused(SimulatorError(fault.status, fault.code, fault.message))
+        answer = refused(SimulatorError(fault.status, fault.code, message))
         if isinstance(answer.body, str):
             headers["Content-Type"] = "text/plain"
             return Response(answer.body, fault.status, headers)
         return json_response(answer.body, fault.status, headers)
     if target == ENTRA:
-        codes = [int(number) for number in re.findall(r"AADSTS(\d+)", fault.message)]
-        said = {"error": fault.code, "error_description": fault.message}
+        codes = [int(number) for number in re.findall(r"AADSTS(\d+)", message)]
+        said = {"error": fault.code, "error_description": message}
         return json_response({**said, "error_codes": codes}, fault.status, headers)
     if not fault.code:
         return Response(b"", fault.status, headers)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from integration.simulators import fault_states, kills
+from integration.simulators import fault_states, kills, limits
 from integration.simulators.fault_states import Change, UnknownFaultError
 from integration.simulators.http import SimulatorError
 from integration.simulators.store import Row, Store
@@ -109,6 +109,13 @@ class Faults:
     def latency_seconds(self) -> float:
         entries = self._store.setting(ACTIVE, ())
         return sum(float(entry.get("latency_ms", 0)) for entry in entries) / 1000
+
+    def limits(self, side: str) -> Mapping[str, Any] | None:
+        """Figures in place of the real ones; ``None``: nothing is limited."""
+        for entry in self._store.setting(ACTIVE, ()):
+            if "limits" in entry and entry.get("side", side) == side:
+                return dict(entry["limits"])
+        return None
 
     def kill_due(self, side: str, writes: Callable[[], bool]) -> tuple[str, str] | None:
         """Target and moment of the kill that falls on this request; counts it."""
@@ -205,6 +212,9 @@ def _checked(body: Mapping[str, Any]) -> Fault | None:
     if "kill_at_request" in body:
         _check_kill(body)
         return None
+    if "limits" in body:
+        _check_limits(body["limits"])
+        return None
     times = body.get("times", 1)
     if not isinstance(times, int) or isinstance(times, bool) or times < 1:
         raise UnknownFaultError("'times' must be a whole number above zero.")
@@ -218,9 +228,18 @@ def _checked(body: Mapping[str, Any]) -> Fault | None:
         known = ", ".join(sorted(KNOWN))
         raise UnknownFaultError(
             f"There is no fault {body.get('id')!r}. Known are {known}; and latency_ms,"
-            " drop_after_write, kill_at_request and clear."
+            " drop_after_write, kill_at_request, limits and clear."
         )
     return fault
+
+
+def _check_limits(figures: Any) -> None:
+    known = isinstance(figures, dict) and figures.keys() <= set(limits.NAMES)
+    if not known or not all(
+        isinstance(each, int | float) and each >= 0 for each in figures.values()
+    ):
+        names = ", ".join(limits.NAMES)
+        raise UnknownFaultError(f"'limits' must be an object of numbers: {names}.")
 
 
 def _check_kill(body: Mapping[str, Any]) -> None:

@@ -1,13 +1,10 @@
 """An engine on the simulators, new or with a first synchronization behind it."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from integration.management.broker import Broker
-from integration.management.children import Children
 from integration.services.shared_memory import SharedMemory
 from tests.running import Systems, running_systems
 from tests.services.engine import Engine, running_engine
@@ -41,20 +38,6 @@ def engine(fresh: Engine) -> Engine:
     fresh.sync()
     fresh.sync("CUSTOMER")
     return fresh
-
-
-@pytest.fixture(scope="module")
-def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Valkey of our own."""
-    folder = tmp_path_factory.mktemp("broker")
-    (folder / "logs").mkdir()
-    root = Path(__file__).resolve().parents[2]
-    children = Children(root, folder / "logs", lambda line: None, nullcontext)
-    url_file = folder / "broker.url"
-    Broker(folder, url_file).start(children)
-    yield url_file.read_text()
-    children.stop("broker", patience_seconds=5)
-    children.close()
 
 
 @pytest.fixture

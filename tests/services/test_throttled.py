@@ -1,0 +1,138 @@
+"""A run that is told to wait amid its writes loses, doubles and blames nothing."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from integration import clock
+from integration.connectors import business_central, sales
+from integration.connectors.base import WriteResult
+from integration.connectors.errors import ConnectionRefused, RemoteError, Throttled
+from integration.models import Coupling, PendingRecord, SyncError
+from integration.simulators.faults import Faults
+from tests.services.engine import Engine
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def hurry() -> Iterator[None]:
+    """Waits of seconds take some milliseconds."""
+    clock.run_at(200)
+    yield
+    clock.run_at(1)
+
+
+class Until:
+    """A connector whose system changes its mind at our first write."""
+
+    def __init__(self, connector: Any, change: Callable[[], object]) -> None:
+        self._connector = connector
+        self._change = change
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+    def create_many(self, *call: Any) -> list[WriteResult]:
+        return self._write("create_many", call)
+
+    def update_many(self, *call: Any) -> list[WriteResult]:
+        return self._write("update_many", call)
+
+    def _write(self, name: str, call: Any) -> list[WriteResult]:
+        self._change()
+        self._change = int
+        results: list[WriteResult] = getattr(self._connector, name)(*call)
+        return results
+
+
+def stop_after_five(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both systems take five parts in five minutes; a batch holds five."""
+    monkeypatch.setattr(business_central, "BATCH_SIZE", 5)
+    monkeypatch.setattr(sales, "BATCH_SIZE", 5)
+    faults = Faults.of(engine.systems.store)
+    limited = {"limits": {"requests": 5}}
+    engine.bc = Until(engine.bc, lambda: faults.add(limited))
+    engine.sales = Until(engine.sales, lambda: faults.add(limited))
+
+
+def wait_as_told(engine: Engine) -> None:
+    engine.systems.repair()
+    clock.sleep(301)
+
+
+def test_creations_here_go_on_where_they_were_stopped(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = [engine.add_account(f"New {number}") for number in range(8)]
+    stop_after_five(engine, monkeypatch)
+
+    with pytest.raises(Throttled):
+        engine.sync("CUSTOMER")
+
+    ids = [account.id for account in accounts]
+    assert Coupling.objects.filter(sales_id__in=ids).count() == 5
+    assert not SyncError.objects.exists()
+    rest = PendingRecord.objects.filter(record_id__in=ids)
+    assert [(row.intent, row.attempts) for row in rest] == [(None, 0)] * 3
+
+    wait_as_told(engine)
+    engine.sync("CUSTOMER")
+
+    assert Coupling.objects.filter(sales_id__in=ids).count() == 8
+    assert len(engine.customers) == 16
+    assert not PendingRecord.objects.exists()
+
+
+def test_updates_go_on_where_they_were_stopped(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for customer in engine.all(engine.customers):
+        engine.change(customer, city="Morges")
+    stop_after_five(engine, monkeypatch)
+
+    with pytest.raises(Throttled):
+        engine.sync("CUSTOMER")
+
+    def moved() -> int:
+        return len(engine.accounts.find("address1_city", "Morges"))
+
+    assert moved() == 5
+    assert not SyncError.objects.exists()
+    wait_as_told(engine)
+    assert engine.sync("CUSTOMER")["to_sales"] == {
+        "records_read": 8,
+        "modified": 3,
+        "unchanged": 5,
+    }
+    assert moved() == 8
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [("dv-throttle-requests", Throttled), ("dv-admin-only-mode", ConnectionRefused)],
+)
+def test_what_concerns_everybody_is_no_error_of_a_record(
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    error: type[RemoteError],
+) -> None:
+    monkeypatch.setattr(sales, "BATCH_SIZE", 5)
+    for customer in engine.all(engine.customers):
+        engine.change(customer, city="Morges")
+    batches = iter((int, lambda: engine.systems.break_something(fault)))
+    write = sales.Sales._write  # noqa: SLF001  (between two batches)
+
+    def writing(*call: Any) -> list[WriteResult]:
+        next(batches, int)()
+        return write(*call)
+
+    monkeypatch.setattr(sales.Sales, "_write", writing)
+
+    with pytest.raises(error):
+        engine.sync("CUSTOMER")
+
+    assert len(engine.accounts.find("address1_city", "Morges")) == 5
+    assert not SyncError.objects.exists()
