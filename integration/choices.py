@@ -153,6 +153,38 @@ class Category(TextChoices):
     UNKNOWN = "unknown", _("Unknown cause")
 
 
+class CheckStep(TextChoices):
+    """The questions of a set-up check, in order: each needs what stands above it."""
+
+    HOSTS = "hosts", _("Both hosts are allowed and answer")
+    ENCRYPTION = "encryption", _("Both connections are encrypted")
+    SIGN_IN = "sign_in", _("Both sign-ins are accepted")
+    API = "api", _("Both APIs answer")
+    COMPANY = "company", _("The company is there")
+    ENVIRONMENT = "environment", _("The environments are there")
+    USER = "integration_user", _("The integration user is enabled and licensed")
+    NO_ADMINISTRATOR = (
+        "not_administrator",
+        _("The integration user is not an administrator"),
+    )
+    PRIVILEGES = "privileges", _("The integration user has every privilege it needs")
+    CURRENCIES = "currencies", _("Both systems know both base currencies")
+    RATES = "rates", _("Every currency in use has an exchange rate on both sides")
+    SECOND_ENGINE = (
+        "second_engine",
+        _("Business Central's own synchronization is at rest"),
+    )
+
+
+class CheckState(TextChoices):
+    """What one of these questions was answered, the worst first."""
+
+    FAIL = "fail", _("to fix")
+    UNCHECKED = "unchecked", _("not checked yet")
+    WARN = "warn", _("worth knowing")
+    OK = "ok", _("in order")
+
+
 class OperationKind(TextChoices):
     """What a person, or the schedule, did."""
 

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 from integration.views import (
     accounts,
     articles,
+    check,
     cleanup,
     connections,
     couplings,
@@ -108,7 +109,8 @@ urlpatterns: Patterns = [
     path("setup/", setup.setup, name="setup"),
     path("users/", setup.users, name="users"),
     path("retention/", setup.retention, name="retention"),
-    path("check/", setup.check, name="check"),
+    path("check/", check.check, name="check"),
+    path("check/again/", check.check_all, name="check_all"),
     path("explain/", setup.explain, name="explain"),
     path("", include(account_urls)),
     path("healthz", health.healthz, name="healthz"),

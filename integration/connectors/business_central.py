@@ -198,6 +198,10 @@ class BusinessCentral:
         """Job queue entries that meet ``where``: Microsoft's own sync is among them."""
         return self._rows(address(f"{self._company}/jobQueueEntries", filter=where))
 
+    def peek(self, entity: str) -> None:
+        """Read one record at most: whether we may. Raises ``RemoteError``."""
+        self._session.get(self._list(entity, (), top="1"))
+
     def server_time(self) -> datetime | None:
         return self._session.server_time()
 

@@ -60,6 +60,7 @@ _USER_FIELDS = (
     "fullname,domainname,isdisabled,accessmode,applicationid,islicensed,"
     "isintegrationuser"
 )
+_PRIVILEGES = "Microsoft.Dynamics.CRM.RetrieveUserPrivileges()"
 _ROLES = "systemuserroles_association($select=roleid,name,_roletemplateid_value)"
 
 
@@ -214,6 +215,13 @@ class Sales:
             access_mode=user.get("accessmode"),
             application_id=str(user.get("applicationid") or ""),
         )
+
+    def privileges(self, user_id: str) -> frozenset[str]:
+        """The names of what this user may do, by roles and teams: "prvReadAccount"."""
+        path = f"systemusers({guid(user_id)})/{_PRIVILEGES}"
+        body = self._session.get(self._get("read privileges", path))
+        rows = body.get("RolePrivileges") or ()
+        return frozenset(str(row.get("PrivilegeName") or "") for row in rows)
 
     def organization(self) -> Organization:
         """The environment's base currency; two calls."""

@@ -14,6 +14,7 @@ from lucide.templatetags.lucide import lucide
 
 from integration import clock
 from integration.choices import (
+    CheckState,
     EntryKind,
     ErrorState,
     JobState,
@@ -75,6 +76,21 @@ def badge(state: str, word: Any) -> SafeString:
     return format_html(
         '<span class="badge {}">{}{}</span>', colour, drawn(name, "i i-s", ""), word
     )
+
+
+MARKS = {
+    CheckState.OK: ("circle-check", "i i-good"),
+    CheckState.WARN: ("info", "i i-warn"),
+    CheckState.UNCHECKED: ("circle-dashed", "i i-muted"),
+    CheckState.FAIL: ("triangle-alert", "i i-bad"),
+}
+"""Icon and colour of each answer of a check."""
+
+
+def check_mark(state: str) -> SafeString:
+    """The mark in front of a line of a check, with its word."""
+    known = CheckState(state)
+    return icon(*MARKS[known], str(known.label))
 
 
 def external() -> SafeString:

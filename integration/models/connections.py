@@ -20,6 +20,7 @@ class Connection(models.Model):
 
     ``pause_reason`` is what a person gave, or an English sentence; then
     ``pause_article`` and ``pause_params`` say it in the reader's language.
+    ``check_lines`` is what the last check found (``services.check_lines``).
     """
 
     name = models.CharField(_("name"), max_length=100, unique=True)
@@ -38,6 +39,7 @@ class Connection(models.Model):
     pause_article = models.CharField(max_length=60, blank=True, default="")
     pause_params = models.JSONField(default=dict, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    check_lines = models.JSONField(default=list, blank=True, editable=False)
 
     objects = ConnectionQuerySet.as_manager()
 

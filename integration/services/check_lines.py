@@ -1,86 +1,168 @@
-"""One line of a set-up check, and how it is made from what was found."""
+"""What a set-up check found: lines, made now and read later in either language."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from django.utils import translation
 
+from integration.choices import CheckState, CheckStep
 from integration.connectors.errors import (
     ConnectionRefused,
     RemoteError,
     Throttled,
     Transient,
 )
-from integration.core.causes import Cause
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding
-from integration.services.articles import cause_of, render, title_of
-from integration.services.sentences import Told, of_cause
+from integration.services.articles import RenderedArticle, cause_of, render
+from integration.services.sentences import Told, in_words, of_cause, sentence
 
-OK, WARN, FAIL = "ok", "warn", "fail"
+_WORST_FIRST = list(CheckState)
+_ARTICLE = RenderedArticle("", "", (), "", "", "", "", "")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """What one question of a check was answered, in the active language.
+    """What one question of a check was answered, about both systems or one of them.
 
-    ``state`` is ok, warn or fail. ``failure`` or ``finding`` is what was found, to be
-    recorded as an error; a line without either is only said. ``blocks`` says that a
-    connection may not be enabled with it, ``stops`` that nothing at all would pass.
-    ``told`` is the sentence as it is stored, of what a system refused.
+    ``failure`` or ``finding`` is what was found, to be recorded as an error; a line
+    without either is only said. ``fingerprint`` is that of its cause. ``blocks`` says
+    that a connection may not be enabled with it, ``stops`` that nothing at all would
+    pass. What is ``reported`` already, by the records it stops, is no error of its own.
     """
 
-    step: str
-    state: str
-    sentence: str
-    article: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
-    to_do: tuple[str, ...] = ()
+    step: CheckStep
+    state: CheckState
+    told: Told
+    system: str = ""
+    fingerprint: str = ""
     failure: Failure | None = None
     finding: Finding | None = None
     blocks: bool = False
     stops: bool = False
-    told: Told | None = None
+    reported: bool = False
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> "CheckLine":
+        """What ``stored`` kept of one."""
+        return cls(
+            CheckStep(stored["step"]),
+            CheckState(stored["state"]),
+            Told("", stored["told"]),
+            fingerprint=stored["fingerprint"],
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """What is kept of it for the page; JSON."""
+        return {
+            "step": self.step,
+            "state": self.state,
+            "told": dict(self.told.key),
+            "fingerprint": self.fingerprint,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """In the active language, with its full stop."""
+        text = in_words(self.told.key, self.told.english)
+        return text if text.endswith((".", "!", "?")) else f"{text}."
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we refused ourselves, before anybody was called."""
+        return self.blocks and "text" in self.told.key
+
+    @property
+    def article(self) -> str:
+        """The id of its article, "" where there is none."""
+        return str(self.told.key.get("article", ""))
+
+    def rendered(self) -> RenderedArticle:
+        """Its article in the active language: what to do, and where."""
+        if not self.article:
+            return _ARTICLE
+        language = translation.get_language() or "en"
+        return render(self.article, self.told.key["params"], language)
 
 
-def passed(step: str, sentence: str) -> CheckLine:
-    """All is well."""
-    return CheckLine(step, OK, sentence)
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One of the twelve questions with everything that answers it."""
+
+    step: CheckStep
+    lines: tuple[CheckLine, ...] = field(default=())
+
+    @property
+    def state(self) -> CheckState:
+        """The worst of its lines; what has none was not reached."""
+        states = {line.state for line in self.lines}
+        return min(states, key=_WORST_FIRST.index, default=CheckState.UNCHECKED)
+
+    @property
+    def worst(self) -> tuple[CheckLine, ...]:
+        """The lines that make it what it is."""
+        return tuple(line for line in self.lines if line.state == self.state)
+
+    @property
+    def to_do(self) -> tuple[str, ...]:
+        """What to do, in the active language, each step once."""
+        steps = (row for line in self.worst for row in line.rendered().steps)
+        return tuple(dict.fromkeys("".join(part.text for part in row) for row in steps))
 
 
-def said(step: str, sentence: str) -> CheckLine:
+def in_rows(lines: Iterable[CheckLine]) -> tuple[CheckRow, ...]:
+    """All twelve, in order; what nobody could look at among them."""
+    found: dict[CheckStep, list[CheckLine]] = {step: [] for step in CheckStep}
+    for line in lines:
+        found[line.step].append(line)
+    return tuple(CheckRow(step, tuple(members)) for step, members in found.items())
+
+
+def passed(step: CheckStep, text: str, /, of: str = "", **values: str) -> CheckLine:
+    """All is well; ``text`` is marked by ``gettext_noop``."""
+    return CheckLine(step, CheckState.OK, sentence(text, **values), of)
+
+
+def said(step: CheckStep, text: str, /, **values: str) -> CheckLine:
     """Worth knowing, nothing to record."""
-    return CheckLine(step, WARN, sentence)
+    return CheckLine(step, CheckState.WARN, sentence(text, **values))
 
 
 def found(
-    step: str, finding: Finding, *, state: str = FAIL, blocks: bool = False
+    step: CheckStep,
+    finding: Finding,
+    *,
+    state: CheckState = CheckState.FAIL,
+    blocks: bool = False,
+    reported: bool = False,
 ) -> CheckLine:
     """The check itself noticed it."""
-    line = _told(step, cause_of(None, finding))
-    return replace(line, state=state, finding=finding, blocks=blocks)
+    cause = cause_of(None, finding)
+    return CheckLine(
+        step,
+        state,
+        of_cause(cause),
+        fingerprint=cause.fingerprint,
+        finding=finding,
+        blocks=blocks,
+        reported=reported,
+    )
 
 
-def refused(step: str, error: RemoteError) -> CheckLine:
+def refused(step: CheckStep, error: RemoteError, of: str = "") -> CheckLine:
     """A system refused; what may pass by itself is not recorded."""
-    line = replace(_told(step, cause_of(error.failure, None)), blocks=True)
+    cause = cause_of(error.failure, None)
+    line = CheckLine(
+        step,
+        CheckState.FAIL,
+        of_cause(cause),
+        of,
+        fingerprint=cause.fingerprint,
+        blocks=True,
+    )
     if isinstance(error, Throttled | Transient):
         return line
     return replace(
         line, failure=error.failure, stops=isinstance(error, ConnectionRefused)
-    )
-
-
-def _told(step: str, cause: Cause) -> CheckLine:
-    language = translation.get_language() or "en"
-    article = render(cause.article, cause.params, language, title=cause.title)
-    steps = ("".join(part.text for part in row) for row in article.steps)
-    return CheckLine(
-        step=step,
-        state=FAIL,
-        sentence=title_of(cause.article, cause.params, language, cause.title),
-        article=cause.article,
-        params=cause.params,
-        to_do=tuple(steps) if cause.article else (),
-        told=of_cause(cause),
     )

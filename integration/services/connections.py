@@ -3,7 +3,7 @@
 Pausing and resuming is in ``pauses``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,15 +11,19 @@ from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from integration import clock
-from integration.choices import Category, OperationKind, Origin
+from integration.choices import Category, CheckState, OperationKind, Origin
 from integration.models import Connection, Endpoint, SyncError, User
 from integration.services.articles import cause_of
-from integration.services.check_lines import FAIL, CheckLine
+from integration.services.check_lines import CheckLine, CheckRow, in_rows
 from integration.services.credentials import keep_secret
 from integration.services.errors import record_setup_error, settle_setup_errors
 from integration.services.operations import record_operation
 from integration.services.pauses import is_paused_by_failure, pause_for, resume
+<<<<<<< HEAD
 from integration.services.sentences import Told, sentence
+=======
+from integration.services.pending import release_cured
+>>>>>>> d32d8ea (Ask twelve questions of every connection, on one page and in doctor)
 from integration.services.set_up_errors import open_set_up_errors
 from integration.services.setup_check import examine
 
@@ -45,13 +49,18 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Warnings pass."""
-        return all(line.state != FAIL for line in self.lines)
+        """Warnings pass, also where nobody may look."""
+        return not self.problems
 
     @property
     def problems(self) -> tuple[CheckLine, ...]:
         """The lines that failed."""
-        return tuple(line for line in self.lines if line.state == FAIL)
+        return tuple(line for line in self.lines if line.state == CheckState.FAIL)
+
+    @property
+    def rows(self) -> tuple[CheckRow, ...]:
+        """The lines as the twelve questions they answer."""
+        return in_rows(self.lines)
 
 
 class NotFit(Exception):  # noqa: N818  (a sentence for a person)
@@ -69,11 +78,13 @@ def check_connection(
     """Look at everything, record what is wrong, settle what is well again.
 
     It pauses a running connection on which nothing would pass, and resumes one that a
-    failure had paused. Calls both systems; a person's check is an operation.
+    failure had paused. Records that failed for what is well again are tried at once.
+    Calls both systems; a person's check is an operation.
     """
     connection.refresh_from_db()
     lines = tuple(examine(connection))
     settled = _record(connection, lines)
+    _try_again(connection, lines)
     paused, resumed = _pause_or_resume(connection, lines, by)
     _stamp(connection, lines)
     result = CheckResult(connection, lines, settled, paused, resumed)
@@ -157,12 +168,13 @@ def _claim_check(connection: Connection, now: datetime) -> bool:
     )
 
 
-def _record(connection: Connection, lines: Iterable[CheckLine]) -> int:
+def _record(connection: Connection, lines: Collection[CheckLine]) -> int:
     """Errors of what was found; what is no longer found is settled. How many were."""
     told = [line for line in lines if line.failure or line.finding]
-    still_there = set()
+    still_there = {line.fingerprint for line in told}
     for line in told:
-        still_there.add(cause_of(line.failure, line.finding).fingerprint)
+        if line.reported:
+            continue
         record_setup_error(
             connection,
             failure=line.failure,
@@ -175,6 +187,16 @@ def _record(connection: Connection, lines: Iterable[CheckLine]) -> int:
     else:
         over = _other_sign_in_errors(connection, still_there)
     return settle_setup_errors(connection, None, fingerprints=over) if over else 0
+
+
+def _try_again(connection: Connection, lines: Collection[CheckLine]) -> None:
+    """What the last check saw fail and this one sees pass stops no record any more."""
+    well = {CheckState.OK, CheckState.WARN}
+    passed = {row.step for row in in_rows(lines) if row.state in well}
+    before = map(CheckLine.from_stored, connection.check_lines)
+    cured = {line.fingerprint for line in before if line.step in passed} - {""}
+    if cured and release_cured(connection, cured):
+        connection.mappings.update(next_run_at=clock.now())
 
 
 def _other_sign_in_errors(connection: Connection, still_there: set[str]) -> set[str]:
@@ -201,14 +223,16 @@ def _pause_or_resume(
 
 def _stamp(connection: Connection, lines: Iterable[CheckLine]) -> None:
     now = clock.now()
-    Connection.objects.filter(pk=connection.pk).update(checked_at=now)
     connection.checked_at = now
+    connection.check_lines = [line.stored() for line in lines]
+    connection.save(update_fields=["checked_at", "check_lines"])
     for endpoint in (connection.business_central, connection.sales):
         wrong = next(
             (
                 line.told
                 for line in lines
-                if line.step in {endpoint.kind, "address"} and line.state == FAIL
+                if line.state == CheckState.FAIL
+                and (line.system == endpoint.kind or line.is_ours)
             ),
             None,
         )
@@ -230,7 +254,7 @@ def _record_check(result: CheckResult, by: User, reason: str | Told) -> None:
         result={
             "passed": result.passed,
             "problems": [line.article or line.step for line in result.problems],
-            "told": [line.told.key for line in result.problems if line.told],
+            "told": [line.told.key for line in result.problems],
             "settled": result.settled,
             "resumed": result.resumed,
         },

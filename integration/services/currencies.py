@@ -78,16 +78,27 @@ def read_money(
     """Currencies and rates, two reads; ``None`` when the mapping has no rate in it."""
     if not any(mapped.is_virtual for mapped in table.fields):
         return None
-    local = str(bc.ledger_setup().get("localCurrencyCode") or "").strip().upper()
     base = sales.organization().base_currency_code.upper()
     columns = table.columns(System.BUSINESS_CENTRAL)
-    records = tuple(_records(bc, table.entity, columns))
+    return read_rated(table.entity, columns, bc, local_currency(bc), base)
+
+
+def read_rated(
+    entity: str, columns: Iterable[str], bc: Connector, local: str, base: str
+) -> Money:
+    """The currencies of Business Central with their rates of today."""
+    records = tuple(_records(bc, entity, columns))
     today = (bc.server_time() or clock.now()).date()
     newest, future = newest_rates(
         (record.values for record in _records(bc, RATES, _RATE_FIELDS)), today
     )
     known = frozenset(_code(record) for record in records)
     return Money(Rates(local, base, newest, future, known), records)
+
+
+def local_currency(bc: BusinessCentralSide) -> str:
+    """The currency of the company's books; "" where none is entered."""
+    return str(bc.ledger_setup().get("localCurrencyCode") or "").strip().upper()
 
 
 def read_references(
@@ -101,10 +112,10 @@ def read_references(
     lookups = {mapped.lookup for mapped in table.fields if mapped.lookup}
     if not lookups:
         return {}
-    local = str(bc.ledger_setup().get("localCurrencyCode") or "").strip().upper()
+    local = local_currency(bc)
     found = {}
     for target in mapping.connection.mappings.filter(name__in=lookups):
-        found[target.name] = _references(target, local, sales)
+        found[target.name] = referred(target, local, sales)
     return found
 
 
@@ -143,7 +154,8 @@ def unknown_currency(field: str, lookup: str, code: str, known: References) -> F
     return Finding("dependency-not-coupled", params, message, field)
 
 
-def _references(target: TableMapping, local: str, sales: Connector) -> References:
+def referred(target: TableMapping, local: str, sales: Connector) -> References:
+    """What codes refer to in Sales, by couplings; one question."""
     rows = {
         record.id: record.values
         for record in _records(sales, target.table, ("isocurrencycode", "statecode"))

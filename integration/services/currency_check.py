@@ -5,77 +5,80 @@ the base currency in which Sales counts its rates.
 """
 
 from collections.abc import Iterator
-from datetime import date
-from decimal import Decimal
-from typing import Any
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from integration import clock
-from integration.connectors.base import Connector
+from integration.choices import CheckStep
 from integration.connectors.business_central import BusinessCentral
+from integration.connectors.odata import literal
 from integration.connectors.sales import Sales
 from integration.core.outcomes import Finding
+from integration.core.rates import Rates
+from integration.models import Connection
 from integration.services.check_lines import CheckLine, found, passed
+from integration.services.currencies import (
+    Money,
+    local_currency,
+    read_rated,
+    referred,
+    used_codes,
+)
 
-STEP = "currencies"
-ACTIVE = 0
+_ACTIVE = 0
+_ENTITY, _COLUMNS = "currencies", ("code",)
 
 
-def check_currencies(bc: BusinessCentral, sales: Sales) -> Iterator[CheckLine]:
-    """Two to four calls; equal base currencies need no more. Raises ``RemoteError``."""
-    local = str(bc.ledger_setup().get("localCurrencyCode") or "").strip()
+def check_money(
+    connection: Connection, bc: BusinessCentral, sales: Sales
+) -> Iterator[CheckLine]:
+    """Both base currencies, then the rates of what is used. Raises ``RemoteError``."""
+    local = local_currency(bc)
     if not local:
-        yield found(STEP, Finding("bc-lcy-missing"))
+        yield found(CheckStep.CURRENCIES, Finding("bc-lcy-missing"))
         return
-    base = sales.organization().base_currency_code
+    base = sales.organization().base_currency_code.upper()
+    money = read_rated(_ENTITY, _COLUMNS, bc, local, base)
+    wrong = list(_unknown(money.rates, sales))
+    text = gettext_noop("{local} in Business Central, {base} in Sales.")
+    yield from wrong or [passed(CheckStep.CURRENCIES, text, local=local, base=base)]
+    if base == local or base in money.rates.known:
+        unrated = list(_unrated(connection, money, bc, sales))
+        text = gettext_noop("Each has a rate that is valid today.")
+        yield from unrated or [passed(CheckStep.RATES, text)]
+
+
+def _unknown(rates: Rates, sales: Sales) -> Iterator[CheckLine]:
+    """A base currency that the other system does not have."""
+    local, base = rates.local, rates.base
     if local == base:
-        yield passed(
-            STEP,
-            _("Both systems have {currency} as own currency.").format(currency=base),
-        )
         return
-    lines = [*_base_in_business_central(bc, base), *_local_in_sales(sales, local)]
-    yield from lines or [
-        passed(
-            STEP,
-            _("{local} and {base} are known and rated on both sides.").format(
-                local=local, base=base
-            ),
-        )
-    ]
+    if base not in rates.known:
+        finding = Finding("bc-base-currency-unknown", {"currency": base})
+        yield found(CheckStep.CURRENCIES, finding)
+    where = f"isocurrencycode eq {literal(local)}"
+    pages = sales.read_all("transactioncurrencies", ("statecode",), where)
+    states = [row.values.get("statecode", _ACTIVE) for p in pages for row in p.records]
+    if _ACTIVE not in states:
+        finding = Finding("bc-lcy-not-in-dataverse", {"currency": local})
+        yield found(CheckStep.CURRENCIES, finding)
 
 
-def _base_in_business_central(bc: Connector, base: str) -> Iterator[CheckLine]:
-    quoted = base.replace("'", "''")
-    known = _rows(bc, "currencies", ("code",), f"code eq '{quoted}'")
-    fields = ("startingDate", "exchangeRateAmount", "relationalExchangeRateAmount")
-    where = f"currencyCode eq '{quoted}'"
-    rates = _rows(bc, "currencyExchangeRates", fields, where)
-    if not known or not _is_rated(rates, clock.now().date()):
-        yield found(STEP, Finding("bc-base-currency-no-rate", {"currency": base}))
-
-
-def _local_in_sales(sales: Connector, local: str) -> Iterator[CheckLine]:
-    quoted = local.replace("'", "''")
-    where = f"isocurrencycode eq '{quoted}'"
-    rows = _rows(sales, "transactioncurrencies", ("statecode",), where)
-    if not any(row.get("statecode", ACTIVE) == ACTIVE for row in rows):
-        yield found(STEP, Finding("bc-lcy-not-in-dataverse", {"currency": local}))
-
-
-def _rows(
-    system: Connector, entity: str, fields: tuple[str, ...], where: str
-) -> list[dict[str, Any]]:
-    pages = system.read_all(entity, fields, where)
-    return [dict(record.values) for page in pages for record in page.records]
-
-
-def _is_rated(rates: list[dict[str, Any]], today: date) -> bool:
-    """A rate dated today or earlier whose newest row has no zero amount."""
-    valid = [row for row in rates if str(row["startingDate"]) <= today.isoformat()]
-    if not valid:
-        return False
-    newest = max(valid, key=lambda row: str(row["startingDate"]))
-    amounts = (newest["exchangeRateAmount"], newest["relationalExchangeRateAmount"])
-    return all(Decimal(str(amount)) > 0 for amount in amounts)
+def _unrated(
+    connection: Connection, money: Money, bc: BusinessCentral, sales: Sales
+) -> Iterator[CheckLine]:
+    """Without a rate in Business Central, or gone in Sales, and carried by a record."""
+    if finding := money.rates.base_problem():
+        yield found(CheckStep.RATES, finding)
+        return
+    mapping = connection.mappings.filter(entity=_ENTITY).first()
+    if mapping is None:
+        return
+    lost = referred(mapping, money.rates.local, sales).lost
+    wrong = {
+        code: Finding("dv-currency-not-found", {"currency": code}) for code in lost
+    }
+    for code in sorted(money.rates.known - {money.rates.local}):
+        if finding := money.problem(code):
+            wrong[code] = finding
+    for code in sorted(used_codes(mapping, wrong, bc)):
+        yield found(CheckStep.RATES, wrong[code], reported=True)

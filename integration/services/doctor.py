@@ -12,24 +12,34 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import KombuError, OperationalError
 
 from integration import clock
+from integration.choices import CheckState
 from integration.models import Connection, Job, User
-from integration.services.check_lines import FAIL, WARN, CheckLine, passed
 from integration.services.connections import CheckResult, check_connection
 
 SILENT_MINUTES = 15
 
 
 @dataclass(frozen=True, slots=True)
+class OwnLine:
+    """One of our own parts, in the active language."""
+
+    step: str
+    state: CheckState
+    sentence: str
+    to_do: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The lines about ourselves, and one result per connection."""
 
-    own: tuple[CheckLine, ...]
+    own: tuple[OwnLine, ...]
     connections: tuple[CheckResult, ...]
 
     @property
     def passed(self) -> bool:
         """Every enabled connection, and we ourselves, are well."""
-        ours = all(line.state != FAIL for line in self.own)
+        ours = all(line.state != CheckState.FAIL for line in self.own)
         return ours and all(
             result.passed for result in self.connections if result.connection.enabled
         )
@@ -38,52 +48,64 @@ class Report:
 def examine_everything(by: User | None = None) -> Report:
     """Checks all connections; it records, settles and resumes as each check does."""
     own = tuple(check_installation())
-    if any(line.step == "database" and line.state == FAIL for line in own):
+    if any(line.step == "database" and line.state == CheckState.FAIL for line in own):
         return Report(own, ())
     connections = Connection.objects.select_related("business_central", "sales")
     return Report(own, tuple(check_connection(found, by) for found in connections))
 
 
-def check_installation() -> Iterator[CheckLine]:
+def check_installation() -> Iterator[OwnLine]:
     """Database, broker, and whether workers are alive."""
     line = _database()
     yield line
     yield _broker()
-    if line.state != FAIL:
+    if line.state != CheckState.FAIL:
         yield _workers()
 
 
-def _database() -> CheckLine:
+def _database() -> OwnLine:
     try:
         executor = MigrationExecutor(database)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError as error:
         reason = str(error).strip().partition("\n")[0]
         sentence = _("The database cannot be used: {reason}").format(reason=reason)
-        return CheckLine("database", FAIL, sentence, to_do=(_("Check DATABASE_URL."),))
+        return OwnLine(
+            "database", CheckState.FAIL, sentence, (_("Check DATABASE_URL."),)
+        )
     if missing:
         sentence = _("The database is not up to date.")
-        return CheckLine("database", FAIL, sentence, to_do=("manage.py migrate",))
-    return passed("database", _("The database answers and is up to date."))
+        return _wrong("database", sentence, "manage.py migrate")
+    return OwnLine(
+        "database", CheckState.OK, _("The database answers and is up to date.")
+    )
 
 
-def _broker() -> CheckLine:
+def _broker() -> OwnLine:
     try:
         with current_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=2)
     except (OperationalError, KombuError, OSError):
         sentence = _("The broker cannot be reached; runs wait in the database.")
-        return CheckLine("broker", WARN, sentence, to_do=(_("Check REDIS_URL."),))
-    return passed("broker", _("The broker answers."))
+        return OwnLine("broker", CheckState.WARN, sentence, (_("Check REDIS_URL."),))
+    return _well("broker", _("The broker answers."))
 
 
-def _workers() -> CheckLine:
+def _workers() -> OwnLine:
     last = Job.objects.aggregate(last=Max("heartbeat_at"))["last"]
     if last is None:
-        return CheckLine("workers", WARN, _("No job has run yet."))
+        return OwnLine("workers", CheckState.WARN, _("No job has run yet."))
     age = int((clock.now() - last).total_seconds() // 60)
     if age > SILENT_MINUTES:
         sentence = _("Nothing has run for {minutes} minutes.").format(minutes=age)
         advice = _("Start a worker and beat, or quickstart.")
-        return CheckLine("workers", WARN, sentence, to_do=(advice,))
-    return passed("workers", _("Jobs are running."))
+        return OwnLine("workers", CheckState.WARN, sentence, (advice,))
+    return _well("workers", _("Jobs are running."))
+
+
+def _well(step: str, sentence: str) -> OwnLine:
+    return OwnLine(step, CheckState.OK, sentence)
+
+
+def _wrong(step: str, sentence: str, advice: str) -> OwnLine:
+    return OwnLine(step, CheckState.FAIL, sentence, (advice,))

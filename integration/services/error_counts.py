@@ -1,13 +1,14 @@
 """How many errors each chip has under a filter: from the roll-ups, else bounded."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, Sum
 
 from integration.choices import Chip
-from integration.models import ErrorTotal, SyncError
+from integration.models import Connection, ErrorTotal, SyncError
 from integration.models.cuts import EXACT, Cut, visible_q
+from integration.models.errors import RELEVANT_CHIPS
 from integration.services.error_filters import ErrorFilter, chips_of
 from integration.services.search import MOST_HITS, Search
 
@@ -67,3 +68,16 @@ def problem_counts() -> dict[int, dict[str, int]]:
     for problem_id, state, total in rows.annotate(total=Sum("n")):
         counts.setdefault(problem_id, {})[state] = total
     return counts
+
+
+def relevant_of(
+    connection: Connection, fingerprints: Collection[str]
+) -> dict[str, tuple[int, int]]:
+    """Problem and number of its visible relevant errors, by the cause's fingerprint."""
+    rows = ErrorTotal.objects.filter(
+        connection=connection,
+        problem__fingerprint__in=fingerprints,
+        state__in=RELEVANT_CHIPS,
+    ).order_by()
+    counted = rows.values_list("problem__fingerprint", "problem_id")
+    return {row[0]: (row[1], row[2]) for row in counted.annotate(total=Sum("n"))}

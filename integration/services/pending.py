@@ -14,6 +14,7 @@ from integration.core.outcomes import Finding
 from integration.core.records import System
 from integration.core.retry import decide_retry
 from integration.models import (
+    Connection,
     Coupling,
     Operation,
     PendingRecord,
@@ -202,6 +203,16 @@ def release(mapping: TableMapping, side: System, record_id: str) -> None:
         waits_for="",
         skipped_at=None,
         skip_reason="",
+    )
+
+
+def release_cured(connection: Connection, fingerprints: Collection[str]) -> int:
+    """Their cause is gone: attempts from zero. How many; what waits goes on waiting."""
+    rows = PendingRecord.objects.filter(
+        mapping__connection=connection, fingerprint__in=fingerprints, waits_for=""
+    )
+    return rows.update(
+        attempts=0, next_attempt_at=clock.now(), skipped_at=None, skip_reason=""
     )
 
 

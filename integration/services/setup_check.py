@@ -1,34 +1,30 @@
-"""Looks at the set-up of one connection, line by line, as a person would.
+"""Looks at the set-up of one connection, question by question, as a person would.
 
 It writes nothing but what it learns about the endpoints: the company's name and the
 integration user's id, which links need.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import takewhile
+from urllib.parse import urlsplit
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from integration import clock
-from integration.choices import SignIn
+from integration.choices import CheckState, CheckStep, SignIn, System
 from integration.connectors.auth import SIGN_IN
+from integration.connectors.base import Identity
 from integration.connectors.business_central import BusinessCentral
 from integration.connectors.errors import RemoteError
 from integration.connectors.sales import Sales
 from integration.core.outcomes import Finding
 from integration.models import Connection, Endpoint
-from integration.services.check_lines import (
-    FAIL,
-    WARN,
-    CheckLine,
-    found,
-    passed,
-    refused,
-    said,
-)
+from integration.services.articles import cause_of
+from integration.services.check_lines import CheckLine, found, passed, refused, said
 from integration.services.credentials import CredentialUnreadable, read_secret
-from integration.services.currency_check import check_currencies
+from integration.services.currency_check import check_money
 from integration.services.endpoints import (
     AddressNotAllowed,
     open_business_central,
@@ -38,34 +34,86 @@ from integration.services.integration_user import (
     check_integration_user,
     integration_role,
 )
+from integration.services.privilege_check import check_privileges
 from integration.services.second_engine import second_engine
+from integration.services.sentences import sentence
 
-BC, SALES = "business_central", "sales"
 WARN_DAYS = (7, 30)
+_WAY_IN = (
+    *(CheckStep.HOSTS, CheckStep.ENCRYPTION, CheckStep.SIGN_IN, CheckStep.API),
+    CheckStep.ENVIRONMENT,
+)
+"""What the first call to a system passes, in this order."""
+_FURTHER = {System.BUSINESS_CENTRAL: CheckStep.COMPANY, System.SALES: CheckStep.USER}
+"""What it answers at the end."""
+_STOPPED_AT = {
+    **dict.fromkeys(("net-unreachable", "net-timeout", "net-proxy"), CheckStep.HOSTS),
+    "net-certificate": CheckStep.ENCRYPTION,
+    "bc-auth-rejected": CheckStep.SIGN_IN,
+    "dv-auth-rejected": CheckStep.SIGN_IN,
+    "bc-company-not-found": CheckStep.COMPANY,
+    "bc-environment-not-found": CheckStep.ENVIRONMENT,
+    "dv-org-disabled": CheckStep.ENVIRONMENT,
+    "dv-admin-mode": CheckStep.ENVIRONMENT,
+    "dv-not-member-of-org": CheckStep.USER,
+    "dv-user-no-license": CheckStep.USER,
+    "dv-user-no-roles": CheckStep.USER,
+    "setup-user-disabled": CheckStep.USER,
+    "setup-user-does-not-exist": CheckStep.USER,
+    "dv-missing-privilege": CheckStep.PRIVILEGES,
+}
+"""The question an article answers; another refusal is that of the sign-in or API."""
+_BEHIND = {
+    CheckStep.HOSTS: gettext_noop("{system}: {host} answers."),
+    CheckStep.ENCRYPTION: gettext_noop("{system}: the certificate of {host} is valid."),
+    CheckStep.SIGN_IN: gettext_noop("{system} accepts the sign-in."),
+    CheckStep.API: gettext_noop("{system} lets us in."),
+    CheckStep.ENVIRONMENT: gettext_noop("{system}: “{environment}”."),
+}
+_NOT_REACHED = gettext_noop("{system}: not checked yet, because of what failed before.")
 
 
 def examine(connection: Connection) -> Iterator[CheckLine]:
-    """Every line in order. What a system refuses becomes a line, never an exception."""
+    """Every line. What a system refuses becomes a line, never an exception."""
     bc_endpoint, sales_endpoint = connection.business_central, connection.sales
     try:
         bc = open_business_central(bc_endpoint, for_check=True)
         sales = open_sales(sales_endpoint, for_check=True)
     except (AddressNotAllowed, CredentialUnreadable) as error:
-        yield CheckLine("address", FAIL, str(error), blocks=True, told=error.told)
+        is_address = isinstance(error, AddressNotAllowed)
+        step = CheckStep.HOSTS if is_address else CheckStep.SIGN_IN
+        yield CheckLine(step, CheckState.FAIL, error.told, blocks=True)
         return
     with closing(bc), closing(sales):
-        bc_lines = list(_look_at_business_central(bc_endpoint, bc))
+        bc_lines = list(_enter(bc_endpoint, bc.identity, _company))
         yield from bc_lines
         if _is_refused_sign_in(bc_lines) and _sign_in_alike(connection):
             # Once more would bring the account nearer to being locked.
+            yield from _not_reached(sales_endpoint, _WAY_IN)
             return
-        sales_lines = list(_look_at_sales(sales_endpoint, sales))
+        sales_lines = list(_enter(sales_endpoint, sales.identity, _user))
         yield from sales_lines
-        if not any(line.state == FAIL for line in bc_lines):
-            yield from _look_at_engines(connection, bc)
-            if not any(line.failure for line in sales_lines):
-                yield from _attempt("currencies", check_currencies(bc, sales))
+        if not any(line.blocks for line in bc_lines):
+            yield from _ask(connection, bc, sales, sales_lines)
     yield from _look_at_secrets(connection)
+
+
+def _ask(
+    connection: Connection,
+    bc: BusinessCentral,
+    sales: Sales,
+    sales_lines: list[CheckLine],
+) -> Iterator[CheckLine]:
+    """What only a system that lets us in can be asked."""
+    step = CheckStep.SECOND_ENGINE
+    yield from _attempt(step, _look_at_engines(connection, bc))
+    if any(line.failure for line in sales_lines):
+        return
+    for step, lines in (
+        (CheckStep.PRIVILEGES, check_privileges(connection, bc, sales)),
+        (CheckStep.CURRENCIES, check_money(connection, bc, sales)),
+    ):
+        yield from _attempt(step, lines)
 
 
 def _is_refused_sign_in(lines: list[CheckLine]) -> bool:
@@ -80,43 +128,84 @@ def _sign_in_alike(connection: Connection) -> bool:
     return alike and read_secret(one) == read_secret(other)
 
 
-def _look_at_business_central(
-    endpoint: Endpoint, bc: BusinessCentral
+def _enter(
+    endpoint: Endpoint,
+    ask: Callable[[], Identity],
+    learn: Callable[[Endpoint, Identity], Iterator[CheckLine]],
 ) -> Iterator[CheckLine]:
+    """What the first call tells: how far one comes, and who answers at the end."""
+    steps = (*_WAY_IN, _FURTHER[System(endpoint.kind)])
     try:
-        name = bc.identity().name
+        identity = ask()
     except RemoteError as error:
-        yield refused(BC, error)
+        line = refused(_step_of(error), error, endpoint.kind)
+        behind = [one for one in takewhile(line.step.__ne__, steps) if one in _WAY_IN]
+        yield from (_is_behind(endpoint, step) for step in behind)
+        yield line
+        ahead = [one for one in steps if one not in {line.step, *behind}]
+        yield from _not_reached(endpoint, ahead)
         return
-    yield passed(BC, _("Business Central lets us in."))
-    if endpoint.company_name and endpoint.company_name != name:
-        yield said(
-            "company",
-            _("The company “{old}” is called “{new}” now; links follow.").format(
-                old=endpoint.company_name, new=name
-            ),
-        )
-    else:
-        yield passed("company", _("The company is “{name}”.").format(name=name))
+    yield from (_is_behind(endpoint, step) for step in _WAY_IN)
+    yield from learn(endpoint, identity)
+
+
+def _step_of(error: RemoteError) -> CheckStep:
+    failure = error.failure
+    step = _STOPPED_AT.get(cause_of(failure, None).article)
+    if step is None or (step is CheckStep.HOSTS and failure.status):
+        # Whatever answered, the host is there: the address behind it is wrong.
+        return CheckStep.SIGN_IN if failure.operation == SIGN_IN else CheckStep.API
+    return step
+
+
+def _is_behind(endpoint: Endpoint, step: CheckStep) -> CheckLine:
+    text = _BEHIND[step]
+    is_safe = urlsplit(endpoint.base_url).scheme == "https"
+    if step is CheckStep.ENCRYPTION and not is_safe:
+        text = gettext_noop("{system} is simulated: nothing leaves this machine.")
+    host = urlsplit(endpoint.base_url).netloc
+    return passed(
+        step,
+        text,
+        of=endpoint.kind,
+        system=str(System(endpoint.kind).label),
+        host=host,
+        environment=endpoint.environment or host,
+    )
+
+
+def _not_reached(endpoint: Endpoint, steps: Iterable[CheckStep]) -> Iterator[CheckLine]:
+    """What keeps a row from passing because one of its two sides was not asked."""
+    told = sentence(_NOT_REACHED, system=str(System(endpoint.kind).label))
+    for step in steps:
+        yield CheckLine(step, CheckState.UNCHECKED, told, endpoint.kind)
+
+
+def _company(endpoint: Endpoint, company: Identity) -> Iterator[CheckLine]:
+    old, name = endpoint.company_name, company.name
     Endpoint.objects.filter(pk=endpoint.pk).update(company_name=name)
     endpoint.company_name = name
+    if old and old != name:
+        yield said(
+            CheckStep.COMPANY,
+            gettext_noop("The company “{old}” is called “{new}” now; links follow."),
+            old=old,
+            new=name,
+        )
+    else:
+        text = gettext_noop("The company is “{name}”.")
+        yield passed(CheckStep.COMPANY, text, of=endpoint.kind, name=name)
 
 
-def _look_at_sales(endpoint: Endpoint, sales: Sales) -> Iterator[CheckLine]:
-    try:
-        user = sales.identity()
-    except RemoteError as error:
-        yield refused(SALES, error)
-        return
+def _user(endpoint: Endpoint, user: Identity) -> Iterator[CheckLine]:
     endpoint.integration_user_id = user.user_id
     endpoint.integration_role_id = integration_role(user)
     endpoint.save(update_fields=["integration_user_id", "integration_role_id"])
-    yield passed(SALES, _("Sales lets us in as “{user}”.").format(user=user.name))
-    yield check_integration_user(user)
+    yield from check_integration_user(user)
     if endpoint.sign_in == SignIn.USER_ACCOUNT:
         yield said(
-            "sign_in",
-            _(
+            CheckStep.SIGN_IN,
+            gettext_noop(
                 "This connection signs in with a user's password, which can expire; "
                 "an app registration cannot be asked to change one."
             ),
@@ -126,31 +215,20 @@ def _look_at_sales(endpoint: Endpoint, sales: Sales) -> Iterator[CheckLine]:
 def _look_at_engines(
     connection: Connection, bc: BusinessCentral
 ) -> Iterator[CheckLine]:
-    step = "second_engine"
-    names = list(connection.mappings.values_list("name", flat=True))
-    try:
-        look = second_engine(bc, names)
-    except RemoteError as error:
-        yield refused(step, error)
-        return
+    step = CheckStep.SECOND_ENGINE
+    look = second_engine(bc, list(connection.mappings.values_list("name", flat=True)))
     yield from (found(step, finding) for finding in look.findings)
     if not look.could_look:
         yield said(
             step,
-            _(
+            gettext_noop(
                 "We could not look whether Business Central synchronizes the same "
                 "tables: the right to job queue entries is missing."
             ),
         )
     elif not look.findings:
-        yield passed(step, _("Business Central's own synchronization is at rest."))
-
-
-def _attempt(step: str, lines: Iterator[CheckLine]) -> Iterator[CheckLine]:
-    try:
-        yield from lines
-    except RemoteError as error:
-        yield refused(step, error)
+        text = gettext_noop("No job queue entry of it is ready or running.")
+        yield passed(step, text)
 
 
 def _look_at_secrets(connection: Connection) -> Iterator[CheckLine]:
@@ -162,15 +240,23 @@ def _look_at_secrets(connection: Connection) -> Iterator[CheckLine]:
         left = ends - clock.now()
         for days in WARN_DAYS:
             if left <= timedelta(days=days):
-                yield found("secret", _expiry(endpoint, days), state=WARN)
+                warning = _expiry(endpoint, ends, days)
+                yield found(CheckStep.SIGN_IN, warning, state=CheckState.WARN)
                 break
 
 
-def _expiry(endpoint: Endpoint, days: int) -> Finding:
-    ends = endpoint.secret_expires_at
-    date = ends.date().isoformat() if ends else ""
+def _expiry(endpoint: Endpoint, ends: datetime, days: int) -> Finding:
+    date = ends.date().isoformat()
     return Finding(
         "secret-expires-soon",
         {"system": endpoint.kind, "date": date, "threshold": str(days)},
         f"The secret of {endpoint.name} is valid until {date}.",
     )
+
+
+def _attempt(step: CheckStep, lines: Iterator[CheckLine]) -> Iterator[CheckLine]:
+    """What a system refuses while we look is the answer to this question."""
+    try:
+        yield from lines
+    except RemoteError as error:
+        yield refused(step, error)

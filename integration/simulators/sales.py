@@ -32,10 +32,17 @@ from integration.simulators.sales_call import (
     read_address,
 )
 from integration.simulators.sales_read import Reader
-from integration.simulators.sales_security import Caller, caller_for
+from integration.simulators.sales_security import (
+    Caller,
+    caller_for,
+    granted,
+    privilege_id,
+    roles_of,
+)
 from integration.simulators.sales_tables import (
     ACCOUNT,
     ENTITIES,
+    USER,
     account_number_is_key,
     definitions,
     not_found,
@@ -49,6 +56,7 @@ from integration.simulators.store import Row, Store
 
 API_ROOT = "/sales/api/data/v9.2/"
 ACTIONS = "Microsoft.Dynamics.CRM."
+USER_PRIVILEGES = f"{ACTIONS}RetrieveUserPrivileges"
 
 
 class SalesApi:
@@ -141,6 +149,8 @@ class SalesApi:
         match call.method, call.target.tail:
             case "GET", "":
                 return self._get(call, row)
+            case "GET", name if entity is USER and name == USER_PRIVILEGES:
+                return self._user_privileges(call, row)
             case "DELETE", "":
                 match_version(row, call.headers.get("If-Match", ""))
                 self._writer(call).delete(entity, row)
@@ -149,6 +159,15 @@ class SalesApi:
             case _:
                 raise refusal("dv-method", method=call.method)
         return Answer(204, headers=ODATA)
+
+    def _user_privileges(self, call: SalesCall, user: Row) -> Answer:
+        name = "RetrieveUserPrivilegesResponse"
+        context = f"{call.root}$metadata#{ACTIONS}{name}"
+        rows = [
+            {"Depth": "Global", "PrivilegeId": privilege_id(one), "PrivilegeName": one}
+            for one in sorted(granted(roles_of(self._store, user)))
+        ]
+        return Answer(200, {"@odata.context": context, "RolePrivileges": rows})
 
     def _find(self, entity: Entity, key: str) -> Row | None:
         """By id or by alternate key. Raises 400 when there is no such key."""

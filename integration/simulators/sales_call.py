@@ -24,7 +24,7 @@ from integration.simulators.sales_tables import ENTITIES, payload_refused
 
 JSON = {"Content-Type": "application/json; odata.metadata=minimal", **ODATA}
 BEFORE_PATH = re.compile(r"(?:https?://[^/]+)?.*?/api/data/v9\.\d/")
-SEGMENTS = re.compile(r"(\$?[\w.]+)(?:\((.*?)\))?(?:/([^()']*))?\Z")
+SEGMENTS = re.compile(r"(\$?[\w.]+)(?:\((.*?)\))?(?:/([^()']*)(?:\(\))?)?\Z")
 DETAILS = "@Microsoft.PowerApps.CDS"
 
 

@@ -23,6 +23,10 @@ def privilege(verb: str, table: str) -> str:
 ALL_PRIVILEGES = {privilege(verb, table) for verb in VERBS for table in PRIVILEGED}
 
 
+def privilege_id(name: str) -> str:
+    return str(uuid5(NAMESPACE_URL, name))
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A user of the environment with the sum of the privileges of their roles."""
@@ -45,7 +49,7 @@ class Caller:
             privileges=len(self.privileges),
             mode=self.access_mode,
             name=name,
-            id=uuid5(NAMESPACE_URL, name),
+            id=privilege_id(name),
             otc=entity.number,
             table=entity.logical,
             label=entity.label,
@@ -78,15 +82,26 @@ def caller_for(store: Store, principal: Principal) -> Caller:
         raise refusal("dv-user-no-roles", user=user.id)
     mode = user.values.get("accessmode") or 0
     mode_name = USER.by_name["accessmode"].options.get(mode, "")
-    granted = (name for role in roles for name in role.values.get("privileges", ()))
-    templates = {role.values.get("roletemplateid") for role in roles}
     return Caller(
         user.id,
         f"{mode} {mode_name}",
         len(roles),
-        frozenset(granted),
-        ADMINISTRATOR_TEMPLATE in templates,
+        granted(roles),
+        _has_all(roles),
     )
+
+
+def granted(roles: list[Row]) -> frozenset[str]:
+    """What these roles allow together; the administrator's allows everything."""
+    if _has_all(roles):
+        return frozenset(ALL_PRIVILEGES)
+    return frozenset(
+        name for role in roles for name in role.values.get("privileges", ())
+    )
+
+
+def _has_all(roles: list[Row]) -> bool:
+    return any(r.values.get("roletemplateid") == ADMINISTRATOR_TEMPLATE for r in roles)
 
 
 def person(store: Store) -> Caller:

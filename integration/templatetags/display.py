@@ -10,6 +10,7 @@ register = template.Library()
 for tag in (
     parts.ago,
     parts.badge,
+    parts.check_mark,
     parts.day,
     parts.external,
     parts.icon,

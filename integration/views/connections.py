@@ -1,26 +1,29 @@
 """Connections: their state, their check, a new secret or password."""
 
-from dataclasses import asdict
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import Role
+<<<<<<< HEAD
 from integration.forms.setup import ReasonForm, SecretForm, reason_of
 from integration.http import SignedInRequest, role_required
+=======
+from integration.forms.setup import ReasonForm, SecretForm
+from integration.http import SignedInRequest, role_required, safe_next
+>>>>>>> d32d8ea (Ask twelve questions of every connection, on one page and in doctor)
 from integration.models import Connection, Endpoint
 from integration.services import connections as services
 from integration.services import pauses
-from integration.services.check_lines import CheckLine
 from integration.services.status import open_setup_errors
-
-SHOWN_STEPS = ("state", "step", "sentence", "to_do")
+from integration.views.check import last_examined, tell
 
 
 def find(connection_id: int) -> Connection:
@@ -59,7 +62,7 @@ def connection(request: SignedInRequest, connection_id: int) -> HttpResponse:
         "connection": found,
         "paused_because": pauses.reason_of(found, get_language() or "en"),
         "endpoints": endpoints,
-        "lines": request.session.pop(f"check-{found.pk}", None),
+        "one": last_examined(found),
         "errors": open_setup_errors(found.pk, get_language() or "en"),
         "reason_form": ReasonForm(),
         "mappings": found.mappings.in_order(),
@@ -67,31 +70,13 @@ def connection(request: SignedInRequest, connection_id: int) -> HttpResponse:
     return render(request, "integration/connections/detail.html", context)
 
 
-def keep_lines(request: SignedInRequest, result: services.CheckResult) -> None:
-    """What the check said, for the page that follows; shown once."""
-    request.session[f"check-{result.connection.pk}"] = [
-        plain(line) for line in result.lines
-    ]
-    if result.resumed:
-        messages.success(request, _("The check passed and the connection goes on."))
-    elif result.passed:
-        messages.success(request, _("The check passed."))
-    else:
-        messages.error(request, _("The check found something to fix."))
-
-
-def plain(line: CheckLine) -> dict[str, Any]:
-    everything = asdict(line)
-    return {name: everything[name] for name in SHOWN_STEPS}
-
-
 @role_required(Role.ADMINISTRATOR)
 @require_POST
 def check(request: SignedInRequest, connection_id: int) -> HttpResponse:
     """Ask both systems now."""
-    found = find(connection_id)
-    keep_lines(request, services.check_connection(found, request.user))
-    return redirect("connection", connection_id)
+    tell(request, services.check_connection(find(connection_id), request.user))
+    back = reverse("connection", args=[connection_id])
+    return HttpResponseRedirect(safe_next(request, back))
 
 
 @role_required(Role.ADMINISTRATOR)
@@ -103,9 +88,9 @@ def enable(request: SignedInRequest, connection_id: int) -> HttpResponse:
             find(connection_id), request.user, reason_of(request.POST)
         )
     except services.NotFit as refusal:
-        keep_lines(request, refusal.result)
+        tell(request, refusal.result)
     else:
-        keep_lines(request, result)
+        tell(request, result)
         messages.success(request, _("The connection is enabled."))
     return redirect("connection", connection_id)
 
@@ -143,7 +128,7 @@ def secret(
     )
     for result in results:
         if result.connection.pk == found.pk:
-            keep_lines(request, result)
+            tell(request, result)
     return redirect("connection", connection_id)
 
 

@@ -43,14 +43,6 @@ def retention(request: SignedInRequest) -> HttpResponse:
 
 @role_required(Role.VIEWER)
 @require_safe
-def check(request: SignedInRequest) -> HttpResponse:
-    """Where to check each connection until all checks stand on one page."""
-    context = {"section": "setup", "side": "check"}
-    return render(request, "integration/setup/check.html", context)
-
-
-@role_required(Role.VIEWER)
-@require_safe
 def explain(request: SignedInRequest) -> HttpResponse:
     """Not built yet; says where explanations are."""
     context = {"section": "setup", "side": "explain"}

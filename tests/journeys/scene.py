@@ -5,7 +5,8 @@ from datetime import timedelta
 from django.db import transaction
 
 from integration import clock
-from integration.choices import Direction, JobKind, OperationKind, Role
+from integration.choices import CheckStep, Direction, JobKind, OperationKind, Role
+from integration.core.outcomes import Finding
 from integration.models import (
     Connection,
     Coupling,
@@ -16,6 +17,7 @@ from integration.models import (
     TableMapping,
 )
 from integration.services import cells, cleanup
+from integration.services.check_lines import CheckLine, found, passed, said
 from integration.services.operations import record_operation
 from tests.factories import (
     make_connection,
@@ -49,6 +51,7 @@ def make_scene() -> dict[str, int]:
         business_central=make_endpoint(
             company_name="Müller & Söhne", check_passed=True, checked_at=now
         ),
+        check_lines=[line.stored() for line in made_lines()],
     )
     paused = make_connection(
         name="Ancien compte",
@@ -71,6 +74,17 @@ def make_scene() -> dict[str, int]:
     with transaction.atomic():
         cells.rebuild()
     return keys | made_operations(keys["deleted"])
+
+
+def made_lines() -> list[CheckLine]:
+    """In order, worth knowing, to fix with open errors; the others not looked at."""
+    article, params = CAUSES[0]
+    system = "Business Central"
+    return [
+        passed(CheckStep.HOSTS, "{system}: {host} answers.", system=system, host="bc"),
+        said(CheckStep.COMPANY, "The company is “{name}”.", name="Müller & Söhne"),
+        found(CheckStep.PRIVILEGES, Finding(article, params)),
+    ]
 
 
 def make_nobody() -> dict[str, int]:

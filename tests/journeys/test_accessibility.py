@@ -71,6 +71,7 @@ PAGES = {
     "admin new user": "/admin/integration/user/add/",
 }
 VIEWERS = {
+    "check": "/check/",
     "errors": "/errors/",
     "retention": "/retention/",
     "not allowed": "/errors/cleanup/?all=1",
@@ -78,7 +79,7 @@ VIEWERS = {
 }
 EMPTY = [
     *("overview", "errors", "problems", "couplings", "couplings skipped", "jobs"),
-    *("mappings", "connections", "operations", "cleanup all"),
+    *("mappings", "connections", "operations", "check", "cleanup all"),
 ]
 ACTS = {
     "a selection": ("/errors/", ["tbody .pick"]),

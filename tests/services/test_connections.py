@@ -6,7 +6,13 @@ import pytest
 
 from integration import clock
 from integration.choices import OperationKind
-from integration.models import Connection, Operation, SyncError
+from integration.models import (
+    Connection,
+    Endpoint,
+    Operation,
+    PendingRecord,
+    SyncError,
+)
 from integration.services.connections import (
     CheckResult,
     NotFit,
@@ -191,8 +197,89 @@ def test_a_wrong_company_is_said(connection: Connection) -> None:
 
     result = check_connection(connection)
 
-    assert result.lines[0].state == "fail"
+    states = {row.step.value: row.state.value for row in result.rows}
+    assert states["company"] == "fail"
+    assert states["environment"] == states["integration_user"] == "ok"
+    assert states["rates"] == states["second_engine"] == "unchecked"
     assert connection.paused_at
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault", "step"),
+    [
+        ({"base_url": "http://127.0.0.1:1/bc"}, "", "hosts"),
+        ({}, "aad-secret-expired", "sign_in"),
+        ({"environment": "nowhere"}, "", "environment"),
+    ],
+)
+def test_what_a_failed_question_makes_impossible_is_not_passed(
+    systems: Systems,
+    connection: Connection,
+    changes: dict[str, str],
+    fault: str,
+    step: str,
+) -> None:
+    Endpoint.objects.filter(pk=connection.business_central_id).update(**changes)
+    connection = Connection.objects.get()
+    if fault:
+        systems.break_something(fault)
+
+    states = {
+        row.step.value: row.state.value for row in check_connection(connection).rows
+    }
+
+    wrong = [name for name, state in states.items() if state == "fail"]
+    assert wrong == [step]
+    behind = list(states)[list(states).index(step) + 1 :]
+    of_sales = {"integration_user", "not_administrator"}
+    assert {states[name] for name in behind if name not in of_sales} == {"unchecked"}
+
+
+def test_a_missing_privilege_is_told_before_a_record_fails(
+    systems: Systems, connection: Connection
+) -> None:
+    systems.break_something("dv-missing-privilege", entity="accounts", verb="Create")
+
+    result = check_connection(connection)
+
+    (wrong,) = result.problems
+    assert wrong.step == "privileges"
+    assert "prvCreateAccount" in wrong.sentence
+    assert open_titles(connection) == set()
+
+
+def test_a_currency_in_use_without_rate_is_told(
+    systems: Systems, connection: Connection
+) -> None:
+    rates = systems.company("currencyExchangeRates")
+    for row in rates.find("currencyCode", "EUR") + rates.find("currencyCode", "PLN"):
+        rates.delete(row.id)
+
+    result = check_connection(connection)
+
+    assert [line.told.key["params"]["currency"] for line in result.problems] == ["EUR"]
+
+
+def test_what_is_well_again_is_tried_at_once(
+    systems: Systems, connection: Connection
+) -> None:
+    systems.break_something("dv-missing-privilege", entity="accounts", verb="Create")
+    (wrong,) = check_connection(connection).problems
+    skipped = PendingRecord.objects.create(
+        mapping=connection.mappings.get(name="CUSTOMER"),
+        side="business_central",
+        record_id="b1",
+        fingerprint=wrong.fingerprint,
+        attempts=5,
+        skipped_at=clock.now(),
+    )
+
+    systems.repair()
+    check_connection(connection)
+
+    skipped.refresh_from_db()
+    assert (skipped.skipped_at, skipped.attempts) == (None, 0)
+    assert skipped.next_attempt_at
 
 
 def test_a_host_outside_the_allow_list_is_never_called() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from integration.management.words import as_json, bad_days_in_words
-from integration.services.check_lines import CheckLine
-from integration.services.doctor import Report, examine_everything
+from integration.services.connections import CheckResult
+from integration.services.doctor import OwnLine, Report, examine_everything
+from integration.views.check import ShownRow, examined
 
-MARKS = {"ok": "ok  ", "warn": "note", "fail": "FAIL"}
+MARKS = {"ok": "ok  ", "warn": "note", "fail": "FAIL", "unchecked": "–   "}
 
 
 class Command(BaseCommand):
@@ -25,59 +26,74 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with bad_days_in_words():
             report = examine_everything()
+            told = [_told(result) for result in report.connections]
         if options["json"]:
-            self.stdout.write(as_json(_as_value(report)))
+            self.stdout.write(as_json(_as_value(report, told)))
         else:
-            self._tell(report)
+            self._tell(report, told)
         sys.exit(0 if report.passed else 1)
 
-    def _tell(self, report: Report) -> None:
+    def _tell(self, report: Report, told: list[dict[str, Any]]) -> None:
         self.stdout.write("Sync Errors")
-        self._tell_lines(report.own)
-        for result in report.connections:
-            state = "" if result.connection.enabled else " (not enabled)"
-            self.stdout.write(f"{result.connection}{state}")
-            self._tell_lines(result.lines)
-            if result.paused:
-                self.stdout.write("  note It is paused now: nothing would pass.")
-            if result.resumed:
+        self._tell_lines(map(_own, report.own))
+        for one in told:
+            state = "" if one["enabled"] else " (not enabled)"
+            self.stdout.write(f"{one['name']}{state}")
+            self._tell_lines(one["lines"])
+            if one["paused"]:
+                self.stdout.write("  note It is paused: nothing would pass.")
+            if one["resumed"]:
                 self.stdout.write("  note It was paused and goes on now.")
 
-    def _tell_lines(self, lines: Iterable[CheckLine]) -> None:
+    def _tell_lines(self, lines: Iterable[dict[str, Any]]) -> None:
         for line in lines:
-            advice = f" {' '.join(line.to_do)}" if line.to_do else ""
-            self.stdout.write(
-                f"  {MARKS[line.state]} {_stopped(line.sentence)}{advice}"
-            )
+            title = f"{line['title']}: " if line.get("title") else ""
+            self.stdout.write(f"  {MARKS[line['state']]} {title}{line['sentence']}")
+            advice = [*line["to_do"], line.get("page", "")]
+            for step in filter(None, advice if line["state"] == "fail" else ()):
+                self.stdout.write(f"       {step}")
 
 
-def _stopped(sentence: str) -> str:
-    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
-
-
-def _as_value(report: Report) -> dict[str, Any]:
+def _told(result: CheckResult) -> dict[str, Any]:
+    connection = result.connection
     return {
-        "passed": report.passed,
-        "installation": [_line(line) for line in report.own],
-        "connections": [
-            {
-                "name": result.connection.name,
-                "enabled": result.connection.enabled,
-                "passed": result.passed,
-                "paused": result.connection.paused_at is not None,
-                "resumed": result.resumed,
-                "lines": [_line(line) for line in result.lines],
-            }
-            for result in report.connections
-        ],
+        "name": connection.name,
+        "enabled": connection.enabled,
+        "passed": result.passed,
+        "paused": connection.paused_at is not None,
+        "resumed": result.resumed,
+        "lines": [_row(one) for one in examined(connection, result.lines).rows],
     }
 
 
-def _line(line: CheckLine) -> dict[str, Any]:
+def _row(shown: ShownRow) -> dict[str, Any]:
+    row = shown.row
+    wrong = next(iter(row.worst), None)
+    return {
+        "step": row.step,
+        "title": row.step.label,
+        "state": row.state,
+        "sentence": " ".join(line.sentence for line in row.worst) or row.state.label,
+        "article": wrong.article if wrong else "",
+        "to_do": list(row.to_do),
+        "page": shown.page,
+        "open_errors": sum(n for _link, n in shown.errors),
+    }
+
+
+def _own(line: OwnLine) -> dict[str, Any]:
     return {
         "step": line.step,
         "state": line.state,
         "sentence": line.sentence,
-        "article": line.article,
+        "article": "",
         "to_do": list(line.to_do),
+    }
+
+
+def _as_value(report: Report, told: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "passed": report.passed,
+        "installation": [_own(line) for line in report.own],
+        "connections": told,
     }
