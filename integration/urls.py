@@ -10,6 +10,7 @@ from integration.views import (
     connections,
     couplings,
     errors,
+    explain,
     export,
     health,
     jobs,
@@ -112,6 +113,8 @@ urlpatterns: Patterns = [
     path("check/", check.check, name="check"),
     path("check/again/", check.check_all, name="check_all"),
     path("explain/", setup.explain, name="explain"),
+    path("check/", setup.check, name="check"),
+    path("explain/", explain.explain, name="explain"),
     path("", include(account_urls)),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -76,6 +76,11 @@ class Match:
         weight += bool(self.statuses) or bool(self.kinds)
         return self.fallback, -weight, self.weak
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether what was said decides, not only who said it."""
+        return bool(self.codes or self.patterns or self.statuses)
+
     def fits(self, failure: Failure) -> bool:
         """Everything but the text."""
         return (
@@ -178,12 +183,10 @@ class Catalog:
         """By its id, or by the id of a row of the error catalogue."""
         return self.articles.get(id) or self._by_row.get(id)
 
-    def article_of(self, failure: Failure, message: str) -> Article | None:
-        """The first article whose rule holds; ``message`` is normalized."""
-        for match, article in self.rules_for(failure):
-            if match.says(message):
-                return article
-        return None
+    def rule_of(self, failure: Failure, message: str) -> Rule | None:
+        """The first rule that holds, with its article; ``message`` is normalized."""
+        rules = self.rules_for(failure)
+        return next((rule for rule in rules if rule[0].says(message)), None)
 
     def rules_for(self, failure: Failure) -> tuple[Rule, ...]:
         """The rules that only the text decides, in the order they are asked.

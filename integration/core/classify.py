@@ -26,9 +26,10 @@ def classify(what: Failure | Finding, catalog: Catalog) -> Cause:
     if isinstance(what, Finding):
         return _cause_of_finding(what, catalog)
     message = normalized(what.message)
-    article = catalog.article_of(what, message)
-    if article is None:
+    rule = catalog.rule_of(what, message)
+    if rule is None:
         return _unknown(str(what.system), what.code, what.message, what.status)
+    article = rule[1]
     params = {"field": what.field, **article.named_in(message)}
     params |= {"system": str(what.system), "code": normal_code(what.code)}
     return _known(article, params, message, catalog.words)

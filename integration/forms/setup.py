@@ -1,4 +1,4 @@
-"""Forms of the set-up pages: a reason, a new secret."""
+"""Forms of the set-up pages: a reason, a message to explain, a new secret."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from integration.choices import SignIn
+from integration.core.explain import LONGEST
 from integration.models import Endpoint
 
 REASON_LENGTH = 500
@@ -29,6 +30,18 @@ def reason_of(sent: Mapping[str, Any]) -> str:
     """What was written in a ``ReasonForm``; "" where a hand-made one does not fit."""
     form = ReasonForm(sent)
     return form.cleaned_data["reason"] if form.is_valid() else ""
+
+
+class MessageForm(forms.Form):
+    """A message from Business Central or Sales, as somebody found it."""
+
+    message = forms.CharField(
+        label=_("Message from Business Central or Sales"),
+        max_length=LONGEST,
+        widget=forms.Textarea(
+            attrs={"class": "input", "rows": 5, "spellcheck": "false"}
+        ),
+    )
 
 
 class SecretForm(ReasonForm):

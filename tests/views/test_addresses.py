@@ -12,8 +12,8 @@ from integration.urls import urlpatterns
 from tests.factories import make_user
 
 OPEN_TO_ALL = {"healthz", "language", "login", "logout", "sign_in", "theme"}
-PREFERENCES = {"account", "demonstration"}
-"""What a viewer may post: how they like to read, which changes nothing for others."""
+PREFERENCES = {"account", "demonstration", "explain"}
+"""What a viewer may post: how they like to read, and what they ask."""
 ARGUMENTS = {"key": 1, "slug": "unknown", "str": "token"}
 
 

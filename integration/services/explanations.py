@@ -1,0 +1,31 @@
+"""What a pasted message means, and whether it stands in the list already."""
+
+from dataclasses import dataclass
+
+from integration.core.causes import Cause
+from integration.core.explain import explain as causes_of
+from integration.models import Problem
+from integration.services.articles import catalog
+from integration.services.causes import count_of
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One cause a message may have; ``known`` are its problems with their records."""
+
+    cause: Cause
+    known: tuple[tuple[Problem, int], ...]
+
+
+def explain(text: str) -> list[Explanation]:
+    """One for each article it may belong to; without an article nobody knows it."""
+    by_article: dict[str, list[Cause]] = {}
+    for cause in causes_of(text, catalog()):
+        by_article.setdefault(cause.article, []).append(cause)
+    return [Explanation(causes[0], _known(causes)) for causes in by_article.values()]
+
+
+def _known(causes: list[Cause]) -> tuple[tuple[Problem, int], ...]:
+    rows = Problem.objects.filter(fingerprint__in=[one.fingerprint for one in causes])
+    found = ((row, count_of(row).relevant) for row in rows.select_related("connection"))
+    return tuple((problem, count) for problem, count in found if count)

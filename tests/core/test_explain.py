@@ -1,0 +1,91 @@
+"""A pasted message finds its article by what stands in it, whoever said it."""
+
+import json
+
+import pytest
+
+from integration.core.explain import LONGEST, explain, read_pasted
+from integration.services.articles import catalog
+from tests.core.corpus import KNOWN, UNKNOWN, Said
+
+ENTRA = json.dumps(
+    {
+        "error": "invalid_grant",
+        "error_description": "AADSTS50055: The password is expired. Trace ID: x",
+        "error_codes": [50055],
+    }
+)
+WITH_A_CODE_OF_THEIRS = [
+    said
+    for said in KNOWN
+    if said.failure.kind == "refused"
+    and said.failure.code.startswith(("0x8", "-214", "AADSTS", "Application_"))
+    and said.failure.status
+]
+
+
+def articles_of(text: str) -> list[str]:
+    return list(dict.fromkeys(cause.article for cause in explain(text, catalog())))
+
+
+def body_of(said: Said) -> str:
+    failure = said.failure
+    return json.dumps({"error": {"code": failure.code, "message": failure.message}})
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ('{"error": {"code": "0x80040220", "message": "No"}}', "0x80040220", "No"),
+        ('POST failed: {"error":{"code":"X","message":"No"}} at 8', "x", "No"),
+        (ENTRA, "50055", "AADSTS50055: The password is expired. Trace ID: x"),
+        ("(-2147220960) No", "0x80040220", "(-2147220960) No"),
+        ("Internal_CompanyNotFound: No", "internal_companynotfound", None),
+        ("{ not JSON", None, "{ not JSON"),
+    ],
+)
+def test_code_and_message_are_read_from_what_people_paste(
+    text: str, code: str | None, message: str | None
+) -> None:
+    pasted = read_pasted(text)
+
+    assert (pasted.codes[0] if pasted.codes else None) == code
+    assert pasted.message == (text if message is None else message)
+
+
+@pytest.mark.parametrize("said", WITH_A_CODE_OF_THEIRS, ids=lambda said: said.article)
+def test_a_body_with_a_code_finds_its_article(said: Said) -> None:
+    assert articles_of(body_of(said)) == [said.article]
+
+
+@pytest.mark.parametrize(
+    ("text", "article"),
+    [
+        ("AADSTS50055 : le mot de passe a expiré.", "aad-password-must-change"),
+        (
+            "Il manque le privilège prvWriteAccount à l'utilisateur.",
+            "dv-missing-privilege",
+        ),
+        (
+            "La longueur de la chaîne est de 118, mais elle doit être inférieure ou "
+            "égale à 100 caractères.",
+            "bc-text-too-long",
+        ),
+    ],
+)
+def test_french_is_known_by_what_stays_untranslated(text: str, article: str) -> None:
+    assert articles_of(text) == [article]
+
+
+def test_a_status_alone_is_told_for_both_systems() -> None:
+    assert articles_of("HTTP 429") == ["bc-throttled", "dv-throttled"]
+
+
+@pytest.mark.parametrize("said", UNKNOWN, ids=lambda said: said.failure.message[:30])
+def test_a_made_up_message_is_nobodys(said: Said) -> None:
+    assert articles_of(said.failure.message) == [""]
+    assert articles_of(body_of(said)) == [""]
+
+
+def test_a_hostile_text_is_read_to_a_limit() -> None:
+    assert articles_of("{" * LONGEST + "[" * LONGEST) == [""]

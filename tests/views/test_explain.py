@@ -1,0 +1,55 @@
+"""Explain answers on its own page and keeps nothing."""
+
+import pytest
+from django.test import Client
+
+from integration.core.outcomes import Finding
+from integration.models import Operation
+from integration.services import cells
+from integration.services.articles import cause_of
+from tests.factories import make_error, make_problem
+
+pytestmark = pytest.mark.django_db
+RATE = (
+    "Cannot create or update the currency GBP in Dataverse, because there is no "
+    "exchange rate defined for it."
+)
+
+
+def explained(client: Client, text: str, language: str = "en") -> str:
+    answer = client.post(
+        "/explain/", {"message": text}, headers={"Accept-Language": language}
+    )
+    return answer.content.decode()
+
+
+def test_a_viewer_reads_what_a_message_means(viewer: Client) -> None:
+    assert "Currency GBP has no exchange rate" in explained(viewer, RATE)
+    assert "La devise GBP" in explained(viewer, RATE, "fr")
+    assert not Operation.objects.exists()
+
+
+def test_records_with_this_cause_are_counted_with_a_link(viewer: Client) -> None:
+    cause = cause_of(None, Finding("bc-currency-no-exchange-rate", {"currency": "GBP"}))
+    problem = make_problem(fingerprint=cause.fingerprint, article=cause.article)
+    make_error(problem=problem)
+    cells.rebuild()
+
+    html = explained(viewer, RATE)
+
+    assert f'href="/errors/?problem={problem.pk}&amp;state=relevant">1 record' in html
+
+
+def test_what_nobody_knows_is_said_so(viewer: Client) -> None:
+    assert "No article knows this message." in explained(viewer, "The moon is wrong.")
+
+
+def test_markup_in_a_message_stays_text(viewer: Client) -> None:
+    html = explained(viewer, "<script>alert(1)</script>")
+
+    assert "<script>alert" not in html
+
+
+@pytest.mark.parametrize("text", ["", " ", "x" * 20_001])
+def test_nothing_and_too_much_are_refused_in_words(viewer: Client, text: str) -> None:
+    assert 'class="wrong"' in explained(viewer, text)
