@@ -19,11 +19,8 @@ from integration.services.credentials import keep_secret
 from integration.services.errors import record_setup_error, settle_setup_errors
 from integration.services.operations import record_operation
 from integration.services.pauses import is_paused_by_failure, pause_for, resume
-<<<<<<< HEAD
-from integration.services.sentences import Told, sentence
-=======
 from integration.services.pending import release_cured
->>>>>>> d32d8ea (Ask twelve questions of every connection, on one page and in doctor)
+from integration.services.sentences import Told, sentence
 from integration.services.set_up_errors import open_set_up_errors
 from integration.services.setup_check import examine
 

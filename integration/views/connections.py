@@ -12,13 +12,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import Role
-<<<<<<< HEAD
 from integration.forms.setup import ReasonForm, SecretForm, reason_of
-from integration.http import SignedInRequest, role_required
-=======
-from integration.forms.setup import ReasonForm, SecretForm
 from integration.http import SignedInRequest, role_required, safe_next
->>>>>>> d32d8ea (Ask twelve questions of every connection, on one page and in doctor)
 from integration.models import Connection, Endpoint
 from integration.services import connections as services
 from integration.services import pauses

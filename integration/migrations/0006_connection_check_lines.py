@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integration', '0003_jobs_by_their_end'),
+        ('integration', '0005_operations_say_why'),
     ]
 
     operations = [
