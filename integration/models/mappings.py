@@ -36,7 +36,9 @@ class TableMapping(models.Model):
     Filters are lists of ``{"field", "op", "value"}`` judged by ``core.mapping``.
     ``bc_cursor`` and ``sales_cursor`` are where the next read of each side starts; an
     empty one reads everything. ``reviewed_at`` is empty until an administrator accepts
-    the plan of the first contact (promise 11).
+    the plan of the first contact (promise 11). ``pause_told`` is the reason as a key
+    (``services.sentences``). The last ``failing_tries`` all failed for
+    ``failing_cause``; ``on_trial``: resumed after that, and nothing has passed yet.
     """
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="mappings")
@@ -62,6 +64,10 @@ class TableMapping(models.Model):
     )
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.TextField(blank=True, default="")
+    pause_told = models.JSONField(null=True, blank=True)
+    failing_cause = models.CharField(max_length=64, blank=True, default="")
+    failing_tries = models.PositiveIntegerField(default=0)
+    on_trial = models.BooleanField(default=False)
     next_run_at = models.DateTimeField(null=True, blank=True, db_index=True)
     bc_cursor = models.TextField(blank=True, default="")
     sales_cursor = models.TextField(blank=True, default="")

@@ -38,8 +38,10 @@ _IN_STEP = {
 
 def record_outcomes(
     job: Job, outcomes: Sequence[Outcome], cause_of: CauseOf = articles.cause_of
-) -> None:
+) -> list[Cause]:
     """Record what failed and settle what succeeded, in the caller's transaction.
+
+    Returns the causes of those that failed.
 
     A failed record gets its row, or its row is seen again; a success settles the open
     rows of the same record and direction, and a conflict of the pair in either.
@@ -51,7 +53,7 @@ def record_outcomes(
     if in_step and not _has_open(mapping):
         in_step = []
     if not failed and not in_step:
-        return
+        return []
     work = writing(mapping.connection)
     for rows in _open_of(mapping, in_step):
         settle(
@@ -65,6 +67,7 @@ def record_outcomes(
             for one, cause in zip(failed, causes, strict=True)
         ],
     )
+    return causes
 
 
 def record_setup_error(

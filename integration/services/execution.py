@@ -30,7 +30,7 @@ from integration.services.counting import (
 from integration.services.endpoints import open_business_central, open_sales
 from integration.services.errors import record_setup_error
 from integration.services.heartbeat import Heartbeat
-from integration.services.pauses import pause_for
+from integration.services.pauses import pause_for, pause_mapping
 from integration.services.review import review_mapping
 from integration.services.runs import (
     Run,
@@ -44,6 +44,7 @@ from integration.services.runs import (
 from integration.services.second_engine import second_engine
 from integration.services.sentences import InWords, Key, Told, of_cause, sentence
 from integration.services.set_up_errors import settle_after_success
+from integration.services.storms import Storm, refuse_storm
 from integration.services.sync import run_mapping
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ def execute(run_id: UUID, worker: str) -> Run | None:
     with Heartbeat(run.id, run.attempt), Ending(run):
         _refuse_what_may_not_run(run)
         _work(run)
+        refuse_storm(run.mapping, run.tries, at_end=True)
     return run
 
 
@@ -135,6 +137,12 @@ def _refuse_what_may_not_run(run: Run) -> None:
             gettext_noop("The connection “{name}” is paused: {reason}"),
             name=str(connection),
             reason=_pause_reason(connection),
+        )
+    if mapping.paused_at:
+        raise CannotRun(
+            gettext_noop("{mapping} is paused: {reason}"),
+            mapping=str(mapping),
+            reason=mapping.pause_told or mapping.pause_reason,
         )
     if run.kind == JobKind.SYNC and mapping.reviewed_at is None:
         raise CannotRun(
@@ -198,6 +206,10 @@ def _end_badly(run: Run, error: Exception) -> None:
     elif isinstance(error, SecondEngine):
         _record(run, None, error.finding)
         finish(run, JobState.FAILED, _told(error))
+    elif isinstance(error, Storm):
+        pause_mapping(run.mapping, error.told)
+        paused = sentence(gettext_noop("Paused: {reason}"), reason=error.told.key)
+        finish(run, JobState.FAILED, paused)
     elif isinstance(error, InWords):
         finish(run, JobState.FAILED, error.told)
     else:

@@ -1,19 +1,23 @@
-"""Pausing and resuming a connection, by a person or because nothing would pass."""
+"""Pausing and resuming, by a person or because nothing would pass."""
 
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import OperationKind
 from integration.core.causes import Cause
-from integration.models import Connection, User
+from integration.core.records import Direction, System
+from integration.models import Connection, SyncError, TableMapping, User
 from integration.services.articles import title_of
 from integration.services.operations import record_operation
+from integration.services.runs import start_run
 from integration.services.sentences import Told, of_cause, sentence
 
 ENGINE_NAME = "Sync Errors"
 """Who did it, where no person did."""
+_TRIAL = 10
 
 
 def is_paused_by_failure(connection: Connection) -> bool:
@@ -73,14 +77,59 @@ def _pause(
     return bool(changed)
 
 
+def pause_mapping(mapping: TableMapping, why: Told) -> bool:
+    """Because of a storm (promise 9); ``False`` when it was paused already."""
+    changed = TableMapping.objects.filter(pk=mapping.pk, paused_at=None).update(
+        paused_at=clock.now(), pause_reason=why.english, pause_told=dict(why.key)
+    )
+    mapping.refresh_from_db()
+    if changed:
+        _record(mapping.connection, None, why, "paused", mapping=mapping.name)
+    return bool(changed)
+
+
+def resume_mapping(mapping: TableMapping, by: User, reason: str = "") -> UUID | None:
+    """Try ten of those that failed; whatever passes of them lets the mapping go on.
+
+    If none does, it pauses again. Returns the run to announce; ``None`` when the
+    mapping was not paused, or runs as usual.
+    """
+    changed = TableMapping.objects.filter(
+        pk=mapping.pk, paused_at__isnull=False
+    ).update(
+        paused_at=None,
+        pause_reason="",
+        pause_told=None,
+        on_trial=True,
+        next_run_at=clock.now(),
+    )
+    mapping.refresh_from_db()
+    if not changed:
+        return None
+    why = reason or sentence(gettext_noop("Resumed by hand."))
+    _record(mapping.connection, by, why, "resumed", mapping=mapping.name)
+    failed = _latest_failed(mapping)
+    return start_run(mapping, only=failed) if failed else None
+
+
+def _latest_failed(mapping: TableMapping) -> list[tuple[System, str]]:
+    rows = SyncError.objects.filter(
+        connection=mapping.connection_id,
+        mapping_key=mapping.name,
+        fingerprint=mapping.failing_cause,
+        settled_at__isnull=True,
+    ).order_by("-last_seen", "-id")[:_TRIAL]
+    return [(Direction(row.direction).source, row.record_key) for row in rows]
+
+
 def _record(
-    connection: Connection, by: User | None, why: str | Told, what: str
+    connection: Connection, by: User | None, why: str | Told, what: str, **scope: str
 ) -> None:
     record_operation(
         OperationKind.SET_UP,
         by=by,
         by_name=by.get_username() if by else ENGINE_NAME,
         reason=why,
-        scope={"connection": connection.pk, "name": connection.name},
+        scope={"connection": connection.pk, "name": connection.name, **scope},
         result={"change": what},
     )

@@ -155,6 +155,26 @@ def set_aside(
     )
 
 
+def keep(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> None:
+    """Never tried, and due; those that were tried stay as they are."""
+    now = clock.now()
+    PendingRecord.objects.bulk_create(
+        (
+            PendingRecord(
+                mapping=mapping,
+                side=side.value,
+                record_id=record.id,
+                etag=record.etag[:250],
+                label=_label(record),
+                next_attempt_at=now,
+            )
+            for record in records
+        ),
+        batch_size=_CHUNK,
+        ignore_conflicts=True,
+    )
+
+
 def save_intents(
     mapping: TableMapping, intents: Iterable[tuple[Snapshot, dict[str, Any]]]
 ) -> None:

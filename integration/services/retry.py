@@ -15,7 +15,7 @@ from integration.services.pauses import reason_of
 from integration.services.pending import release
 from integration.services.retry_results import end_retry, judge
 from integration.services.runs import start_run
-from integration.services.sentences import of_problem
+from integration.services.sentences import in_words, of_problem
 
 
 class RetryRefused(Exception):  # noqa: N818  (a sentence for a person)
@@ -124,7 +124,10 @@ def _refuse_in_vain(error: SyncError) -> None:
     if mapping.paused_at:
         raise RetryRefused(
             _("%(name)s is paused: %(reason)s")
-            % {"name": mapping, "reason": mapping.pause_reason}
+            % {
+                "name": mapping,
+                "reason": in_words(mapping.pause_told, mapping.pause_reason),
+            }
         )
 
 

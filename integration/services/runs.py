@@ -7,7 +7,7 @@ lost the run at its next chunk and stops (fencing).
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,6 +28,7 @@ from integration.services.entries import entry_of
 from integration.services.errors import record_outcomes
 from integration.services.retry_results import finish_retries
 from integration.services.sentences import Told
+from integration.services.storms import note_tries
 
 
 class RunLost(RuntimeError):  # noqa: N818  (a state, named as the design names it)
@@ -39,7 +40,8 @@ class Run:
     """One run of one mapping, as the worker that claimed it sees it.
 
     ``only`` lists the records asked for; ``None`` reads what changed. The jobs of a dry
-    run are not in the database: only their counts are filled.
+    run are not in the database: only their counts are filled. ``tries`` is for
+    ``services.storms``.
     """
 
     id: UUID
@@ -50,6 +52,7 @@ class Run:
     full: bool
     only: list[tuple[System, str]] | None
     dry_run: bool = False
+    tries: Counter[str] = field(default_factory=Counter)
 
 
 def start_run(
@@ -223,7 +226,8 @@ def _log_direction(run: Run, job: Job, outcomes: list[Outcome]) -> None:
         return
     entries = (entry_of(job, outcome) for outcome in outcomes)
     JobEntry.objects.bulk_create(entry for entry in entries if entry is not None)
-    record_outcomes(job, outcomes)
+    causes = record_outcomes(job, outcomes)
+    note_tries(run.mapping, run.tries, outcomes, causes)
 
 
 def _counts(outcomes: Iterable[Outcome]) -> dict[str, int]:

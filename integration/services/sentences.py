@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils import translation
+from django.utils.formats import localize
 
 from integration.core.causes import Cause
 from integration.models import Problem
@@ -32,7 +33,7 @@ class InWords(Exception):  # noqa: N818  (a sentence for a person)
     ``text`` is English, marked by ``gettext_noop``; a value may be a key itself.
     """
 
-    def __init__(self, text: str, /, **values: str | Key) -> None:
+    def __init__(self, text: str, /, **values: str | int | Key) -> None:
         self.told = sentence(text, **values)
         super().__init__(self.told.english)
 
@@ -40,7 +41,7 @@ class InWords(Exception):  # noqa: N818  (a sentence for a person)
         return in_words(self.told.key, self.told.english)
 
 
-def sentence(text: str, /, **values: str | Key) -> Told:
+def sentence(text: str, /, **values: str | int | Key) -> Told:
     """Of our own, with named places: ``{name}``."""
     key = {"text": text, "values": values}
     with translation.override("en"):
@@ -71,7 +72,7 @@ def in_words(key: Key | None, otherwise: str = "") -> str:
         language = translation.get_language() or "en"
         return title_of(key["article"], key["params"], language, key["title"])
     values = {
-        name: in_words(value) if isinstance(value, Mapping) else value
+        name: in_words(value) if isinstance(value, Mapping) else localize(value)
         for name, value in key["values"].items()
     }
     return translation.gettext(key["text"]).format(**values)

@@ -278,6 +278,18 @@ class Spool:
             if found:
                 yield found
 
+    def open(self, side: System, size: int = CHUNK) -> Iterator[list[Snapshot]]:
+        """What is not known to be done, coupled or not; without the extra ones."""
+        last = 0
+        while rows := self._all(
+            f"SELECT rowid, {_COLUMNS} FROM record"  # noqa: S608
+            " WHERE side = ? AND extra = 0 AND state NOT IN ('done', 'dropped')"
+            " AND rowid > ? ORDER BY rowid LIMIT ?",
+            (side.value, last, size),
+        ):
+            last = rows[-1][0]
+            yield [_snapshot(row[1:]) for row in rows]
+
     def count_alone(self, side: System) -> int:
         (count,) = self._base.execute(
             "SELECT count(*) FROM record WHERE side = ? AND coupling IS NULL"

@@ -6,6 +6,7 @@ from integration import clock
 from integration.core.outcomes import OutcomeKind
 from integration.core.records import Direction, System
 from integration.models import Coupling, TableMapping
+from integration.services import pending
 from integration.services.changes import Cursors, read_both, read_due, read_only
 from integration.services.creations import create_alone
 from integration.services.currencies import (
@@ -15,6 +16,7 @@ from integration.services.currencies import (
     read_references,
 )
 from integration.services.deletions import confirm_missed
+from integration.services.endings import way_from
 from integration.services.mappings import load_table_map
 from integration.services.matching import (
     couple_created,
@@ -24,6 +26,7 @@ from integration.services.matching import (
 from integration.services.pairs import Pair, settle_pairs
 from integration.services.runs import Run
 from integration.services.spool import Spool, SpooledPair
+from integration.services.storms import Storm
 from integration.services.waiting import release_arrived
 from integration.services.work import Work
 
@@ -32,19 +35,18 @@ def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
     """Both directions of one mapping. A dry run ends at the plan, with counts.
 
     Safe to repeat after a stop at any point: what was done is found done. Raises
-    ``RemoteError`` when a system cannot be read or refuses everything, ``RunLost`` when
-    another worker has the run; the cursors then stay where they were.
+    ``RemoteError`` when a system cannot be read or refuses everything, ``Storm`` when
+    everything fails for one cause, ``RunLost`` when another worker has the run; the
+    cursors then stay where they were.
     """
     with Spool() as spool:
         work = open_work(run, spool, bc, sales)
         cursors = _read(work)
-        confirm_missed(work)
-        couple_created(work)
-        _settle(work)
-        couple_matches(work)
-        _settle(work, OutcomeKind.COUPLED)
-        fail_ambiguous(work)
-        create_alone(work)
+        try:
+            _carry_over(work)
+        except Storm:
+            _keep_untried(work)
+            raise
         if cursors and not run.dry_run:
             _move_cursors(work, cursors)
 
@@ -75,6 +77,24 @@ def _read(work: Work) -> Cursors | None:
     cursors = read_both(work)
     read_due(work)
     return cursors
+
+
+def _carry_over(work: Work) -> None:
+    confirm_missed(work)
+    couple_created(work)
+    _settle(work)
+    couple_matches(work)
+    _settle(work, OutcomeKind.COUPLED)
+    fail_ambiguous(work)
+    create_alone(work)
+
+
+def _keep_untried(work: Work) -> None:
+    """What a storm left untried stays pending, for all to see."""
+    for side in System:
+        if work.writes(way_from(side)):
+            for records in work.spool.open(side):
+                pending.keep(work.mapping, side, records)
 
 
 def _settle(work: Work, first: OutcomeKind | None = None) -> None:

@@ -16,6 +16,7 @@ from integration.services.currencies import Money
 from integration.services.long_texts import with_long_field
 from integration.services.runs import Run, log_outcomes
 from integration.services.spool import Spool
+from integration.services.storms import refuse_storm
 
 _CHUNK = 1_000
 _STOPPING = (FailureKind.THROTTLED, FailureKind.CONNECTION)
@@ -81,9 +82,11 @@ class Work:
         return True
 
     def go_on(self) -> None:
-        """After a chunk is recorded. Raises ``RemoteError`` for what was not tried."""
+        """After a chunk is recorded. Raises ``RemoteError`` or ``Storm``, when nothing
+        more is to be tried."""
         if self.stopped_by:
             raise remote_error(self.stopped_by)
+        refuse_storm(self.mapping, self.run.tries)
 
     def log(self, outcomes: Iterable[Outcome]) -> None:
         """Record what this run answers for, in the caller's transaction.

@@ -18,6 +18,7 @@ from integration.models import Job, JobEntry, TableMapping
 from integration.models.jobs import ACTIVE_STATES
 from integration.services import review
 from integration.services.actors import Refused
+from integration.services.pauses import resume_mapping
 from integration.services.places import Place, place_of
 from integration.views.candidates import candidates_of
 
@@ -138,4 +139,19 @@ def read_again(request: SignedInRequest, mapping_id: int) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         transaction.on_commit(lambda: tasks.announce_runs([run]))
+    return redirect("mapping", mapping_id)
+
+
+@role_required(Role.OPERATOR)
+@require_POST
+def resume(request: SignedInRequest, mapping_id: int) -> HttpResponse:
+    """Go on after a storm, ten records first."""
+    found = find(mapping_id)
+    run = resume_mapping(found, request.user, reason_of(request.POST))
+    if run:
+        transaction.on_commit(lambda: tasks.announce_runs([run]))
+        said = _("Ten records are tried; if one passes, %(mapping)s goes on.")
+    else:
+        said = _("%(mapping)s goes on.")
+    messages.success(request, said % {"mapping": found.name})
     return redirect("mapping", mapping_id)

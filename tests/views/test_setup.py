@@ -8,6 +8,8 @@ from django.urls import reverse
 from integration.choices import JobKind, OperationKind, Role
 from integration.models import Coupling, JobEntry, Operation, TableMapping, User
 from integration.services import cells
+from integration.services.pauses import pause_mapping
+from integration.services.sentences import sentence
 from tests.factories import (
     SOME_TIME,
     make_connection,
@@ -356,3 +358,24 @@ def test_a_paused_connection_is_named_on_every_page(viewer: Client) -> None:
     assert f'href="/connections/{paused.pk}/" title="Léman Boutique"' in page
     assert "is paused" in page
     assert "does not answer" not in page
+
+
+def test_an_operator_resumes_a_mapping_that_a_storm_has_paused(
+    operator: Client, viewer: Client, reviewed: TableMapping
+) -> None:
+    why = sentence(
+        "{failed} of {tries} tries failed for the same cause.", failed=2000, tries=2000
+    )
+    pause_mapping(reviewed, why)
+    page = reverse("mapping", args=[reviewed.pk])
+    assert "Resume and try 10" not in text(viewer, page)
+    assert "2,000 of 2,000 tries failed for the same cause." in text(operator, page)
+    operator.cookies["django_language"] = "fr-ch"
+    french = operator.get(page, HTTP_ACCEPT_LANGUAGE="fr-CH").content.decode()
+    assert "2\N{NO-BREAK SPACE}000 essais sur 2\N{NO-BREAK SPACE}000" in french
+
+    operator.post(reverse("mapping_resume", args=[reviewed.pk]), {"reason": "fixed"})
+
+    reviewed.refresh_from_db()
+    assert reviewed.paused_at is None
+    assert Operation.objects.latest("id").reason == "fixed"

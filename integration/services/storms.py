@@ -1,0 +1,74 @@
+"""Storms: a mapping all of whose tries fail for one cause pauses (promise 9).
+
+A try is a write that a system did or refused. What waits for another record, and what
+we find ourselves (a conflict, an ambiguity), is none.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from django.utils.translation import gettext_noop
+
+from integration.core.causes import Cause
+from integration.core.outcomes import Outcome, OutcomeKind
+from integration.models import TableMapping
+from integration.services.sentences import InWords
+
+LAST_TRIES = 2_000
+WHOLE_RUN = 200
+
+_PASSED = {OutcomeKind.INSERTED, OutcomeKind.MODIFIED, OutcomeKind.DELETED}
+
+
+class Storm(InWords):
+    """The last tries all failed for one cause; nothing more is tried."""
+
+
+def note_tries(
+    mapping: TableMapping,
+    tries: Counter[str],
+    outcomes: Sequence[Outcome],
+    causes: Sequence[Cause],
+) -> None:
+    """Count a chunk, in its transaction; ``causes`` are those of the failed ones.
+
+    ``tries`` are those of the run, by the fingerprint of their cause; "" passed.
+    """
+    before = (mapping.failing_cause, mapping.failing_tries, mapping.on_trial)
+    for fingerprint in _tries(outcomes, causes):
+        tries[fingerprint] += 1
+        if fingerprint != mapping.failing_cause:
+            mapping.failing_cause, mapping.failing_tries = fingerprint, 0
+            mapping.on_trial = False
+        mapping.failing_tries += bool(fingerprint)
+    if before != (mapping.failing_cause, mapping.failing_tries, mapping.on_trial):
+        mapping.save(update_fields=["failing_cause", "failing_tries", "on_trial"])
+
+
+def refuse_storm(
+    mapping: TableMapping, tries: Counter[str], *, at_end: bool = False
+) -> None:
+    """Raises ``Storm``: the last 2,000 tries failed for one cause, or all of a run did
+    that tried at least 200 or was a trial."""
+    failing = mapping.failing_tries
+    if not (tries and failing):
+        return
+    whole_run = at_end and set(tries) == {mapping.failing_cause}
+    is_enough = mapping.on_trial or tries.total() >= WHOLE_RUN
+    if failing >= LAST_TRIES or (whole_run and is_enough):
+        raise Storm(
+            gettext_noop("{failed} of {tries} tries failed for the same cause."),
+            failed=failing,
+            tries=failing,
+        )
+
+
+def _tries(outcomes: Sequence[Outcome], causes: Sequence[Cause]) -> Iterator[str]:
+    of_failed = iter(causes)
+    for outcome in outcomes:
+        if outcome.kind is OutcomeKind.FAILED:
+            cause = next(of_failed)
+            if outcome.failure and not outcome.waits_for:
+                yield cause.fingerprint
+        elif outcome.kind in _PASSED:
+            yield ""
