@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -96,10 +96,10 @@ def read_folder(folder: Path) -> dict[str, Rows]:
     sets = {name: read_file(folder / f"{name}.json") for name in names}
     for name in CHECKED_SETS:
         check_rows(name, sets[name])
+    check_texts("customers", sets["customers"], CODES)
     for name in CODE_LISTS:
-        for number, values in enumerate(sets[name], start=1):
-            if not isinstance(values.get("code"), str) or not values["code"]:
-                raise Place(f"{name}.json", number, "code").refuse("a text is missing")
+        check_texts(name, sets[name], ("code", "displayName", "email"))
+        check_keys(name, sets[name], "code")
     return sets
 
 
@@ -108,12 +108,14 @@ def read_file(path: Path) -> Rows:
         return []
     try:
         rows = json.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
+        if isinstance(rows, dict):  # an answer of the API as it came
+            rows = rows.get("value")
     except json.JSONDecodeError as error:
         raise DataFolderError(
             f"{path.name}, line {error.lineno}, column {error.colno}: "
             f"not valid JSON ({error.msg})."
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataFolderError(f"{path.name} cannot be read ({error}).") from error
     if not isinstance(rows, list):
         raise DataFolderError(f"{path.name} must hold a list of records.")
@@ -126,7 +128,6 @@ def read_file(path: Path) -> Rows:
 def check_rows(name: str, rows: Rows) -> None:
     """Types, lengths and required fields of each row, and that keys are unique."""
     entity = ENTITIES[name]
-    seen: dict[str, int] = {}
     for number, values in enumerate(rows, start=1):
         for field in entity.fields:
             value = values.get(field.name)
@@ -135,11 +136,29 @@ def check_rows(name: str, rows: Rows) -> None:
                 check_value(place, field, value)
             elif field.required or field.name == entity.key:
                 raise place.refuse("a value is missing")
-        key = str(values.get(entity.key, "")).upper()
-        if entity.key and key in seen:
-            where = Place(f"{name}.json", number, entity.key)
-            raise where.refuse(f"{key} is the {entity.key} of row {seen[key]} already")
-        seen[key] = number
+    if entity.key:
+        check_keys(name, rows, entity.key)
+
+
+def check_texts(name: str, rows: Rows, fields: Collection[str]) -> None:
+    """That these are texts, where the API's own fields do not say so."""
+    for number, values in enumerate(rows, start=1):
+        for field in fields:
+            if values.get(field) is not None:
+                place = Place(f"{name}.json", number, field)
+                check_value(place, Field(field, "text"), values[field])
+
+
+def check_keys(name: str, rows: Rows, key: str) -> None:
+    seen: dict[str, int] = {}
+    for number, values in enumerate(rows, start=1):
+        where = Place(f"{name}.json", number, key)
+        value = str(values.get(key) or "").upper()
+        if not value:
+            raise where.refuse("a value is missing")
+        if value in seen:
+            raise where.refuse(f"{value} is the {key} of row {seen[value]} already")
+        seen[value] = number
 
 
 def check_value(place: Place, field: Field, value: Any) -> None:
@@ -148,6 +167,8 @@ def check_value(place: Place, field: Field, value: Any) -> None:
     if isinstance(value, bool) != field.is_flag or not isinstance(value, wanted):
         shown, kind = json.dumps(value, default=str), WANTED.get(field.type, "text")
         raise place.refuse(f"{shown} is not a {kind}")
+    if isinstance(value, str) and value.encode(errors="ignore").decode() != value:
+        raise place.refuse("the text holds half a character")
     if field.length and len(value) > field.length:
         raise place.refuse(
             f"the text has {len(value)} characters, {field.length} are allowed"

@@ -155,6 +155,10 @@ def test_rates_of_the_folder_keep_their_digits(tmp_path: Path) -> None:
         ([{**MINIMAL, "creditLimit": True}], "field creditLimit: true is not a number"),
         ([{**MINIMAL, "taxLiable": "yes"}], "is not a true or false"),
         ([{**MINIMAL, "blocked": "Sometimes"}], "field blocked: Sometimes is not one"),
+        ([{**MINIMAL, "paymentTermsCode": ["x"]}], 'paymentTermsCode: ["x"] is not a'),
+        ([{**MINIMAL, "displayName": "\ud800"}], "displayName: the text holds half a"),
+        ("[" * 100_000, "customers.json cannot be read"),
+        (f"[{'9' * 5_000}]", "customers.json cannot be read"),
     ],
 )
 def test_a_broken_file_is_named_with_row_and_field(
@@ -180,7 +184,15 @@ def test_a_broken_file_is_named_with_row_and_field(
             },
             "currencyExchangeRates.json, row 1, field startingDate: 1.1. is not a date",
         ),
-        ({"paymentTerms": [{}]}, "paymentTerms.json, row 1, field code: a text is"),
+        ({"paymentTerms": [{}]}, "paymentTerms.json, row 1, field code: a value is"),
+        (
+            {"paymentTerms": [{"code": "A"}, {"code": "a"}]},
+            "paymentTerms.json, row 2, field code: A is the code of row 1 already",
+        ),
+        (
+            {"salespeoplePurchasers": [{"code": "A", "displayName": 5}]},
+            "salespeoplePurchasers.json, row 1, field displayName: 5 is not a text",
+        ),
         ({"currencies": [{"code": ""}]}, "currencies.json, row 1, field code: a value"),
     ],
 )
@@ -189,6 +201,12 @@ def test_other_files_are_checked_too(
 ) -> None:
     with pytest.raises(DataFolderError, match=words):
         loaded(folder_of(tmp_path, **files))
+
+
+def test_an_answer_of_the_api_is_loaded_as_it_came(tmp_path: Path) -> None:
+    answer = {"@odata.context": "x", "value": [MINIMAL]}
+
+    assert len(rows(loaded(folder_of(tmp_path, customers=answer)), "customers")) == 1
 
 
 def test_a_folder_without_customers_is_refused(tmp_path: Path) -> None:
