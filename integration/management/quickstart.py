@@ -122,6 +122,9 @@ class Quickstart:
             made.result = administrator.user.get_username()
         with step("connections") as connections:
             results = make_connections(simulators, administrator.user)
+            for result in results:
+                if result.may_pass_by_itself:
+                    raise StepFailed("connections", _state(result))
             connections.result = "; ".join(_state(result) for result in results)
         self._first_contact(administrator.user)
         if options.is_demonstration and options.accept:

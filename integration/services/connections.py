@@ -50,6 +50,14 @@ class CheckResult:
         return not self.problems
 
     @property
+    def may_pass_by_itself(self) -> bool:
+        """Whether nothing is to be mended: a system asked to wait, or was away."""
+        problems = self.problems
+        return bool(problems) and not any(
+            one.failure or one.finding for one in problems
+        )
+
+    @property
     def problems(self) -> tuple[CheckLine, ...]:
         """The lines that failed."""
         return tuple(line for line in self.lines if line.state == CheckState.FAIL)

@@ -43,6 +43,14 @@ def open_titles(connection: Connection) -> set[str]:
     return set(rows.values_list("problem__article", flat=True))
 
 
+def test_a_demonstration_waits_for_what_passes_by_itself(systems: Systems) -> None:
+    systems.break_something("dv-throttle-requests", times=3, retry_after=0)
+
+    (connection,) = systems.connect(make_user())
+
+    assert connection.enabled
+
+
 def test_a_connection_in_order_passes_every_line(connection: Connection) -> None:
     result = check_connection(connection)
 
