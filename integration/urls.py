@@ -113,8 +113,6 @@ urlpatterns: Patterns = [
     path("retention/", setup.retention, name="retention"),
     path("check/", check.check, name="check"),
     path("check/again/", check.check_all, name="check_all"),
-    path("explain/", setup.explain, name="explain"),
-    path("check/", setup.check, name="check"),
     path("explain/", explain.explain, name="explain"),
     path("", include(account_urls)),
     path("healthz", health.healthz, name="healthz"),

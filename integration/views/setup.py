@@ -39,17 +39,3 @@ def retention(request: SignedInRequest) -> HttpResponse:
         "undo_days": settings.UNDO_DAYS,
     }
     return render(request, "integration/setup/retention.html", context)
-
-
-@role_required(Role.VIEWER)
-@require_safe
-def explain(request: SignedInRequest) -> HttpResponse:
-    """Not built yet; says where explanations are."""
-    context = {"section": "setup", "side": "explain"}
-    return render(request, "integration/setup/explain.html", context)
-
-
-def check(request: SignedInRequest) -> HttpResponse:
-    """Where to check each connection until all checks stand on one page."""
-    context = {"section": "setup", "side": "check"}
-    return render(request, "integration/setup/check.html", context)

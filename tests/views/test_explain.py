@@ -29,6 +29,10 @@ def test_a_viewer_reads_what_a_message_means(viewer: Client) -> None:
     assert not Operation.objects.exists()
 
 
+def test_the_page_asks_for_a_message(viewer: Client) -> None:
+    assert '<textarea name="message"' in viewer.get("/explain/").content.decode()
+
+
 def test_records_with_this_cause_are_counted_with_a_link(viewer: Client) -> None:
     cause = cause_of(None, Finding("bc-currency-no-exchange-rate", {"currency": "GBP"}))
     problem = make_problem(fingerprint=cause.fingerprint, article=cause.article)
