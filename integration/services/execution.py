@@ -1,11 +1,15 @@
 """Carries out one claimed run and ends it in words, whatever happens."""
 
 import logging
+import sqlite3
 from contextlib import closing
 from types import TracebackType
 from uuid import UUID
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error as DatabaseFailure
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
 from django.utils.translation import gettext_noop
 
 from integration.choices import JobKind, JobState, Origin
@@ -55,7 +59,15 @@ OUR_FAULT = gettext_noop(
     "The run stopped because of a fault in Sync Errors itself; the log of the worker "
     "says more."
 )
+CANNOT_STORE = gettext_noop(
+    "Sync Errors cannot store its own data ({reason}). Nothing is lost: the run goes "
+    "on by itself as soon as it can."
+)
 STOPPED = gettext_noop("Stopped by hand; the next run goes on.")
+
+
+_NO_STORAGE = (OperationalError, InterfaceError, sqlite3.OperationalError, OSError)
+"""A full disk, a locked database or one that is away; also that of the spool."""
 
 
 class CannotRun(InWords):
@@ -113,14 +125,21 @@ class Ending:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
+        try:
+            self._end(error)
+        except DatabaseFailure:
+            # Without a heartbeat from here on, it is taken up again.
+            logger.exception("run not ended", extra={"run": str(self._run.id)})
+        return isinstance(error, Exception)
+
+    def _end(self, error: BaseException | None) -> None:
         if error is None:
             finish(self._run, JobState.SUCCEEDED)
             settle_after_success(self._run.mapping)
-        elif not isinstance(error, Exception):
-            finish(self._run, JobState.FAILED, sentence(STOPPED))
-        else:
+        elif isinstance(error, Exception):
             _end_badly(self._run, error)
-        return isinstance(error, Exception)
+        else:
+            finish(self._run, JobState.FAILED, sentence(STOPPED))
 
 
 def _refuse_what_may_not_run(run: Run) -> None:
@@ -212,6 +231,8 @@ def _end_badly(run: Run, error: Exception) -> None:
         finish(run, JobState.FAILED, paused)
     elif isinstance(error, InWords):
         finish(run, JobState.FAILED, error.told)
+    elif isinstance(error, _NO_STORAGE):
+        _put_off_for_storage(run, error)
     else:
         logger.error("run failed", exc_info=error, extra=ids)
         finish(run, JobState.FAILED, sentence(OUR_FAULT))
@@ -227,6 +248,13 @@ def _end_refused(run: Run, error: RemoteError) -> None:
         # One error and a pause instead of ten thousand errors (promise 9).
         pause_for(run.mapping.connection, cause_of(error.failure, None))
     finish(run, JobState.FAILED, _told(error))
+
+
+def _put_off_for_storage(run: Run, error: Exception) -> None:
+    database.close_if_unusable_or_obsolete()
+    logger.error("run put off", exc_info=error, extra={"run": str(run.id)})
+    reason = str(error).strip().partition("\n")[0]
+    park(run, FIRST_WAIT_SECONDS, sentence(CANNOT_STORE, reason=reason))
 
 
 def _wait_seconds(run: Run, failure: Failure) -> float:

@@ -14,6 +14,7 @@ from integration.services.execution import execute, rehearse
 from integration.services.runs import active_run, dry_run, start_run
 
 LOOK_AGAIN_SECONDS = 0.5
+NOT_ENDED = "Its end could not be stored; it goes on by itself."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +105,5 @@ def _report(mapping: TableMapping, run_id: UUID) -> RunReport:
     jobs = tuple(Job.objects.filter(run=run_id).order_by("direction"))
     stopped = [job for job in jobs if job.state == JobState.FAILED]
     waiting = [job for job in jobs if job.state in ACTIVE_STATES]
-    problem = next((job.message for job in (*stopped, *waiting)), "")
+    problem = next((job.message or NOT_ENDED for job in (*stopped, *waiting)), "")
     return RunReport(mapping, jobs, problem)

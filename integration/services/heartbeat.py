@@ -6,7 +6,7 @@ from types import TracebackType
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from integration import clock
 from integration.choices import JobState
@@ -19,7 +19,7 @@ class Heartbeat:
     """Stamps the jobs of one run while the ``with`` block works.
 
     Runs in a thread with a database connection of its own, closed at the end. A beat
-    that could not be written is only logged: the next one follows.
+    that could not be written is only logged: the next one follows on a new one.
     """
 
     def __init__(self, run_id: UUID, attempt: int) -> None:
@@ -54,5 +54,6 @@ class Heartbeat:
         )
         try:
             mine.update(heartbeat_at=clock.now())
-        except DatabaseError:
+        except Error:
+            connection.close()
             logger.warning("heartbeat missed", extra={"run": str(self._run_id)})

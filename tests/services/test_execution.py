@@ -1,8 +1,13 @@
 """A run is carried out once and ends in words, whatever happens."""
 
+import errno
+import sqlite3
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from django.db import OperationalError
+from pytest_django.fixtures import Settings
 
 from integration.models import (
     Connection,
@@ -13,6 +18,7 @@ from integration.models import (
     User,
 )
 from integration.services.execution import execute, rehearse
+from integration.services.foreground import run_now
 from integration.services.pauses import pause
 from integration.services.review import accept
 from integration.services.runs import dry_run, start_run
@@ -160,15 +166,68 @@ def test_a_fault_of_our_own_is_a_sentence_on_the_job_and_a_trace_in_the_log(
 ) -> None:
     currency = accepted(connection, user, "CURRENCY")
 
-    def fail(*args: object) -> None:
-        raise ZeroDivisionError("secret detail")
-
+    fail = raising(ZeroDivisionError("secret detail"))
     monkeypatch.setattr("integration.services.execution.run_mapping", fail)
     jobs = carry_out(currency)
 
     assert "fault in Sync Errors itself" in messages(jobs)
     assert "secret detail" not in messages(jobs)
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("database is locked"),
+        sqlite3.OperationalError("database or disk is full"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
+)
+def test_what_cannot_be_stored_puts_the_run_off_and_says_why(
+    connection: Connection,
+    user: User,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    currency = accepted(connection, user, "CURRENCY")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("integration.services.execution.run_mapping", raising(error))
+        (job,) = carry_out(currency)
+    put_off = (job.state, job.parked_until is not None, job.message)
+    Job.objects.update(parked_until=None)
+    report = run_now(currency, "w2")
+
+    assert put_off[:2] == ("queued", True)
+    assert str(error) in put_off[2]
+    assert [job.state for job in report.jobs] == ["succeeded"]
+
+
+def test_a_run_whose_end_cannot_be_stored_is_said_and_taken_up_again(
+    connection: Connection,
+    user: User,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:
+    settings.TAKE_UP_SECONDS = 0
+    currency = accepted(connection, user, "CURRENCY")
+
+    with monkeypatch.context() as patch:
+        locked = raising(OperationalError("database is locked"))
+        patch.setattr("integration.services.execution.finish", locked)
+        first = run_now(currency, "w1")
+    run_now(currency, "w2")
+
+    (job,) = jobs_of(first.jobs[0].run)
+    assert "goes on by itself" in first.problem
+    assert (job.state, job.attempt) == ("succeeded", 2)
+
+
+def raising(error: BaseException) -> Callable[..., None]:
+    def fail(*args: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_ctrl_c_ends_the_run_and_the_process(
@@ -178,9 +237,7 @@ def test_ctrl_c_ends_the_run_and_the_process(
     run_id = start_run(currency)
     assert run_id
 
-    def stop(*args: object) -> None:
-        raise KeyboardInterrupt
-
+    stop = raising(KeyboardInterrupt())
     monkeypatch.setattr("integration.services.execution.run_mapping", stop)
     with pytest.raises(KeyboardInterrupt):
         execute(run_id, "w1")
