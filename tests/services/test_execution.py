@@ -1,6 +1,7 @@
 """A run is carried out once and ends in words, whatever happens."""
 
 import errno
+import socket
 import sqlite3
 from collections.abc import Callable
 from uuid import UUID
@@ -17,6 +18,7 @@ from integration.models import (
     TableMapping,
     User,
 )
+from integration.services.connections import check_connection, due_checks
 from integration.services.execution import execute, rehearse
 from integration.services.foreground import run_now
 from integration.services.pauses import pause
@@ -120,6 +122,34 @@ def test_a_refused_sign_in_pauses_the_connection_with_one_error(
     assert connection.paused_at
     assert connection.pause_article == error.problem.article
     assert messages(jobs) == error.problem.title
+
+
+def test_a_closed_port_pauses_the_connection_until_a_check_passes(
+    connection: Connection, user: User
+) -> None:
+    currency = accepted(connection, user, "CURRENCY")
+    endpoint = connection.business_central
+    address = endpoint.base_url
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        endpoint.base_url = f"http://127.0.0.1:{closed.getsockname()[1]}/bc"
+        endpoint.save()
+
+        carry_out(currency)
+        connection.refresh_from_db()
+        assert connection.pause_article == "net-unreachable"
+        assert not check_connection(connection).resumed
+
+    endpoint.base_url = address
+    endpoint.save()
+    Connection.objects.update(checked_at=None)
+    assert due_checks() == [connection.pk]
+    result = check_connection(Connection.objects.get())
+
+    assert result.resumed
+    assert result.connection.paused_at is None
+    assert {job.state for job in carry_out(currency)} == {"succeeded"}
+    assert not SyncError.objects.filter(settled_at=None).exists()
 
 
 def test_throttling_parks_the_run_and_gives_the_worker_back(

@@ -1,0 +1,84 @@
+"""How long 20,000 changes take when both systems limit us as the real ones do.
+
+    uv run --group dev python -m benchmarks.throttled [--records 20000] [--rate 60]
+
+Systems and engine share one clock, ``--rate`` times as quick as this machine's. Each
+part of a batch is a request, 6,000 pass in five minutes. To reach: 1.2 times the
+windows that takes, and no error. On a busy machine the work itself fills the windows: a
+smaller rate shows the waiting alone.
+"""
+
+import argparse
+import sys
+from math import ceil
+from typing import Any
+
+from benchmarks.scene import ask, change_all, in_step, product, systems
+from integration import clock
+
+REQUESTS = 6_000
+WINDOW_SECONDS = 300.0
+REACH = 1.2
+TICK_SECONDS = 10.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--rate", type=float, default=60.0)
+    chosen = parser.parse_args()
+    clock.run_at(chosen.rate)
+    with systems(chosen.records) as described, product():
+        mapping = in_step(described)
+        mark = len(ask(described, "requests")["requests"])
+        change_all(described, city="Nowhere")
+        ask(described, "faults", {"limits": {}})
+        seconds, put_off = _synchronize(mapping)
+        asked = ask(described, f"requests?since={mark}")["requests"]
+        return _tell(mapping, asked, seconds, put_off)
+
+
+def _synchronize(mapping: Any) -> tuple[float, int]:
+    """As dispatch and one worker do; seconds of the shared clock, and pauses."""
+    from integration.models import Job
+    from integration.services.dispatch import due_runs
+    from integration.services.execution import execute
+    from integration.services.runs import active_run, start_run
+
+    started, put_off = clock.now(), 0
+    first = start_run(mapping)
+    assert first
+    while Job.objects.filter(run=first, finished_at=None).exists():
+        for run in due_runs():
+            execute(run, "benchmark")
+        job = active_run(mapping)
+        put_off += bool(job and job.parked_until)
+        clock.sleep(TICK_SECONDS if job else 0)
+    return (clock.now() - started).total_seconds(), put_off
+
+
+def _tell(
+    mapping: Any, asked: list[dict[str, Any]], seconds: float, put_off: int
+) -> int:
+    from integration.models import Job, SyncError
+
+    side = {"business_central": 0, "sales": 0}
+    for request in asked:
+        if request["target"] in side and request["status"] != 429:
+            is_batch = request["path"].endswith("$batch")
+            side[request["target"]] += len(request["parts"]) if is_batch else 1
+    least = ceil(max(side.values()) / REQUESTS) * WINDOW_SECONDS
+    refused = sum(request["status"] == 429 for request in asked)
+    errors = SyncError.objects.count()
+    modified = sum(Job.objects.values_list("modified", flat=True))
+    ratio = seconds / least
+    print(f"{modified:,} records changed, {errors} errors; requests: {side}")
+    print(f"put off {put_off} times, {refused} requests refused")
+    print(
+        f"{seconds / 60:.1f} min of {least / 60:.0f} at least: {ratio:.2f} (≤ {REACH})"
+    )
+    return 0 if ratio <= REACH and not errors else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
