@@ -24,7 +24,7 @@ plain text where there is none):
 
 import dataclasses
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,6 +38,26 @@ TARGETS = re.compile(
     r"|sales:(?:currency:(?:\{\w+\}|[\w -]+)|record|user|role|environment)"
     r"|entra:(?:account|app)|page:(?:connection|mapping))\Z"
 )
+
+
+_CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
+_NEEDED_GROUP = re.compile(r"\((?:\?P<\w+>|\?:)?([^()|?]*)\)(?![?*{])")
+_OTHER_GROUP = re.compile(r"\([^()]*\)")
+_PERHAPS = re.compile(r".(?:[?*]|\{[^}]*\})")
+
+
+def longest_text(pattern: str) -> str:
+    """The longest text that whatever the (case-sensitive) pattern finds must hold."""
+    pattern = _CLASS.sub("\0", pattern)
+    while "(" in pattern:
+        pattern = _OTHER_GROUP.sub("\0", _NEEDED_GROUP.sub(r"\1", pattern))
+    pieces = re.split(r"[\0+.^$]", _PERHAPS.sub("\0", pattern))
+    return "" if "|" in pattern else max(pieces, key=len)
+
+
+def _longest_word(text: str) -> str:
+    """The longest that stands between two blanks of the text, or ""."""
+    return max(text.split(" ")[1:-1], key=len, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +110,14 @@ class Match:
             and (not self.codes or self._has_code(normal_code(failure.code)))
         )
 
-    def says(self, message: str) -> bool:
-        """Whether a normalized message is one of its texts."""
-        return not self.patterns or any(p.search(message) for p in self.patterns)
+    def tests(self) -> Iterable[tuple[str, Callable[[str], object]]]:
+        """How a normalized message says it: each after a text that it must hold.
+
+        Most messages do not hold it, which is found out much sooner.
+        """
+        if not self.patterns:
+            return [("", lambda message: True)]
+        return [(longest_text(each.pattern), each.search) for each in self.patterns]
 
     def named_in(self, message: str) -> Mapping[str, str]:
         """What the message names, by the first pattern that finds it."""
@@ -166,6 +191,7 @@ class Article:
 
 
 Rule = tuple[Match, Article]
+_Test = tuple[str, str, Callable[[str], object], Rule]
 REMEMBERED = 1_000
 
 
@@ -175,7 +201,7 @@ class Catalog:
 
     articles: Mapping[str, Article]
     words: Words
-    _fitting: dict[Hashable, tuple[Rule, ...]] = dataclasses.field(
+    _fitting: dict[Hashable, tuple[_Test, ...]] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
 
@@ -185,11 +211,18 @@ class Catalog:
 
     def rule_of(self, failure: Failure, message: str) -> Rule | None:
         """The first rule that holds, with its article; ``message`` is normalized."""
-        rules = self.rules_for(failure)
-        return next((rule for rule in rules if rule[0].says(message)), None)
+        words = {"", *message.split(" ")}
+        for word, needed, says, rule in self._tests(failure):
+            if word in words and needed in message and says(message):
+                return rule
+        return None
 
     def rules_for(self, failure: Failure) -> tuple[Rule, ...]:
-        """The rules that only the text decides, in the order they are asked.
+        """The rules that only the text decides, in the order they are asked."""
+        return tuple(rule for rule in self._rules if rule[0].fits(failure))
+
+    def _tests(self, failure: Failure) -> tuple[_Test, ...]:
+        """The texts of these rules, one after the other.
 
         Remembered: a run that fails fails ten thousand times with one code.
         """
@@ -198,7 +231,11 @@ class Catalog:
         if fitting is None:
             if len(self._fitting) >= REMEMBERED:
                 self._fitting.clear()
-            fitting = tuple(rule for rule in self._rules if rule[0].fits(failure))
+            fitting = tuple(
+                (_longest_word(needed), needed, says, rule)
+                for rule in self.rules_for(failure)
+                for needed, says in rule[0].tests()
+            )
             self._fitting[key] = fitting
         return fitting
 

@@ -28,7 +28,7 @@ def classify(what: Failure | Finding, catalog: Catalog) -> Cause:
     message = normalized(what.message)
     rule = catalog.rule_of(what, message)
     if rule is None:
-        return _unknown(str(what.system), what.code, what.message, what.status)
+        return _unknown(str(what.system), what.code, message, what.status)
     article = rule[1]
     params = {"field": what.field, **article.named_in(message)}
     params |= {"system": str(what.system), "code": normal_code(what.code)}
@@ -47,10 +47,9 @@ def title_in(
 
 
 def _cause_of_finding(finding: Finding, catalog: Catalog) -> Cause:
-    article = catalog.find(finding.article)
+    article, message = catalog.find(finding.article), normalized(finding.message)
     if article is None:
-        return _unknown("", finding.article, finding.message, 0)
-    message = normalized(finding.message)
+        return _unknown("", finding.article, message, 0)
     named = {"field": finding.field, **article.named_in(message), **finding.params}
     return _known(article, named, message, catalog.words)
 
@@ -58,7 +57,9 @@ def _cause_of_finding(finding: Finding, catalog: Catalog) -> Cause:
 def _known(
     article: Article, given: Mapping[str, str], message: str, words: Words
 ) -> Cause:
-    params = _completed(article, {"text": first_sentence(message), **given}, words)
+    if "text" in article.sample:
+        given = {"text": first_sentence(normalized(message)), **given}
+    params = _completed(article, given, words)
     culprits = {
         name: masked(message) if name == "message" else params.get(name, "")
         for name in article.culprits

@@ -14,10 +14,11 @@ READ = 2_048
 """Characters of a message that are read: as many as Business Central keeps."""
 TITLE = 120
 
-_TRAILERS = (
-    re.compile(r"\s*(?:CorrelationId|ID de corrélation)\s*:\s*[0-9a-f-]{36}\.?", re.I),
-    re.compile(r"\s*(?:Trace ID|ID de trace)\s*: .*", re.I),
-)
+_TRAILERS = {
+    "lation": r"\s*(?:CorrelationId|ID de corrélation)\s*:\s*[0-9a-f-]{36}\.?",
+    "trace": r"\s*(?:Trace ID|ID de trace)\s*: .*",
+}
+"""By what a message must hold, in small letters."""
 _WRAPPERS = re.compile(
     r"\A.{0,200}?(?:because of the following error"
     r"|due to the following error|en raison de l['’]erreur suivante)\s*: ",
@@ -28,24 +29,29 @@ _MONTH = (
     r"|janv|févr|mars|avr|mai|juin|juil|août|sept|déc)[a-zéû]{0,8}\.?"
 )
 _MASKS = tuple(
-    re.compile(pattern, flags)
-    for pattern, flags in (
-        (r"\{?\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b\}?", re.I),
-        (r"https?://[^\s'\"<>]{1,400}", re.I),
-        (r"[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}", re.I),
-        (r"(?<!\w)\"[^\"]{0,400}\"", 0),
-        (r"[«“][^»”]{0,400}[»”]", 0),
-        (r"(?<!\w)['‘](?:[^'’]|(?<=\w)['’](?=\w)){0,400}['’](?!\w)", 0),
-        (rf"\b\d{{1,2}}\.? {_MONTH} \d{{2,4}}\b", re.I),
-        (rf"\b{_MONTH} \d{{1,2}},? \d{{2,4}}\b", re.I),
-        (r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,9})? ?[ap]\.?m\b", re.I),
-        (r"\b0x[0-9a-f]{1,16}\b", re.I),
-        (r"\b\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}(?:Z|[+-]\d\d:\d\d)?)?", 0),
+    (re.compile(needed), re.compile(pattern, flags))
+    for needed, pattern, flags in (
+        ("-", r"\{?\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b\}?", re.I),
+        ("://", r"https?://[^\s'\"<>]{1,400}", re.I),
+        ("@", r"[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}", re.I),
+        ('"', r"(?<!\w)\"[^\"]{0,400}\"", 0),
+        ("[«“]", r"[«“][^»”]{0,400}[»”]", 0),
+        ("['‘]", r"(?<!\w)['‘](?:[^'’]|(?<=\w)['’](?=\w)){0,400}['’](?!\w)", 0),
+        (r"\d", rf"(?=\d)\b\d{{1,2}}\.? {_MONTH} \d{{2,4}}\b", re.I),
+        (r" \d{1,2},? \d\d", rf"\b{_MONTH} \d{{1,2}},? \d{{2,4}}\b", re.I),
+        (r":\d\d", r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,9})? ?[ap]\.?m\b", re.I),
+        ("0[xX]", r"\b0x[0-9a-f]{1,16}\b", re.I),
+        ("-", r"\b\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}(?:Z|[+-]\d\d:\d\d)?)?", 0),
         # A number of ours or theirs: C00010, CV-2411, but not telephone1.
-        (r"(?<![\w-])(?=[A-Z-]{0,20}\d)(?=[\d-]{0,20}[A-Z])[A-Z\d-]{2,40}(?!\w)", 0),
-        (r"(?<![A-Za-z_\d])-?\d[\d.,:/'’T ]{0,40}(?<=[\d])(?:Z\b)?", 0),
+        (
+            "",
+            r"(?<![\w-])(?=[A-Z-]{0,20}\d)(?=[\d-]{0,20}[A-Z])[A-Z\d-]{2,40}(?!\w)",
+            0,
+        ),
+        (r"\d", r"(?<![A-Za-z_\d])-?\d[\d.,:/'’T ]{0,40}(?<=[\d])(?:Z\b)?", 0),
     )
 )
+"""Each after what a message must hold to be worth trying it: most hold little."""
 
 
 def cleaned(text: str) -> str:
@@ -57,15 +63,20 @@ def cleaned(text: str) -> str:
 def normalized(message: str) -> str:
     """One line, without correlation ids and without the wrapper of Business Central."""
     text = cleaned(message[: 4 * READ].replace("\\\\", " "))
-    for trailer in _TRAILERS:
-        text = trailer.sub("", text)
-    return _WRAPPERS.sub("", text[:READ], count=1).strip()
+    small = text.casefold()
+    for needed, trailer in _TRAILERS.items():
+        if needed in small:
+            text = re.sub(trailer, "", text, flags=re.I)
+    if "following error" in small or "erreur suivante" in small:
+        text = _WRAPPERS.sub("", text[:READ], count=1)
+    return text[:READ].strip()
 
 
 def masked(message: str) -> str:
     """A normalized message with every id, number, date and quoted value as ``#``."""
-    for mask in _MASKS:
-        message = mask.sub("#", message)
+    for needed, mask in _MASKS:
+        if needed.search(message):
+            message = mask.sub("#", message)
     return re.sub(r"#(?:[ ,.]{0,2}#)+", "#", message).casefold().rstrip(".! ")
 
 
@@ -79,10 +90,9 @@ def normal_code(code: str) -> str:
 
 def first_sentence(message: str) -> str:
     """The first sentence of a normalized message, at most 120 characters."""
-    text = normalized(message)
     # "No. 10000" and "e.g. x" do not end a sentence: what follows must be a capital.
-    end = re.search(r"(?<!\bNo)(?<!\bNos)[.!?](?= [A-ZÀ-Ý\"'«(])", text)
-    sentence = (text[: end.start() + 1] if end else text).rstrip(". ")
+    end = re.search(r"[.!?](?<!\bNo.)(?<!\bNos.)(?= [A-ZÀ-Ý\"'«(])", message)
+    sentence = (message[: end.start() + 1] if end else message).rstrip(". ")
     if len(sentence) <= TITLE:
         return sentence
     return f"{sentence[: TITLE - 1].rsplit(' ', 1)[0]}…"
@@ -98,8 +108,8 @@ def fingerprint_of_article(article: str, culprits: Mapping[str, str]) -> str:
 
 
 def fingerprint_of_message(system: str, code: str, message: str) -> str:
-    """An unknown cause: the same text but for ids, numbers, dates and quoted values."""
-    return _hash("message", system, normal_code(code), masked(normalized(message)))
+    """An unknown cause: its normalized message but for ids, numbers, dates, quotes."""
+    return _hash("message", system, normal_code(code), masked(message))
 
 
 def _hash(*parts: str) -> str:

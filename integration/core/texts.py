@@ -13,6 +13,8 @@ _MARK = "\n… [cut: {size} bytes in all]"
 
 def cleaned(text: str) -> str:
     """Without what a database refuses: NUL and lone surrogates become U+FFFD."""
+    if text.isascii() and "\x00" not in text:
+        return text  # Most are, and long ones are costly to go through.
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -28,6 +30,8 @@ def read_number(text: str, most: int = LARGEST_KEY) -> int | None:
 def bounded(text: str, limit_bytes: int) -> str:
     """Cleaned, and cut with a mark where its UTF-8 is longer than the limit."""
     text = cleaned(text)
+    if len(text) * 4 <= limit_bytes:
+        return text
     encoded = text.encode()
     if len(encoded) <= limit_bytes:
         return text

@@ -1,13 +1,19 @@
 """Spellings of a text for searching: as typed, and without accents and capitals."""
 
+import re
 import unicodedata
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 def folded(text: str) -> str:
     """Without accents, case-folded: “Genève” becomes “geneve”."""
-    apart = unicodedata.normalize("NFKD", text)
-    bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
-    return bare.casefold()
+    return _BEYOND_ASCII.sub(_bare, text).casefold()
+
+
+def _bare(found: re.Match[str]) -> str:
+    apart = unicodedata.normalize("NFKD", found[0])
+    return "".join(sign for sign in apart if not unicodedata.combining(sign))
 
 
 def searchable(text: str) -> str:

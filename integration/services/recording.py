@@ -1,6 +1,6 @@
 """Recording failing records: grouped by cause, one row each, in few statements."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q
@@ -9,6 +9,7 @@ from integration.choices import Chip, ErrorState, SettledReason
 from integration.core.causes import Cause
 from integration.models import ErrorPayload, SyncError
 from integration.models.cuts import VISIBLE
+from integration.models.dialect import upsert
 from integration.services import cells
 from integration.services.error_rows import COPIED, Failing, failing_copy
 from integration.services.problems import ensure_problems
@@ -21,19 +22,25 @@ from integration.services.settling import (
     settle,
 )
 
-_CHUNK = 250
-_KEY = ["connection", "mapping_key", "direction", "record_key", "fingerprint"]
-_WRITTEN_OVER = [
-    *(name.removesuffix("_id") if name == "job_id" else name for name in COPIED),
+_CHUNK = 500
+_KEY = ("connection_id", "mapping_key", "direction", "record_key", "fingerprint")
+_DEFAULTS = {name: getattr(SyncError(), name) for name in COPIED}
+_COLUMNS = (
+    *_KEY,
+    *COPIED,
+    "problem_id",
     "occurrences",
+    "first_seen",
     "last_seen",
     "state",
     "settled_at",
     "settled_reason",
     "reopened_at",
     "spared",
-    "deleted_by",
-]
+    "deleted_by_id",
+)
+_PAYLOAD_COLUMNS = ("error_id", "latest", "request", "response", "recorded_at")
+_Row = dict[str, Any]
 
 
 def record_failing(work: Writing, failing: Sequence[Failing]) -> None:
@@ -68,11 +75,10 @@ def _record_chunk(work: Writing, chunk: Sequence[Failing]) -> list[Failing]:
     standing = _standing(work, chunk)
     known = {_key_of(row): row for row in standing}
     rows = [_row(work, one, problems, known.get(one.key)) for one in chunk]
-    made = SyncError.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=_KEY, update_fields=_WRITTEN_OVER
-    )
-    _count(work, made, known)
-    _keep_payloads(work, zip(chunk, made, strict=True), known)
+    values = [[row[name] for name in _COLUMNS] for row in rows]
+    ids = upsert(SyncError, _COLUMNS, values, _KEY)
+    _count(rows, [known.get(one.key) for one in chunk])
+    _keep_payloads(work, zip(chunk, ids, strict=True), known)
     replaced = _replaced(chunk, standing)
     settle(work, [row for row, _ in replaced], SettledReason.REPLACED)
     return [copy for row, by in replaced for copy in _waiting_for(work, row, by)]
@@ -99,26 +105,30 @@ def _key_of(row: Before) -> tuple[str, str, str, str]:
 
 def _row(
     work: Writing, one: Failing, problems: dict[str, int], old: Before | None
-) -> SyncError:
+) -> _Row:
     ignored = old is not None and old["state"] == ErrorState.IGNORED
     came_back = old is not None and (
         old["state"] == ErrorState.RESOLVED or old["place"] != VISIBLE
     )
-    last_seen = work.moment if old is None else max(work.moment, old["last_seen"])
-    return SyncError(
-        connection=work.connection,
-        mapping_key=one.mapping_key,
-        direction=one.direction,
-        record_key=one.record_key,
-        fingerprint=one.cause.fingerprint,
-        problem_id=problems[one.cause.fingerprint],
-        occurrences=1 if old is None else old["occurrences"] + 1,
-        first_seen=work.moment if old is None else old["first_seen"],
-        last_seen=last_seen,
-        state=ErrorState.IGNORED if ignored else ErrorState.OPEN,
-        reopened_at=_reopened_at(work, old, came_back=came_back),
+    return {
+        **_DEFAULTS,
         **one.columns,
-    )
+        "connection_id": work.connection.pk,
+        "mapping_key": one.mapping_key,
+        "direction": one.direction,
+        "record_key": one.record_key,
+        "fingerprint": one.cause.fingerprint,
+        "problem_id": problems[one.cause.fingerprint],
+        "occurrences": 1 if old is None else old["occurrences"] + 1,
+        "first_seen": work.moment if old is None else old["first_seen"],
+        "last_seen": max(work.moment, old["last_seen"]) if old else work.moment,
+        "state": (ErrorState.IGNORED if ignored else ErrorState.OPEN).value,
+        "settled_at": None,
+        "settled_reason": "",
+        "reopened_at": _reopened_at(work, old, came_back=came_back),
+        "spared": False,
+        "deleted_by_id": None,
+    }
 
 
 def _reopened_at(work: Writing, old: Before | None, *, came_back: bool) -> Any:
@@ -127,58 +137,34 @@ def _reopened_at(work: Writing, old: Before | None, *, came_back: bool) -> Any:
     return old["reopened_at"] if old is not None else None
 
 
-def _count(
-    work: Writing,
-    made: Iterable[SyncError],
-    known: dict[tuple[str, str, str, str], Before],
-) -> None:
+def _count(rows: Iterable[_Row], before: Iterable[Before | None]) -> None:
     changes = new_changes()
-    for row in made:
-        key = (row.mapping_key, row.direction, row.record_key, row.fingerprint)
-        old = known.get(key)
+    for row, old in zip(rows, before, strict=True):
         if old is not None:
             changes[old["place"]][cell_of(old)] -= 1
-        now = {
-            "day": row.last_seen.date(),
-            "problem_id": row.problem_id,
-            "connection_id": work.connection.pk,
-            "mapping_key": row.mapping_key,
-            "direction": row.direction,
-            "chip": _chip(row),
-        }
+        now = {**row, "day": row["last_seen"].date(), "chip": _chip(row)}
         changes[VISIBLE][cell_of(now)] += 1
     cells.add(changes)
 
 
-def _chip(row: SyncError) -> str:
-    if row.state == ErrorState.IGNORED:
+def _chip(row: _Row) -> str:
+    if row["state"] == ErrorState.IGNORED:
         return Chip.IGNORED.value
-    return Chip.WAITING.value if row.waits_for else Chip.OPEN.value
+    return Chip.WAITING.value if row["waits_for"] else Chip.OPEN.value
 
 
 def _keep_payloads(
     work: Writing,
-    pairs: Iterable[tuple[Failing, SyncError]],
-    known: dict[tuple[str, str, str, str], Before],
+    pairs: Iterable[tuple[Failing, int]],
+    known: Mapping[tuple[str, str, str, str], Before],
 ) -> None:
     """The first attempt's and the latest's, nothing between (design §5)."""
     payloads = [
-        ErrorPayload(
-            error_id=known[one.key]["id"] if one.key in known else row.pk,
-            latest=one.key in known,
-            request=one.request,
-            response=one.response,
-            recorded_at=work.moment,
-        )
-        for one, row in pairs
+        (error, one.key in known, one.request, one.response, work.moment)
+        for one, error in pairs
         if one.request or one.response
     ]
-    ErrorPayload.objects.bulk_create(
-        payloads,
-        update_conflicts=True,
-        unique_fields=["error", "latest"],
-        update_fields=["request", "response", "recorded_at"],
-    )
+    upsert(ErrorPayload, _PAYLOAD_COLUMNS, payloads, ("error_id", "latest"))
 
 
 def _replaced(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from integration.core.articles import longest_text
 from integration.core.causes import Cause
 from integration.core.classify import classify
 from integration.core.failures import Failure, FailureKind
@@ -64,7 +65,11 @@ def test_only_one_article_asks_for_as_much_of_a_message_as_the_one_chosen() -> N
     for said in KNOWN:
         message = normalized(said.failure.message)
         rules = catalog().rules_for(said.failure)
-        holding = [(m.rank, a.id) for m, a in rules if m.says(message)]
+        holding = [
+            (match.rank, article.id)
+            for match, article in rules
+            if not match.patterns or any(p.search(message) for p in match.patterns)
+        ]
         best = {article for rank, article in holding if rank == holding[0][0]}
         assert best == {said.article}, name(said)
 
@@ -241,3 +246,21 @@ def test_no_message_is_too_hostile() -> None:
         "é\x00\ud800" * 99,
     ):
         assert cause(sales(text)).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"AADSTS50057\b", "AADSTS50057"),
+        (r"prv(?:Create|Read)\w{1,60} is missing", " is missing"),
+        (r"(?P<word>\bprv(?:Create|Read)\w)", "prv"),
+        (r"(?:seldom)?often", "often"),
+        (r"abc?def", "def"),
+        (r"ab{2}c|d", ""),
+        (r"one[)(]two \(three+\.", "three"),
+    ],
+)
+def test_a_pattern_is_tried_only_where_its_longest_text_stands(
+    pattern: str, text: str
+) -> None:
+    assert longest_text(pattern) == text
