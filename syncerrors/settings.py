@@ -16,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environ.fileaware_mapping import FileAwareMapping
 
+from syncerrors.schedule import Every
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -249,7 +251,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "dispatch what is due": {
         "task": "integration.tasks.dispatch_due",
-        "schedule": timedelta(seconds=10),
+        "schedule": Every(timedelta(seconds=10)),
         "options": {"expires": 10},
     }
 }

@@ -30,15 +30,14 @@ class Broker:
     def start(self, children: Children) -> None:
         """Ready when this returns. Raises ``BrokerFailed``."""
         known = _socket_of(self._url_file)
-        if known and ping(known):
+        if known and self._is_served(known):
             # A second server on a live socket would steal it.
             self._socket, self._attached = known, True
             return
         folder = Path(tempfile.mkdtemp(prefix="syncerrors-", dir="/tmp"))
         children.remove_afterwards(folder)
         self._socket = folder / "broker.sock"
-        self._directory.mkdir(mode=0o700, exist_ok=True)
-        children.start(Child(NAME, self._command()))
+        children.start(Child(NAME, self._command(), folder=self._directory))
         self._wait(children)
         place = quote(str(self._socket))
         url = f"redis+socket://{place}?virtual_host=0"
@@ -52,6 +51,13 @@ class Broker:
                 _client(self._socket).shutdown()
             except RedisError:
                 return
+
+    def _is_served(self, socket: Path) -> bool:
+        """By a broker of this directory: a copied one names that of the original."""
+        if not ping(socket):
+            return False
+        folder = _client(socket).config_get("dir")["dir"]
+        return folder == str(self._directory.resolve())
 
     def _command(self) -> list[str]:
         return [
@@ -71,7 +77,10 @@ class Broker:
         while not ping(self._socket):
             if clock.monotonic() > deadline:
                 words = children.last_words(NAME)
-                raise BrokerFailed(f"The embedded Valkey did not start: {words}")
+                raise BrokerFailed(
+                    f"The embedded Valkey did not start: {words}. Its folder "
+                    f"{self._directory} may be deleted: no work is lost with it."
+                )
             clock.sleep(0.05)
 
 
@@ -86,7 +95,9 @@ def ping(socket: Path) -> bool:
 
 
 def _client(socket: Path) -> "redis.Redis":
-    return redis.Redis(unix_socket_path=str(socket), socket_timeout=2)
+    return redis.Redis(
+        unix_socket_path=str(socket), socket_timeout=2, decode_responses=True
+    )
 
 
 def _socket_of(url_file: Path) -> Path | None:

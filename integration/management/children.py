@@ -29,13 +29,15 @@ LOG_BYTES = 5_000_000
 class Child:
     """How to start one process, and the one running now.
 
-    ``environment`` is added to our own. ``inherits`` are file descriptors it gets.
+    ``environment`` is added to our own. ``inherits`` are file descriptors it gets,
+    ``folder`` is made before each start if somebody has removed it.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     inherits: Sequence[int] = ()
+    folder: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     wait_seconds: float = FIRST_WAIT_SECONDS
@@ -121,6 +123,8 @@ class Children:
         log = self.log_of(child.name)
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.replace(log.with_suffix(".old.log"))
+        if child.folder:
+            child.folder.mkdir(mode=0o700, exist_ok=True)
         added = [f"{name}={value}" for name, value in child.environment.items()]
         with log.open("ab") as output:
             child.process = subprocess.Popen(  # noqa: S603  (our own commands)

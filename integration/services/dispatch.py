@@ -13,7 +13,7 @@ from integration import clock
 from integration.choices import JobKind, JobState, OperationState
 from integration.models import Job, Operation, TableMapping
 from integration.models.jobs import ACTIVE_STATES
-from integration.services.runs import stale_since, start_run
+from integration.services.runs import AHEAD, is_orphaned, start_run
 
 LOST_MESSAGE = timedelta(seconds=60)
 """A queued run that nobody took for so long is announced again: its message may be
@@ -43,16 +43,14 @@ def mark_enqueued(run_ids: list[UUID], now: datetime) -> None:
 
 def forgotten_runs(now: datetime) -> list[UUID]:
     """Queued runs nobody took, parked ones whose time has come, and orphans."""
-    announced = now - timedelta(seconds=settings.TAKE_UP_SECONDS)
-    unannounced = Q(enqueued_at=None) | Q(enqueued_at__lte=now - LOST_MESSAGE)
-    queued = Q(state=JobState.QUEUED, parked_until=None) & unannounced
-    parked = Q(state=JobState.QUEUED, parked_until__lte=now) & (
-        unannounced | Q(enqueued_at__lte=announced)
+    never = Q(enqueued_at=None) | Q(enqueued_at__gt=now + AHEAD)
+    lost = never | Q(enqueued_at__lte=now - LOST_MESSAGE)
+    ended = never | Q(
+        enqueued_at__lte=now - timedelta(seconds=settings.TAKE_UP_SECONDS)
     )
-    orphaned = Q(state=JobState.RUNNING, heartbeat_at__lt=stale_since(now)) & (
-        Q(enqueued_at=None) | Q(enqueued_at__lte=announced)
-    )
-    rows = Job.objects.filter(queued | parked | orphaned)
+    queued = Q(state=JobState.QUEUED, parked_until=None) & lost
+    parked = Q(state=JobState.QUEUED, parked_until__lte=now) & (lost | ended)
+    rows = Job.objects.filter(queued | parked | is_orphaned(now) & ended)
     return list(rows.order_by("run").values_list("run", flat=True).distinct())
 
 
@@ -76,14 +74,18 @@ def claim_due_mappings(now: datetime) -> list[UUID]:
 
 def _due(now: datetime) -> list[TableMapping]:
     """In order; without those that only wait for a person to accept their review."""
-    due = TableMapping.objects.running().filter(
-        Q(next_run_at=None) | Q(next_run_at__lte=now)
-    )
     reviewed = Job.objects.filter(kind=JobKind.REVIEW, state=JobState.SUCCEEDED)
     awaiting_acceptance = Q(reviewed_at=None, pk__in=reviewed.values("mapping"))
-    return list(
-        due.exclude(awaiting_acceptance).in_order().prefetch_related("depends_on")
-    )
+    running = TableMapping.objects.running().exclude(awaiting_acceptance)
+    mappings = running.in_order().prefetch_related("depends_on")
+    return [mapping for mapping in mappings if _is_due(mapping, now)]
+
+
+def _is_due(mapping: TableMapping, now: datetime) -> bool:
+    """Also if it is further ahead than its interval: the clock was set back."""
+    at = mapping.next_run_at
+    latest = now + timedelta(seconds=mapping.interval_seconds) + AHEAD
+    return at is None or not now < at <= latest
 
 
 def _claim(mapping: TableMapping, now: datetime) -> UUID | None:

@@ -30,6 +30,10 @@ from integration.services.retry_results import finish_retries
 from integration.services.sentences import Told
 from integration.services.storms import note_tries
 
+AHEAD = timedelta(seconds=60)
+"""What was stamped further ahead was stamped before the clock was set back, and counts
+as long ago: else nothing would be taken up until that time has come again."""
+
 
 class RunLost(RuntimeError):  # noqa: N818  (a state, named as the design names it)
     """Another worker has taken this run up; what this one does no longer counts."""
@@ -95,9 +99,12 @@ def active_run(mapping: TableMapping) -> Job | None:
     return Job.objects.filter(mapping=mapping, state__in=ACTIVE_STATES).first()
 
 
-def stale_since(now: datetime) -> datetime:
-    """A running job whose last heartbeat is older than this has lost its worker."""
-    return now - timedelta(seconds=settings.TAKE_UP_SECONDS)
+def is_orphaned(now: datetime) -> Q:
+    """Running jobs that have lost their worker: its last heartbeat is too old."""
+    stale = now - timedelta(seconds=settings.TAKE_UP_SECONDS)
+    return Q(state=JobState.RUNNING) & (
+        Q(heartbeat_at__lt=stale) | Q(heartbeat_at__gt=now + AHEAD)
+    )
 
 
 def claim(run_id: UUID, worker: str) -> Run | None:
@@ -105,7 +112,7 @@ def claim(run_id: UUID, worker: str) -> Run | None:
     now = clock.now()
     free = Q(state=JobState.QUEUED) & (
         Q(parked_until=None) | Q(parked_until__lte=now)
-    ) | Q(state=JobState.RUNNING, heartbeat_at__lt=stale_since(now))
+    ) | is_orphaned(now)
     taken = Job.objects.filter(free, run=run_id).update(
         state=JobState.RUNNING,
         attempt=F("attempt") + 1,

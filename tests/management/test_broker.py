@@ -1,12 +1,15 @@
 """The embedded Valkey."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from kombu import Connection
 
+from integration import clock
 from integration.management.broker import Broker, BrokerFailed, ping
 from integration.management.children import Children
 
@@ -14,10 +17,21 @@ pytestmark = pytest.mark.embedded
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def running(logs: Path) -> Children:
+    return Children(ROOT, logs, lambda line: None, nullcontext)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = clock.monotonic() + 30
+    while not condition():
+        assert clock.monotonic() < deadline, "waited in vain"
+        clock.sleep(0.05)
+
+
 @pytest.fixture
 def children(tmp_path: Path) -> Iterator[Children]:
     (tmp_path / "logs").mkdir()
-    found = Children(ROOT, tmp_path / "logs", lambda line: None, nullcontext)
+    found = running(tmp_path / "logs")
     yield found
     found.stop("broker", patience_seconds=5)
     found.close()
@@ -59,6 +73,40 @@ def test_a_live_one_is_attached_to_and_ended_too(
 
     assert first
     assert first.poll() is not None
+
+
+def test_that_of_the_original_is_not_attached_to_by_a_copy(
+    children: Children, tmp_path: Path
+) -> None:
+    Broker(tmp_path, tmp_path / "broker.url").start(children)
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    url_file = tmp_path / "copy" / "broker.url"
+    others = running(tmp_path / "copy" / "logs")
+
+    copy = Broker(tmp_path / "copy", url_file)
+    copy.start(others)
+    url = url_file.read_text()
+    copy.stop(others, 5)
+    others.close()
+
+    assert url != (tmp_path / "broker.url").read_text()
+    assert children.get("broker").is_running
+
+
+def test_one_whose_data_was_deleted_starts_again_empty(
+    children: Children, tmp_path: Path
+) -> None:
+    broker = Broker(tmp_path, tmp_path / "broker.url")
+    broker.start(children)
+    first = children.get("broker").process
+    assert first
+
+    shutil.rmtree(tmp_path / "broker")
+    first.kill()
+    socket = Path(urlsplit((tmp_path / "broker.url").read_text()).path)
+
+    wait_until(lambda: children.get("broker").process is not first and ping(socket))
+    assert (tmp_path / "broker").is_dir()
 
 
 def test_a_socket_nobody_listens_on_does_not_answer(tmp_path: Path) -> None:

@@ -141,6 +141,27 @@ def test_a_run_of_a_dead_worker_is_announced_again() -> None:
         assert due_runs() == []
 
 
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_a_clock_that_jumps_stops_nothing(hours: int) -> None:
+    """A mapping that is to run, one whose message is lost, one whose worker is dead."""
+    idle, queued, dead = (reviewed(name, interval_seconds=300) for name in "ABC")
+    with later(-1):
+        running = claim(start_run(dead) or UUID(int=0), "w1")
+    lost = start_run(queued)
+    due_runs()
+    Job.objects.filter(mapping=idle).update(state=JobState.SUCCEEDED)
+
+    with later(hours * 3600):
+        found = due_runs()
+
+    assert running
+    assert {running.id, lost} < set(found)
+    assert names(found) == ["A", "B", "C"]
+    with later(hours * 3600):
+        assert due_runs() == []
+        assert claim(running.id, "w2")
+
+
 def test_a_parked_run_is_announced_when_its_time_has_come() -> None:
     reviewed()
     (run_id,) = due_runs()
@@ -155,7 +176,9 @@ def test_a_parked_run_is_announced_when_its_time_has_come() -> None:
 
 
 def test_a_finished_run_is_left_alone() -> None:
-    run_id = start_run(reviewed(next_run_at=NOON + timedelta(days=1)))
+    run_id = start_run(
+        reviewed(next_run_at=NOON + timedelta(hours=2), interval_seconds=7_200)
+    )
     assert run_id
     run = claim(run_id, "w1")
     assert run
