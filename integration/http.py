@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from ipaddress import ip_address
 from typing import Any, Concatenate, ParamSpec, cast
 from zoneinfo import ZoneInfo
 
@@ -172,6 +173,25 @@ def is_fragment(request: SignedInRequest, target: str) -> bool:
         and request.htmx.target == target
         and not request.htmx.history_restore_request
     )
+
+
+def client_address(request: HttpRequest) -> str:
+    """Who calls: behind a proxy what that proxy says, which it puts last."""
+    if settings.BEHIND_PROXY:
+        told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        if told:
+            return told
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def is_this_machine(request: HttpRequest) -> bool:
+    """Whether the request comes over the loopback interface, and not from a proxy."""
+    if not settings.BEHIND_PROXY and "X-Forwarded-For" in request.headers:
+        return False
+    try:
+        return ip_address(client_address(request)).is_loopback
+    except ValueError:
+        return False
 
 
 def safe_next(request: HttpRequest, default: str) -> str:

@@ -116,4 +116,6 @@ urlpatterns: Patterns = [
     path("explain/", explain.explain, name="explain"),
     path("", include(account_urls)),
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
 ]

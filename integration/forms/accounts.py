@@ -6,9 +6,11 @@ from zoneinfo import available_timezones
 from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Theme
+from integration.services import sign_in
 
 AREAS = (
     "Africa",
@@ -28,16 +30,34 @@ class SignInForm(AuthenticationForm):
     error_messages = {
         "invalid_login": _("User name and password do not belong together."),
         "inactive": _("User name and password do not belong together."),
+        "too_many": _("Too many failed attempts. Try again in %(minutes)s min."),
     }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, address: str = "", **kwargs: Any) -> None:
+        """``address`` is whence the person signs in."""
         super().__init__(*args, **kwargs)
+        self.address = address
         self.fields["username"].label = _("User name")
         self.fields["password"].label = _("Password")
         for name, field in self.fields.items():
             field.widget.attrs["class"] = "input"
             if name == "username":
                 field.widget.attrs["autofocus"] = True
+
+    def clean(self) -> dict[str, Any]:
+        """Refuses without looking at the password who has failed too often."""
+        name = self.cleaned_data.get("username") or ""
+        if wait := sign_in.seconds_to_wait(name, self.address):
+            minutes = {"minutes": -(-wait // 60)}
+            words = self.error_messages["too_many"]
+            raise ValidationError(words, code="too_many", params=minutes)
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            sign_in.count_failure(name, self.address)
+            raise
+        sign_in.forget_failures(name, self.address)
+        return cleaned
 
 
 def zones() -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from integration.models.operations import (
 )
 from integration.models.pending import PendingRecord
 from integration.models.problems import Problem
-from integration.models.users import User
+from integration.models.users import FailedSignIn, User
 
 __all__ = [
     "Connection",
@@ -24,6 +24,7 @@ __all__ = [
     "ErrorCell",
     "ErrorPayload",
     "ErrorTotal",
+    "FailedSignIn",
     "FieldMapping",
     "Job",
     "JobEntry",

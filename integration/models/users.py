@@ -7,6 +7,20 @@ from django.utils.translation import gettext_lazy as _
 from integration.choices import Role, Theme
 
 
+class FailedSignIn(models.Model):
+    """How often a sign-in failed since a moment; ``key`` is a digest of who tried.
+
+    Rows without meaning any more are removed by the next failure.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    failures = models.PositiveIntegerField()
+    since = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class User(AbstractUser):
     """A person with exactly one role."""
 

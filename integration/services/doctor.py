@@ -56,14 +56,15 @@ def examine_everything(by: User | None = None) -> Report:
 
 def check_installation() -> Iterator[OwnLine]:
     """Database, broker, and whether workers are alive."""
-    line = _database()
+    line = check_database()
     yield line
-    yield _broker()
+    yield check_broker()
     if line.state != CheckState.FAIL:
         yield _workers()
 
 
-def _database() -> OwnLine:
+def check_database() -> OwnLine:
+    """Whether it answers, and has the tables of this version."""
     try:
         executor = MigrationExecutor(database)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -81,7 +82,8 @@ def _database() -> OwnLine:
     )
 
 
-def _broker() -> OwnLine:
+def check_broker() -> OwnLine:
+    """Whether it answers within a few seconds."""
     try:
         with current_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=2)

@@ -13,6 +13,7 @@ from integration.choices import SignIn as SignInChoice
 from integration.choices import System
 from integration.connectors.base import Connector
 from integration.connectors.business_central import BusinessCentral
+from integration.connectors.odata import is_guid
 from integration.connectors.sales import Sales
 from integration.connectors.session import Wiring
 from integration.connectors.sign_in import (
@@ -34,6 +35,10 @@ _BUSINESS_CENTRAL_CALLS_AT_ONCE = 5
 
 class AddressNotAllowed(InWords):
     """The endpoint points where we do not go (D13)."""
+
+
+class CompanyNotNamed(InWords):
+    """The endpoint does not say which company it is."""
 
 
 def refuse_foreign_addresses(endpoint: Endpoint) -> None:
@@ -86,8 +91,16 @@ def open_connector(endpoint: Endpoint) -> Connector:
 def open_business_central(
     endpoint: Endpoint, *, for_check: bool = False
 ) -> BusinessCentral:
-    """The company of this endpoint. A check signs in afresh instead of by cache."""
+    """The company of this endpoint. A check signs in afresh instead of by cache.
+
+    Raises ``CompanyNotNamed`` too.
+    """
     refuse_foreign_addresses(endpoint)
+    if not is_guid(endpoint.company_id):
+        raise CompanyNotNamed(
+            gettext_noop("The company id of “{name}” is missing or no GUID."),
+            name=endpoint.name,
+        )
     return BusinessCentral(
         base_url=endpoint.base_url,
         tenant=endpoint.tenant_id,

@@ -50,15 +50,7 @@ class MappingLine:
 
 def read_mapping_lines() -> list[MappingLine]:
     """Every mapping in the order it runs; six queries, whatever the size."""
-    succeeded = Job.objects.filter(
-        mapping=OuterRef("pk"), kind=JobKind.SYNC, state=JobState.SUCCEEDED
-    )
-    latest = succeeded.order_by("-id").values("finished_at")[:1]
-    mappings: Iterable[Any] = (
-        TableMapping.objects.in_order()
-        .select_related("connection")
-        .annotate(last_success=Subquery(latest))
-    )
+    mappings = mappings_with_last_success()
     coupled = _by_mapping(Coupling.objects.all(), Count("pk"))
     troubled = _by_mapping(_coupled_pending(), Count("coupling", distinct=True))
     out_of_sight = _by_mapping(unlisted(), Count("pk"))
@@ -75,6 +67,16 @@ def read_mapping_lines() -> list[MappingLine]:
         )
         for row in mappings
     ]
+
+
+def mappings_with_last_success() -> Iterable[Any]:
+    """One query: each mapping with its connection and ``last_success``, or ``None``."""
+    succeeded = Job.objects.filter(
+        mapping=OuterRef("pk"), kind=JobKind.SYNC, state=JobState.SUCCEEDED
+    )
+    latest = succeeded.order_by("-id").values("finished_at")[:1]
+    rows = TableMapping.objects.in_order().select_related("connection")
+    return rows.annotate(last_success=Subquery(latest))
 
 
 def _by_mapping(rows: QuerySet[Any], figure: Count) -> Counter[int]:

@@ -27,6 +27,7 @@ from integration.services.credentials import CredentialUnreadable, read_secret
 from integration.services.currency_check import check_money
 from integration.services.endpoints import (
     AddressNotAllowed,
+    CompanyNotNamed,
     open_business_central,
     open_sales,
 )
@@ -36,7 +37,7 @@ from integration.services.integration_user import (
 )
 from integration.services.privilege_check import check_privileges
 from integration.services.second_engine import second_engine
-from integration.services.sentences import sentence
+from integration.services.sentences import InWords, sentence
 
 WARN_DAYS = (7, 30)
 _WAY_IN = (
@@ -63,6 +64,12 @@ _STOPPED_AT = {
     "dv-missing-privilege": CheckStep.PRIVILEGES,
 }
 """The question an article answers; another refusal is that of the sign-in or API."""
+_OURS: dict[type[InWords], CheckStep] = {
+    AddressNotAllowed: CheckStep.HOSTS,
+    CredentialUnreadable: CheckStep.SIGN_IN,
+    CompanyNotNamed: CheckStep.COMPANY,
+}
+"""What we refuse ourselves, before anybody is called."""
 _BEHIND = {
     CheckStep.HOSTS: gettext_noop("{system}: {host} answers."),
     CheckStep.ENCRYPTION: gettext_noop("{system}: the certificate of {host} is valid."),
@@ -79,10 +86,8 @@ def examine(connection: Connection) -> Iterator[CheckLine]:
     try:
         bc = open_business_central(bc_endpoint, for_check=True)
         sales = open_sales(sales_endpoint, for_check=True)
-    except (AddressNotAllowed, CredentialUnreadable) as error:
-        is_address = isinstance(error, AddressNotAllowed)
-        step = CheckStep.HOSTS if is_address else CheckStep.SIGN_IN
-        yield CheckLine(step, CheckState.FAIL, error.told, blocks=True)
+    except tuple(_OURS) as error:
+        yield CheckLine(_OURS[type(error)], CheckState.FAIL, error.told, blocks=True)
         return
     with closing(bc), closing(sales):
         bc_lines = list(_enter(bc_endpoint, bc.identity, _company))

@@ -1,12 +1,21 @@
-"""The one-time link with which quickstart lets its user in without typing."""
+"""Who gets in: the one-time link of quickstart, and how often a password may be wrong.
 
+Failures are counted in the database, so that all web processes count together.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
+
+from django.conf import settings
 from django.core import signing
-from django.db.models import Q
+from django.db.models import F, Q
 
 from integration import clock
-from integration.models import User
+from integration.models import FailedSignIn, User
 
 LINK_SECONDS = 600
+WINDOW = timedelta(minutes=15)
 _SALT = "integration.sign_in"
 
 
@@ -35,3 +44,38 @@ def redeem(token: str) -> User | None:
 
 def _mark(user: User) -> str:
     return user.last_login.isoformat() if user.last_login else ""
+
+
+def seconds_to_wait(name: str, address: str) -> int:
+    """How long this name from this address has to wait; 0: it may try now."""
+    now = clock.now()
+    limits = dict(_keys(name, address))
+    rows = FailedSignIn.objects.filter(key__in=limits, since__gt=now - WINDOW)
+    ends = [row.since + WINDOW for row in rows if row.failures >= limits[row.key]]
+    return max((int((end - now).total_seconds()) + 1 for end in ends), default=0)
+
+
+def count_failure(name: str, address: str) -> None:
+    """One more; the quarter of an hour begins with the first."""
+    now = clock.now()
+    FailedSignIn.objects.filter(since__lte=now - WINDOW).delete()
+    for key, _limit in _keys(name, address):
+        FailedSignIn.objects.bulk_create(
+            [FailedSignIn(key=key, failures=0, since=now)], ignore_conflicts=True
+        )
+        FailedSignIn.objects.filter(key=key).update(failures=F("failures") + 1)
+
+
+def forget_failures(name: str, address: str) -> None:
+    """After a success; what others tried from this address still counts."""
+    pair, *_others = _keys(name, address)
+    FailedSignIn.objects.filter(key=pair[0]).delete()
+
+
+def _keys(name: str, address: str) -> Iterator[tuple[str, int]]:
+    """What is counted, with its limit: the pair first. Only digests are stored."""
+    who = name.strip().casefold()
+    counted = {"pair": f"{who} {address}", "name": who, "address": address}
+    for kind, value in counted.items():
+        key = sha256(f"{kind} {value}".encode("utf-8", "replace")).hexdigest()
+        yield key, settings.SIGN_IN_LIMITS[kind]

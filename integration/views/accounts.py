@@ -1,7 +1,5 @@
 """Signing in and out, and how a person likes to read."""
 
-from ipaddress import ip_address
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login as sign_in_user
@@ -21,6 +19,8 @@ from integration.forms.accounts import AccountForm, SignInForm
 from integration.http import (
     THEME_COOKIE,
     SignedInRequest,
+    client_address,
+    is_this_machine,
     remember,
     role_required,
     safe_next,
@@ -38,7 +38,9 @@ def login(request: HttpRequest) -> HttpResponse:
     next_address = request.POST.get("next") or request.GET.get("next", "")
     if request.user.is_authenticated:
         return redirect("overview")
-    form = SignInForm(request, data=request.POST or None)
+    form = SignInForm(
+        request, data=request.POST or None, address=client_address(request)
+    )
     if request.method == "POST" and form.is_valid():
         sign_in_user(request, form.get_user())
         return HttpResponseRedirect(safe_next(request, reverse("overview")))
@@ -72,14 +74,6 @@ def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
         return redirect("login")
     sign_in_user(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return redirect("overview")
-
-
-def is_this_machine(request: HttpRequest) -> bool:
-    """Whether the request comes over the loopback interface."""
-    try:
-        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:
-        return False
 
 
 @login_not_required

@@ -1,5 +1,6 @@
 """What machines ask for, and what a person reads when a page cannot be made."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import (
     Http404,
@@ -9,15 +10,62 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from integration.choices import CheckState
+from integration.http import is_this_machine
+from integration.services import doctor
+from integration.services.metrics import exposition
+
+PLAIN = "text/plain; charset=utf-8"
 
 
 @login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """This process answers; nothing else is asked."""
-    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
+    return HttpResponse("ok\n", content_type=PLAIN)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether this process can do its work: database, migrations and broker.
+
+    503 names the part that cannot, and nothing more: the address is open to all.
+    """
+    parts = (doctor.check_database(), doctor.check_broker())
+    broken = [part.step for part in parts if part.state != CheckState.OK]
+    return HttpResponse(
+        f"not ready: {', '.join(broken)}\n" if broken else "ok\n",
+        content_type=PLAIN,
+        status=503 if broken else 200,
+    )
+
+
+@login_not_required
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The pages' figures for Prometheus, for whoever has the token.
+
+    Without a token only this machine may ask.
+    """
+    token = settings.METRICS_TOKEN
+    given = request.headers.get("Authorization", "").encode()
+    allowed = (
+        constant_time_compare(given, f"Bearer {token}".encode())
+        if token
+        else is_this_machine(request)
+    )
+    if not allowed:
+        return HttpResponse("not allowed\n", content_type=PLAIN, status=403)
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
 @login_not_required

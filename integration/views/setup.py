@@ -1,4 +1,4 @@
-"""The landing page of Set-up, and short pages that say what is not here yet."""
+"""The landing page of Set-up, and its short pages."""
 
 from django.conf import settings
 from django.http import HttpResponse

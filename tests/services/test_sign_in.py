@@ -1,11 +1,19 @@
-"""The one-time link."""
+"""The one-time link, and the limit of failed sign-ins."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from pytest_django import Settings
 
-from integration.services.sign_in import make_link_token, redeem
+from integration.models import FailedSignIn
+from integration.services.sign_in import (
+    WINDOW,
+    count_failure,
+    make_link_token,
+    redeem,
+    seconds_to_wait,
+)
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -44,3 +52,35 @@ def test_a_link_of_a_locked_user_is_refused() -> None:
 @pytest.mark.parametrize("token", ["", "nonsense", "WzEsICIiXQ:1:x"])
 def test_a_made_up_link_is_refused(token: str) -> None:
     assert redeem(token) is None
+
+
+def test_each_kind_of_guessing_has_a_limit_of_its_own(
+    settings: Settings,
+) -> None:
+    settings.SIGN_IN_LIMITS = {"pair": 2, "name": 4, "address": 3}
+
+    count_failure("Vera", "192.0.2.1")
+    count_failure(" vera", "192.0.2.1")
+
+    assert seconds_to_wait("vera", "192.0.2.1")
+    assert not seconds_to_wait("vera", "192.0.2.2")
+    assert not seconds_to_wait("luc", "192.0.2.1")
+    count_failure("luc", "192.0.2.1")
+    assert seconds_to_wait("anybody", "192.0.2.1")
+    count_failure("vera", "192.0.2.3")
+    count_failure("vera", "192.0.2.4")
+    assert seconds_to_wait("vera", "192.0.2.5")
+
+
+def test_a_quarter_of_an_hour_later_one_may_try_again() -> None:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        for _n in range(6):
+            count_failure("vera", "192.0.2.1")
+        wait = seconds_to_wait("vera", "192.0.2.1")
+        traveller.shift(wait)
+        may_try = not seconds_to_wait("vera", "192.0.2.1")
+        count_failure("luc", "192.0.2.2")
+
+    assert 0 < wait <= WINDOW.total_seconds() + 1
+    assert may_try
+    assert FailedSignIn.objects.count() == 3

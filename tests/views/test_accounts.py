@@ -1,5 +1,7 @@
 """Signing in and out, the one-time link, language, zone and theme."""
 
+from typing import Any
+
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -41,6 +43,30 @@ def test_a_wrong_password_is_told_without_saying_which_part_is_wrong(
     assert "do not belong together" in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Too many failed"), ("fr", "Trop de tentatives")]
+)
+def test_after_five_wrong_passwords_the_right_one_has_to_wait(
+    db: None, language: str, words: str
+) -> None:
+    make_user(Role.VIEWER, username="vera")
+
+    def try_with(password: str, address: str = "192.0.2.7") -> Any:
+        return Client(REMOTE_ADDR=address).post(
+            "/login/",
+            {"username": "vera", "password": password},
+            headers={"Accept-Language": language},
+        )
+
+    for _n in range(5):
+        try_with("wrong")
+    refused = try_with("secret").content.decode()
+
+    assert words in refused
+    assert "15\u00a0min" in refused.replace(" min", "\u00a0min")
+    assert try_with("secret", "192.0.2.8").status_code == 302
+
+
 def test_the_link_signs_in_once(db: None) -> None:
     token = make_link_token(make_user(Role.ADMINISTRATOR))
     address = reverse("sign_in", args=[token])
@@ -54,11 +80,14 @@ def test_the_link_signs_in_once(db: None) -> None:
 def test_the_link_works_on_this_machine_only(db: None) -> None:
     token = make_link_token(make_user(Role.ADMINISTRATOR))
 
-    response = Client(REMOTE_ADDR="192.0.2.7").get(
-        reverse("sign_in", args=[token]), follow=True
+    address = reverse("sign_in", args=[token])
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7").get(address, follow=True)
+    by_proxy = Client().get(
+        address, headers={"X-Forwarded-For": "127.0.0.1"}, follow=True
     )
 
-    assert "not for this machine" in response.content.decode()
+    assert "not for this machine" in elsewhere.content.decode()
+    assert "not for this machine" in by_proxy.content.decode()
 
 
 def test_signing_out_ends_the_session(viewer: Client) -> None:
@@ -114,12 +143,6 @@ def test_french_of_any_country_reads_swiss_french(db: None, header: str) -> None
     response = Client().get("/login/", headers={"Accept-Language": header})
 
     assert response["Content-Language"] == "fr-ch"
-
-
-def test_health_needs_no_one_and_no_database() -> None:
-    response = Client().get("/healthz")
-
-    assert response.content == b"ok\n"
 
 
 def test_the_demonstration_strip_is_the_administrators_until_hidden(

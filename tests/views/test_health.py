@@ -1,0 +1,123 @@
+"""What machines ask: alive, ready, and the figures of the pages."""
+
+import re
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from integration import clock
+from integration.choices import CheckState
+from integration.models import PendingRecord
+from integration.services import cells, doctor
+from integration.services.status import read_shell
+from tests.factories import make_error, make_job, make_mapping, make_problem
+
+TOKEN = "scrape-token-of-32-characters-or-so"  # of this test only
+SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)$", re.MULTILINE)
+
+
+def samples(client: Client) -> dict[tuple[str, frozenset[str]], float]:
+    """Every sample by name and labels."""
+    page = client.get("/metrics").content.decode()
+    return {
+        (name, frozenset(labels.split(","))): float(value)
+        for name, labels, value in SAMPLE.findall(page)
+    }
+
+
+def test_health_needs_no_one_and_no_database() -> None:
+    response = Client().get("/healthz")
+
+    assert response.content == b"ok\n"
+
+
+def test_ready_is_who_has_database_and_broker(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        doctor, "check_broker", lambda: doctor.OwnLine("broker", CheckState.OK, "")
+    )
+
+    assert Client().get("/readyz").content == b"ok\n"
+
+
+def test_not_ready_names_the_part_and_nothing_else(db: None) -> None:
+    response = Client().get("/readyz")
+
+    assert response.status_code == 503
+    assert response.content == b"not ready: broker\n"
+
+
+def test_the_figures_equal_those_of_the_pages(db: None) -> None:
+    mapping = make_mapping()
+    problem = make_problem(mapping.connection, who="user")
+    for state in ("open", "open", "resolved"):
+        make_error(problem=problem, state=state)
+    make_error(problem=make_problem(mapping.connection), waits_for="EUR")
+    make_job(mapping, finished_at=clock.now())
+    make_job(mapping, state="running")
+    PendingRecord.objects.create(
+        mapping=mapping, side="sales", record_id="s1", skipped_at=clock.now()
+    )
+    with transaction.atomic():
+        cells.rebuild()
+
+    found = samples(Client())
+
+    def figure(name: str, **labels: str) -> float:
+        wanted = {f'{key}="{value}"' for key, value in labels.items()}
+        rows = (n for (own, row), n in found.items() if own == name and wanted <= row)
+        return sum(rows)
+
+    shell = read_shell()
+    name = mapping.connection.name
+    assert figure("syncerrors_errors", state="open") == shell.open == 2
+    assert figure("syncerrors_errors", state="waiting") == shell.waiting == 1
+    assert figure("syncerrors_errors", who="user", mapping="CUSTOMER") == 3
+    assert figure("syncerrors_problems", connection=name) == 2
+    assert figure("syncerrors_jobs", state="running") == 1
+    assert figure("syncerrors_jobs_ended", state="succeeded") == 1
+    assert figure("syncerrors_pending_records", kind="skipped") == 1
+    assert figure("syncerrors_connection_paused", connection=name) == 0
+    assert figure("syncerrors_connection_enabled", connection=name) == 1
+    assert 0 <= figure("syncerrors_last_success_age_seconds", connection=name) < 60
+
+
+def test_a_scrape_reads_no_error_row(db: None) -> None:
+    make_error()
+
+    with CaptureQueriesContext(database) as asked:
+        Client().get("/metrics")
+
+    assert len(asked) <= 9
+    assert not [one for one in asked if 'FROM "integration_syncerror"' in one["sql"]]
+
+
+@pytest.mark.parametrize(
+    ("token", "headers", "address", "status"),
+    [
+        ("", {}, "127.0.0.1", 200),
+        ("", {}, "192.0.2.7", 403),
+        ("", {"X-Forwarded-For": "127.0.0.1"}, "127.0.0.1", 403),
+        (TOKEN, {"Authorization": f"Bearer {TOKEN}"}, "192.0.2.7", 200),
+        (TOKEN, {}, "127.0.0.1", 403),
+        (TOKEN, {"Authorization": "Bearer é"}, "127.0.0.1", 403),
+    ],
+)
+def test_the_figures_are_for_this_machine_or_for_the_token(
+    db: None,
+    settings: Settings,
+    token: str,
+    headers: dict[str, str],
+    address: str,
+    status: int,
+) -> None:
+    settings.METRICS_TOKEN = token
+
+    response = Client(REMOTE_ADDR=address).get("/metrics", headers=headers)
+
+    assert response.status_code == status
