@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from lucide.templatetags.lucide import lucide
 
 from integration import clock
@@ -105,8 +105,19 @@ def number(value: int | None) -> str:
 
 def exact(moment: datetime, form: str = "DATETIME_FORMAT") -> str:
     """A moment in the reader's zone and language: 22 Nov 2026, 08:05."""
-    local = timezone.localtime(moment)
-    return formats.date_format(local, form)
+    return _written(timezone.localtime(moment), form)
+
+
+def _written(local: datetime, form: str) -> str:
+    """To the second at most, which is all that our formats show."""
+    bare = local.replace(microsecond=0, tzinfo=None)
+    return _formatted(bare, form, get_language() or "")
+
+
+@lru_cache(maxsize=8_192)
+def _formatted(bare: datetime, form: str, language: str) -> str:
+    """Kept, because the first pages are read again and again."""
+    return formats.date_format(bare, form)
 
 
 def when(moment: datetime | None, form: str = "DATETIME_FORMAT") -> str:
@@ -130,27 +141,20 @@ def day(moment: datetime | None) -> str:
 
 def ago(moment: datetime | None) -> str:
     """Relative to read, exact to trust: the title carries moment, zone and offset."""
-    if moment is None:
-        return "–"
-    local = timezone.localtime(moment)
-    return format_html(
-        '<time datetime="{}" title="{} ({})">{}</time>',
-        local.isoformat(timespec="seconds"),
-        formats.date_format(local, "DATETIME_FORMAT"),
-        zone_name(local),
-        relative(moment),
-    )
+    return "–" if moment is None else _timed(moment, relative(moment))
 
 
 def day_of(moment: datetime) -> SafeString:
     """14 Nov, with the exact moment as its title."""
+    return _timed(moment, exact(moment, "SHORT_DATE_FORMAT"))
+
+
+def _timed(moment: datetime, words: str) -> SafeString:
     local = timezone.localtime(moment)
-    return format_html(
-        '<time datetime="{}" title="{} ({})">{}</time>',
-        local.isoformat(timespec="seconds"),
-        formats.date_format(local, "DATETIME_FORMAT"),
-        zone_name(local),
-        formats.date_format(local, "SHORT_DATE_FORMAT"),
+    # Zones and formats are ours, and words are of the catalogue: nothing to escape.
+    return SafeString(
+        f'<time datetime="{local.isoformat(timespec="seconds")}" title="'
+        f'{_written(local, "DATETIME_FORMAT")} ({zone_name(local)})">{words}</time>'
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any
 
 from django.utils.html import format_html
@@ -134,12 +135,10 @@ def coupled_sides(
 
 def side_cell(side: RecordSide, css: str) -> SafeString:
     """A cell of a list: name or reason, the system under it."""
-    return format_html(
-        '<td class="{}"><span class="line{}">{}</span><span class="sub">{}</span></td>',
-        css,
-        " gone none" if side.why else "",
-        side_link(side),
-        side.system.label,
+    # A list has a hundred of these: plain strings cost a tenth of format_html.
+    return SafeString(
+        f'<td class="{css}"><span class="line{" gone none" if side.why else ""}">'
+        f'{side_link(side)}</span><span class="sub">{side.system.label}</span></td>'
     )
 
 
@@ -155,15 +154,12 @@ def plain_side(side: RecordSide) -> SafeString:
 def side_link(side: RecordSide) -> SafeString:
     """The link in a new tab, or words."""
     if side.why:
-        return format_html(
-            "{}<span>{}</span>", parts.drawn(side.icon, "i", ""), side.why
-        )
+        drawn = parts.drawn(side.icon, "i", "")
+        return SafeString(f"{drawn}<span>{escape(side.why)}</span>")
+    text = escape(side.text)
     if not side.href:
-        return format_html('<span title="{0}">{0}</span>', side.text)
-    return format_html(
-        '<a href="{}" target="_blank" rel="noopener" title="{}">{}</a>{}',
-        side.href,
-        side.text,
-        side.text,
-        parts.external(),
+        return SafeString(f'<span title="{text}">{text}</span>')
+    return SafeString(
+        f'<a href="{escape(side.href)}" target="_blank" rel="noopener" title="{text}">'
+        f"{text}</a>{parts.external()}"
     )
