@@ -41,7 +41,7 @@ _BASE = str(settings.DATABASES["default"]["NAME"])
 
 def use(rows: int = MOST_ROWS, details: int = DETAILS) -> None:
     """Point Django at the database of so many rows; fill it if it is not there yet."""
-    _point_at(_name(rows))
+    point_at(_name(rows))
     call_command("migrate", verbosity=0)
     if ErrorTotal.objects.aggregate(n=Sum("n"))["n"] == rows:
         return
@@ -72,7 +72,7 @@ def a_copy(rows: int = MOST_ROWS) -> Iterator[None]:
         shutil.copyfile(original, copy)
     else:
         _administer(f'CREATE DATABASE "{copy}" TEMPLATE "{original}"')
-    _point_at(copy)
+    point_at(copy)
     try:
         yield
     finally:
@@ -89,7 +89,8 @@ def _name(rows: int | str) -> str:
     return f"{_BASE.removesuffix('.sqlite3')}_{rows}{'.sqlite3' if IS_SQLITE else ''}"
 
 
-def _point_at(name: str) -> None:
+def point_at(name: str) -> None:
+    """From now on Django uses this one, made if need be."""
     connection.close()
     if IS_SQLITE:
         Path(name).parent.mkdir(parents=True, exist_ok=True)

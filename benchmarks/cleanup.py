@@ -1,0 +1,100 @@
+"""A clean-up of nearly everything: preview, click, undo, removal (design §7, §8).
+
+    [DATABASE_URL=postgres://…] python -m benchmarks.cleanup [--rows N]
+
+Works on a copy of the rows. Removal is compared with one DELETE of the same rows, and
+somebody records errors meanwhile.
+"""
+
+import argparse
+import resource
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from benchmarks import databases  # isort: skip  # it sets Django up
+
+from django.db import connection, transaction
+from django.test import Client
+
+from benchmarks.lists import get
+from benchmarks.measure import timed
+from benchmarks.writer import recording
+from integration import clock
+from integration.models import ErrorPayload, Operation, SyncError
+from integration.services import purge
+from integration.services.cleanup import delete
+from integration.services.cleanup_preview import CleanupRequest, Preview, preview
+from integration.services.undo import undo
+
+_RATE = 50
+_KIB = 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=databases.MOST_ROWS)
+    options = parser.parse_args()
+    with databases.a_copy(options.rows):
+        print(f"{connection.vendor}, {options.rows:,} rows")
+        client = Client()
+        client.force_login(databases.administrator())
+        for days in (7, None):
+            _in_and_out(client, CleanupRequest(days))
+        _remove(CleanupRequest(None))
+
+
+def _in_and_out(client: Client, request: CleanupRequest) -> None:
+    """Preview, click and undo, each until its page is there."""
+    by = databases.administrator()
+    shown: list[Preview] = []
+    counted = timed(lambda: shown.append(preview(request, by)))
+    hidden: list[Operation] = []
+    listing = partial(get, client, "/errors/?state=all", whole=True)
+
+    def click() -> None:
+        hidden.append(delete(shown[0].token, request, by))
+        listing()
+
+    def back() -> None:
+        undo(hidden[0], by)
+        listing()
+
+    what = "all entries" if request.older_than is None else "older than 7 days"
+    print(
+        f"{what:20} preview {counted:6.2f} s, click to list {timed(click):6.2f} s "
+        f"({hidden[0].rows:,} rows), undo to list {timed(back):6.2f} s"
+    )
+
+
+def _remove(request: CleanupRequest) -> None:
+    by = databases.administrator()
+    operation = delete(preview(request, by).token, request, by)
+    at_once = timed(partial(_delete_and_take_back, operation))
+    due = clock.now() + timedelta(days=40)
+    alone = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with recording(_RATE) as written:
+        chunked = timed(partial(purge.purge_due, due, max_seconds=3_600))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - alone
+    assert not Operation.objects.hiding().exists()
+    print(
+        f"removal of {operation.rows:,} rows {chunked:.1f} s, one DELETE {at_once:.1f} "
+        f"s: {chunked / at_once:.2f} x; memory +{grown / _KIB:.0f} MB; a writer waited "
+        f"{written.times.longest:.0f} ms at most (p50 {written.times.p50:.0f}) in "
+        f"{written.rows:,} rows, refused {written.refused}"
+    )
+
+
+def _delete_and_take_back(operation: Operation) -> None:
+    """The same rows by one statement a table."""
+    cut = next(cut for cut in Operation.objects.cuts() if cut.id == operation.pk)
+    rows = SyncError.objects.filter(cut.hides())
+    with transaction.atomic():
+        payloads: Any = ErrorPayload.objects.filter(error__in=rows.values("id"))
+        payloads._raw_delete("default")
+        rows._raw_delete("default")
+        transaction.set_rollback(True)
+
+
+if __name__ == "__main__":
+    main()
