@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Func, Model, Q
+from django.db.models import Func, Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -182,17 +182,13 @@ def add_counts(
     ``counts`` are tuples of the key's values with the amount last; amounts may be
     negative. Both databases speak this one, but Django does not.
     """
-    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
-    columns = _quoted(keys)
     marks = f"({', '.join(['%s'] * (len(keys) + 1))})"
-    end = f'ON CONFLICT ({columns}) DO UPDATE SET "n" = "{table}"."n" + excluded."n"'
     rows = [tuple(map(_adapted, row)) for row in counts]
     step = _PARAMETERS // (len(keys) + 1)
     with connection.cursor() as cursor:
         for first in range(0, len(rows), step):
             part = rows[first : first + step]
-            values = ", ".join([marks] * len(part))
-            sql = f'INSERT INTO "{table}" ({columns}, "n") VALUES {values} {end}'  # noqa: S608  # only our own names
+            sql = _adding(model, keys, f"VALUES {', '.join([marks] * len(part))}")
             cursor.execute(sql, [value for row in part for value in row])
 
 
@@ -254,6 +250,24 @@ def _json(value: Any) -> Any:
 
 def _quoted(columns: Iterable[str]) -> str:
     return ", ".join(f'"{column}"' for column in columns)
+
+
+def add_counts_of(
+    model: type[Model], keys: Sequence[str], counts: QuerySet[Any, Any]
+) -> None:
+    """The same in one statement, with the rows of a query that has a condition."""
+    select, parameters = counts.order_by().query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(_adding(model, keys, select), parameters)
+
+
+def _adding(model: type[Model], keys: Sequence[str], counts: str) -> str:
+    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
+    columns = _quoted(keys)
+    return (
+        f'INSERT INTO "{table}" ({columns}, "n") {counts} '  # only our own names
+        f'ON CONFLICT ({columns}) DO UPDATE SET "n" = "{table}"."n" + excluded."n"'
+    )
 
 
 def _adapted(value: Any) -> Any:

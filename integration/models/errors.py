@@ -100,6 +100,8 @@ NAME = Upper(
     )
 )
 NEWEST_FIRST = (F("last_seen").desc(), F("id").desc())
+SIGHT = ("deleted_by", "settled_at")
+"""What decides, with last seen, whether a clean-up hides a row."""
 CHIP = Case(
     When(state=ErrorState.OPEN, waits_for="", then=Value(Chip.OPEN.value)),
     When(state=ErrorState.OPEN, then=Value(Chip.WAITING.value)),
@@ -277,7 +279,10 @@ class SyncError(models.Model):
             ),
         ]
         indexes = [
-            models.Index(*NEWEST_FIRST, name="error_newest_first"),
+            # What is hidden, and under which chip a row counts, is told by the index.
+            models.Index(
+                *NEWEST_FIRST, *SIGHT, "chip", "settled_reason", name="error_by_time"
+            ),
             models.Index(
                 *NEWEST_FIRST,
                 condition=Q(settled_at__isnull=True) | Q(spared=True),
@@ -292,11 +297,14 @@ class SyncError(models.Model):
             ),
             models.Index("job", *NEWEST_FIRST, name="error_of_job"),
             models.Index("record_key", *NEWEST_FIRST, name="error_of_record"),
-            models.Index(fields=["chip", "first_seen", "id"], name="error_first_seen"),
-            models.Index(
-                fields=["chip", "occurrences", "id"], name="error_occurrences"
+            *(
+                models.Index("chip", column, "id", "last_seen", *SIGHT, name=name)
+                for column, name in (
+                    ("first_seen", "error_by_first_seen"),
+                    ("occurrences", "error_by_occurrences"),
+                    ("record_label", "error_by_label"),
+                )
             ),
-            models.Index(fields=["chip", "record_label", "id"], name="error_label"),
             models.Index(fields=["chip", "record_name", "id"], name="error_name"),
             models.Index(fields=["settled_at"], name="error_settled"),
             models.Index(
@@ -304,7 +312,9 @@ class SyncError(models.Model):
                 condition=Q(deleted_by__isnull=False),
                 name="error_selected",
             ),
-            models.Index("settled_reason", *NEWEST_FIRST, name="error_settled_as"),
+            models.Index(
+                "settled_reason", *NEWEST_FIRST, *SIGHT, "chip", name="error_by_reason"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum, Value
 
 from integration.models import (
     ErrorCell,
@@ -20,7 +20,7 @@ from integration.models import (
     SyncError,
 )
 from integration.models.cuts import VISIBLE, Cut, place
-from integration.models.dialect import UtcDay, add_counts
+from integration.models.dialect import UtcDay, add_counts, add_counts_of
 
 TOTAL_KEYS = ("problem_id", "connection_id", "mapping_key", "direction", "state")
 _CELL_KEYS = ("day", *TOTAL_KEYS)
@@ -62,10 +62,38 @@ def _add_visible(rows: list[tuple[Any, ...]], tally: Tally) -> None:
     for cell, n in tally.items():
         sums[cell[1:]] += n
     add_counts(ErrorCell, _CELL_KEYS, rows)
-    add_counts(ErrorTotal, TOTAL_KEYS, [(*k, n) for k, n in sorted(sums.items()) if n])
     problems = {cell.problem_id for cell in tally}
-    for roll_up in (ErrorCell, ErrorTotal):
-        roll_up.objects.filter(problem_id__in=problems, n=0).delete()
+    ErrorCell.objects.filter(problem_id__in=problems, n=0).delete()
+    _add_totals(sums)
+
+
+def _add_totals(sums: Mapping[tuple[Any, ...], int]) -> None:
+    changes = [(*key, n) for key, n in sorted(sums.items()) if n]
+    add_counts(ErrorTotal, TOTAL_KEYS, changes)
+    ErrorTotal.objects.filter(n=0).delete()
+
+
+def move(source: "QuerySet[Any]", target: int) -> int:
+    """Count these cells at another place; returns how many errors they counted.
+
+    ``source`` are filtered rows of ``ErrorCell`` or ``OperationCell``. A few
+    statements, however many days and problems there are.
+    """
+    groups = source.order_by().values_list(*TOTAL_KEYS).annotate(total=Sum("n"))
+    sums = {group[:-1]: group[-1] for group in groups}
+    if target == VISIBLE:
+        rows = source.values_list(*_CELL_KEYS, "n")
+        add_counts_of(ErrorCell, _CELL_KEYS, rows)
+        _add_totals(sums)
+    else:
+        keys = ("operation_id", *_CELL_KEYS)
+        placed = source.annotate(target=Value(target, BigIntegerField()))
+        rows = placed.values_list("target", *_CELL_KEYS, "n")
+        add_counts_of(OperationCell, keys, rows)
+    if source.model is ErrorCell:
+        _add_totals({key: -n for key, n in sums.items()})
+    source.delete()
+    return sum(sums.values())
 
 
 def count_rows(rows: "QuerySet[SyncError]") -> Tally:
@@ -77,14 +105,6 @@ def count_rows(rows: "QuerySet[SyncError]") -> Tally:
         .annotate(n=Count("id"))
     )
     return Counter({Cell(*group[:-1]): group[-1] for group in groups})
-
-
-def of_operation(operation_id: int) -> Tally:
-    """What an operation counts as hidden by it."""
-    rows = OperationCell.objects.filter(operation_id=operation_id)
-    return Counter(
-        {Cell(*row[:-1]): row[-1] for row in rows.values_list(*_CELL_KEYS, "n")}
-    )
 
 
 def totals(inside: Q, by: Iterable[str]) -> dict[tuple[Any, ...], int]:

@@ -5,7 +5,6 @@ predicate, and lists leave out what it says (clean-up design).
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Collection
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -19,7 +18,7 @@ from integration import clock
 from integration.choices import Chip, OperationKind, OperationState
 from integration.models import ErrorCell, Operation, SyncError
 from integration.models.cuts import VISIBLE, Cut, scope_q
-from integration.models.dialect import lock_clock
+from integration.models.dialect import Unindexed, lock_clock
 from integration.services import cells
 from integration.services.actors import (
     Actor,
@@ -27,7 +26,7 @@ from integration.services.actors import (
     require_administrator,
     user_of,
 )
-from integration.services.cells import Cell, Tally
+from integration.services.cells import Tally
 from integration.services.cleanup_preview import (
     CleanupRefused,
     CleanupRequest,
@@ -72,11 +71,9 @@ def delete(
         done = find_operation(key)
         if done is not None:
             return done
-        hidden = _hidden_now(ticket, include_relevant=include_relevant)
-        operation = _hide(
+        operation = _record(
             by,
             reason or _usual_reason(ticket.older_than),
-            hidden,
             key=key,
             instant=ticket.instant,
             cutoff=ticket.cutoff,
@@ -88,6 +85,8 @@ def delete(
                 "relevant": ticket.relevant if include_relevant else 0,
             },
         )
+        cut = ticket.cut(operation.pk, include_relevant=include_relevant)
+        _count_hidden(operation, cut, ticket)
         _spare_what_settled_since(ticket)
         return operation
 
@@ -101,54 +100,51 @@ def _usual_reason(older_than: int | None) -> Told:
     )
 
 
-def _hide(by: Actor, reason: str | Told, hidden: Tally, **columns: Any) -> Operation:
-    operation = record_operation(
+def _record(by: Actor, reason: str | Told, **columns: Any) -> Operation:
+    return record_operation(
         OperationKind.DELETE,
         by=user_of(by),
         by_name=name_of(by),
         reason=reason,
         state=OperationState.IN_FORCE,
-        rows=hidden.total(),
         undo_until=clock.now() + timedelta(days=settings.UNDO_DAYS),
         **columns,
     )
-    cells.add({VISIBLE: cells.negative(hidden), operation.pk: hidden})
-    return operation
 
 
-def _hidden_now(ticket: Ticket, *, include_relevant: bool) -> Tally:
-    """The cells of what goes out of sight."""
-    cut = ticket.cut(0, include_relevant=include_relevant)
-    shown = ticket.settled + (ticket.relevant if include_relevant else 0)
-    live_only = {"record", "text"} & set(ticket.scope)
-    rows = SyncError.objects.visible(Operation.objects.cuts())
-    if live_only or shown <= _COUNTED_LIVE:
-        return cells.count_rows(rows.filter(cut.hides()))
+def _count_hidden(operation: Operation, cut: Cut, ticket: Ticket) -> None:
+    """Move the counts of what goes out of sight from the list to the operation."""
+    older = [other for other in Operation.objects.cuts() if other.id != cut.id]
+    rows = SyncError.objects.visible(older)
+    shown = ticket.settled + (ticket.relevant if cut.include_relevant else 0)
+    if {"record", "text"} & set(cut.scope) or shown <= _COUNTED_LIVE:
+        _move_counts(operation, cells.count_rows(rows.filter(cut.hides())))
+        return
+    # Above, whole days come from the roll-up; only the cut-off's day is counted live.
     midnight = datetime.combine(cut.cutoff.astimezone(UTC), time.min, tzinfo=UTC)
-    tally = _whole_days(cut)
-    tally.update(cells.count_rows(rows.filter(cut.hides(), last_seen__gte=midnight)))
-    if not include_relevant:
-        settled_since = rows.filter(
-            scope_q(cut.scope), last_seen__lt=midnight, settled_at__gt=cut.instant
-        )
-        tally.subtract(cells.count_rows(settled_since))
-    return +tally
-
-
-def _whole_days(cut: Cut) -> Tally:
-    """What the roll-up counts on the days before the cut-off's."""
-    day = cut.cutoff.astimezone(UTC).date()
-    rows = ErrorCell.objects.filter(scope_q(cut.scope), day__lt=day)
+    whole = ErrorCell.objects.filter(scope_q(cut.scope), day__lt=midnight.date())
     if not cut.include_relevant:
-        rows = rows.filter(state=Chip.RESOLVED)
-    columns = ("day", *cells.TOTAL_KEYS, "n")
-    return Counter({Cell(*row[:-1]): row[-1] for row in rows.values_list(*columns)})
+        whole = whole.filter(state=Chip.RESOLVED)
+    today = cells.count_rows(rows.filter(cut.hides(), last_seen__gte=midnight))
+    if not cut.include_relevant:
+        settled_since = rows.alias(seen=Unindexed("last_seen")).filter(
+            scope_q(cut.scope), seen__lt=midnight, settled_at__gt=cut.instant
+        )
+        today.subtract(cells.count_rows(settled_since))
+    operation.rows = cells.move(whole, operation.pk)
+    _move_counts(operation, today)
+
+
+def _move_counts(operation: Operation, hidden: Tally) -> None:
+    cells.add({VISIBLE: cells.negative(hidden), operation.pk: hidden})
+    operation.rows += hidden.total()
+    operation.save(update_fields=["rows"])
 
 
 def _spare_what_settled_since(ticket: Ticket) -> None:
     """What settled between preview and click stays listed: its index must hold it."""
-    SyncError.objects.filter(
-        last_seen__lte=ticket.cutoff, settled_at__gt=ticket.instant, spared=False
+    SyncError.objects.alias(seen=Unindexed("last_seen")).filter(
+        seen__lte=ticket.cutoff, settled_at__gt=ticket.instant, spared=False
     ).update(spared=True)
 
 
@@ -166,9 +162,9 @@ def delete_selected(ids: Collection[int], by: Actor, reason: str = "") -> Operat
                 _("None of the selected entries is in the list any more.")
             )
         taken = SyncError.objects.filter(id__in=chosen)
-        hidden = cells.count_rows(taken)
         why = reason or sentence(gettext_noop("Selected in the list."))
-        operation = _hide(by, why, hidden, scope={"selected": len(chosen)})
+        operation = _record(by, why, scope={"selected": len(chosen)})
+        _move_counts(operation, cells.count_rows(taken))
         taken.update(deleted_by=operation)
         return operation
 

@@ -234,9 +234,12 @@ class _Reading:
         few = count is not None and count <= MOST_HITS
         if not few and filters.state in {ALL, RELEVANT}:
             sort = Sort("last_seen", sort.descending)
-        walked = not few and sort.name != "last_seen"
-        seen = "plain_last_seen" if walked else "last_seen"
-        in_sight = ranges(cuts, filters.scope(), filters.state, seen)
+        in_sight = ranges(cuts, filters.scope(), filters.state)
+        if not in_sight.hides and filters.query().keys() <= {"state"}:
+            # All of a state: the sort's own index has its page at hand.
+            few = few and len(chips_of(filters.state)) > 1
+        if not few and sort.name != "last_seen":
+            in_sight = ranges(cuts, filters.scope(), filters.state, "plain_last_seen")
         return cls(filters, sort, in_sight, chips, found, few)
 
     def rows(

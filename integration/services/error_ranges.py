@@ -21,12 +21,13 @@ from integration.services.error_filters import ALL
 class Ranges:
     """``below`` the cut-offs an index holds only what is spared or relevant.
 
-    ``sight`` is the union of both in one condition.
+    ``sight`` is the union of both in one condition. ``hides``: a cut may hide some.
     """
 
     above: Q
     below: Q | None
     sight: Q
+    hides: bool
 
 
 def ranges(
@@ -58,10 +59,13 @@ def ranges(
     for cut in sparing:
         sight &= cut.shows()
     if line is None or (floor and line <= floor):
-        return Ranges(always, None, sight)
+        return Ranges(always, None, sight, bool(left))
     below = Q(spared=True) if state == Chip.RESOLVED else _SPARED_OR_RELEVANT
     return Ranges(
-        always & Q(last_seen__gt=line), sight & Q(last_seen__lte=line) & below, sight
+        above=always & Q(last_seen__gt=line),
+        below=sight & Q(last_seen__lte=line) & below,
+        sight=sight,
+        hides=True,
     )
 
 

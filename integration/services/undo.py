@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from integration import clock
 from integration.choices import OperationKind, OperationState
-from integration.models import Operation, SyncError
+from integration.models import Operation, OperationCell, SyncError
 from integration.models.cuts import VISIBLE, Cut
 from integration.models.dialect import lock_clock
 from integration.services import cells
@@ -41,35 +41,39 @@ def _require_undoable(operation: Operation) -> None:
 
 def _undo(operation: Operation, by_name: str) -> Operation:
     cuts = Operation.objects.cuts()
-    hidden = cells.of_operation(operation.pk)
     operation.state = OperationState.UNDONE
     operation.undone_at = clock.now()
     operation.undone_by_name = by_name
     operation.save(update_fields=["state", "undone_at", "undone_by_name"])
-    placed = _where_they_go(operation, cuts)
-    cells.add({operation.pk: cells.negative(hidden)})
-    cells.add(placed)
-    restored = placed.get(VISIBLE, cells.Tally()).total()
+    hidden = OperationCell.objects.filter(operation=operation)
+    others = [cut for cut in cuts if cut.id != operation.pk]
+    own = next((cut for cut in cuts if cut.id == operation.pk), None)
+    place = _one_place(own, others) if own else None
+    if place is not None:
+        placed = {place: cells.move(hidden, place)}
+    else:
+        hidden.delete()
+        tallies = _counted(own, others) if own else _return_selected(operation, others)
+        cells.add(tallies)
+        placed = {where: tally.total() for where, tally in tallies.items()}
+    restored = placed.get(VISIBLE, 0)
     operation.result |= {
         "restored": restored,
-        "still_hidden": sum(tally.total() for tally in placed.values()) - restored,
+        "still_hidden": sum(placed.values()) - restored,
     }
     operation.save(update_fields=["result"])
     return operation
 
 
-def _where_they_go(operation: Operation, cuts: list[Cut]) -> Placed:
-    """Where the rows it hid are counted from now on; ``cuts`` are those of before."""
-    others = [cut for cut in cuts if cut.id != operation.pk]
-    own = next((cut for cut in cuts if cut.id == operation.pk), None)
-    if own is None:
-        return _return_selected(operation, others)
+def _one_place(own: Cut, others: list[Cut]) -> int | None:
+    """Where all the rows it hid are counted from now on; ``None``: not in one place."""
     meeting = [cut for cut in others if cut.may_meet(own)]
-    hidden = cells.of_operation(operation.pk)
     if not meeting:
-        return {VISIBLE: hidden}
-    if len(meeting) == 1 and meeting[0].covers(own):
-        return {meeting[0].id: hidden}
+        return VISIBLE
+    return meeting[0].id if len(meeting) == 1 and meeting[0].covers(own) else None
+
+
+def _counted(own: Cut, others: list[Cut]) -> Placed:
     rows = SyncError.objects.filter(own.hides(), deleted_by__isnull=True)
     for older in others:
         if older.id < own.id:

@@ -163,6 +163,14 @@ def test_what_limits_only_the_list_is_told_with_its_count(
     assert "5 finished entries outside of it go too" in page
 
 
+def test_a_part_of_the_filter_that_lets_nothing_more_go_says_no_number(
+    administrator: Client, rows: None
+) -> None:
+    page = read(administrator, "older_than=7&state=resolved")
+
+    assert "limits only the list, not the deletion.</p>" in page
+
+
 @pytest.mark.parametrize("query", ["", "older_than=x", "all=2", "all=1&older_than=7"])
 def test_an_unclear_address_leads_back_with_a_notice(
     administrator: Client, rows: None, query: str
