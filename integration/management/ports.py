@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from argparse import ArgumentTypeError
 
 LOOPBACK = "127.0.0.1"
 
@@ -39,3 +40,16 @@ def free_port(port: int, option: str) -> int:
     with claim_port(port, option) as listener:
         number: int = listener.getsockname()[1]
         return number
+
+
+def port_number(text: str) -> int:
+    number = whole_number(text)
+    if number > 65535:
+        raise ArgumentTypeError(f"{text} is not a port (0 to 65535)")
+    return number
+
+
+def whole_number(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text} is not a whole number")
+    return int(text)

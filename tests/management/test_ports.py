@@ -1,8 +1,10 @@
 """Ports are claimed before anything starts."""
 
+from argparse import ArgumentTypeError
+
 import pytest
 
-from integration.management.ports import PortInUse, claim_port, free_port
+from integration.management.ports import PortInUse, claim_port, free_port, port_number
 
 
 def test_zero_takes_any_free_port() -> None:
@@ -22,3 +24,9 @@ def test_a_free_port_stays_free() -> None:
     port = free_port(0, "--sim-port")
 
     assert free_port(port, "--sim-port") == port
+
+
+@pytest.mark.parametrize("text", ["70000", "-1", "8o80", "٨٠٨٠٠"])
+def test_what_is_no_port_is_refused_in_words(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="is not a"):
+        port_number(text)

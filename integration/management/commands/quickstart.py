@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from integration.management.machine import unsuited
+from integration.management.ports import port_number, whole_number
 from integration.management.words import as_json, told
 
 if TYPE_CHECKING:
@@ -26,11 +27,15 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="0: any free one")
-        parser.add_argument("--sim-port", type=int, default=8100)
+        parser.add_argument(
+            "--port", type=port_number, default=8000, help="0: any free one"
+        )
+        parser.add_argument("--sim-port", type=port_number, default=8100)
         parser.add_argument("--data", metavar="DIR", help="the data directory")
         parser.add_argument("--bc-data", metavar="DIR", help="a folder of BC API JSON")
-        parser.add_argument("--records", type=int, metavar="N", help="customers")
+        parser.add_argument(
+            "--records", type=whole_number, metavar="N", help="customers"
+        )
         parser.add_argument("--no-accept", action="store_true")
         parser.add_argument("--check", action="store_true", help="prove it and end")
         parser.add_argument("--json", action="store_true", help="with --check")

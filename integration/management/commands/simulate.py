@@ -1,6 +1,5 @@
 """``manage.py simulate``: only the simulators, until Ctrl-C."""
 
-from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -12,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integration.management.data_directory import kill
+from integration.management.ports import port_number, whole_number
 from integration.management.signals import Signals
 from integration.management.words import COULD_NOT_RUN
 from integration.simulators.app import Simulators
@@ -87,16 +87,3 @@ def bad_starts_in_words(directory: Path) -> Iterator[None]:
 def error_text(error: Exception) -> str:
     """The sentence without the number Python puts before it."""
     return getattr(error, "strerror", None) or str(error)
-
-
-def port_number(text: str) -> int:
-    number = whole_number(text)
-    if number > 65535:
-        raise ArgumentTypeError(f"{text} is not a port (0 to 65535)")
-    return number
-
-
-def whole_number(text: str) -> int:
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"{text} is not a whole number")
-    return int(text)
