@@ -10,6 +10,7 @@ from integration.models import Connection, User
 from integration.services.demo import make_connections
 from integration.simulators.app import Simulators
 from integration.simulators.faults import Faults
+from integration.simulators.kills import End
 from integration.simulators.load import load_folder
 from integration.simulators.seed import seed_generated, simulators_json
 from integration.simulators.seed_demo import seed_demo
@@ -37,6 +38,11 @@ class Systems:
         """Have a fault of the catalog from now on."""
         Faults.of(self.store).add({"id": id, **details})
 
+    def kill(self, target: str, when: str = "after_write", **counted: Any) -> None:
+        """End a process at the next request."""
+        kill = {"kill_at_request": 1, "target": target, "when": when}
+        Faults.of(self.store).add({**kill, **counted})
+
     def repair(self) -> None:
         """No fault any more."""
         Faults.of(self.store).clear()
@@ -52,9 +58,14 @@ class Systems:
 
 @contextmanager
 def running_systems(
-    records: int | None = None, folder: Path | None = None
+    records: int | None = None,
+    folder: Path | None = None,
+    end: End = lambda target: None,
 ) -> Iterator[Systems]:
-    """The demonstration, one company with so many customers, or that of a folder."""
+    """The demonstration, one company with so many customers, or that of a folder.
+
+    ``end`` is what a kill does.
+    """
     store = Store(None)
     if folder:
         load_folder(store, folder)
@@ -62,7 +73,7 @@ def running_systems(
         seed_demo(store, 1)
     else:
         seed_generated(store, records, 1)
-    server = serve(Simulators(store))
+    server = serve(Simulators(store, end=end))
     try:
         yield Systems(store, server.url)
     finally:

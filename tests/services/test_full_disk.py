@@ -1,5 +1,7 @@
 """Recording survives its own failure: what does not fit now is recorded later, once."""
 
+import sqlite3
+
 import pytest
 from django.db import connection
 from django.db.models import Sum
@@ -71,6 +73,39 @@ def test_a_thousand_failures_on_a_full_disk_are_a_thousand_rows_afterwards(
     assert "database or disk is full" in full[0].problem
     assert 0 < recorded < FAILURES
     assert last.problem == ""
+    assert_each_is_recorded_once()
+
+
+def test_a_thousand_failures_on_a_locked_database_are_a_thousand_rows_afterwards(
+    settings: Settings,
+) -> None:
+    """Another program takes the lock while the answer to a write is on its way."""
+    settings.HEARTBEAT_SECONDS, settings.TAKE_UP_SECONDS = 600, 0
+    name = connection.settings_dict["NAME"]
+    other = sqlite3.connect(
+        name, uri=True, check_same_thread=False, isolation_level=None
+    )
+    with running_systems(
+        records=FAILURES + 1, end=lambda target: other.execute("BEGIN IMMEDIATE")
+    ) as systems:
+        all_fail_but_one(systems)
+        mapping = accepted(systems)
+        systems.kill("worker", writes=True)
+
+        locked = run_now(mapping, "w1")
+        recorded = SyncError.objects.filter(mapping_key="CUSTOMER").count()
+        other.execute("ROLLBACK")
+        last = run_now(mapping, "w2")
+    other.close()
+
+    assert "goes on by itself" in locked.problem
+    assert recorded == 0
+    assert last.problem == ""
+    assert_each_is_recorded_once()
+
+
+def assert_each_is_recorded_once() -> None:
+    rows = SyncError.objects.filter(mapping_key="CUSTOMER")
     assert rows.values("record_key").distinct().count() == rows.count() == FAILURES
     assert set(rows.values_list("occurrences", flat=True)) == {1}
     totals = ErrorTotal.objects.filter(mapping_key="CUSTOMER")
