@@ -46,6 +46,8 @@ def decide(
     otherwise the value here goes to Sales (promise 11).
     """
     known = base or {}
+    if bc == sales:
+        return Decision(base=base if base == bc else {**known, **bc})
     fields = [f for f in table.values if f.bc in bc and f.bc in sales]
     if _conflicts(fields, known, bc, sales):
         return Decision(conflict=True, base=base)

@@ -29,6 +29,7 @@ from django.db.models.fields.tuple_lookups import (
     TupleGreaterThan,
     TupleLessThan,
 )
+from django.db.models.functions import Cast
 from django.utils.dateparse import parse_datetime
 
 from integration.choices import Chip
@@ -52,6 +53,7 @@ SORTS = {
     "record": "record_label",
 }
 """Offered sorts by name in the query string; "-" before it: descending."""
+_MOMENTS = {"last_seen", "first_seen"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +166,20 @@ def read_chunks(
     when each chunk is read: what fails again meanwhile moves.
     """
     reading = _Reading.start(filters, sort)
-    column = reading.sort.column
+    is_moment = reading.sort.name in _MOMENTS
+    # As text: of thousands of moments only each chunk's last one is compared with.
+    column = F(reading.sort.column)
+    first = Cast(column, CharField()) if is_moment else column
     key: Key | None = None
     while rows := reading.rows(
         key,
         _CHUNK,
-        select=lambda found: found.values_list(column, "id", *columns),
+        select=lambda found: found.values_list(first, "id", *columns),
         place=itemgetter(0, 1),
     ):
         yield rows
-        key = rows[-1][:2]
+        value, last = rows[-1][:2]
+        key = (_utc(value) if is_moment else value, last)
 
 
 Key = tuple[Any, int]
@@ -194,7 +200,7 @@ def read_token(token: str, sort: Sort) -> Key | None:
         value, key = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
     except (ValueError, TypeError, binascii.Error):
         return None
-    if sort.name in {"last_seen", "first_seen"}:
+    if sort.name in _MOMENTS:
         value = _moment(value)
     kind = {"occurrences": int, "record": str}.get(sort.name, datetime)
     fits = type(value) is kind and type(key) is int and abs(key) <= LARGEST_KEY
@@ -203,6 +209,12 @@ def read_token(token: str, sort: Sort) -> Key | None:
     if kind is str:
         fits = fits and value == cleaned(value)
     return (value, key) if fits else None
+
+
+def _utc(text: str) -> datetime:
+    """A moment as either database writes it: SQLite's has no zone, and is UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _moment(text: object) -> datetime | None:
