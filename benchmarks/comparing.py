@@ -81,7 +81,7 @@ def with_diffsync(bc: Side, sales: Side) -> tuple[float, int]:
 
     class Company(Adapter):
         customer = Customer
-        top_level = ("customer",)
+        top_level = ["customer"]
 
     here, there = Company(), Company()
     for adapter, side in ((here, bc), (there, sales)):
