@@ -1,13 +1,14 @@
 """Mappings: the standard ones as rows, and rows as the values the core works with."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
+from integration import clock
 from integration.choices import Direction as DirectionChoice
-from integration.choices import Transformation
+from integration.choices import OperationKind, Transformation
 from integration.core.mapping import Condition, FieldMap, TableMap
 from integration.core.records import Direction
 from integration.core.standard import (
@@ -18,7 +19,11 @@ from integration.core.standard import (
     StandardMapping,
 )
 from integration.core.values import ValueKind
-from integration.models import Connection, FieldMapping, TableMapping
+from integration.models import Connection, FieldMapping, Operation, TableMapping
+from integration.services.actors import Actor, name_of, require_administrator, user_of
+from integration.services.operations import record_operation
+from integration.services.pending import release_all
+from integration.services.runs import restart
 from integration.services.sentences import InWords
 
 _OPERATORS = frozenset({"eq", "ne", "in"})
@@ -39,6 +44,41 @@ def create_standard_mappings(
         mapping.depends_on.set(made[name] for name in standard.depends_on)
         made[standard.name] = mapping
     return list(made.values())
+
+
+@transaction.atomic
+def change_mapping(
+    mapping: TableMapping,
+    by: Actor,
+    reason: str,
+    *,
+    fields: Mapping[str, str] | None = None,
+    **columns: Any,
+) -> Operation:
+    """Change columns of a mapping, and the directions of fields, by their name here.
+
+    Everything is read again and whatever failed is tried again, attempts from zero
+    (design §6); a run on its way starts anew. Raises ``MappingInvalid``; then nothing
+    has changed.
+    """
+    require_administrator(by)
+    for name, direction in (fields or {}).items():
+        mapping.fields.filter(bc_field=name).update(direction=direction)
+    TableMapping.objects.filter(pk=mapping.pk).update(
+        **columns, bc_cursor="", sales_cursor="", next_run_at=clock.now()
+    )
+    mapping.refresh_from_db()
+    load_table_map(mapping)
+    restart(mapping)
+    release_all(mapping)
+    return record_operation(
+        OperationKind.SET_UP,
+        by=user_of(by),
+        by_name=name_of(by),
+        reason=reason,
+        scope={"mapping": mapping.name, "name": str(mapping.connection)},
+        result={"change": "changed", "fields": dict(fields or {}), **columns},
+    )
 
 
 def load_table_map(mapping: TableMapping) -> TableMap:

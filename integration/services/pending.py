@@ -215,9 +215,17 @@ def clear(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
 
 def release(mapping: TableMapping, side: System, record_id: str) -> None:
     """Somebody wants it tried now: attempts from zero (design §6)."""
-    PendingRecord.objects.filter(
-        mapping=mapping, side=side.value, record_id=record_id
-    ).update(
+    mine = PendingRecord.objects.filter(mapping=mapping, side=side.value)
+    _release(mine.filter(record_id=record_id))
+
+
+def release_all(mapping: TableMapping) -> None:
+    """The mapping has changed: whatever failed may pass now."""
+    _release(PendingRecord.objects.filter(mapping=mapping))
+
+
+def _release(rows: QuerySet[PendingRecord]) -> None:
+    rows.update(
         attempts=0,
         next_attempt_at=clock.now(),
         waits_for="",

@@ -181,6 +181,13 @@ def release(run: Run) -> None:
     _mine(run).update(state=JobState.QUEUED, enqueued_at=None)
 
 
+def restart(mapping: TableMapping) -> None:
+    """Take a run on its way from its worker, which finds it lost; another begins it."""
+    Job.objects.filter(mapping=mapping, state=JobState.RUNNING).update(
+        state=JobState.QUEUED, enqueued_at=None
+    )
+
+
 def _new_jobs(
     mapping: TableMapping,
     run_id: UUID,

@@ -2,14 +2,17 @@
 
 import pytest
 
+from integration.choices import JobState
 from integration.core.records import Direction, System
 from integration.core.values import ValueKind
-from integration.models import FieldMapping
+from integration.models import FieldMapping, Job, PendingRecord
 from integration.services.mappings import (
     MappingInvalid,
+    change_mapping,
     create_standard_mappings,
     load_table_map,
 )
+from integration.services.runs import RunLost, claim, log_outcomes, start_run
 from tests.factories import make_connection
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +83,48 @@ def test_a_field_that_travels_against_its_mapping_is_refused() -> None:
 
     with pytest.raises(MappingInvalid, match="symbol travels"):
         load_table_map(currency)
+
+
+def test_a_changed_mapping_reads_everything_again_and_tries_what_failed() -> None:
+    _, customer = create_standard_mappings(make_connection())
+    customer.bc_cursor = customer.sales_cursor = "somewhere"
+    customer.save()
+    PendingRecord.objects.create(
+        mapping=customer, side="sales", record_id="1", attempts=4, skip_reason="Gave up"
+    )
+
+    operation = change_mapping(
+        customer, "Marc", "No cities.", fields={"city": "to_sales"}, only_coupled=True
+    )
+
+    assert (customer.bc_cursor, customer.sales_cursor) == ("", "")
+    row = PendingRecord.objects.get()
+    assert (row.attempts, row.skip_reason) == (0, "")
+    assert row.next_attempt_at
+    table = load_table_map(customer)
+    assert table.only_coupled
+    assert table.field("city").ways == {Direction.TO_SALES}
+    assert (operation.by_name, operation.reason) == ("Marc", "No cities.")
+
+
+def test_a_change_that_contradicts_itself_changes_nothing() -> None:
+    currency, _ = create_standard_mappings(make_connection())
+
+    with pytest.raises(MappingInvalid, match="symbol travels"):
+        change_mapping(currency, "Marc", "Try.", fields={"symbol": "both"})
+
+    assert currency.fields.get(bc_field="symbol").direction == "to_sales"
+
+
+def test_a_run_on_its_way_starts_anew_with_the_changed_mapping() -> None:
+    _, customer = create_standard_mappings(make_connection())
+    run_id = start_run(customer)
+    assert run_id
+    run = claim(run_id, "worker")
+    assert run
+
+    change_mapping(customer, "Marc", "All of them.", bc_filter=[])
+
+    with pytest.raises(RunLost):
+        log_outcomes(run, [])
+    assert set(Job.objects.values_list("state", flat=True)) == {JobState.QUEUED}
