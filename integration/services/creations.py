@@ -60,9 +60,14 @@ def create_alone(work: Work) -> None:
 
 
 def _skip(work: Work, way: Direction, records: Sequence[Snapshot]) -> None:
+    """What failed before is not tried again either; its error stays."""
     reason = "It has no partner, and this mapping creates none."
+    ids = [record.id for record in records]
+    failed = pending.by_record(work.mapping, way.source, ids)
     endings = Endings()
     for record in records:
+        if record.id in failed:
+            endings.aside.append((way.source, record, reason))
         outcome = of_record(OutcomeKind.SKIPPED, way.source, record, reason=reason)
         endings.outcomes.append(outcome)
     with transaction.atomic():

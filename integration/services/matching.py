@@ -84,14 +84,14 @@ def ambiguity(work: Work, found: Ambiguous) -> Trouble:
 def _gather_partners(work: Work) -> None:
     """Uncoupled records that did not change now may still be the partner.
 
-    Those of a two-way mapping are all pending; of a one-way mapping the whole other
-    side is read. Only when there is something to create.
+    Where all of them would be created they are all pending; else the whole other side
+    is read. Only when there is something to couple.
     """
     for side in System:
         if not work.spool.count_alone(side):
             continue
         other = side.other
-        if len(work.table.ways) < 2:
+        if len(work.table.ways) < 2 or work.table.only_coupled:
             _gather_all(work, other)
             continue
         for ids in pending.uncoupled(work.mapping, other):
@@ -101,7 +101,10 @@ def _gather_partners(work: Work) -> None:
 
 
 def _gather_all(work: Work, side: System) -> None:
-    if side is System.BUSINESS_CENTRAL or not work.mapping.sales_cursor:
+    mapping = work.mapping
+    here = side is System.BUSINESS_CENTRAL
+    cursor = mapping.bc_cursor if here else mapping.sales_cursor
+    if work.run.only is None and (work.run.full or not cursor):
         return  # Read as a whole in this run already.
     columns = work.table.columns(side)
     for page in work.connectors[side].read_all(work.table.place(side), columns):

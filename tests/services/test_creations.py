@@ -8,6 +8,7 @@ import pytest
 from integration.connectors.base import Connector, Create, WriteResult
 from integration.core.failures import Failure, FailureKind
 from integration.models import Coupling, PendingRecord
+from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
 from tests.running import running_systems
 from tests.services.engine import Engine, running_engine
@@ -365,3 +366,40 @@ def test_an_uncoupled_record_that_disappears_is_forgotten(engine: Engine) -> Non
 
     assert not engine.errors()
     assert not PendingRecord.objects.exists()
+
+
+@pytest.mark.parametrize("first", ["here", "there"])
+def test_where_nothing_is_created_partners_find_each_other_whoever_is_first(
+    bare: Engine, first: str
+) -> None:
+    mapping = bare.mapping()
+    mapping.only_coupled = True
+    mapping.save()
+    bare.accept()
+
+    for side in (first, "there" if first == "here" else "here"):
+        if side == "here":
+            bare.add_customer("1", "Alphorn AG")
+        else:
+            bare.add_account("Alphorn AG")
+        bare.sync()
+
+    assert Coupling.objects.filter(mapping=mapping).count() == 1
+
+
+def test_what_failed_rests_once_the_mapping_creates_nothing_any_more(
+    bare: Engine,
+) -> None:
+    bare.accept()
+    bare.add_account("A name that is too long ".ljust(120, "x"))
+    bare.sync()
+    change_mapping(bare.mapping(), "test", "No new ones.", only_coupled=True)
+
+    bare.sync("CUSTOMER")
+
+    row = PendingRecord.objects.get()
+    assert (row.next_attempt_at, row.skip_reason) == (
+        None,
+        "It has no partner, and this mapping creates none.",
+    )
+    assert len(bare.errors()) == 1
