@@ -1,5 +1,6 @@
 """Clean-up against a model made of plain sets: any order of steps, the same rows."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from integration.choices import Chip
 from integration.core.causes import Cause
 from integration.core.failures import Failure, FailureKind
 from integration.core.outcomes import Outcome, OutcomeKind, RecordRef
@@ -21,6 +23,7 @@ from integration.models import (
     Job,
     Operation,
     OperationCell,
+    Problem,
     SyncError,
 )
 from integration.services import cells, moment
@@ -31,6 +34,7 @@ from integration.services.cleanup_preview import (
     Preview,
     preview,
 )
+from integration.services.error_counts import count_chips, problem_counts
 from integration.services.error_filters import parse_filter
 from integration.services.error_list import read_page
 from integration.services.errors import record_outcomes
@@ -39,6 +43,9 @@ from integration.services.undo import undo
 from tests.factories import make_connection, make_job, make_mapping
 
 RECORDS = [f"{mapping}{number}" for mapping in "AB" for number in range(3)]
+REFUSED, WAITING = "r", "w"
+Key = tuple[str, str]
+"""One row: its record and why it failed."""
 FILTERS = [{}, {"mapping": "A"}, {"record": "B1"}, {"q": "Customer A1"}, {"q": "NA"}]
 NAME = "command line"
 
@@ -51,19 +58,27 @@ class Row:
 
 @dataclass
 class World:
-    """The model: each operation is the set of records it hides."""
+    """The model: each operation is the set of rows it hides."""
 
     jobs: dict[str, Job]
     now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
-    rows: dict[str, Row] = field(default_factory=dict)
-    previews: list[tuple[Preview, set[str]]] = field(default_factory=list)
-    hidden: dict[int, set[str]] = field(default_factory=dict)
+    rows: dict[Key, Row] = field(default_factory=dict)
+    previews: list[tuple[Preview, set[Key]]] = field(default_factory=list)
+    hidden: dict[int, set[Key]] = field(default_factory=dict)
 
-    def visible(self) -> set[str]:
+    def of_record(self, record: str) -> dict[Key, Row]:
+        return {key: row for key, row in self.rows.items() if key[0] == record}
+
+    def chip(self, key: Key) -> str:
+        if self.rows[key].settled_at:
+            return Chip.RESOLVED.value
+        return (Chip.WAITING if key[1] == WAITING else Chip.OPEN).value
+
+    def visible(self) -> set[Key]:
         return set(self.rows) - set().union(*self.hidden.values())
 
-    def taken(self, shown: Preview, *, relevant: bool) -> set[str]:
-        """Records inside the previewed scope, as they are now."""
+    def taken(self, shown: Preview, *, relevant: bool) -> set[Key]:
+        """Rows inside the previewed scope, as they are now."""
         return {
             key
             for key, row in self.rows.items()
@@ -73,7 +88,8 @@ class World:
         }
 
 
-def in_filter(key: str, query: dict[str, str]) -> bool:
+def in_filter(row: Key, query: dict[str, str]) -> bool:
+    key = row[0]
     return (
         query.get("mapping", key[0]) == key[0]
         and query.get("record", key) == key
@@ -81,29 +97,37 @@ def in_filter(key: str, query: dict[str, str]) -> bool:
     )
 
 
-def record(world: World, key: str) -> None:
-    failure = Failure(System.SALES, FailureKind.REFUSED, "c", "Refused")
+def record(world: World, key: str, cause: str) -> None:
+    """It fails; what it failed of before is replaced."""
+    failure = Failure(System.SALES, FailureKind.REFUSED, cause, "Refused")
+    waits = "CURRENCY:EUR" if cause == WAITING else ""
     ref = RecordRef(key, "N" + key, "Customer " + key)
     kind, way = OutcomeKind.FAILED, Direction.TO_SALES
     with transaction.atomic():
-        outcome = Outcome(kind, way, key, bc=ref, failure=failure)
+        outcome = Outcome(kind, way, key, bc=ref, failure=failure, waits_for=waits)
         record_outcomes(world.jobs[key[0]], [outcome], cause_of)
-    world.rows[key] = Row(SyncError.objects.get(record_key=key).last_seen)
+    row = SyncError.objects.get(record_key=key, fingerprint=cause * 64)
+    for other in world.of_record(key).values():
+        other.settled_at = other.settled_at or row.last_seen
+    world.rows[key, cause] = Row(row.last_seen)
     for hidden in world.hidden.values():
-        hidden.discard(key)
+        hidden.discard((key, cause))
 
 
 def cause_of(failure: Failure | None, finding: Any) -> Cause:
-    return Cause("f" * 64, "Refused")
+    assert failure
+    return Cause(failure.code * 64, "Refused")
 
 
 def settle(world: World, key: str) -> None:
     with transaction.atomic():
         outcome = Outcome(OutcomeKind.MODIFIED, Direction.TO_SALES, key)
         record_outcomes(world.jobs[key[0]], [outcome], cause_of)
-    row = world.rows.get(key)
-    if row and row.settled_at is None:
-        row.settled_at = SyncError.objects.get(record_key=key).settled_at
+    for (_, cause), row in world.of_record(key).items():
+        if row.settled_at is None:
+            found = SyncError.objects.get(record_key=key, fingerprint=cause * 64)
+            row.settled_at = found.settled_at
+            assert row.settled_at
 
 
 def look(world: World, older_than: int | None, query: dict[str, str]) -> None:
@@ -125,7 +149,7 @@ def click(world: World, index: int, *, relevant: bool) -> None:
     shown, inside = world.previews.pop(index % len(world.previews))
     relevant = relevant and shown.relevant > 0
     taken = world.taken(shown, relevant=relevant)
-    assert taken & world.visible() <= inside
+    before = visible()
     operation = delete(
         shown.token,
         shown.request,
@@ -133,17 +157,21 @@ def click(world: World, index: int, *, relevant: bool) -> None:
         include_relevant=relevant,
         typed=str(shown.relevant),
     )
-    assert operation.rows == len(taken & world.visible())
+    gone = before - visible()
+    assert gone <= inside
+    assert gone == taken & world.visible()
+    assert operation.rows == len(gone)
     world.hidden[operation.pk] = taken
 
 
 def select(world: World, key: str) -> None:
     ids = SyncError.objects.filter(record_key=key).values_list("id", flat=True)
-    if key not in world.visible():
+    shown = world.visible() & world.of_record(key).keys()
+    if not shown:
         with pytest.raises(CleanupRefused):
             delete_selected(list(ids), NAME)
         return
-    world.hidden[delete_selected(list(ids), NAME).pk] = {key}
+    world.hidden[delete_selected(list(ids), NAME).pk] = shown
 
 
 def take_back(world: World, index: int) -> None:
@@ -169,7 +197,7 @@ def purge(world: World, index: int) -> None:
     )
     for operation_id in due:
         gone = world.hidden.pop(operation_id)
-        selected: set[str] = set().union(*(world.hidden[pk] for pk in kept))
+        selected: set[Key] = set().union(*(world.hidden[pk] for pk in kept))
         for key in gone - selected:
             world.rows.pop(key, None)
             for others in world.hidden.values():
@@ -177,20 +205,31 @@ def purge(world: World, index: int) -> None:
     purge_due(world.now)
 
 
+def visible() -> set[Key]:
+    """The rows in sight, in the database."""
+    rows = SyncError.objects.visible(Operation.objects.cuts())
+    return {(key, f[0]) for key, f in rows.values_list("record_key", "fingerprint")}
+
+
 def check(world: World) -> None:
     cuts = Operation.objects.cuts()
-    visible = SyncError.objects.visible(cuts).values_list("record_key", flat=True)
-    assert set(visible) == world.visible()
+    assert visible() == world.visible()
     check_lists(world)
+    check_counts(world)
     live = cells.count_by_place(SyncError.objects.all(), cuts)
     columns = ("day", *cells.TOTAL_KEYS, "n")
     counted = {row[:-1]: row[-1] for row in ErrorCell.objects.values_list(*columns)}
-    assert counted == {tuple(k): n for k, n in live.pop(0, cells.Tally()).items()}
+    in_sight = live.pop(0, cells.Tally())
+    assert counted == {tuple(k): n for k, n in in_sight.items()}
     by_operation = OperationCell.objects.values_list("operation_id", *columns)
     assert {row[:-1]: row[-1] for row in by_operation} == {
         (place, *cell): n for place, tally in live.items() for cell, n in tally.items()
     }
-    assert sum(ErrorTotal.objects.values_list("n", flat=True)) == len(world.visible())
+    totals: Counter[tuple[Any, ...]] = Counter()
+    for cell, n in in_sight.items():
+        totals[cell[1:]] += n
+    rows = ErrorTotal.objects.values_list(*cells.TOTAL_KEYS, "n")
+    assert {row[:-1]: row[-1] for row in rows} == totals
 
 
 def check_lists(world: World) -> None:
@@ -198,17 +237,38 @@ def check_lists(world: World) -> None:
     settled = {key for key, row in world.rows.items() if row.settled_at}
     states = {"all": set(world.rows), "resolved": settled}
     states["relevant"] = states["all"] - settled
+    causes = dict(Problem.objects.values_list("id", "fingerprint"))
     for query in ({}, {"mapping": "A"}):
         for state, keys in states.items():
             filters, _ = parse_filter({**query, "state": state})
-            listed = [row["record_key"] for row in read_page(filters).rows]
+            listed = [
+                (row["record_key"], causes[row["problem_id"]][0])
+                for row in read_page(filters).rows
+            ]
             wanted = {key for key in keys & world.visible() if in_filter(key, query)}
             assert (set(listed), len(listed)) == (wanted, len(wanted)), state
 
 
+def check_counts(world: World) -> None:
+    """Chips, with a filter and without, and every problem say the same number."""
+    cuts = Operation.objects.cuts()
+    for query in ({}, {"mapping": "A"}, {"record": "B1"}):
+        filters, _ = parse_filter(query)
+        keys = [key for key in world.visible() if in_filter(key, query)]
+        chips = count_chips(filters, cuts).chips
+        wanted = Counter(world.chip(key) for key in keys)
+        assert {chip: n for chip, n in chips.items() if n} == wanted, query
+    by_cause: dict[str, Counter[str]] = {}
+    for key in world.visible():
+        by_cause.setdefault(key[1] * 64, Counter())[world.chip(key)] += 1
+    causes = dict(Problem.objects.values_list("id", "fingerprint"))
+    counted = {causes[key]: chips for key, chips in problem_counts().items()}
+    assert counted == by_cause
+
+
 KEYS = st.sampled_from(RECORDS)
 STEPS = st.one_of(
-    st.tuples(st.just(record), KEYS),
+    st.tuples(st.just(record), KEYS, st.sampled_from([REFUSED, WAITING])),
     st.tuples(st.just(settle), KEYS),
     st.tuples(st.just(look), st.sampled_from([None, 1]), st.sampled_from(FILTERS)),
     st.tuples(st.just(click), st.integers(0, 5), st.booleans()),
