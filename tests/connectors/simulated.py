@@ -18,11 +18,12 @@ BASE = "http://127.0.0.1:8100"
 
 
 class Simulated(httpx2.BaseTransport):
-    """A store with ``records`` customers, and connectors that talk to it."""
+    """A store, or one with ``records`` customers, and connectors that talk to it."""
 
-    def __init__(self, records: int = 0) -> None:
-        self.store = Store(None)
-        seed_generated(self.store, records, 1)
+    def __init__(self, records: int = 0, store: Store | None = None) -> None:
+        self.store = store or Store(None)
+        if store is None:
+            seed_generated(self.store, records, 1)
         self.faults = Faults.of(self.store)
         self.sent: list[tuple[str, str]] = []
         self.clock = Seconds()
