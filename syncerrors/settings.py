@@ -218,13 +218,13 @@ else:
 # --- Workers (D4, D5, D6) -----------------------------------------------------
 BROKER_URL_FILE = DATA_DIR / "broker.url"
 """Written by the supervisor: where its embedded Valkey listens."""
+REDIS_URL = env.str("REDIS_URL", default="")
 
 
 def broker_url() -> str:
     """REDIS_URL, else this data directory's embedded broker, else an unused socket."""
-    given = env.str("REDIS_URL", default="")
-    if given:
-        return str(given)
+    if REDIS_URL:
+        return str(REDIS_URL)
     try:
         return BROKER_URL_FILE.read_text(encoding="utf-8").strip()
     except OSError:

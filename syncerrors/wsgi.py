@@ -2,8 +2,11 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncerrors.settings")
+# whitenoise warns of a folder that is missing, also where nobody collects files.
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 application = get_wsgi_application()

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 from celery import current_app
+from django.conf import settings
 from django.db import connection
 
 from integration.management.broker import Broker
 from integration.management.children import Children
 from tests.running import Systems, running_systems
-from tests.settings import REDIS_URL
 
 ROOT = Path(__file__).resolve().parent.parent
 BINDINGS = ("_kombu.binding.celery", "_kombu.binding_permanent.celery")
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Leave out what is about the other database or the other broker."""
     others = {"sqlite", "postgresql"} - {connection.vendor}
-    if REDIS_URL:
+    if settings.REDIS_URL:
         others.add("embedded")
     left_out = [
         item for item in items if others & {m.name for m in item.iter_markers()}
@@ -50,8 +50,8 @@ def systems() -> Iterator[Systems]:
 @pytest.fixture(scope="session")
 def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The Redis of REDIS_URL, else an embedded Valkey for this process's tests."""
-    if REDIS_URL:
-        yield REDIS_URL
+    if settings.REDIS_URL:
+        yield settings.REDIS_URL
         return
     folder = tmp_path_factory.mktemp("broker")
     (folder / "logs").mkdir()

@@ -21,7 +21,5 @@ STORAGES = {
 }
 globals()["STATIC_ROOT"] = None
 """whitenoise serves from the finders here; there is no collected folder"""
-REDIS_URL = os.environ.get("REDIS_URL", "")
-"""Where the fixture ``broker`` is; "" is an embedded one."""
 globals()["CELERY_BROKER_URL"] = f"redis+socket://{_data}/no-broker.sock"
 """No test reaches a broker that does not ask for one."""

@@ -5,6 +5,8 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import redis
+from kombu import Connection
+from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from integration import clock
@@ -82,6 +84,19 @@ class Broker:
                     f"{self._directory} may be deleted: no work is lost with it."
                 )
             clock.sleep(0.05)
+
+
+def reach(url: str) -> str:
+    """Where a broker of somebody else's answers. Raises ``BrokerFailed``."""
+    with Connection(url) as connection:
+        place = connection.as_uri()
+        try:
+            connection.ensure_connection(max_retries=1, timeout=2)
+        except (OperationalError, OSError) as error:
+            raise BrokerFailed(
+                f"The broker {place} does not answer; start it, or correct REDIS_URL."
+            ) from error
+    return place
 
 
 def ping(socket: Path) -> bool:

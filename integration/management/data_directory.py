@@ -19,13 +19,9 @@ class DirectoryUnusable(Exception):  # noqa: N818  (a sentence for a person)
 
 
 def prepare(directory: Path) -> None:
-    """Make the directory and its folders. Raises ``DirectoryUnusable``.
-
-    That for static files stays empty until someone collects them.
-    """
+    """Make the directory and its folder for logs. Raises ``DirectoryUnusable``."""
     try:
         (directory / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
-        (directory / "static").mkdir(exist_ok=True)
         probe = directory / "logs" / ".probe"
         probe.write_bytes(b"")
         probe.unlink()

@@ -1,6 +1,5 @@
-"""Runs quickstart to its end and says in one sentence how it ended."""
+"""Runs a start to its end and says in one sentence how it ended."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import DatabaseError
@@ -8,7 +7,7 @@ from django.db import DatabaseError
 from integration.management.broker import BrokerFailed
 from integration.management.data_directory import DirectoryInUse, DirectoryUnusable
 from integration.management.ports import PortInUse
-from integration.management.quickstart import Options, Quickstart
+from integration.management.start import Start
 from integration.management.steps import StepFailed
 from integration.management.summary import Summary
 
@@ -26,13 +25,13 @@ class Outcome:
     summary: Summary | None = None
 
 
-def launch(options: Options, say: Callable[[str], None]) -> Outcome:
+def launch(start: Start) -> Outcome:
     """Everything that was started has ended when this returns."""
     try:
-        return Outcome(summary=Quickstart(options, say).run())
+        return Outcome(summary=start.run())
     except KeyboardInterrupt:
         # Ctrl-C is how a person ends it; a check that was cut short proves nothing.
-        return Outcome(exit_code=STEP_FAILED if options.is_check else 0)
+        return Outcome(exit_code=STEP_FAILED if start.options.is_check else 0)
     except CANNOT_START as error:
         return Outcome(COULD_NOT_START, str(error))
     except StepFailed as error:

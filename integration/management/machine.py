@@ -19,5 +19,5 @@ def _sentence(here: str) -> str:
     return (
         f"This command needs Linux with glibc, or macOS; here is {here}. On Windows "
         f"use WSL; elsewhere a container with Debian, or a Redis of your own "
-        f"(REDIS_URL) with the standard commands of the README."
+        f"(REDIS_URL) with the standard commands of docs/deploy.md."
     )

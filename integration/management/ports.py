@@ -17,15 +17,15 @@ class PortInUse(Exception):  # noqa: N818  (a sentence for a person)
         )
 
 
-def claim_port(port: int, option: str) -> socket.socket:
-    """A listening socket on loopback; 0 takes any free port. Raises ``PortInUse``.
+def claim_port(port: int, option: str, host: str = LOOPBACK) -> socket.socket:
+    """A listening socket; 0 takes any free port. Raises ``PortInUse``.
 
     A child inherits it, so nobody can come in between, and a restart misses no call.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((LOOPBACK, port))
+        listener.bind((host, port))
         listener.listen(128)
     except OSError as error:
         listener.close()

@@ -1,24 +1,19 @@
 """The steps of quickstart, in order; each is one line with its seconds."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx2
-from django.core.management import call_command
 from django.urls import reverse
 from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import JobKind
 from integration.management.browser import Browser, OpenedPage
-from integration.management.data_directory import held, prepare
-from integration.management.ports import claim_port, free_port
-from integration.management.signals import Signals
-from integration.management.steps import StepFailed, Steps
+from integration.management.ports import free_port
+from integration.management.start import Options, Start
+from integration.management.steps import StepFailed
 from integration.management.summary import Summary, summarize
-from integration.management.supervisor import Layout, SimulatorOptions, Supervisor
+from integration.management.supervisor import SimulatorOptions, Supervisor
 from integration.management.words import this_process
 from integration.models import Connection, Job, TableMapping, User
 from integration.models.jobs import ACTIVE_STATES
@@ -33,25 +28,19 @@ from integration.services.review import accept
 from integration.services.sentences import sentence
 from integration.services.sign_in import make_link_token
 
-ENVIRONMENT = {"SYNCERRORS_HTTPS": "0", "SYNCERRORS_DEMONSTRATION": "1"}
 WORKER_SECONDS = 60.0
 REST_SECONDS = 60.0
 WORKER = this_process("quickstart")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class QuickstartOptions(Options):
     """The command line; ``records`` ``None`` is the demonstration's own number."""
 
-    root: Path
-    data: Path
-    broker_url: Path
-    port: int = 8000
     sim_port: int = 8100
     bc_data: str = ""
     records: int | None = None
     accept: bool = True
-    is_check: bool = False
 
     @property
     def is_demonstration(self) -> bool:
@@ -59,62 +48,20 @@ class Options:
         return not self.bc_data and self.records is None
 
 
-class Quickstart:
-    """One start, from the lock to the last process's end."""
+class Quickstart(Start):
+    """With simulated systems, from nothing to a page that shows errors."""
 
-    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
-        self._options = options
-        self._say = say
-        self._steps = Steps(say)
-        self._signals = Signals()
-        self._began_at = clock.now()
+    environment = {"SYNCERRORS_HTTPS": "0", "SYNCERRORS_DEMONSTRATION": "1"}
+    options: QuickstartOptions
 
-    def run(self) -> Summary | None:
-        """Stay until Ctrl-C, or check and return the summary.
+    def claim_ports(self) -> None:
+        self._sim_port = free_port(self.options.sim_port, "--sim-port")
 
-        Raises what ``data_directory``, ``ports`` and ``broker`` raise, ``StepFailed``,
-        and ``KeyboardInterrupt`` for any of the signals that end it.
-        """
-        options = self._options
-        self._signals.install()
-        prepare(options.data)
-        with ExitStack() as stack:
-            stack.enter_context(held(options.data))
-            listener = stack.enter_context(claim_port(options.port, "--port"))
-            sim_port = free_port(options.sim_port, "--sim-port")
-            with self._signals.held():
-                layout = Layout(options.root, options.data, options.broker_url)
-                supervisor = Supervisor(
-                    layout, ENVIRONMENT, self._say, self._signals.held
-                )
-                stack.callback(self._stop, supervisor)
-            administrator = self._fill(supervisor, sim_port)
-            base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            with self._steps.step("web, worker, beat") as step:
-                supervisor.start_web(listener)
-                supervisor.start_worker()
-                supervisor.start_beat()
-                supervisor.wait_for_web(base_url)
-                step.result = base_url
-            if options.is_check:
-                return self._check(supervisor, base_url, administrator.user)
-            self._stay(base_url, administrator)
-        return None
-
-    def _stop(self, supervisor: Supervisor) -> None:
-        self._signals.ignore()
-        supervisor.stop()
-
-    def _fill(self, supervisor: Supervisor, sim_port: int) -> Administrator:
-        """Everything that must be there before the first page is opened."""
-        step = self._steps.step
-        options = self._options
-        with step("database"):
-            call_command("migrate", verbosity=0, interactive=False)
-        with step("broker") as broker:
-            broker.result = supervisor.start_broker()
+    def fill(self, supervisor: Supervisor) -> Administrator:
+        step = self._step
+        options = self.options
         with step("simulators") as simulated:
-            wanted = SimulatorOptions(sim_port, options.bc_data, options.records)
+            wanted = SimulatorOptions(self._sim_port, options.bc_data, options.records)
             simulators = supervisor.start_simulators(wanted)
             simulated.result = simulators["authority"]
         with step("administrator") as made:
@@ -141,13 +88,13 @@ class Quickstart:
         """Review, acceptance (the systems are simulated) and the first run."""
         new = [one for one in _running() if one.reviewed_at is None]
         if new:
-            with self._steps.step("review") as step:
+            with self._step("review") as step:
                 step.result = "; ".join(self._review(mapping) for mapping in new)
-        if not self._options.accept:
+        if not self.options.accept:
             return
         if new:
             why = sentence(gettext_noop("Quickstart: both systems are simulated."))
-            with self._steps.step("acceptance") as step:
+            with self._step("acceptance") as step:
                 for mapping in new:
                     accept(mapping, user, why)
                 step.result = "accepted, because both systems are simulated"
@@ -163,7 +110,7 @@ class Quickstart:
 
     def _synchronize(self, name: str) -> None:
         """Every accepted mapping of every running connection, in order."""
-        with self._steps.step(name) as step:
+        with self._step(name) as step:
             written = failed = 0
             for mapping in _running():
                 if mapping.reviewed_at is None:
@@ -175,27 +122,20 @@ class Quickstart:
                 failed += report.failed
             step.result = f"{written:,} written, {failed:,} failed"
 
-    def _stay(self, base_url: str, administrator: Administrator) -> None:
-        user = administrator.user
-        link = reverse("sign_in", args=[make_link_token(user)])
-        password = administrator.password or "as it was shown at the first start"
-        self._say("")
-        self._say(f"Open  {base_url}{link}")
-        self._say("      (signs you in once, from this machine, within 10 minutes)")
-        self._say(
-            f"or    {base_url}  user: {user.get_username()}  password: {password}"
-        )
-        self._say("Ctrl-C ends everything.")
-        while True:
-            clock.sleep(3600)
+    def finish(
+        self, supervisor: Supervisor, base_url: str, administrator: Administrator | None
+    ) -> Summary | None:
+        if administrator and self.options.is_check:
+            return self._check(supervisor, base_url, administrator.user)
+        return super().finish(supervisor, base_url, administrator)
 
     def _check(self, supervisor: Supervisor, base_url: str, user: User) -> Summary:
-        with self._steps.step("worker") as step:
+        with self._step("worker") as step:
             step.result = self._wait_for_worker(supervisor)
-        with self._steps.step("rest"):
+        with self._step("rest"):
             supervisor.children.stop("beat", patience_seconds=5.0)
             _wait_for_rest()
-        with self._steps.step("pages") as step:
+        with self._step("pages") as step:
             browser = Browser(base_url)
             try:
                 pages = _open_pages(browser, user)
@@ -206,7 +146,7 @@ class Quickstart:
 
     def _wait_for_worker(self, supervisor: Supervisor) -> str:
         """Until a worker, not this process, has carried out each mapping's run."""
-        if not self._options.accept:
+        if not self.options.accept:
             return "nothing is accepted, so nothing runs"
         deadline = clock.monotonic() + WORKER_SECONDS
         while clock.monotonic() < deadline:

@@ -4,17 +4,25 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
+
+from integration import clock
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+ECHO_SECONDS = 1.0
+"""A terminal's Ctrl-C may arrive twice, from it and from ``uv run``."""
+
+
 class Signals:
-    """Raises ``KeyboardInterrupt`` in the main thread, once."""
+    """Raises ``KeyboardInterrupt`` in the main thread."""
 
     def __init__(self) -> None:
         self._holding = 0
-        self._pending = False
-        self._done = False
+        self._received = False
+        self._raised_at = -ECHO_SECONDS
+        self._ending = False
 
     def install(self) -> None:
         for number in CAUGHT:
@@ -28,20 +36,27 @@ class Signals:
             yield
         finally:
             self._holding -= 1
-        if self._pending and not self._holding:
+        if self._received:
             self._raise()
+
+    def wait(self) -> NoReturn:
+        """Until one comes, also one whose exception a finalizer has swallowed."""
+        while not self._received:
+            clock.sleep(ECHO_SECONDS)
+        raise KeyboardInterrupt
 
     def ignore(self) -> None:
         """We are ending anyway from here on; a second Ctrl-C must not cut it short."""
-        self._done = True
+        self._ending = True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._holding:
-            self._pending = True
-        else:
-            self._raise()
+        self._received = True
+        self._raise()
 
     def _raise(self) -> None:
-        if not self._done:
-            self._done = True
-            raise KeyboardInterrupt
+        now = clock.monotonic()
+        is_echo = now - self._raised_at < ECHO_SECONDS
+        if self._holding or self._ending or is_echo:
+            return
+        self._raised_at = now
+        raise KeyboardInterrupt

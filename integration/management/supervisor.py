@@ -1,9 +1,9 @@
-"""Everything on one machine: the parts quickstart starts, and how they end (D4, D5)."""
+"""Everything on one machine: the parts of a start, and how they end (D4, D5)."""
 
 import json
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from integration import clock
-from integration.management.broker import Broker
+from integration.management.broker import Broker, reach
 from integration.management.children import Child, Children, Held
 from integration.management.steps import StepFailed
 
@@ -24,11 +24,12 @@ LAST_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are on this machine."""
+    """Where things are; without ``redis_url`` there is an embedded broker."""
 
     root: Path
     data: Path
     broker_url: Path
+    redis_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Supervisor:
     def __init__(
         self,
         layout: Layout,
-        environment: dict[str, str],
+        environment: Mapping[str, str],
         say: Callable[[str], None],
         held: Held,
     ) -> None:
@@ -65,9 +66,16 @@ class Supervisor:
 
     def start_broker(self) -> str:
         """Raises ``BrokerFailed``. What it says of itself."""
+        if self._layout.redis_url:
+            return reach(self._layout.redis_url)
         self._broker = Broker(self._layout.data, self._layout.broker_url)
         self._broker.start(self.children)
         return "Valkey on a socket of its own"
+
+    @property
+    def broker_url(self) -> str:
+        """Where the broker is that has been started or reached."""
+        return self._layout.redis_url or self._layout.broker_url.read_text("utf-8")
 
     def start_simulators(self, options: SimulatorOptions) -> dict[str, Any]:
         """What they say of themselves. Raises ``StepFailed`` with their sentence."""
@@ -90,7 +98,7 @@ class Supervisor:
 
     def start_worker(self) -> None:
         """A Celery worker with two processes."""
-        options = ["--concurrency=2", "--loglevel=INFO", "--hostname=quickstart@%h"]
+        options = ["--concurrency=2", "--loglevel=INFO", "--hostname=syncerrors@%h"]
         options += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         self.children.start(self._celery("worker", ["worker", *options]))
 

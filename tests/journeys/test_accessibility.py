@@ -17,7 +17,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.outside import REPOSITORY
+from tests.journeys.outside import REPOSITORY, environment
 
 pytestmark = pytest.mark.journey
 
@@ -136,7 +136,13 @@ def served(scene: str) -> Iterator[Site]:
     """The pages of a process of their own; it ends when its input does."""
     command = [sys.executable, "-m", "tests.journeys.pages_server", scene]
     with subprocess.Popen(  # noqa: S603  # our own module
-        command, cwd=REPOSITORY, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True
+        command,
+        cwd=REPOSITORY,
+        env=environment(Path()),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        text=True,
     ) as process:
         assert process.stdout
         told = json.loads(process.stdout.readline())

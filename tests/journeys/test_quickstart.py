@@ -11,21 +11,20 @@ import pytest
 
 from integration import clock
 from integration.management.ports import claim_port
+from tests.journeys.outside import REPOSITORY, environment
 
 pytestmark = pytest.mark.journey
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90
-# As from a person's shell: the settings of the tests are not theirs.
-COMMAND = ["/usr/bin/env", "-u", "DJANGO_SETTINGS_MODULE", sys.executable, "manage.py"]
-QUICKSTART = ["quickstart", "--port", "0", "--sim-port", "0"]
+COMMAND = [sys.executable, "manage.py", "quickstart", "--port", "0", "--sim-port", "0"]
 
 
 @contextmanager
 def started(data: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(  # noqa: S603  (our own command)
-        [*COMMAND, *QUICKSTART, "--data", str(data), *options],
-        cwd=ROOT,
+        [*COMMAND, "--data", str(data), *options],
+        cwd=REPOSITORY,
+        env=environment(data),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -42,3 +43,20 @@ def test_a_second_signal_does_not_cut_the_ending_short(signals: Signals) -> None
     signals.ignore()
 
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_one_that_was_swallowed_still_ends_the_waiting(signals: Signals) -> None:
+    with suppress(KeyboardInterrupt):  # as the interpreter does in a finalizer
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        signals.wait()
+
+
+def test_the_echo_of_one_does_not_interrupt_the_ending_it_began(
+    signals: Signals,
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    os.kill(os.getpid(), signal.SIGINT)

@@ -4,34 +4,25 @@
 pages, prints a summary and ends everything again.
 """
 
-import logging
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
-from integration.management.machine import unsuited
 from integration.management.ports import port_number, whole_number
-from integration.management.words import as_json, told
+from integration.management.start_command import StartCommand
 
 if TYPE_CHECKING:
-    from integration.management.quickstart import Options
-
-COULD_NOT_START = 2
+    from integration.management.start import Say, Start
 
 
-class Command(BaseCommand):
+class Command(StartCommand):
     help = "Everything on one machine, with simulated systems; Ctrl-C ends it."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--port", type=port_number, default=8000, help="0: any free one"
-        )
+        super().add_arguments(parser)
         parser.add_argument("--sim-port", type=port_number, default=8100)
-        parser.add_argument("--data", metavar="DIR", help="the data directory")
         parser.add_argument("--bc-data", metavar="DIR", help="a folder of BC API JSON")
         parser.add_argument(
             "--records", type=whole_number, metavar="N", help="customers"
@@ -40,47 +31,16 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="prove it and end")
         parser.add_argument("--json", action="store_true", help="with --check")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        problem = unsuited()
-        if problem:
-            self._leave(problem, COULD_NOT_START)
-        # Only now: the rest needs the locks and process groups of a POSIX system.
-        from integration.management.launch import launch
+    def start(self, options: dict[str, Any], say: "Say") -> "Start":
+        from integration.management.quickstart import Quickstart, QuickstartOptions
 
-        logging.getLogger().setLevel(logging.WARNING)
-        say = self._say_aside if options["json"] else self._say
-        outcome = launch(_options(options), say)
-        if outcome.problem:
-            self._leave(outcome.problem, outcome.exit_code)
-        if outcome.summary:
-            value = outcome.summary.as_value()
-            self._say(as_json(value) if options["json"] else told(value))
-        sys.exit(outcome.exit_code)
-
-    def _say(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
-
-    def _say_aside(self, line: str) -> None:
-        """Where the output is JSON, everything else goes beside it."""
-        self.stderr.write(line)
-
-    def _leave(self, sentence: str, code: int) -> NoReturn:
-        self.stderr.write(sentence)
-        sys.exit(code)
-
-
-def _options(options: dict[str, Any]) -> "Options":
-    from integration.management.quickstart import Options
-
-    return Options(
-        root=settings.BASE_DIR,
-        data=Path(settings.DATA_DIR),
-        broker_url=Path(settings.BROKER_URL_FILE),
-        port=options["port"],
-        sim_port=options["sim_port"],
-        bc_data=str(Path(options["bc_data"]).absolute()) if options["bc_data"] else "",
-        records=options["records"],
-        accept=not options["no_accept"],
-        is_check=options["check"],
-    )
+        folder = options["bc_data"]
+        chosen = QuickstartOptions(
+            port=options["port"],
+            is_check=options["check"],
+            sim_port=options["sim_port"],
+            bc_data=str(Path(folder).absolute()) if folder else "",
+            records=options["records"],
+            accept=not options["no_accept"],
+        )
+        return Quickstart(chosen, say)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from django.conf import settings
@@ -63,7 +62,7 @@ class Command(BaseCommand):
                 path = write_addresses(directory, simulators_json(store, server.url))
                 self.stdout.write(f"Simulators: {server.url} (addresses in {path})")
                 self.stdout.flush()
-                Event().wait()  # until a signal ends it
+                signals.wait()
             finally:
                 signals.ignore()
                 server.stop()
