@@ -78,7 +78,7 @@ def is_kept(before: Any, after: Any) -> bool:
     if isinstance(after, str) and str(before).startswith("{"):
         before, after = json.loads(before), json.loads(after)
     if isinstance(before, dict) and isinstance(after, dict):
-        return before.items() <= after.items()
+        return all(is_kept(part, after.get(key, GONE)) for key, part in before.items())
     if after is GONE:
         return False
     return before in ("", None, after) or REWORDED.get(before) == after
