@@ -44,7 +44,7 @@ MOMENTS = ("before", "after_write", "mid_response")
 PHASES = ("first", "incremental")
 INSIDE_A_WRITE = 3 / 4  # of the kills; the others fall on any request
 INTERVAL_SECONDS = 10
-START_SECONDS, REST_SECONDS = 120, 240
+START_SECONDS, REST_SECONDS = 300, 600
 # Not compared: what each system gives by itself, in the order things happen.
 GIVEN = {"id", "_version", "_createdAt", "_modifiedAt", "_modifiedBy"}
 
@@ -103,7 +103,7 @@ class Place:
             yield
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=30)
+            process.wait(timeout=60)
 
     def control(self, name: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
