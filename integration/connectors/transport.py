@@ -31,10 +31,11 @@ logger = logging.getLogger(__name__)
 
 TRIES = 3
 LONGEST_WAIT_SECONDS = 5.0
-"""A longer wait is the job's, not ours: it is raised as ``Throttled``."""
+"""A longer wait before a repeat is the job's, not ours: ``Throttled`` is raised."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
-_QUEUE_SECONDS = 60.0
+_QUEUE_SECONDS = 30.0
+"""So long a call waits for its turn: a run that is put off begins by reading again."""
 _UNTOLD_SECONDS = 1.0
 """How long everybody waits after a 429 that does not say how long."""
 
@@ -107,7 +108,7 @@ class Transport:
             return
         give_up = self.monotonic() + _QUEUE_SECONDS
         while wait := self.throttle.acquire(call.cost):
-            if wait > LONGEST_WAIT_SECONDS or self.monotonic() > give_up:
+            if self.monotonic() + wait > give_up:
                 raise Throttled(_budget_spent(call, wait))
             self.sleep(wait)
 

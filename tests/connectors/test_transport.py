@@ -146,7 +146,7 @@ def test_a_long_wait_is_left_to_the_job(opened: Opened) -> None:
 
 
 def test_nobody_else_goes_while_the_system_asked_to_wait(opened: Opened) -> None:
-    transport, wire = opened(refusal(429, "", "", Retry_After="6"))
+    transport, wire = opened(refusal(429, "", "", Retry_After="40"))
     with pytest.raises(Throttled):
         transport.send(READ)
 
@@ -154,7 +154,7 @@ def test_nobody_else_goes_while_the_system_asked_to_wait(opened: Opened) -> None
         transport.send(WRITE)
 
     assert caught.value.failure.code == "budget-spent"
-    assert caught.value.retry_after_seconds == 6
+    assert caught.value.retry_after_seconds == 40
     assert len(wire.calls) == 1
 
 
@@ -213,7 +213,7 @@ def test_does_not_wait_for_ever_while_others_are_busy(opened: Opened) -> None:
     with pytest.raises(Throttled):
         transport.send(READ)
 
-    assert 55 < sum(wire.slept) < 65
+    assert 25 < sum(wire.slept) < 31
 
 
 def test_a_spent_budget_is_left_to_the_job(opened: Opened) -> None:
