@@ -5,17 +5,13 @@ So tokens are cached, one caller renews for all, and the same source does not re
 sign-in that was refused.
 """
 
-import json
 import re
 import threading
-from collections.abc import Generator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
-
-import httpx2
 
 from integration import clock
 from integration.connectors.calls import Answer, Call
@@ -53,7 +49,10 @@ class Token:
         life = float(body["expires_in"])
         # A short life leaves no five minutes to spare.
         use = min(0.8 * life, life - 300) if life > 600 else 0.8 * life
-        return cls(str(body["access_token"]), now + timedelta(seconds=use))
+        value = str(body["access_token"])
+        if not (value.isascii() and value.isprintable() and 0 <= life < 10**9):
+            raise ValueError("no header can carry this token, or no clock its life")
+        return cls(value, now + timedelta(seconds=use))
 
 
 class TokenCache(Protocol):
@@ -172,24 +171,6 @@ class TokenSource:
         )
 
 
-class EntraAuth(httpx2.Auth):
-    """Adds the bearer token; after the first 401 renews it once and sends again."""
-
-    def __init__(self, source: TokenSource) -> None:
-        self._source = source
-
-    def sync_auth_flow(
-        self, request: httpx2.Request
-    ) -> Generator[httpx2.Request, httpx2.Response, None]:
-        token = self._source.token()
-        request.headers["Authorization"] = f"Bearer {token}"
-        response = yield request
-        if response.status_code == 401:
-            token = self._source.token(rejected=token)
-            request.headers["Authorization"] = f"Bearer {token}"
-            yield request
-
-
 def sign_in_problem(call: Call, answer: Answer) -> Failure | None:
     """Why the token endpoint refused; ``None`` for a success (protocols §1.3)."""
     failure = problem_of(call, answer)
@@ -210,7 +191,7 @@ def sign_in_problem(call: Call, answer: Answer) -> Failure | None:
 
 def _error_of(answer: Answer) -> dict[str, Any] | None:
     try:
-        body = json.loads(answer.body)
+        body = answer.json()
     except ValueError:
         return None
     return body if isinstance(body, dict) and body.get("error") else None

@@ -41,13 +41,15 @@ def _place(response: Any, count: int) -> int | None:
     if not isinstance(response, dict) or not isinstance(response.get("status"), int):
         return None
     number = str(response.get("id"))
-    if not number.isdecimal() or not 1 <= int(number) <= count:
+    short = number.isdecimal() and len(number) <= len(str(count))
+    if not short or not 1 <= int(number) <= count:
         return None
     return int(number) - 1
 
 
 def _answer(response: dict[str, Any]) -> Answer:
-    headers = response.get("headers") or {}
+    given = response.get("headers")
+    headers = given if isinstance(given, dict) else {}
     return Answer(
         status=response["status"],
         headers={str(name).lower(): str(value) for name, value in headers.items()},

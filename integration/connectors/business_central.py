@@ -102,7 +102,8 @@ class BusinessCentral:
         newest = since
         began: datetime | None = None
         for body, answer in self._session.pages(call):
-            records = _records(body)
+            with self._session.readable(call):
+                records = _records(body)
             began = began or answer.date
             if since and began and began < since:
                 message = f"{cursor} is later than the server's time"
@@ -121,7 +122,9 @@ class BusinessCentral:
     ) -> Iterator[Page]:
         call = self._list(entity, fields, filter=where)
         for body, answer in self._session.pages(call):
-            yield Page(records=_records(body), request_id=answer.request_id)
+            with self._session.readable(call):
+                records = _records(body)
+            yield Page(records=records, request_id=answer.request_id)
 
     def read_many(
         self, entity: str, fields: Sequence[str], ids: Sequence[str]
@@ -140,7 +143,9 @@ class BusinessCentral:
         )
         call = self._session.call(f"read {entity}", "GET", path)
         call = replace(call, record_id=guid(id))
-        return _SHAPE.record(self._session.get(call))
+        body = self._session.get(call)
+        with self._session.readable(call):
+            return _SHAPE.record(body)
 
     def create_many(
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]
@@ -230,7 +235,8 @@ class BusinessCentral:
             message = f"{name} is empty"
             kind = FailureKind.REFUSED
             raise remote_error(call.failure(kind, "nothing-there", message))
-        return dict(rows[0])
+        with self._session.readable(call):
+            return dict(rows[0])
 
     def _update(self, entity: str, update: Update) -> Part:
         return Part(

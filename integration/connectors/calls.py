@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from integration import clock
 from integration.connectors.odata import dump_json
@@ -14,6 +14,9 @@ from integration.connectors.redaction import excerpt
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
 
+_DIGITS = 400
+_LONGEST_SECONDS = 86_400.0
+"""Whoever asks us to wait longer is asked again after a day."""
 _REQUEST_ID_HEADERS = (
     "x-ms-service-request-id",
     "req_id",
@@ -25,14 +28,29 @@ _REQUEST_ID_HEADERS = (
 
 def read_json(text: bytes | str) -> Any:
     """JSON whose decimals are ``Decimal``. Raises ``ValueError``."""
-    return json.loads(text, parse_float=Decimal)
+    try:
+        return json.loads(text, parse_float=_decimal, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _decimal(text: str) -> Decimal:
+    """Written out it must stay short: ``1E+999999999`` would fill the memory."""
+    number = Decimal(text)
+    if number.adjusted() > _DIGITS or number.adjusted() < -_DIGITS:
+        raise ValueError("a number beyond any amount")
+    return number
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def read_http_date(text: str) -> datetime | None:
     """An HTTP date, aware; ``None`` for anything else."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
@@ -44,12 +62,12 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
     """
     text = headers.get("retry-after", "").strip()
     if text.replace(".", "", 1).isdecimal():
-        return float(text)
+        return min(float(text), _LONGEST_SECONDS)
     until = read_http_date(text)
     if until is None:
         return None
     since = read_http_date(headers.get("date", "")) or clock.now()
-    return max(0.0, (until - since).total_seconds())
+    return min(max(0.0, (until - since).total_seconds()), _LONGEST_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from integration.connectors.calls import Answer, Call
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
 
+_LONGEST = 100_000
+"""Characters of a message that are read."""
 _CORRELATION = re.compile(r"\s*CorrelationId:\s*([0-9a-f-]{36})\.?\s*$", re.I)
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.I)
 _DECIMAL_CODE = re.compile(r"-\d{6,10}")
@@ -140,7 +142,7 @@ def _read_words(system: System, answer: Answer) -> _Words:
     if not isinstance(error, dict):
         return _own_words(answer)
     code = str(error.get("code") or "")
-    message = str(error.get("message") or "")
+    message = str(error.get("message") or "")[:_LONGEST]
     if system is System.SALES:
         return _Words(_hexadecimal(code) or f"http-{answer.status}", message.strip())
     found = _CORRELATION.search(message)

@@ -141,7 +141,8 @@ class Sales:
         )
         call = self._get(f"read {entity}", path, _PAGES)
         for body, answer in self._session.pages(call):
-            records = tuple(shape.record(row) for row in body["value"])
+            with self._session.readable(call):
+                records = tuple(shape.record(row) for row in body["value"])
             yield Page(records=records, request_id=answer.request_id)
 
     def read_many(
@@ -158,7 +159,9 @@ class Sales:
         shape = _shape(entity)
         path = address(f"{entity}({guid(id)})", select=shape.select(fields))
         call = replace(self._get(f"read {entity}", path), record_id=guid(id))
-        return shape.record(self._session.get(call))
+        body = self._session.get(call)
+        with self._session.readable(call):
+            return shape.record(body)
 
     def create_many(
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]
@@ -199,29 +202,22 @@ class Sales:
     def identity(self) -> Identity:
         """The user we are, with roles; two calls."""
         who = self._session.get(self._get("read identity", "WhoAmI"))
-        user_id = guid(str(who.get("UserId", "")))
+        with self._session.readable(self._get("read identity", "WhoAmI")):
+            user_id = guid(str(who.get("UserId", "")))
         path = address(f"systemusers({user_id})", select=_USER_FIELDS, expand=_ROLES)
-        user = self._session.get(self._get("read identity", path))
-        roles = user.get("systemuserroles_association") or ()
-        templates = (role.get("_roletemplateid_value") for role in roles)
-        return Identity(
-            user_id=user_id,
-            name=str(user.get("fullname") or user.get("domainname") or ""),
-            role_template_ids=tuple(str(t).lower() for t in templates if t),
-            role_names=tuple(str(role.get("name") or "") for role in roles),
-            role_ids=tuple(str(role.get("roleid") or "").lower() for role in roles),
-            is_disabled=bool(user.get("isdisabled")),
-            is_licensed=bool(user.get("islicensed", True)),
-            access_mode=user.get("accessmode"),
-            application_id=str(user.get("applicationid") or ""),
-        )
+        call = self._get("read identity", path)
+        user = self._session.get(call)
+        with self._session.readable(call):
+            return _identity(user_id, user)
 
     def privileges(self, user_id: str) -> frozenset[str]:
         """The names of what this user may do, by roles and teams: "prvReadAccount"."""
         path = f"systemusers({guid(user_id)})/{_PRIVILEGES}"
-        body = self._session.get(self._get("read privileges", path))
-        rows = body.get("RolePrivileges") or ()
-        return frozenset(str(row.get("PrivilegeName") or "") for row in rows)
+        call = self._get("read privileges", path)
+        body = self._session.get(call)
+        with self._session.readable(call):
+            rows = body.get("RolePrivileges") or ()
+            return frozenset(str(row.get("PrivilegeName") or "") for row in rows)
 
     def organization(self) -> Organization:
         """The environment's base currency; two calls."""
@@ -234,7 +230,8 @@ class Sales:
             message = "The environment does not name its organization"
             raise remote_error(call.failure(kind, "nothing-there", message))
         values = rows[0].values
-        currency_id = str(values.get("_basecurrencyid_value") or "")
+        with self._session.readable(self._get("read organizations", "organizations")):
+            currency_id = guid(str(values.get("_basecurrencyid_value") or ""))
         currency = self.read_one(
             "transactioncurrencies", ("isocurrencycode",), currency_id
         )
@@ -278,12 +275,14 @@ class Sales:
                 kind = FailureKind.REFUSED
                 failure = call.failure(kind, "delta-link-missing", message, answer)
                 raise remote_error(failure)
-            yield Page(
-                records=tuple(shape.record(r) for r in rows if not _is_deleted(r)),
-                deleted=tuple(str(row["id"]).lower() for row in deleted),
-                cursor=link,
-                request_id=answer.request_id,
-            )
+            with self._session.readable(call):
+                page = Page(
+                    records=tuple(shape.record(r) for r in rows if not _is_deleted(r)),
+                    deleted=tuple(str(row["id"]).lower() for row in deleted),
+                    cursor=link,
+                    request_id=answer.request_id,
+                )
+            yield page
 
     def _create_in_bulk(self, entity: str, creates: Sequence[Create]) -> bool:
         """Whether all were created; ``False`` when the action was refused or lost."""
@@ -330,6 +329,23 @@ class Sales:
             headers["Prefer"] = prefer
         call = self._session.call(operation, "POST", path, **headers)
         return replace(call, read_timeout_seconds=_BATCH_SECONDS)
+
+
+def _identity(user_id: str, user: Mapping[str, Any]) -> Identity:
+    roles = user.get("systemuserroles_association") or ()
+    templates = (role.get("_roletemplateid_value") for role in roles)
+    mode = user.get("accessmode")
+    return Identity(
+        user_id=user_id,
+        name=str(user.get("fullname") or user.get("domainname") or ""),
+        role_template_ids=tuple(str(t).lower() for t in templates if t),
+        role_names=tuple(str(role.get("name") or "") for role in roles),
+        role_ids=tuple(str(role.get("roleid") or "").lower() for role in roles),
+        is_disabled=bool(user.get("isdisabled")),
+        is_licensed=bool(user.get("islicensed", True)),
+        access_mode=None if mode is None else int(mode),
+        application_id=str(user.get("applicationid") or ""),
+    )
 
 
 def logical_name(entity: str) -> str:

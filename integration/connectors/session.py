@@ -1,6 +1,7 @@
 """One system, opened: signed-in calls, JSON answers, pages."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,6 @@ import httpx2
 
 from integration import clock
 from integration.connectors.auth import (
-    EntraAuth,
     InProcessTokenCache,
     TokenCache,
     TokenSource,
@@ -86,7 +86,7 @@ class Session:
             problem_of,
             throttle=wiring.throttle
             or LocalThrottle(concurrent=concurrent, monotonic=wiring.monotonic),
-            auth=EntraAuth(source),
+            tokens=source,
             sleep=wiring.sleep,
             monotonic=wiring.monotonic,
         )
@@ -129,7 +129,8 @@ class Session:
         while True:
             answer = self.transport.send(call)
             body = self.read(call, answer)
-            if not isinstance(body.get("value"), list):
+            rows = body.get("value")
+            if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
                 raise self._unreadable(call, answer, FailureKind.CONNECTION)
             yield body, answer
             link = body.get("@odata.nextLink")
@@ -137,9 +138,24 @@ class Session:
                 return
             call = replace(call, url=self._next(call, str(link), answer))
 
+    @contextmanager
+    def readable(self, call: Call) -> Iterator[None]:
+        """What is not of the shape we know while we take it apart is a refusal."""
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            message = "The answer does not hold what was expected"
+            kind = FailureKind.CONNECTION
+            failure = call.failure(kind, "net-answer-unreadable", message)
+            raise remote_error(failure) from error
+
     def belongs_here(self, url: str) -> bool:
         """Whether an address is on the same host: only there our token may go."""
-        here, there = urlsplit(self.root), urlsplit(url)
+        here = urlsplit(self.root)
+        try:
+            there = urlsplit(url)
+        except ValueError:
+            return False
         return (here.scheme, here.netloc) == (there.scheme, there.netloc)
 
     def server_time(self) -> datetime | None:
@@ -149,9 +165,12 @@ class Session:
         self.transport.client.close()
 
     def _next(self, call: Call, link: str, answer: Answer) -> str:
-        url = urljoin(call.url, link)
+        try:
+            url = urljoin(call.url, link)
+        except ValueError:
+            url = ""
         if url == call.url or not self.belongs_here(url):
-            message = f"The link to the next page leads elsewhere: {url[:200]}"
+            message = f"The link to the next page leads elsewhere: {link[:200]}"
             kind = FailureKind.REFUSED
             raise remote_error(
                 call.failure(kind, "next-link-elsewhere", message, answer)

@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx2
@@ -57,9 +59,17 @@ def build_client(transport: httpx2.BaseTransport | None = None) -> httpx2.Client
         timeout=httpx2.Timeout(120.0, connect=_CONNECT_SECONDS),
         limits=httpx2.Limits(max_connections=20, max_keepalive_connections=10),
         event_hooks={"response": [lambda _: client.cookies.clear()]},
-        headers={"User-Agent": "sync-errors"},
+        headers={"User-Agent": "sync-errors", "Accept-Encoding": "gzip, deflate"},
     )
     return client
+
+
+class Tokens(Protocol):
+    """Where the tokens of a sign-in come from."""
+
+    def token(self, rejected: str = "") -> str:
+        """One that is not ``rejected``. Raises ``RemoteError``; may wait."""
+        ...
 
 
 @dataclass(slots=True)
@@ -69,7 +79,7 @@ class Transport:
     client: httpx2.Client
     problem_of: Callable[[Call, Answer], Failure | None]
     throttle: Throttle | None = None
-    auth: httpx2.Auth | None = None
+    tokens: Tokens | None = None
     sleep: Callable[[float], None] = clock.sleep
     monotonic: Callable[[], float] = clock.monotonic
     max_answer_bytes: int = MAX_ANSWER_BYTES
@@ -122,13 +132,29 @@ class Transport:
         status = 0
         answer: Answer | None = None
         try:
-            request = self._build(call)
-            response = self.client.send(request, auth=self.auth, stream=True)
+            response = self._send_signed(self._build(call))
             status = response.status_code
-            answer = self._read(call, response)
+            answer = self._read(call, response, started)
             return answer
         finally:
             _log(call, status, self.monotonic() - started, answer)
+
+    def _send_signed(self, request: httpx2.Request) -> httpx2.Response:
+        """With our token; after the first 401 it is renewed once and sent again.
+
+        The library's own way would read the refusal whole, however large it is.
+        """
+        if self.tokens is None:
+            return self.client.send(request, stream=True)
+        token = self.tokens.token()
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = self.client.send(request, stream=True)
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            response.close()
+            token = self.tokens.token(rejected=token)
+            request.headers["Authorization"] = f"Bearer {token}"
+            response = self.client.send(request, stream=True)
+        return response
 
     def _build(self, call: Call) -> httpx2.Request:
         own_id = str(uuid.uuid4())
@@ -141,13 +167,20 @@ class Transport:
             timeout=httpx2.Timeout(call.read_timeout_seconds, connect=_CONNECT_SECONDS),
         )
 
-    def _read(self, call: Call, response: httpx2.Response) -> Answer:
+    def _read(self, call: Call, response: httpx2.Response, started: float) -> Answer:
+        """Bounds size and time: a time-out of the library only bounds each pause."""
         body = bytearray()
+        give_up = started + 2 * call.read_timeout_seconds
         try:
+            if "," in response.headers.get("content-encoding", ""):
+                # Each layer may blow up a thousandfold before we see a byte.
+                raise httpx2.DecodingError("packed more than once")
             for block in response.iter_bytes():
                 body += block
                 if len(body) > self.max_answer_bytes:
                     raise remote_error(_too_large(call, self.max_answer_bytes))
+                if self.monotonic() > give_up:
+                    raise httpx2.ReadTimeout("it came too slowly")
         finally:
             response.close()
         return Answer(response.status_code, dict(response.headers), bytes(body))

@@ -1,0 +1,205 @@
+"""Whatever a server answers: no hang, no flood, only our exceptions, no token lost."""
+
+import gzip
+import json
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from integration.connectors.base import Connector, Create, Update
+from integration.connectors.errors import RemoteError
+from tests.connectors.wire import SECRET, Seconds, Wire, guid, reply
+
+KEYS = st.sampled_from(
+    [
+        *("value", "error", "code", "message", "responses", "requests", "id", "status"),
+        *("headers", "body", "UserId", "accountid", "reason", "@odata.nextLink"),
+        *("@odata.deltaLink", "@odata.etag", "modifiedon", "RolePrivileges", "name"),
+        *("systemuserroles_association", "accessmode", "Ids", "lastModifiedDateTime"),
+    ]
+)
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(
+        [
+            *("deleted", guid(1), "9999-12-31T23:59:59-14:00", "https://evil.example/"),
+            *("http://[::1", "//evil.example/next", "1" * 5000, "²", 'W/"1"'),
+        ]
+    )
+)
+BODIES = st.recursive(
+    LEAVES,
+    lambda one: st.lists(one, max_size=4) | st.dictionaries(KEYS, one, max_size=5),
+    max_leaves=12,
+)
+RAW = st.sampled_from(
+    [
+        b"",
+        b"{",
+        b"[" * 5_000,
+        b'{"value": [{"accountid": 1E+999999999}]}',
+        b'{"value": NaN}',
+        b"\xff\xfe\x00",
+        b"<html>" + b"x" * 5_000,
+        gzip.compress(b"0" * 1_000_000),
+        b"--b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{\r\n--b",
+    ]
+)
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "content-type": st.sampled_from(
+            ["application/json", "text/html", 'multipart/mixed; boundary="b"', "x"]
+        ),
+        "content-encoding": st.sampled_from(["gzip", "deflate", "gzip, gzip", "br"]),
+        "retry-after": st.sampled_from(
+            ["0", "1" * 400, "-1", "x", "Mon, 01 Jan 0001 00:00:00 +9999", "²"]
+        ),
+        "date": st.sampled_from(["x", "Mon, 32 Foo 2026", "Mon, 01 Jan 0001 00:00:00"]),
+        "location": st.just("https://evil.example/"),
+    },
+)
+STATUSES = st.sampled_from(
+    [
+        *(200, 200, 200, 201, 204, 206, 302, 307, 400, 401, 403, 404, 409, 412),
+        *(418, 429, 500, 503, 599, 999),
+    ]
+)
+
+
+class Hostile(Wire):
+    """Answers everything, also sign-ins, with one answer; remembers who was asked."""
+
+    def __init__(self, answer: Callable[[], httpx2.Response], tokens: bool) -> None:
+        super().__init__()
+        self.answer = answer
+        self.tokens = tokens
+        self.hosts: set[str] = set()
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.hosts.add(request.url.host)
+        if self.tokens and request.url.path.endswith("/token"):
+            return super().__call__(request)
+        return self.answer()
+
+
+def actions(one: Connector) -> Iterator[Callable[[], Any]]:
+    """Everything the engine asks, of either system."""
+    create = [Create(guid(n), {"name": "x"}) for n in (1, 2)]
+    update = [Update(guid(n), {"name": "x"}, 'W/"1"') for n in (1, 2)]
+    yield one.identity
+    yield lambda: list(one.read_all("accounts", ("name",)))
+    yield lambda: list(one.read_changes("accounts", ("name",), ""))
+    yield lambda: one.read_one("accounts", ("name",), guid(1))
+    yield lambda: one.create_many("accounts", ("name",), create)
+    yield lambda: one.update_many("accounts", ("name",), update)
+
+
+def try_everything(wire: Hostile) -> str:
+    """What was raised, whole; only ours may be."""
+    seen = []
+    for one in (wire.bc(), wire.sales()):
+        for act in actions(one):
+            try:
+                seen.append(repr(act()))
+            except RemoteError as error:
+                seen += [*traceback.format_exception(error), repr(error.failure)]
+    return "\n".join(seen)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    body=BODIES.map(lambda value: json.dumps(value).encode()) | RAW,
+    status=STATUSES,
+    headers=HEADERS,
+    tokens=st.booleans(),
+)
+def test_every_answer_is_read_or_refused_in_our_own_words(
+    body: bytes, status: int, headers: dict[str, str], tokens: bool
+) -> None:
+    stream = headers.get("content-encoding") is not None
+
+    def answer() -> httpx2.Response:
+        content: Any = iter([body]) if stream else body
+        named = [(k.encode(), v.encode()) for k, v in headers.items()]
+        return httpx2.Response(status, headers=named, content=content)
+
+    wire = Hostile(answer, tokens)
+
+    told = try_everything(wire)
+
+    assert wire.hosts == {"remote.example", "login.microsoftonline.com"} or not tokens
+    assert "evil.example" not in wire.hosts
+    assert SECRET not in told
+    assert "token-1" not in told
+    assert sum(wire.slept) < 1_000
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        {"access_token": "tö", "expires_in": 9},
+        {"access_token": "a\nb"},
+        {"access_token": "x", "expires_in": 1e300},
+        {"access_token": "x", "expires_in": -5},
+        {"access_token": "x", "expires_in": []},
+    ],
+)
+def test_a_token_no_header_can_carry_is_refused(token: dict[str, Any]) -> None:
+    wire = Hostile(lambda: reply({"expires_in": 3600, **token}), tokens=False)
+
+    assert "token-missing" in try_everything(wire)
+
+
+def test_a_body_that_drips_ends_after_twice_the_time_out() -> None:
+    wire = Wire()
+    clock = Seconds()
+
+    def drip() -> Iterator[bytes]:
+        while True:
+            clock.sleep(100)
+            yield b" "
+
+    wire.clock = clock
+    wire.replies = [httpx2.Response(200, content=drip()) for _ in range(3)]
+
+    with pytest.raises(RemoteError, match="net-timeout"):
+        wire.bc().ledger_setup()
+
+    assert clock.now < 3 * 500 + 1_000
+
+
+def test_layers_of_compression_are_not_unpacked() -> None:
+    bomb = gzip.compress(gzip.compress(b"0" * 10_000_000))
+    packed = {"content-encoding": "gzip, gzip"}
+    wire = Wire(
+        *(httpx2.Response(200, headers=packed, content=iter([bomb])) for _ in range(3))
+    )
+
+    with pytest.raises(RemoteError, match="net-answer-unreadable"):
+        wire.bc().ledger_setup()
+
+
+def test_a_refused_token_is_renewed_without_reading_the_refusal() -> None:
+    def flood() -> Iterator[bytes]:
+        yield b"x"
+        raise AssertionError("nobody needs to read this")
+
+    wire = Wire(httpx2.Response(401, content=flood()), reply({"value": [{"a": 1}]}))
+
+    assert wire.bc().ledger_setup() == {"a": 1}
+    assert wire.bearers == ["Bearer token-1", "Bearer token-2"]
