@@ -139,7 +139,7 @@ def torn(line: Line, rules: Rules) -> set[Line]:
     Each write done or not, what was done recorded or not; what failed rests.
     """
     states = {line, _coupled(line, rules)}
-    if not line.coupled and line != Line():
+    if not line.coupled and (line.left or line.right):
         states |= set(_half_created(line, rules))
     for one in list(states):
         if one.coupled and one.left is not None and one.right is not None:
