@@ -128,6 +128,7 @@ def test_sqlite_loses_nothing(data: Path) -> None:
 def copy(source: Execute, target: "psycopg.Connection[Any]", names: list[str]) -> None:
     """All rows, in one transaction; what the database derives is left to it."""
     target.execute("SET TimeZone = 'UTC'")
+    next_ids: set[str] = set()
     for name in names:
         derived = {
             column
@@ -144,6 +145,13 @@ def copy(source: Execute, target: "psycopg.Connection[Any]", names: list[str]) -
             texts = [None if value is None else str(value) for value in kept.values()]
             statement = f'INSERT INTO "{name}" ({columns}) VALUES ({marks})'  # noqa: S608
             target.execute(statement, texts)
+            if "id" in row:
+                next_ids.add(name)
+    for name in next_ids:
+        target.execute(
+            f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) "  # noqa: S608
+            f'FROM "{name}"'
+        )
 
 
 def test_postgresql_loses_nothing(data: Path) -> None:
