@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from integration import clock
 from integration.connectors.odata import dump_json
-from integration.connectors.redaction import excerpt
+from integration.connectors.redaction import excerpt, redacted
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
 
@@ -147,7 +147,7 @@ class Call:
             system=self.system,
             kind=kind,
             code=code,
-            message=message,
+            message=redacted(message),
             status=answer.status if answer else 0,
             operation=self.operation,
             request_id=answer.request_id if answer else "",
