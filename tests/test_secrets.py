@@ -1,6 +1,7 @@
 """Marked secrets are in no row, log line, page, export or crash."""
 
 import traceback
+from contextlib import closing
 
 import pytest
 from django.apps import apps
@@ -44,8 +45,9 @@ def test_a_marked_secret_shows_nowhere(
         save_secret(endpoint, MARK, user, "rotated")
     systems.break_something("aad-secret-expired")
     check_connection(Connection.objects.get(), user)
-    with pytest.raises(RemoteError) as crash:
-        open_sales(connection.sales, for_check=True).identity()
+    sales = open_sales(connection.sales, for_check=True)
+    with closing(sales), pytest.raises(RemoteError) as crash:
+        sales.identity()
     with pytest.raises(SystemExit):
         call_command("doctor", "--json")
     browser = Client()
@@ -54,6 +56,7 @@ def test_a_marked_secret_shows_nowhere(
     for page in PAGES:
         response = browser.get(page)
         told.append(response.getvalue().decode("utf-8", "replace"))
+        response.close()
     logged = [str(vars(record)) for record in caplog.records]
 
     assert any("remote_call" in line for line in logged)

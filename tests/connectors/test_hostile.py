@@ -119,7 +119,7 @@ def try_everything(wire: Hostile) -> str:
 @settings(
     max_examples=60,
     deadline=None,
-    phases=(Phase.explicit, Phase.generate),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
 @given(
