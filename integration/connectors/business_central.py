@@ -204,8 +204,8 @@ class BusinessCentral:
         return self._rows(address(f"{self._company}/jobQueueEntries", filter=where))
 
     def peek(self, entity: str) -> None:
-        """Read one record at most: whether we may. Raises ``RemoteError``."""
-        self._session.get(self._list(entity, (), top="1"))
+        """Read none of its records: whether we may. Raises ``RemoteError``."""
+        self._session.get(self._list(entity, (), top="0"))
 
     def server_time(self) -> datetime | None:
         return self._session.server_time()

@@ -3,6 +3,7 @@
 Pausing and resuming is in ``pauses``.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -87,7 +88,8 @@ def check_connection(
     Calls both systems; a person's check is an operation.
     """
     connection.refresh_from_db()
-    lines = tuple(examine(connection))
+    fetched: Counter[str] = Counter()
+    lines = tuple(examine(connection, fetched))
     settled = _record(connection, lines)
     _try_again(connection, lines)
     paused, resumed = _pause_or_resume(connection, lines, by)
@@ -95,7 +97,7 @@ def check_connection(
     result = CheckResult(connection, lines, settled, paused, resumed)
     if by:
         asked = sentence(gettext_noop("To see whether both systems can be used."))
-        _record_check(result, by, reason or asked)
+        _record_check(result, by, reason or asked, _mapped(connection, fetched))
     return result
 
 
@@ -249,7 +251,15 @@ def _stamp(connection: Connection, lines: Iterable[CheckLine]) -> None:
         )
 
 
-def _record_check(result: CheckResult, by: User, reason: str | Told) -> None:
+def _mapped(connection: Connection, fetched: Counter[str]) -> int:
+    """How many of these records are of mapped entities."""
+    places = connection.mappings.values_list("entity", "table")
+    return sum(fetched[name] for name in {name for both in places for name in both})
+
+
+def _record_check(
+    result: CheckResult, by: User, reason: str | Told, fetched: int
+) -> None:
     connection = result.connection
     record_operation(
         OperationKind.CHECK,
@@ -262,6 +272,7 @@ def _record_check(result: CheckResult, by: User, reason: str | Told) -> None:
             "told": [line.told.key for line in result.problems],
             "settled": result.settled,
             "resumed": result.resumed,
+            "records_fetched": fetched,
         },
     )
 

@@ -4,6 +4,7 @@ It writes nothing but what it learns about the endpoints: the company's name and
 integration user's id, which links need.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from integration.core.outcomes import Finding
 from integration.models import Connection, Endpoint
 from integration.services.articles import cause_of
 from integration.services.check_lines import CheckLine, found, passed, refused, said
+from integration.services.counting import CountingBusinessCentral, CountingSales
 from integration.services.credentials import CredentialUnreadable, read_secret
 from integration.services.currency_check import check_money
 from integration.services.endpoints import (
@@ -80,8 +82,11 @@ _BEHIND = {
 _NOT_REACHED = gettext_noop("{system}: not checked yet, because of what failed before.")
 
 
-def examine(connection: Connection) -> Iterator[CheckLine]:
-    """Every line. What a system refuses becomes a line, never an exception."""
+def examine(connection: Connection, fetched: Counter[str]) -> Iterator[CheckLine]:
+    """Every line. What a system refuses becomes a line, never an exception.
+
+    ``fetched`` counts by entity the records that were read.
+    """
     bc_endpoint, sales_endpoint = connection.business_central, connection.sales
     try:
         bc = open_business_central(bc_endpoint, for_check=True)
@@ -99,7 +104,10 @@ def examine(connection: Connection) -> Iterator[CheckLine]:
         sales_lines = list(_enter(sales_endpoint, sales.identity, _user))
         yield from sales_lines
         if not any(line.blocks for line in bc_lines):
-            yield from _ask(connection, bc, sales, sales_lines)
+            seen = CountingBusinessCentral(bc), CountingSales(sales)
+            yield from _ask(connection, bc, sales, seen, sales_lines)
+            for side in seen:
+                fetched.update(side.fetched)
     yield from _look_at_secrets(connection)
 
 
@@ -107,6 +115,7 @@ def _ask(
     connection: Connection,
     bc: BusinessCentral,
     sales: Sales,
+    seen: tuple[CountingBusinessCentral, CountingSales],
     sales_lines: list[CheckLine],
 ) -> Iterator[CheckLine]:
     """What only a system that lets us in can be asked."""
@@ -116,7 +125,7 @@ def _ask(
         return  # it did not let us in, or was asked too often: no user is known
     for step, lines in (
         (CheckStep.PRIVILEGES, check_privileges(connection, bc, sales)),
-        (CheckStep.CURRENCIES, check_money(connection, bc, sales)),
+        (CheckStep.CURRENCIES, check_money(connection, *seen)),
     ):
         yield from _attempt(step, lines)
 

@@ -139,7 +139,7 @@ def test_a_new_password_is_saved_once_and_the_connection_resumes(
 
     page = demonstration.page
     page.get_by_role("link", name="the connection's page").click()
-    page.get_by_text("New password").first.click()
+    page.locator("summary", has_text="New password").first.click()
     page.locator("[type=password]").first.fill(NEW_PASSWORD)
     page.get_by_role("button", name="Save and check").first.click()
 
