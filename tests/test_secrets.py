@@ -16,7 +16,8 @@ from integration.services.endpoints import open_sales
 from tests.factories import make_user
 from tests.running import Systems
 
-pytestmark = pytest.mark.django_db
+# A connection that broke is closed, and opened again.
+pytestmark = pytest.mark.django_db(transaction=True)
 MARK = "marked-secret-0123456789"
 PAGES = (
     *("/", "/errors/?state=all", "/errors/export.csv?state=all", "/problems/"),

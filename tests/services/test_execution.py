@@ -205,6 +205,7 @@ def test_a_fault_of_our_own_is_a_sentence_on_the_job_and_a_trace_in_the_log(
     assert "ZeroDivisionError" in caplog.text
 
 
+@pytest.mark.django_db(transaction=True)  # a broken connection is closed
 @pytest.mark.parametrize(
     "error",
     [
