@@ -102,7 +102,7 @@ def answers(name: str, keys: Mapping[str, object], role: Role | None) -> dict[st
         if user:
             client.force_login(user)
         found[method] = client.generic(method, place)
-        found[method].close()
+        list(found[method])  # the end of a stream closes what it reads from
     return found
 
 
