@@ -190,6 +190,10 @@ class OperationKind(TextChoices):
 
     RETRY = "retry", _("Retry")
     DELETE = "delete", _("Delete entries")
+    IGNORE = "ignore", pgettext_lazy("an operation", "Ignore")
+    RESOLVE = "resolve", _("Resolve by hand")
+    ASSIGN = "assign", _("Assign")
+    COMMENT = "comment", _("Comment")
     REVIEW = "review", _("Review both systems")
     ACCEPT = "accept", _("Accept a review")
     CHECK = "check", _("Check a connection")

@@ -16,6 +16,7 @@ from integration.models import Connection
 from integration.services.connections import check_connection, due_checks
 from integration.services.dispatch import due_runs, is_purge_due
 from integration.services.execution import execute
+from integration.services.handling import wake_ignored
 from integration.services.purge import purge_due
 from integration.services.retry import start_waiting_retries
 
@@ -31,6 +32,7 @@ def dispatch_due() -> None:
         announce(check, connection_id)
     if is_purge_due():
         announce(purge)
+    wake_ignored()
 
 
 @shared_task(name="integration.tasks.execute_run")

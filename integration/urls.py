@@ -12,6 +12,7 @@ from integration.views import (
     errors,
     explain,
     export,
+    handling,
     health,
     jobs,
     mappings,
@@ -41,6 +42,8 @@ Patterns = list[URLPattern | URLResolver]
 errors_urls: Patterns = [
     path("", errors.errors, name="errors"),
     path("delete/", errors.delete, name="errors_delete"),
+    path("ignore/", handling.ignore, name="errors_ignore"),
+    path("resolve/", handling.resolve, name="errors_resolve"),
     path("export.csv", export.csv_file, name="errors_csv"),
     path("export.xlsx", export.xlsx_file, name="errors_xlsx"),
     path("cleanup/", cleanup.preview, name="cleanup"),
@@ -51,6 +54,8 @@ errors_urls: Patterns = [
 problems_urls: Patterns = [
     path("", problems.problems, name="problems"),
     path("<key:problem_id>/", problems.problem, name="problem"),
+    path("<key:problem_id>/assign/", problems.assign, name="problem_assign"),
+    path("<key:problem_id>/comment/", problems.comment, name="problem_comment"),
 ]
 couplings_urls: Patterns = [
     path("", couplings.couplings, name="couplings"),

@@ -116,9 +116,11 @@ class SyncError(models.Model):
     ``waits_for`` names what the record waits for, ready to read ("EUR"); "" = nothing.
     ``settled_at`` is set exactly when ``state`` is resolved. ``spared`` keeps a row
     that was settled below a cut in the partial index (clean-up design). ``deleted_by``
-    is the operation that took the row as one of a selection. The database itself
-    derives ``chip``, under which the list shows the row, and ``record_label`` and
-    ``record_name``, the source record in capitals to sort and look up by.
+    is the operation that took the row as one of a selection, ``handled_by`` the one by
+    which a person ignored or resolved it, as long as it stays so. ``ignored_until`` of
+    an ignored row is empty when it is ignored until its cause grows. The database
+    itself derives ``chip``, under which the list shows the row, and ``record_label``
+    and ``record_name``, the source record in capitals to sort and look up by.
     """
 
     connection = models.ForeignKey(
@@ -207,6 +209,15 @@ class SyncError(models.Model):
         # Nearly every row has none: SQLite would look all of them up by that.
         db_index=False,
         verbose_name=_("deleted by"),
+    )
+    handled_by = models.ForeignKey(
+        Operation,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="handled_errors",
+        db_index=False,
+        verbose_name=_("ignored or resolved by"),
     )
     problem = models.ForeignKey(
         Problem,
@@ -311,6 +322,16 @@ class SyncError(models.Model):
                 fields=["deleted_by"],
                 condition=Q(deleted_by__isnull=False),
                 name="error_selected",
+            ),
+            models.Index(
+                fields=["handled_by"],
+                condition=Q(handled_by__isnull=False),
+                name="error_handled",
+            ),
+            models.Index(
+                fields=["ignored_until"],
+                condition=Q(ignored_until__isnull=False),
+                name="error_ignored_until",
             ),
             models.Index(
                 "settled_reason", *NEWEST_FIRST, *SIGHT, "chip", name="error_by_reason"

@@ -32,7 +32,8 @@ class Operation(models.Model):
     ``instant`` is T, the moment a clean-up's preview was made; ``cutoff`` the last
     ``last_seen`` it takes. ``filter`` holds only columns that never change (design §7).
     ``scope`` and ``result`` are values that pages put into words; ``why`` in ``scope``
-    is the reason as a key, where the words are ours.
+    is the reason as a key, where the words are ours. ``problem`` is set where the act
+    was on a cause as a whole: its operations are its history.
     """
 
     kind = models.CharField(max_length=20, choices=OperationKind)
@@ -62,6 +63,13 @@ class Operation(models.Model):
     undone_at = models.DateTimeField(null=True, blank=True)
     undone_by_name = models.CharField(max_length=150, blank=True, default="")
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    problem = models.ForeignKey(
+        "integration.Problem",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="operations",
+    )
 
     objects = OperationQuerySet.as_manager()
 

@@ -1,5 +1,6 @@
 """Problem: all errors with the same cause."""
 
+from django.conf import settings
 from django.db import models
 
 from integration.choices import Category, Who
@@ -25,6 +26,13 @@ class Problem(models.Model):
     who = models.CharField(max_length=20, choices=Who, default=Who.ADMINISTRATOR)
     first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="assigned_problems",
+    )
 
     class Meta:
         ordering = ["-last_seen", "-id"]

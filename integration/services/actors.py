@@ -21,6 +21,12 @@ def name_of(by: Actor) -> str:
     return by.get_username() if isinstance(by, User) else by
 
 
+def require_operator(by: Actor) -> None:
+    """Raises ``Refused``."""
+    if isinstance(by, User) and not by.is_operator:
+        raise Refused(_("Only an operator or an administrator may do this."))
+
+
 def require_administrator(by: Actor) -> None:
     """Raises ``Refused``."""
     if isinstance(by, User) and not by.is_administrator:

@@ -48,7 +48,7 @@ def relevant_problems() -> list[tuple[Problem, CauseCount]]:
     """Most records first; two queries."""
     counts = cause_counts(Q())
     problems = Problem.objects.select_related(
-        "connection__business_central", "connection__sales"
+        "connection__business_central", "connection__sales", "assignee"
     ).filter(pk__in=counts)
     rows = [(problem, counts[problem.pk]) for problem in problems]
     return sorted(rows, key=lambda row: (-row[1].relevant, row[0].title))

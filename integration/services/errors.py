@@ -1,4 +1,4 @@
-"""Errors: recorded from outcomes, settled by success, by a check or by hand."""
+"""Errors: recorded from outcomes, settled by success or by a check."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
@@ -133,12 +133,6 @@ def stop_waiting(
             if SyncError.objects.filter(chosen).exists():
                 work = writing(mapping.connection)
                 end_waiting(before(work, SyncError.objects.filter(chosen)))
-
-
-def resolve(connection: Connection, ids: Collection[int]) -> int:
-    """Settle open errors by a person's hand; the caller records the operation."""
-    chosen = Q(connection=connection, id__in=ids, settled_at__isnull=True)
-    return _settle_if_any(connection, chosen, SettledReason.RESOLVED)
 
 
 def open_cause_of(mapping: TableMapping, record_key: str) -> Cause | None:

@@ -19,6 +19,7 @@ from integration.services.settling import (
     before,
     cell_of,
     new_changes,
+    reopen,
     settle,
 )
 
@@ -36,6 +37,8 @@ _COLUMNS = (
     "settled_at",
     "settled_reason",
     "reopened_at",
+    "ignored_until",
+    "handled_by_id",
     "spared",
     "deleted_by_id",
 )
@@ -78,6 +81,7 @@ def _record_chunk(work: Writing, chunk: Sequence[Failing]) -> list[Failing]:
     values = [[row[name] for name in _COLUMNS] for row in rows]
     ids = upsert(SyncError, _COLUMNS, values, _KEY)
     _count(rows, [known.get(one.key) for one in chunk])
+    _wake_what_grows(work, rows, standing)
     _keep_payloads(work, zip(chunk, ids, strict=True), known)
     replaced = _replaced(chunk, standing)
     settle(work, [row for row, _ in replaced], SettledReason.REPLACED)
@@ -98,7 +102,7 @@ def _standing(work: Writing, chunk: Sequence[Failing]) -> list[Before]:
     return before(work, rows)
 
 
-def _key_of(row: Before) -> tuple[str, str, str, str]:
+def _key_of(row: Before | _Row) -> tuple[str, str, str, str]:
     record = (row["mapping_key"], row["direction"], row["record_key"])
     return (*record, row["fingerprint"])
 
@@ -126,6 +130,8 @@ def _row(
         "settled_at": None,
         "settled_reason": "",
         "reopened_at": _reopened_at(work, old, came_back=came_back),
+        "ignored_until": old["ignored_until"] if old and ignored else None,
+        "handled_by_id": old["handled_by_id"] if old and ignored else None,
         "spared": False,
         "deleted_by_id": None,
     }
@@ -145,6 +151,21 @@ def _count(rows: Iterable[_Row], before: Iterable[Before | None]) -> None:
         now = {**row, "day": row["last_seen"].date(), "chip": _chip(row)}
         changes[VISIBLE][cell_of(now)] += 1
     cells.add(changes)
+
+
+def _wake_what_grows(
+    work: Writing, rows: Iterable[_Row], standing: Iterable[Before]
+) -> None:
+    """A further record of a cause ends what is ignored until that grows."""
+    known = {_key_of(row) for row in standing if row["state"] != ErrorState.RESOLVED}
+    grown = {row["problem_id"] for row in rows if _key_of(row) not in known}
+    if not grown:
+        return
+    ignored = SyncError.objects.in_chip(Chip.IGNORED).filter(
+        problem_id__in=grown, ignored_until__isnull=True
+    )
+    while sleeping := before(work, ignored, most=_CHUNK):
+        reopen(sleeping)
 
 
 def _chip(row: _Row) -> str:

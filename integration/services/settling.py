@@ -1,7 +1,7 @@
-"""Rows as they are before a change, and settling them with their roll-ups."""
+"""Rows as they are before a change, and their change of state with its roll-ups."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,9 @@ _COLUMNS = (
     "first_seen",
     "last_seen",
     "reopened_at",
+    "waits_for",
+    "ignored_until",
+    "handled_by_id",
     "day",
     "place",
 )
@@ -58,11 +61,13 @@ def writing(connection: Connection) -> Writing:
     return Writing(connection, moment.stamp(), Operation.objects.cuts())
 
 
-def before(work: Writing, rows: SyncErrorQuerySet) -> list[Before]:
-    """The rows as they stand, locked until the transaction ends."""
+def before(
+    work: Writing, rows: SyncErrorQuerySet, most: int | None = None
+) -> list[Before]:
+    """The rows as they stand, by id, locked until the transaction ends."""
     placed = rows.annotate(place=place(work.cuts), day=UtcDay("last_seen"))
     locked = placed.order_by("id").select_for_update(of=("self",))
-    return list(locked.values(*_COLUMNS))
+    return list(locked.values(*_COLUMNS)[:most])
 
 
 def new_changes() -> Placed:
@@ -81,34 +86,70 @@ def cell_of(row: Before) -> Cell:
     )
 
 
-def settle(work: Writing, rows: Sequence[Before], reason: SettledReason) -> int:
-    """Settle these rows; they stay where they are, counted as resolved."""
-    changes = new_changes()
-    for row in rows:
-        cell = cell_of(row)
-        changes[row["place"]][cell] -= 1
-        changes[row["place"]][cell._replace(state=Chip.RESOLVED.value)] += 1
-    for ids in _chunks([row["id"] for row in rows]):
-        SyncError.objects.filter(id__in=ids).update(
-            state=ErrorState.RESOLVED,
-            settled_at=work.moment,
-            settled_reason=reason,
-            spared=_spared(work),
-        )
-    cells.add(changes)
+def settle(
+    work: Writing,
+    rows: Sequence[Before],
+    reason: SettledReason,
+    by: Operation | None = None,
+) -> int:
+    """Settle these rows, ``by`` a person's hand or none; they stay where they are."""
+    _change(
+        rows,
+        lambda _row: Chip.RESOLVED,
+        state=ErrorState.RESOLVED,
+        settled_at=work.moment,
+        settled_reason=reason,
+        ignored_until=None,
+        handled_by=by,
+        spared=_spared(work),
+    )
     return len(rows)
+
+
+def ignore(rows: Sequence[Before], until: datetime | None, by: Operation) -> None:
+    """These are not looked at until then (``None``: until their cause grows)."""
+    _change(
+        rows,
+        lambda _row: Chip.IGNORED,
+        state=ErrorState.IGNORED,
+        ignored_until=until,
+        handled_by=by,
+    )
+
+
+def reopen(rows: Sequence[Before]) -> None:
+    """These are open again, as they were before a person ignored or resolved them."""
+    _change(
+        rows,
+        lambda row: Chip.WAITING if row["waits_for"] else Chip.OPEN,
+        state=ErrorState.OPEN,
+        settled_at=None,
+        settled_reason="",
+        ignored_until=None,
+        handled_by=None,
+    )
 
 
 def end_waiting(rows: Sequence[Before]) -> None:
     """These wait for nothing any more; they stay open, or ignored."""
+    _change(
+        rows,
+        lambda row: Chip.OPEN if row["chip"] == Chip.WAITING else Chip(row["chip"]),
+        waits_for="",
+    )
+
+
+def _change(
+    rows: Sequence[Before], chip_of: Callable[[Before], Chip], **columns: Any
+) -> None:
+    """Write these columns, and count each row under its new chip in its place."""
     changes = new_changes()
     for row in rows:
-        if row["chip"] == Chip.WAITING:
-            cell = cell_of(row)
-            changes[row["place"]][cell] -= 1
-            changes[row["place"]][cell._replace(state=Chip.OPEN.value)] += 1
+        cell = cell_of(row)
+        changes[row["place"]][cell] -= 1
+        changes[row["place"]][cell._replace(state=chip_of(row).value)] += 1
     for ids in _chunks([row["id"] for row in rows]):
-        SyncError.objects.filter(id__in=ids).update(waits_for="")
+        SyncError.objects.filter(id__in=ids).update(**columns)
     cells.add(changes)
 
 

@@ -1,4 +1,4 @@
-"""Undo of a clean-up: the rows were never touched, so they are back at once."""
+"""Undo: of a clean-up at once, for its rows were never touched; of what was handled."""
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,14 +12,18 @@ from integration.services import cells
 from integration.services.actors import Actor, name_of, require_administrator
 from integration.services.cells import Placed
 from integration.services.cleanup_preview import CleanupRefused
+from integration.services.handling import HANDLING, undo_handling
 
 
 def undo(operation: Operation, by: Actor) -> Operation:
     """Bring back what this clean-up hid and no other one in force still hides.
 
     ``result`` then says ``restored``, ``still_hidden`` (by another) and ``purged``
-    (removed for good before). A second undo changes nothing. Raises ``Refused``.
+    (removed for good before). What was ignored or resolved by hand is open again, as
+    ``undo_handling`` says. A second undo changes nothing. Raises ``Refused``.
     """
+    if operation.kind in HANDLING:
+        return undo_handling(operation, by)
     require_administrator(by)
     with transaction.atomic():
         lock_clock(shared=False)
@@ -32,7 +36,9 @@ def undo(operation: Operation, by: Actor) -> Operation:
 
 def _require_undoable(operation: Operation) -> None:
     if operation.kind != OperationKind.DELETE:
-        raise CleanupRefused(_("Only the deletion of entries can be undone."))
+        raise CleanupRefused(
+            _("Only what was deleted, ignored or resolved by hand can be undone.")
+        )
     if operation.state == OperationState.PURGED:
         raise CleanupRefused(
             _("These entries were removed for good; they cannot be brought back.")

@@ -21,6 +21,7 @@ from integration.services.error_filters import ALL, ErrorFilter, parse_filter
 from integration.services.places import read_places
 from integration.tables.errors import KeptTable
 from integration.views.addresses import read_words, say_dropped
+from integration.views.handling import DONE
 from integration.views.titles import with_titles
 from integration.views.wording import filter_words, name_words
 
@@ -125,7 +126,7 @@ def delete(request: SignedInRequest) -> HttpResponse:
     except cleanup_preview.CleanupRefused as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(preview_address(older_than, filters))
-    request.session["deleted"] = operation.pk
+    request.session[DONE] = operation.pk
     return HttpResponseRedirect(f"{reverse('errors')}{'?' if listing else ''}{listing}")
 
 

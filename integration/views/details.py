@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from integration.choices import Direction, OperationKind, Presence, SettledReason
@@ -13,6 +14,11 @@ from integration.models import Operation, SyncError, TableMapping
 from integration.services.articles import keys_of, label_of
 
 OPERATIONS_SHOWN = 20
+ACT_ICONS: dict[str, str] = {
+    OperationKind.RETRY: "rotate-cw",
+    OperationKind.IGNORE: "circle-pause",
+    OperationKind.RESOLVE: "circle-check",
+}
 SIDES = ("business_central", "sales", "last")
 
 
@@ -172,17 +178,16 @@ def attempts(error: SyncError) -> list[Event]:
 
 def acts(error: SyncError) -> list[Event]:
     """What people did to it, and what came of it."""
-    rows = Operation.objects.filter(
-        kind=OperationKind.RETRY, scope__error=error.pk
-    ).order_by("-id")[:OPERATIONS_SHOWN]
+    retries = Q(kind=OperationKind.RETRY, scope__error=error.pk)
+    rows = Operation.objects.filter(retries | Q(pk=error.handled_by_id)).order_by("-id")
     return [
         Event(
-            "rotate-cw",
+            ACT_ICONS[row.kind],
             f"{row.get_kind_display()} ({row.get_state_display()})",
             row.created_at,
             who=row.by_name,
             quote=row.reason,
             operation=row.pk,
         )
-        for row in rows
+        for row in rows[:OPERATIONS_SHOWN]
     ]

@@ -13,12 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integration import tasks
 from integration.choices import Chip, OperationState, Role
-from integration.core.texts import read_number
 from integration.filters.errors import filter_form
+from integration.forms.handling import IgnoreForm
 from integration.http import SignedInRequest, is_fragment, role_required, safe_next
 from integration.markup.records import source_and_destination
 from integration.models import Connection, Operation, SyncError, TableMapping
-from integration.services import cleanup, cleanup_preview
+from integration.services import cleanup
 from integration.services.causes import count_of
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
@@ -29,6 +29,7 @@ from integration.services.status import read_engine
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
 from integration.views.details import field_rows, history
+from integration.views.handling import act_on_selected, take_done
 from integration.views.listings import Listing, read_listing, sort_words
 from integration.views.problems import told, told_context
 from integration.views.targets import Case
@@ -156,13 +157,13 @@ def page_context(
         problems,
         [(str(key), name) for key, name in connections],
     )
-    deleted = request.session.pop("deleted", None)
     return {
         "section": "errors",
         "form": form,
         "chosen": chosen_labels(form),
         "has_connections": len(connections) > 1,
-        "deletion": Operation.objects.filter(pk=deleted).first() if deleted else None,
+        "done": take_done(request),
+        "ignore_form": IgnoreForm(),
     }
 
 
@@ -211,6 +212,8 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
         if request.user.is_operator
         else None,
         "can_retry": request.user.is_operator and found.settled_at is None,
+        "done": take_done(request),
+        "ignore_form": IgnoreForm(),
     }
     return render(request, "integration/errors/detail.html", context)
 
@@ -280,15 +283,6 @@ def say_retry(request: SignedInRequest, operation: Operation) -> None:
 @require_POST
 def delete(request: SignedInRequest) -> HttpResponse:
     """Take the selected rows out of the list, with Undo."""
-    back = safe_next(request, reverse("errors"))
-    keys = [key for key in map(read_number, request.POST.getlist("entry")) if key]
-    if not keys:
-        messages.warning(request, _("Nothing was selected."))
-        return HttpResponseRedirect(back)
-    try:
-        operation = cleanup.delete_selected(keys, request.user)
-    except cleanup_preview.CleanupRefused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        request.session["deleted"] = operation.pk
-    return HttpResponseRedirect(back)
+    return act_on_selected(
+        request, lambda keys: cleanup.delete_selected(keys, request.user)
+    )

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from integration.choices import OperationKind, OperationState, Role
 from integration.http import SignedInRequest, role_required, safe_next
 from integration.markup.parts import number
-from integration.models import Operation
-from integration.services import cleanup_preview
+from integration.models import Operation, User
+from integration.services.actors import Refused
+from integration.services.handling import HANDLING
 from integration.services.operations import recent_operations
 from integration.services.paging import newest_first
 from integration.services.undo import undo as undo_operation
@@ -66,28 +67,28 @@ def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
         "operation": found,
         "scope": scope_lines(found),
         "result": result_lines(found),
-        "can_undo": request.user.is_administrator and is_undoable(found),
+        "can_undo": may_undo(request.user, found),
     }
     return render(request, "integration/operations/detail.html", context)
 
 
-def is_undoable(operation: Operation) -> bool:
-    """Whether a deletion's entries can still be brought back."""
-    return operation.kind == OperationKind.DELETE and operation.state in {
-        OperationState.IN_FORCE,
-        OperationState.PURGING,
-    }
+def may_undo(user: User, operation: Operation) -> bool:
+    """Whether there is something to take back, and this person may."""
+    if operation.kind in HANDLING:
+        return user.is_operator and operation.state == OperationState.IN_FORCE
+    is_hiding = operation.state in {OperationState.IN_FORCE, OperationState.PURGING}
+    return user.is_administrator and is_hiding
 
 
-@role_required(Role.ADMINISTRATOR)
+@role_required(Role.OPERATOR)
 @require_POST
 def undo(request: SignedInRequest, operation_id: int) -> HttpResponse:
-    """Take a clean-up back."""
+    """Take back a clean-up (administrators), or what was ignored or resolved."""
     found = find(operation_id)
     back = safe_next(request, reverse("operation", args=[operation_id]))
     try:
         done = undo_operation(found, request.user)
-    except cleanup_preview.CleanupRefused as refusal:
+    except Refused as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, restored_words(done))
@@ -100,6 +101,13 @@ def restored_words(operation: Operation) -> str:
     said = ngettext("%(n)s entry is back.", "%(n)s entries are back.", restored) % {
         "n": number(restored)
     }
+    changed = operation.result.get("changed_since", 0)
+    if changed:
+        said += " " + ngettext(
+            "%(n)s has changed since and stays as it is.",
+            "%(n)s have changed since and stay as they are.",
+            changed,
+        ) % {"n": number(changed)}
     hidden = operation.result.get("still_hidden", 0)
     if not hidden:
         return said

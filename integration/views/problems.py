@@ -4,20 +4,27 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import Role, Who
+from integration.forms.handling import AssigneeForm, CommentForm
+from integration.forms.setup import REASON_LENGTH
 from integration.http import SignedInRequest, role_required
 from integration.models import Problem
+from integration.services import problem_history
 from integration.services.articles import RenderedArticle
 from integration.services.articles import render as render_article
 from integration.services.causes import CauseCount, count_of, relevant_problems
+from integration.services.problem_history import history_of
 from integration.services.status import read_engine
 from integration.views.targets import Case, addresses
+
+HISTORY_SHOWN = 50
 
 
 def told(problem: Problem, case: Case) -> RenderedArticle:
@@ -75,24 +82,62 @@ def problems(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/problems/list.html", context)
 
 
-@role_required(Role.VIEWER)
-@require_safe
-def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
-    """What it means, who fixes it, and its records."""
+def find(problem_id: int) -> Problem:
+    """The problem, or 404 in words."""
     found = (
         Problem.objects.select_related(
-            "connection__business_central", "connection__sales"
+            "connection__business_central", "connection__sales", "assignee"
         )
         .filter(pk=problem_id)
         .first()
     )
     if found is None:
         raise Http404(_("There is no such problem; it may have been removed."))
-    article = told(found, Case(found.connection))
+    return found
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
+    """What it means, who fixes it, its records, and what people did about it."""
+    found = find(problem_id)
     context: dict[str, Any] = {
         "section": "errors",
         "problem": found,
         "records": count_of(found).relevant,
-        **told_context(article),
+        "assignee_form": AssigneeForm(found),
+        "comment_form": CommentForm(),
+        "history": list(history_of(found)[:HISTORY_SHOWN]),
+        **told_context(told(found, Case(found.connection))),
     }
     return render(request, "integration/problems/detail.html", context)
+
+
+@role_required(Role.OPERATOR)
+@require_POST
+def assign(request: SignedInRequest, problem_id: int) -> HttpResponse:
+    """Give the cause to a person, or to nobody."""
+    found = find(problem_id)
+    form = AssigneeForm(found, request.POST)
+    if form.is_valid():
+        problem_history.assign(found, form.cleaned_data["assignee"], request.user)
+    else:
+        messages.error(request, _("Nobody of that name may take care of it."))
+    return redirect("problem", problem_id)
+
+
+@role_required(Role.OPERATOR)
+@require_POST
+def comment(request: SignedInRequest, problem_id: int) -> HttpResponse:
+    """Keep what somebody says about the cause."""
+    found = find(problem_id)
+    form = CommentForm(request.POST)
+    if form.is_valid():
+        text = form.cleaned_data["comment"]
+        problem_history.comment(found, text, request.user)
+    else:
+        messages.error(
+            request,
+            _("A comment has between 1 and %(n)s characters.") % {"n": REASON_LENGTH},
+        )
+    return redirect("problem", problem_id)

@@ -120,6 +120,8 @@ def scope_lines(operation: Operation, language: str = "en") -> list[Line]:
     if operation.filter:
         words = ", ".join(scope_words(operation.filter, language))
         lines.append((_("Filter"), words))
+    if "until" in scope:
+        lines.append((_("Ignored until"), until_words(scope["until"])))
     known = retold(scope, "title")
     lines += [
         (word, result_words(known[name]))
@@ -129,6 +131,13 @@ def scope_lines(operation: Operation, language: str = "en") -> list[Line]:
     if operation.rows:
         lines.append((_("Entries"), parts.number(operation.rows)))
     return lines
+
+
+def until_words(until: str) -> str:
+    """A day, or that the cause grows."""
+    if until == "it grows":
+        return _("another record fails for the same cause")
+    return parts.day(datetime.fromisoformat(until))
 
 
 def retold(stored: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -187,6 +196,7 @@ def result_names() -> dict[str, str]:
         "settled": _("Settled"),
         "resumed": _("Resumed"),
         "restored": _("Entries brought back"),
+        "changed_since": _("Changed since, left as they are"),
         "still_hidden": _("Still hidden by another deletion"),
         "purged": _("Removed for good before"),
         "coupled": _("coupled"),

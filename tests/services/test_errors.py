@@ -16,7 +16,6 @@ from integration.services.errors import (
     open_cause_of,
     record_outcomes,
     record_setup_error,
-    resolve,
     settle_both_deleted,
     settle_setup_errors,
 )
@@ -270,14 +269,12 @@ def test_set_up_errors_stand_beside_each_other_until_their_check_passes() -> Non
     assert SyncError.objects.filter(state="open").count() == 1
 
 
-def test_both_deleted_and_a_persons_hand_settle_too() -> None:
+def test_both_deleted_settles_too() -> None:
     job = make_job()
     record(job, failed("1"), failed("2"))
-    one, two = SyncError.objects.order_by("record_key")
-    connection = job.mapping.connection
+    one, _two = SyncError.objects.order_by("record_key")
 
-    assert settle_both_deleted(connection, [one.pk]) == 1
-    assert resolve(connection, [two.pk, one.pk]) == 1
+    assert settle_both_deleted(job.mapping.connection, [one.pk]) == 1
 
     one.refresh_from_db()
     assert one.settled_reason == SettledReason.BOTH_DELETED

@@ -11,8 +11,14 @@ from django.urls import reverse
 from integration import clock
 from integration.models import Operation, SyncError
 from integration.services import cells
-from integration.services.errors import resolve
-from tests.factories import make_connection, make_error, make_mapping, make_problem
+from integration.services.handling import resolve_errors
+from tests.factories import (
+    make_connection,
+    make_error,
+    make_mapping,
+    make_problem,
+    make_user,
+)
 
 PREVIEW = "/errors/cleanup/"
 
@@ -93,9 +99,9 @@ def test_the_links_still_lead_to_what_was_counted_when_an_entry_settles_meanwhil
 ) -> None:
     preview = administrator.get(f"{PREVIEW}?older_than=7")
 
-    row = SyncError.objects.relevant().select_related("connection").first()
+    row = SyncError.objects.relevant().first()
     assert row
-    assert resolve(row.connection, [row.pk]) == 1
+    resolve_errors([row.pk], make_user())
 
     counted = sum(count for _word, count, _href in preview.context["reasons"])
     hrefs = [href for _word, _count, href in preview.context["reasons"]]

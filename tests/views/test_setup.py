@@ -240,7 +240,7 @@ def test_a_viewer_is_told_who_deletes_entries(viewer: Client) -> None:
     page = text(viewer, "/errors/")
 
     assert "/errors/cleanup/" not in page
-    assert "Only administrators delete entries." in page
+    assert "Only operators and administrators change entries." in page
     assert "/errors/cleanup/" not in text(viewer, "/admin/integration/syncerror/")
 
 

@@ -43,7 +43,9 @@ def _find(text: str) -> Operation:
 
 def _told(result: dict[str, Any]) -> str:
     said = f"{result['restored']:,} entries are back."
-    if result["still_hidden"]:
+    if result.get("changed_since"):
+        said += f" {result['changed_since']:,} have changed since and stay as they are."
+    if result.get("still_hidden"):
         said += f" {result['still_hidden']:,} stay deleted by another clean-up."
     if result.get("purged"):
         said += f" {result['purged']:,} were removed for good before."

@@ -1,0 +1,62 @@
+"""Forms of a person's acts on errors and causes: ignore, assign, comment."""
+
+from datetime import datetime, time
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from integration.choices import Role
+from integration.forms.setup import REASON_LENGTH, ReasonForm
+from integration.models import Problem, User
+
+
+class IgnoreForm(ReasonForm):
+    """Until when, and why."""
+
+    field_order = ["until", "reason"]
+    until = forms.DateField(
+        label=_("Until (optional)"),
+        required=False,
+        help_text=_("Without a day: until another record fails for the same cause."),
+        widget=forms.DateInput(
+            attrs={"class": "input", "type": "date"}, format="%Y-%m-%d"
+        ),
+        input_formats=["%Y-%m-%d"],
+    )
+
+    def moment(self) -> datetime | None:
+        """The beginning of the chosen day where the person is; ``None``: no day."""
+        day = self.cleaned_data["until"]
+        if day is None:
+            return None
+        return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
+
+
+class AssigneeForm(forms.Form):
+    """Who takes care of a cause; empty: nobody."""
+
+    assignee = forms.ModelChoiceField(
+        label=_("Assigned to"),
+        queryset=User.objects.none(),
+        required=False,
+        empty_label=_("nobody"),
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+
+    def __init__(self, problem: Problem, data: Any = None) -> None:
+        super().__init__(data, initial={"assignee": problem.assignee_id})
+        people = User.objects.filter(is_active=True).exclude(role=Role.VIEWER)
+        field = self.fields["assignee"]
+        field.queryset = people.order_by("username")  # type: ignore[attr-defined]
+
+
+class CommentForm(forms.Form):
+    """What somebody has to say about a cause."""
+
+    comment = forms.CharField(
+        label=_("Comment"),
+        max_length=REASON_LENGTH,
+        widget=forms.Textarea(attrs={"class": "input", "rows": 2}),
+    )

@@ -1,0 +1,170 @@
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import transaction
+from django.db.models import Count, Sum
+
+from integration import clock
+from integration.choices import OperationKind, Role
+from integration.models import ErrorTotal, SyncError, User
+from integration.services import cells
+from integration.services.actors import Refused
+from integration.services.cleanup import delete_selected
+from integration.services.error_rows import Failing
+from integration.services.handling import (
+    ignore_errors,
+    resolve_errors,
+    wake_ignored,
+)
+from integration.services.problems import cause_of_problem
+from integration.services.recording import record_failing
+from integration.services.settling import writing
+from integration.services.undo import undo
+from tests.factories import make_error, make_problem, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def anna() -> User:
+    return make_user(Role.OPERATOR, username="anna")
+
+
+@pytest.fixture
+def rows() -> list[SyncError]:
+    """Three of one cause, the last of them waiting, and one of another connection."""
+    problem = make_problem()
+    found = [make_error(problem=problem), make_error(problem=problem)]
+    found += [make_error(problem=problem, waits_for="EUR"), make_error()]
+    with transaction.atomic():
+        cells.rebuild()
+    return found
+
+
+def ids(*rows: SyncError) -> list[int]:
+    return [row.pk for row in rows]
+
+
+def chips(*rows: SyncError) -> list[str]:
+    """As they are, and as the roll-ups count them."""
+    live = SyncError.objects.filter(deleted_by=None).order_by()
+    totals = ErrorTotal.objects.order_by()
+    assert dict(live.values_list("chip").annotate(Count("id"))) == dict(
+        totals.values_list("state").annotate(Sum("n"))
+    )
+    found = SyncError.objects.in_bulk(ids(*rows))
+    return [found[row.pk].chip for row in rows]
+
+
+def fails(row: SyncError, record_key: str = "") -> None:
+    """The row's record fails again, or another one does for the same cause."""
+    cause = cause_of_problem(row.problem)
+    one = Failing("CUSTOMER", row.direction, record_key or row.record_key, cause)
+    with transaction.atomic():
+        record_failing(writing(row.connection), [one])
+
+
+def test_ignored_entries_leave_the_open_ones_and_come_back_by_undo(
+    anna: User, rows: list[SyncError]
+) -> None:
+    operation = ignore_errors(ids(*rows[1:]), anna, reason="month-end")
+
+    assert chips(*rows) == ["open", "ignored", "ignored", "ignored"]
+    assert (operation.by, operation.rows) == (anna, 3)
+    assert operation.reason == "month-end"
+
+    undone = undo(operation, anna)
+
+    assert chips(*rows) == ["open", "open", "waiting", "open"]
+    assert undone.result == {"restored": 3, "changed_since": 0}
+    assert undo(undone, anna).result == undone.result
+
+
+def test_an_ignored_record_that_fails_again_stays_ignored(
+    anna: User, rows: list[SyncError]
+) -> None:
+    tomorrow = clock.now() + timedelta(days=1)
+    ignore_errors(ids(rows[0]), anna, tomorrow)
+
+    fails(rows[0])
+
+    row = SyncError.objects.get(pk=rows[0].pk)
+    assert (row.state, row.ignored_until) == ("ignored", tomorrow)
+    assert row.occurrences == 2
+
+
+def test_a_further_record_of_the_cause_ends_what_is_ignored_until_it_grows(
+    anna: User, rows: list[SyncError]
+) -> None:
+    tomorrow = clock.now() + timedelta(days=1)
+    operation = ignore_errors(ids(rows[0], rows[2], rows[3]), anna)
+    dated = ignore_errors(ids(rows[1]), anna, tomorrow)
+
+    fails(rows[0], record_key="another")
+
+    assert chips(*rows) == ["open", "ignored", "waiting", "ignored"]
+    assert undo(operation, anna).result == {"restored": 1, "changed_since": 2}
+    assert undo(dated, anna).result["restored"] == 1
+
+
+def test_a_day_that_has_come_ends_it(anna: User, rows: list[SyncError]) -> None:
+    now = clock.now()
+    ignore_errors(ids(rows[0], rows[2]), anna, now + timedelta(days=2))
+    ignore_errors(ids(rows[1]), anna, now + timedelta(days=4))
+    assert wake_ignored() == 0
+
+    with time_machine.travel(now + timedelta(days=3)):
+        assert wake_ignored() == 2
+        assert wake_ignored() == 0
+
+    assert chips(*rows) == ["open", "ignored", "waiting", "open"]
+
+
+def test_what_is_resolved_by_hand_comes_back_when_it_fails_again(
+    anna: User, rows: list[SyncError]
+) -> None:
+    operation = resolve_errors(ids(*rows[:3]), anna, "they were closed")
+    assert chips(*rows) == ["resolved", "resolved", "resolved", "open"]
+
+    fails(rows[0])
+
+    row = SyncError.objects.get(pk=rows[0].pk)
+    assert (row.state, row.reopened_at is not None) == ("open", True)
+    assert undo(operation, anna).result == {"restored": 2, "changed_since": 1}
+    assert chips(*rows) == ["open", "open", "waiting", "open"]
+
+
+def test_an_ignored_entry_may_be_resolved(anna: User, rows: list[SyncError]) -> None:
+    first = ignore_errors(ids(rows[0]), anna)
+    second = resolve_errors(ids(rows[0]), anna)
+
+    assert undo(first, anna).result == {"restored": 0, "changed_since": 1}
+    assert undo(second, anna).result["restored"] == 1
+    assert chips(rows[0]) == ["open"]
+
+
+def test_undo_finds_what_was_deleted_since(anna: User, rows: list[SyncError]) -> None:
+    operation = resolve_errors(ids(rows[0]), anna)
+    deletion = delete_selected(ids(rows[0]), make_user())
+
+    assert undo(operation, anna).result["restored"] == 1
+    assert undo(deletion, make_user()).result["restored"] == 1
+    assert chips(*rows) == ["open", "open", "waiting", "open"]
+
+
+def test_what_is_not_in_the_list_is_refused_in_a_sentence(
+    anna: User, rows: list[SyncError]
+) -> None:
+    with pytest.raises(Refused, match="None of the selected"):
+        ignore_errors([0], anna)
+    with pytest.raises(Refused, match="at most 100"):
+        resolve_errors(range(101), anna)
+    with pytest.raises(Refused, match="still to come"):
+        ignore_errors(ids(rows[0]), anna, clock.now())
+    with pytest.raises(Refused, match="operator"):
+        resolve_errors(ids(rows[0]), make_user(Role.VIEWER))
+
+    assert chips(rows[0]) == ["open"]
+    assert not rows[0].handled_by
+    assert not anna.operations.filter(kind=OperationKind.IGNORE).exists()

@@ -1,0 +1,121 @@
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from integration import clock
+from integration.choices import Role
+from integration.models import Operation, Problem, SyncError
+from integration.services import cells
+from tests.factories import make_error, make_problem, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def row() -> SyncError:
+    row = make_error(problem=make_problem(title="Cause"))
+    with transaction.atomic():
+        cells.rebuild()
+    return row
+
+
+def post(client: Client, name: str, *args: object, **values: object) -> str:
+    """The page that follows."""
+    response = client.post(reverse(name, args=args), values, follow=True)
+    return str(response.content.decode())
+
+
+def test_a_selection_is_ignored_until_a_day_and_brought_back(
+    operator: Client, row: SyncError
+) -> None:
+    day = (clock.now() + timedelta(days=3)).date().isoformat()
+
+    page = post(operator, "errors_ignore", entry=row.pk, until=day, reason="holidays")
+
+    row.refresh_from_db()
+    assert row.state == "ignored"
+    assert "1 entry ignored." in page
+    assert reverse("operation_undo", args=[row.handled_by_id]) in page
+    told = operator.get(reverse("operation", args=[row.handled_by_id]))
+    assert "holidays" in told.content.decode()
+    assert "Ignored until" in told.content.decode()
+
+    page = post(operator, "operation_undo", row.handled_by_id)
+
+    row.refresh_from_db()
+    assert (row.state, row.handled_by) == ("open", None)
+    assert "1 entry is back." in page
+
+
+def test_one_entry_is_resolved_from_its_own_page(
+    operator: Client, row: SyncError
+) -> None:
+    own = reverse("error", args=[row.pk])
+
+    page = post(operator, "errors_resolve", entry=row.pk, next=own)
+
+    row.refresh_from_db()
+    assert row.settled_reason == "resolved"
+    assert "1 entry resolved." in page
+    assert "Resolve by hand" in page
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"until": "yesterday"}, "This is no day: “yesterday”."),
+        ({"until": "2020-01-01"}, "Choose a day that is still to come."),
+        ({"entry": "x"}, "Nothing was selected."),
+    ],
+)
+def test_nonsense_is_a_sentence(
+    operator: Client, row: SyncError, sent: dict[str, str], said: str
+) -> None:
+    assert said in post(operator, "errors_ignore", **{"entry": row.pk, **sent})
+
+    row.refresh_from_db()
+    assert row.state == "open"
+
+
+def test_an_operator_undoes_no_deletion(
+    administrator: Client, operator: Client, row: SyncError
+) -> None:
+    post(administrator, "errors_delete", entry=row.pk)
+    deletion = Operation.objects.get(kind="delete")
+
+    page = post(operator, "operation_undo", deletion.pk)
+
+    deletion.refresh_from_db()
+    assert deletion.state == "in_force"
+    assert "Only an administrator may do this." in page
+
+
+def test_a_cause_is_assigned_and_commented_and_its_history_tells(
+    operator: Client, row: SyncError
+) -> None:
+    marc = make_user(Role.OPERATOR, username="marc")
+
+    post(operator, "problem_assign", row.problem_id, assignee=marc.pk)
+    post(operator, "problem_assign", row.problem_id, assignee=marc.pk)
+    page = post(operator, "problem_comment", row.problem_id, comment="Called <Müller>.")
+
+    assert Problem.objects.get().assignee == marc
+    assert page.count("Assigned to marc.") == 1
+    assert "Called &lt;Müller&gt;." in page
+    assert "marc" in operator.get(reverse("problems")).content.decode()
+
+
+def test_a_viewer_or_nobody_takes_care_of_no_cause(
+    operator: Client, row: SyncError
+) -> None:
+    viewer = make_user(Role.VIEWER)
+
+    said = post(operator, "problem_assign", row.problem_id, assignee=viewer.pk)
+    empty = post(operator, "problem_comment", row.problem_id, comment=" ")
+
+    assert "Nobody of that name may take care of it." in said
+    assert "A comment has between 1 and 500 characters." in empty
+    assert not Operation.objects.exists()
