@@ -12,11 +12,17 @@ from integration.models.errors import RELEVANT_CHIPS
 
 @dataclass(frozen=True, slots=True)
 class CauseCount:
-    """Visible errors of one problem; ``waiting`` are among the ``relevant``."""
+    """Visible errors of one problem; ``waiting``, ``ignored`` are among ``relevant``."""
 
     relevant: int = 0
     waiting: int = 0
+    ignored: int = 0
     mappings: tuple[str, ...] = ()
+
+    @property
+    def needs_someone(self) -> bool:
+        """Whether any of them is not ignored."""
+        return self.relevant > self.ignored
 
 
 def cause_counts(inside: Q) -> Mapping[int, CauseCount]:
@@ -34,6 +40,7 @@ def cause_counts(inside: Q) -> Mapping[int, CauseCount]:
         counts[problem] = CauseCount(
             known.relevant + n,
             known.waiting + (n if state == Chip.WAITING else 0),
+            known.ignored + (n if state == Chip.IGNORED else 0),
             tuple(sorted(names)),
         )
     return counts
@@ -45,10 +52,13 @@ def count_of(problem: Problem) -> CauseCount:
 
 
 def relevant_problems() -> list[tuple[Problem, CauseCount]]:
-    """Most records first; two queries."""
+    """Most records first, what is wholly ignored last; two queries."""
     counts = cause_counts(Q())
     problems = Problem.objects.select_related(
         "connection__business_central", "connection__sales", "assignee"
     ).filter(pk__in=counts)
     rows = [(problem, counts[problem.pk]) for problem in problems]
-    return sorted(rows, key=lambda row: (-row[1].relevant, row[0].title))
+    return sorted(
+        rows,
+        key=lambda row: (not row[1].needs_someone, -row[1].relevant, row[0].title),
+    )

@@ -24,7 +24,10 @@ def overview(request: SignedInRequest) -> HttpResponse:
     """The verdict in one sentence, and what makes it."""
     rows = cause_rows(relevant_problems())
     lines = read_mapping_lines()
-    groups = {who: [row for row in rows if row["article"].who == who] for who in Who}
+    groups: dict[str, list[dict[str, Any]]] = {who: [] for who in Who}
+    for row in rows:
+        if row["count"].needs_someone:
+            groups[row["article"].who].append(row)
     mine = groups[Who.ADMINISTRATOR] if request.user.is_administrator else []
     context: dict[str, Any] = {
         "section": "overview",

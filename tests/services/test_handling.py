@@ -10,6 +10,7 @@ from integration.choices import OperationKind, Role
 from integration.models import ErrorTotal, SyncError, User
 from integration.services import cells
 from integration.services.actors import Refused
+from integration.services.causes import relevant_problems
 from integration.services.cleanup import delete_selected
 from integration.services.error_rows import Failing
 from integration.services.handling import (
@@ -168,3 +169,15 @@ def test_what_is_not_in_the_list_is_refused_in_a_sentence(
     assert chips(rows[0]) == ["open"]
     assert not rows[0].handled_by
     assert not anna.operations.filter(kind=OperationKind.IGNORE).exists()
+
+
+def test_a_cause_that_is_wholly_ignored_needs_nobody_and_comes_last(
+    anna: User, rows: list[SyncError]
+) -> None:
+    ignore_errors(ids(*rows[:3]), anna)
+
+    (first, needed), (last, ignored) = relevant_problems()
+
+    assert (first.pk, needed.needs_someone) == (rows[3].problem_id, True)
+    assert (last.pk, ignored.needs_someone) == (rows[0].problem_id, False)
+    assert (ignored.ignored, ignored.relevant) == (3, 3)
