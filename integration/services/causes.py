@@ -12,7 +12,7 @@ from integration.models.errors import RELEVANT_CHIPS
 
 @dataclass(frozen=True, slots=True)
 class CauseCount:
-    """Visible errors of one problem; ``waiting``, ``ignored`` are among ``relevant``."""
+    """Visible errors of one problem; the ``relevant`` hold the other two."""
 
     relevant: int = 0
     waiting: int = 0
