@@ -4,6 +4,7 @@ A window is counted in grains of a second: a request counts until its second has
 """
 
 from collections import deque
+from typing import NamedTuple
 from uuid import uuid4
 
 from redis import Redis
@@ -60,11 +61,32 @@ redis.call('ZADD', KEYS[2], now + tonumber(ARGV[8]), ARGV[9])
 redis.call('PEXPIRE', KEYS[2], ARGV[8])
 return 0
 """
+# KEYS: grain → requests, closed. Answers how many requests count, and the wait in ms.
+_STANDING = """
+local window, grain = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local total, spent = 0, redis.call('HGETALL', KEYS[1])
+for i = 1, #spent, 2 do
+  if (tonumber(spent[i]) + 1) * grain + window > now then
+    total = total + tonumber(spent[i + 1])
+  end
+end
+return {total, math.max(0, redis.call('PTTL', KEYS[2]))}
+"""
 _CLOSE = """
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], '', 'PX', ARGV[1])
 end
 """
+
+
+class Standing(NamedTuple):
+    """How a budget stands: requests of the window, and seconds it is closed for."""
+
+    spent: int
+    closed: float
+    whole: int = REQUESTS
 
 
 class SharedThrottle:
@@ -105,6 +127,22 @@ class SharedThrottle:
             closed = self._keys[2]
             self._memory.ask(lambda redis: redis.eval(_CLOSE, 1, closed, pause))
 
+    def standing(self) -> Standing | None:
+        """What all workers have spent; ``None`` without a broker."""
+        found = self._memory.ask(
+            lambda redis: redis.eval(
+                _STANDING,
+                2,
+                self._keys[0],
+                self._keys[2],
+                _milliseconds(WINDOW_SECONDS),
+                _grain(),
+            )
+        )
+        if found is None:
+            return None
+        return Standing(int(found[0]), int(found[1]) / 1000 * clock.rate())
+
     def _acquire(self, redis: Redis, cost: int, lease: str) -> int:
         cost = min(cost, REQUESTS)
         return int(
@@ -116,13 +154,17 @@ class SharedThrottle:
                 worth_waiting_for(cost, REQUESTS),
                 REQUESTS,
                 _milliseconds(WINDOW_SECONDS),
-                max(1, _milliseconds(_GRAIN_SECONDS)),
+                _grain(),
                 self._concurrent,
                 max(1, _milliseconds(BUSY_SECONDS)),
                 max(1, _milliseconds(_LEASE_SECONDS)),
                 lease,
             )
         )
+
+
+def _grain() -> int:
+    return max(1, _milliseconds(_GRAIN_SECONDS))
 
 
 def _milliseconds(seconds: float) -> int:

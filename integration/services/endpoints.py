@@ -1,5 +1,6 @@
 """From a stored endpoint to an open connector: the one place that builds them."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import assert_never
@@ -23,14 +24,13 @@ from integration.connectors.sign_in import (
     UserAccount,
 )
 from integration.models import Endpoint
-from integration.services.budgets import SharedThrottle
+from integration.services.budgets import SharedThrottle, Standing
 from integration.services.credentials import read_secret
 from integration.services.sentences import InWords
 from integration.services.shared_memory import entry_name, shared_memory
 from integration.services.tokens import SharedTokenCache
 
-_SALES_CALLS_AT_ONCE = 4
-_BUSINESS_CENTRAL_CALLS_AT_ONCE = 5
+_CALLS_AT_ONCE = {System.BUSINESS_CENTRAL: 5, System.SALES: 4}
 
 
 class AddressNotAllowed(InWords):
@@ -108,7 +108,7 @@ def open_business_central(
         company_id=endpoint.company_id,
         sign_in=_sign_in(endpoint),
         authority=endpoint.authority,
-        wiring=_wiring(endpoint, _BUSINESS_CENTRAL_CALLS_AT_ONCE, for_check),
+        wiring=_wiring(endpoint, for_check),
     )
 
 
@@ -124,7 +124,7 @@ def open_sales(endpoint: Endpoint, *, for_check: bool = False) -> Sales:
         sign_in=_sign_in(endpoint),
         authority=endpoint.authority,
         strong_consistency=for_check,
-        wiring=_wiring(endpoint, _SALES_CALLS_AT_ONCE, for_check),
+        wiring=_wiring(endpoint, for_check),
     )
 
 
@@ -140,13 +140,28 @@ def _throttle(at_once: int, *whose: str) -> SharedThrottle:
     return SharedThrottle(shared_memory(), entry_name("budget", *whose), at_once)
 
 
-def _wiring(endpoint: Endpoint, at_once: int, for_check: bool) -> Wiring:
+def throttle_of(endpoint: Endpoint) -> SharedThrottle:
     """Both systems count per user in each environment (protocols §2.6, §3.8)."""
     by_name = endpoint.sign_in == SignInChoice.USER_ACCOUNT
     user = endpoint.user_name if by_name else endpoint.client_id
     place = (endpoint.base_url, endpoint.tenant_id, endpoint.environment)
-    throttle = _throttle(at_once, endpoint.kind, *place, user)
-    return Wiring(tokens=None if for_check else _tokens(), throttle=throttle)
+    at_once = _CALLS_AT_ONCE[System(endpoint.kind)]
+    return _throttle(at_once, endpoint.kind, *place, user)
+
+
+def budgets_of(endpoints: Iterable[Endpoint]) -> dict[System, Standing | None]:
+    """How the fullest budget of each system stands; ``None``: nobody knows."""
+    found: dict[System, Standing | None] = {}
+    for endpoint in endpoints:
+        system, standing = System(endpoint.kind), throttle_of(endpoint).standing()
+        known = found.get(system)
+        found[system] = max(known, standing) if known and standing else standing
+    return found
+
+
+def _wiring(endpoint: Endpoint, for_check: bool) -> Wiring:
+    tokens = None if for_check else _tokens()
+    return Wiring(tokens=tokens, throttle=throttle_of(endpoint))
 
 
 def _sign_in(endpoint: Endpoint) -> SignIn:

@@ -14,7 +14,15 @@ from django.db.models.functions import Coalesce, TruncHour
 
 from integration import clock
 from integration.choices import JobKind, JobState
-from integration.models import Coupling, ErrorTotal, Job, PendingRecord, TableMapping
+from integration.models import (
+    Connection,
+    Coupling,
+    Endpoint,
+    ErrorTotal,
+    Job,
+    PendingRecord,
+    TableMapping,
+)
 from integration.models.errors import RELEVANT_CHIPS
 from integration.services.pending import unlisted
 
@@ -77,6 +85,13 @@ def mappings_with_last_success() -> Iterable[Any]:
     latest = succeeded.order_by("-id").values("finished_at")[:1]
     rows = TableMapping.objects.in_order().select_related("connection")
     return rows.annotate(last_success=Subquery(latest))
+
+
+def running_endpoints() -> list[Endpoint]:
+    """Both ends of every connection that runs; two queries."""
+    running = Connection.objects.filter(enabled=True, paused_at=None)
+    keys = running.values_list("business_central", "sales")
+    return list(Endpoint.objects.filter(pk__in={key for pair in keys for key in pair}))
 
 
 def _by_mapping(rows: QuerySet[Any], figure: Count) -> Counter[int]:

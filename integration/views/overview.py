@@ -11,7 +11,8 @@ from integration.choices import Role, Who
 from integration.http import SignedInRequest, role_required
 from integration.markup.charts import meter, strip
 from integration.services.causes import relevant_problems
-from integration.services.overview import read_mapping_lines
+from integration.services.endpoints import budgets_of
+from integration.services.overview import read_mapping_lines, running_endpoints
 from integration.services.status import read_engine
 from integration.views.problems import cause_rows
 
@@ -44,6 +45,10 @@ def overview(request: SignedInRequest) -> HttpResponse:
         "in_step": sum(line.in_step for line in lines),
         "total": sum(line.total for line in lines),
         "unlisted": sum(line.unlisted for line in lines),
+        "budgets": [
+            (system.label, standing)
+            for system, standing in budgets_of(running_endpoints()).items()
+        ],
         "several_connections": len({line.mapping.connection_id for line in lines}) > 1,
     }
     return render(request, "integration/overview.html", context)

@@ -7,7 +7,7 @@ import pytest
 from integration import clock
 from integration.connectors.throttle import REQUESTS
 from integration.services import budgets
-from integration.services.budgets import SharedThrottle
+from integration.services.budgets import SharedThrottle, Standing
 from integration.services.shared_memory import SharedMemory
 
 Memories = tuple[SharedMemory, SharedMemory]
@@ -129,3 +129,20 @@ def test_a_clock_in_a_hurry_makes_the_window_shorter(
     assert 0 < other.acquire() < 320
 
     wait_until_granted(other)
+
+
+def test_anybody_may_see_how_the_budget_stands(workers: Workers) -> None:
+    one, other = workers
+    assert other.standing() == Standing(0, 0)
+    assert one.acquire(cost=412) == 0
+    one.penalize(30)
+
+    standing = other.standing()
+
+    assert standing
+    assert standing.spent == 412
+    assert 25 < standing.closed <= 30
+
+
+def test_without_a_broker_nobody_knows_how_it_stands(nobody: SharedMemory) -> None:
+    assert SharedThrottle(nobody, "alone", 4).standing() is None
