@@ -42,7 +42,7 @@ class AssigneeForm(forms.Form):
         queryset=User.objects.none(),
         required=False,
         empty_label=_("nobody"),
-        widget=forms.Select(attrs={"class": "input"}),
+        widget=forms.Select(attrs={"class": "input", "aria-labelledby": "assigned"}),
     )
 
     def __init__(self, problem: Problem, data: Any = None) -> None:
