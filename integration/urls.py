@@ -20,6 +20,7 @@ from integration.views import (
     overview,
     problems,
     setup,
+    support,
 )
 
 
@@ -50,6 +51,7 @@ errors_urls: Patterns = [
     path("cleanup/delete/", cleanup.delete, name="cleanup_delete"),
     path("<key:error_id>/", errors.error, name="error"),
     path("<key:error_id>/retry/", errors.retry, name="error_retry"),
+    path("<key:error_id>/support/", support.support, name="error_support"),
 ]
 problems_urls: Patterns = [
     path("", problems.problems, name="problems"),

@@ -77,6 +77,20 @@
     }
   });
 
+  // The text behind the link goes to the clipboard; where it cannot, the link opens it.
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest("a[data-copy]");
+    if (!link || !navigator.clipboard) return;
+    event.preventDefault();
+    try {
+      const text = await (await fetch(link.href)).text();
+      await navigator.clipboard.writeText(text);
+      link.querySelector("span").textContent = link.dataset.copy;
+    } catch {
+      location.assign(link.href);
+    }
+  });
+
   // An empty filter has no place in the address.
   document.addEventListener("htmx:configRequest", (event) => {
     const values = event.detail.parameters;

@@ -26,14 +26,20 @@ SIDES = ("business_central", "sales", "last")
 class FieldRow:
     """One field of both records; ``is_cause`` marks the offending one.
 
-    None stands for a blank value.
+    ``field`` is its name in the mapping. None stands for a blank value.
     """
 
+    field: str
     label: str
     business_central: Any
     sales: Any
     last: Any
     is_cause: bool
+
+    @property
+    def values(self) -> tuple[Any, Any, Any]:
+        """Business Central's, Sales', and what both last agreed on."""
+        return (self.business_central, self.sales, self.last)
 
     @property
     def differs(self) -> bool:
@@ -62,7 +68,8 @@ def field_rows(
     for name in names:
         bc, sales, last = (none_if_blank(sides[side].get(name)) for side in SIDES)
         is_cause = keys_of(name) in culprits
-        rows.append(FieldRow(label_of(name, language), bc, sales, last, is_cause))
+        label = label_of(name, language)
+        rows.append(FieldRow(name, label, bc, sales, last, is_cause))
     return sorted(rows, key=lambda row: (not row.is_cause, not row.differs))
 
 

@@ -1,0 +1,50 @@
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.factories import make_error, make_mapping, make_problem
+
+pytestmark = pytest.mark.django_db
+
+
+def test_support_reads_both_languages_and_nothing_personal(viewer: Client) -> None:
+    mapping = make_mapping()
+    error = make_error(
+        problem=make_problem(mapping.connection),
+        bc_number="10000",
+        bc_name="Müller & Söhne",
+        code="0x80040265",
+        http_status=400,
+        request_id="c0ffee",
+        message="“Müller & Söhne” <anna@example.com> is refused.",
+        values={
+            "business_central": {"email": "anna@example.com", "currencyCode": "EUR"},
+            "sales": {"email": "otto@example.com", "currencyCode": "USD"},
+        },
+    )
+    mapping.fields.create(bc_field="email", sales_field="emailaddress1")
+
+    answer = viewer.get(reverse("error_support", args=[error.pk]))
+
+    text = answer.content.decode()
+    assert answer["Content-Type"].startswith("text/plain")
+    english, french = text.split("\n\n")
+    for part in (english, french):
+        assert "0x80040265" in part
+        assert "c0ffee" in part
+        assert "10000" in part
+        assert "EUR | USD | –" in part
+        assert "••• (16) | ••• (16) | –" in part
+    assert "Who: Administrator" in english
+    assert "À corriger par\u00a0: Administrateur" in french
+    for personal in ("Müller", "anna", "otto"):
+        assert personal not in text
+
+
+def test_an_error_of_the_set_up_has_no_records(viewer: Client) -> None:
+    error = make_error(mapping_key="", direction="", record_key="")
+
+    text = viewer.get(reverse("error_support", args=[error.pk])).content.decode()
+
+    assert "Business Central:" not in text
+    assert "Attempts: 1" in text
