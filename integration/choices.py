@@ -39,12 +39,17 @@ class ConflictPolicy(TextChoices):
     """What happens when mapped values changed on both sides."""
 
     NONE = "none", _("a person decides")
+    BUSINESS_CENTRAL = "business_central", _("Business Central's values win")
+    SALES = "sales", _("Sales' values win")
+    MERGE = "merge", _("each field from the side that changed it")
 
 
 class DeletionPolicy(TextChoices):
     """What happens when one of two coupled records was deleted."""
 
     NONE = "none", _("a person decides")
+    RESTORE = "restore", _("the deleted record is created again")
+    UNCOUPLE = "uncouple", _("the coupling is removed")
 
 
 class Transformation(TextChoices):
@@ -82,6 +87,7 @@ class EntryKind(TextChoices):
     SKIPPED = "skipped", _("skipped")
     CONFLICT = "conflict", _("in conflict")
     AMBIGUOUS = "ambiguous", _("ambiguous")
+    ANSWERED = "answered", _("conflict answered")
 
 
 class ErrorState(TextChoices):

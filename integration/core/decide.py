@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from integration.core.answers import Winners, winners
 from integration.core.mapping import FieldMap, TableMap
-from integration.core.records import Direction
+from integration.core.records import Direction, System
 
 _UNKNOWN = object()
 
@@ -16,12 +17,14 @@ class Decision:
 
     ``base`` holds the fields that need no write; a field that was written joins it with
     ``after``. In a conflict nothing is written, and ``base`` is the old one.
+    ``answered``: there was a conflict, and a rule or a person said who wins.
     """
 
     to_sales: tuple[str, ...] = ()
     to_bc: tuple[str, ...] = ()
     conflict: bool = False
     base: Mapping[str, Any] | None = None
+    answered: bool = False
 
     @property
     def in_step(self) -> bool:
@@ -36,32 +39,43 @@ def decide(
     base: Mapping[str, Any] | None,
     bc: Mapping[str, Any],
     sales: Mapping[str, Any],
+    chosen: Winners | None = None,
 ) -> Decision:
     """Compare both sides with what they last agreed on.
 
     Changed on one side: the other follows. Two-way values changed on both sides, on the
-    same or different fields, are a conflict unless all of them are equal now (conflict
-    policy *none*). One-way values follow their source whatever the other side holds. A
-    field without base meets for the first time: a blank here is filled from Sales,
-    otherwise the value here goes to Sales (promise 11).
+    same or different fields, are a conflict unless all of them are equal now; then the
+    mapping's rule says who wins, or nobody does. One-way values follow their source
+    whatever the other side holds. A field without base meets for the first time: a
+    blank here is filled from Sales, otherwise the value here goes to Sales (promise
+    11).
+
+    ``chosen`` is a person's answer for every field that differs. It holds even where
+    half of it was written, so that what is left is no conflict any more.
     """
     known = base or {}
     if bc == sales:
         return Decision(base=base if base == bc else {**known, **bc})
     fields = [f for f in table.values if f.bc in bc and f.bc in sales]
-    if _conflicts(fields, known, bc, sales):
+    differing = _differing(fields, bc, sales)
+    won: Winners | None = {}
+    if chosen is not None and chosen.keys() >= set(differing):
+        won = chosen
+    elif _conflicts(fields, known, bc, sales):
+        won = winners(table.conflict, differing, known, bc, sales)
+    if won is None:
         return Decision(conflict=True, base=base)
     to_sales, to_bc, agreed = [], [], dict(known)
     for mapped in fields:
         name = mapped.bc
-        way = _way(mapped, known.get(name, _UNKNOWN), bc[name], sales[name])
+        way = _way(mapped, known.get(name, _UNKNOWN), bc[name], sales[name], won)
         if way is Direction.TO_SALES:
             to_sales.append(name)
         elif way is Direction.TO_BUSINESS_CENTRAL:
             to_bc.append(name)
         else:
             agreed[name] = _agreed(mapped, bc[name], sales[name])
-    return Decision(tuple(to_sales), tuple(to_bc), base=agreed)
+    return Decision(tuple(to_sales), tuple(to_bc), base=agreed, answered=bool(won))
 
 
 def _conflicts(
@@ -79,9 +93,25 @@ def _conflicts(
     )
 
 
-def _way(mapped: FieldMap, base: Any, bc: Any, sales: Any) -> Direction | None:
+def _differing(
+    fields: list[FieldMap], bc: Mapping[str, Any], sales: Mapping[str, Any]
+) -> list[str]:
+    """The two-way fields a conflict is about."""
+    both = (f.bc for f in fields if f.is_two_way and not f.create_only)
+    return [name for name in both if bc[name] != sales[name]]
+
+
+def _from(system: System) -> Direction:
+    return next(way for way in Direction if way.source is system)
+
+
+def _way(
+    mapped: FieldMap, base: Any, bc: Any, sales: Any, won: Winners
+) -> Direction | None:
     if bc == sales or mapped.create_only:
         return None
+    if mapped.bc in won:
+        return _from(won[mapped.bc])
     if not mapped.is_two_way:
         way = next(iter(mapped.ways))
         source = bc if way is Direction.TO_SALES else sales

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from integration.core.answers import ConflictRule, DeletionRule
 from integration.core.records import Direction, Record, System
 from integration.core.values import ValueKind, canonical, clean, digest, is_blank
 
@@ -67,7 +68,8 @@ class TableMap:
     """Both sides of a mapping, its fields and filters.
 
     ``bc_label`` and ``sales_label`` name the number and the name a person knows a
-    record by. A record outside its side's filter is left alone.
+    record by. A record outside its side's filter is left alone. ``conflict`` and
+    ``deletion`` are what the mapping answers by itself.
     """
 
     name: str
@@ -80,6 +82,8 @@ class TableMap:
     only_coupled: bool = False
     bc_label: tuple[str, str] = ("", "")
     sales_label: tuple[str, str] = ("", "")
+    conflict: ConflictRule = ConflictRule.NONE
+    deletion: DeletionRule = DeletionRule.NONE
 
     def place(self, system: System) -> str:
         """The entity or table of this system."""

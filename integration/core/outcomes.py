@@ -59,6 +59,18 @@ class Finding:
     field: str = ""
 
 
+class Note(StrEnum):
+    """What the engine decided about a record because a rule or a person said so."""
+
+    BUSINESS_CENTRAL_WON = "business_central_won"
+    SALES_WON = "sales_won"
+    MERGED = "merged"
+    ANSWERED = "answered"
+    RESTORED = "restored"
+    UNCOUPLED = "uncoupled"
+    DELETED = "deleted"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one record in one direction.
@@ -68,7 +80,7 @@ class Outcome:
     ``waits_for`` ("CURRENCY:EUR") says that it is not tried until that arrives.
     ``values`` are both sides' mapped values at that moment, for the detail page:
     {"business_central": {…}, "sales": {…}, "last": {…}} keyed by Business Central
-    field.
+    field. ``note`` says what was decided where that is not plain.
     """
 
     kind: OutcomeKind
@@ -81,3 +93,4 @@ class Outcome:
     waits_for: str = ""
     values: Mapping[str, Any] | None = None
     call_stack: str = ""
+    note: Note | None = None

@@ -50,10 +50,16 @@ class TableMapping(models.Model):
     sales_filter = models.JSONField(default=list, blank=True)
     only_coupled = models.BooleanField(_("only coupled records"), default=False)
     update_conflict = models.CharField(
-        max_length=20, choices=ConflictPolicy, default=ConflictPolicy.NONE
+        _("changed on both sides"),
+        max_length=20,
+        choices=ConflictPolicy,
+        default=ConflictPolicy.NONE,
     )
     deletion_conflict = models.CharField(
-        max_length=20, choices=DeletionPolicy, default=DeletionPolicy.NONE
+        _("deleted on one side"),
+        max_length=20,
+        choices=DeletionPolicy,
+        default=DeletionPolicy.NONE,
     )
     position = models.PositiveIntegerField(default=0)
     depends_on = models.ManyToManyField(
@@ -90,6 +96,14 @@ class TableMapping(models.Model):
             models.CheckConstraint(
                 condition=Q(interval_seconds__gte=10),
                 name="a_mapping_rests_ten_seconds_between_runs",
+            ),
+            models.CheckConstraint(
+                condition=Q(update_conflict__in=ConflictPolicy.values),
+                name="a_mapping_answers_conflicts_in_a_known_way",
+            ),
+            models.CheckConstraint(
+                condition=Q(deletion_conflict__in=DeletionPolicy.values),
+                name="a_mapping_answers_deletions_in_a_known_way",
             ),
         ]
 

@@ -14,7 +14,9 @@ class PendingRecord(models.Model):
     is set (tried when that arrives: "CURRENCY:EUR"), or ``skipped_at`` is set (tried
     when it changes or someone retries it). ``etag`` is the version last tried: the same
     version read again inside the overlap is no change. ``intent`` is what was about to
-    be created when the call went out; null once the answer is recorded.
+    be created when the call went out; null once the answer is recorded. What is
+    ``wanted`` gets a partner even where the mapping makes none: a deleted one is to be
+    restored.
     """
 
     mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="pending")
@@ -31,6 +33,7 @@ class PendingRecord(models.Model):
     skipped_at = models.DateTimeField(null=True, blank=True)
     skip_reason = models.CharField(max_length=500, blank=True, default="")
     intent = models.JSONField(null=True, blank=True)
+    wanted = models.BooleanField(default=False)
 
     class Meta:
         constraints = [

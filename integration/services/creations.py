@@ -54,24 +54,33 @@ def create_alone(work: Work) -> None:
             continue
         for records in work.spool.alone(way.source, CHUNK[way]):
             if work.table.only_coupled:
-                _skip(work, way, records)
+                _create(work, way, _skip(work, way, records))
             else:
                 _create(work, way, records)
 
 
-def _skip(work: Work, way: Direction, records: Sequence[Snapshot]) -> None:
-    """What failed before is not tried again either; its error stays."""
+def _skip(
+    work: Work, way: Direction, records: Sequence[Snapshot]
+) -> Sequence[Snapshot]:
+    """What failed before is not tried again either; its error stays.
+
+    Returns those whose partner is wanted all the same: a deleted one is made again.
+    """
     reason = "It has no partner, and this mapping creates none."
     ids = [record.id for record in records]
     failed = pending.by_record(work.mapping, way.source, ids)
+    wanted = [r for r in records if r.id in failed and failed[r.id].wanted]
     endings = Endings()
     for record in records:
+        if record in wanted:
+            continue
         if record.id in failed:
             endings.aside.append((way.source, record, reason))
         outcome = of_record(OutcomeKind.SKIPPED, way.source, record, reason=reason)
         endings.outcomes.append(outcome)
     with transaction.atomic():
         endings.save(work)
+    return wanted
 
 
 def _create(work: Work, way: Direction, records: Sequence[Snapshot]) -> None:

@@ -1,23 +1,29 @@
 """Deletions: one of two coupled records is gone, or both are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
+from integration.core.answers import DeletionRule
 from integration.core.mapping import Snapshot
-from integration.core.outcomes import Finding, Outcome, OutcomeKind
+from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.records import Direction, System
 from integration.models import Coupling, SyncError
 from integration.services import couplings, pending
 from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
-from integration.services.errors import settle_both_deleted
+from integration.services.errors import settle_both_deleted, settle_parted
 from integration.services.work import Work
 
 _ARTICLES = {
     System.BUSINESS_CENTRAL: "record-deleted-bc",
     System.SALES: "record-deleted-sales",
 }
+PARTED = gettext_noop(
+    "Its coupling was removed; it is left alone until it changes or someone retries it."
+)
 _NAMES = {System.BUSINESS_CENTRAL: "Business Central", System.SALES: "Sales"}
 
 
@@ -46,28 +52,127 @@ def is_lost(work: Work, side: System, record: Snapshot) -> bool:
     return bool(work.money) and side is System.SALES and not record.passes
 
 
+@dataclass(slots=True)
+class _Gone:
+    """Pairs that have lost their record of one side, by what becomes of them."""
+
+    side: System
+    now: datetime
+    left: Mapping[str, Snapshot]
+    endings: Endings = field(default_factory=Endings)
+    ended: list[Coupling] = field(default_factory=list)
+    half: list[Coupling] = field(default_factory=list)
+    uncoupled: list[Coupling] = field(default_factory=list)
+    restored: list[Coupling] = field(default_factory=list)
+
+    def survivor(self, coupling: Coupling) -> Snapshot:
+        return self.left[other_id(coupling, self.side)]
+
+
+def other_id(coupling: Coupling, side: System) -> str:
+    return str(getattr(coupling, couplings.column(side.other, "id")))
+
+
 def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
-    """The records of this side are gone; where the others are too, the pairs end."""
+    """The records of this side are gone.
+
+    Where the others are too, the pairs end; the rest is answered by a person, by the
+    mapping's rule, or is an error.
+    """
     if not gone:
         return
-    other = side.other
-    ids = [getattr(each, couplings.column(other, "id")) for each in gone]
-    left = work.read(other, ids)
-    endings, ended, now = Endings(), [], work.moment()
-    for coupling, other_id in zip(gone, ids, strict=True):
-        if other_id in left:
-            record = left[other_id]
-            _record_half(work, endings, side, coupling, record.etag, now)
+    left = work.read(side.other, [other_id(each, side) for each in gone])
+    found = _Gone(side, work.moment(), left)
+    for coupling in gone:
+        if other_id(coupling, side) in left:
+            _sort_out(work, found, coupling)
         else:
-            ended.append(coupling)
-            endings.outcomes.append(_ended(work, side, coupling, now))
+            found.ended.append(coupling)
+            found.endings.outcomes.append(_ended(work, side, coupling, found.now))
     if work.is_rehearsal:
-        work.log(endings.outcomes)
-        return
+        work.log(found.endings.outcomes)
+    else:
+        _save(work, found)
+    survivors = [found.survivor(each) for each in found.restored]
+    work.restored |= {record.id for record in survivors}
+    work.spool.add(side.other, [(record, None) for record in survivors], work.table)
+
+
+def _rule(work: Work, side: System, coupling: Coupling, left: Snapshot) -> DeletionRule:
+    """What follows the deletion on ``side``; a person's answer holds as it was shown.
+
+    A currency is answered by nobody: it is made usable again where it is inactive. What
+    no job of this run may create, or the filter leaves out, is not restored.
+    """
+    answer = work.answers.get(coupling.pk)
+    rule = work.table.deletion
+    if answer:
+        fits = answer.fits(side.other, left)
+        rule = answer.rule if fits else DeletionRule.NONE
+    way = way_from(side.other)
+    if work.money or not work.writes(_way(work, side)):
+        return DeletionRule.NONE
+    if rule is DeletionRule.RESTORE and not (way in work.table.ways and left.passes):
+        return DeletionRule.NONE
+    return rule
+
+
+def _sort_out(work: Work, found: _Gone, coupling: Coupling) -> None:
+    survivor = found.survivor(coupling)
+    rule = _rule(work, found.side, coupling, survivor)
+    if rule is DeletionRule.RESTORE:
+        found.restored.append(coupling)
+        gone_id = getattr(coupling, couplings.column(found.side, "id"))
+        found.endings.superseded[found.side].append(gone_id)
+    elif rule is DeletionRule.UNCOUPLE:
+        found.uncoupled.append(coupling)
+        found.endings.outcomes.append(_uncoupled(work, found.side, coupling))
+    else:
+        found.half.append(coupling)
+        _record_half(
+            work, found.endings, found.side, coupling, survivor.etag, found.now
+        )
+
+
+def _save(work: Work, found: _Gone) -> None:
     with transaction.atomic():
-        couplings.save(each for each in gone if each not in ended)
-        endings.save(work)
-        _end(work, ended)
+        couplings.save(found.half)
+        found.endings.save(work)
+        _end(work, found.ended)
+        _part(work, found, found.uncoupled)
+        _part(work, found, found.restored)
+        _set_aside(work, found)
+        pending.want(
+            work.mapping,
+            found.side.other,
+            [found.survivor(each) for each in found.restored],
+        )
+
+
+def _part(work: Work, found: _Gone, parted: Sequence[Coupling]) -> None:
+    """They are a pair no more, and nothing is wrong with either."""
+    if not parted:
+        return
+    for side in System:
+        ids = [str(getattr(each, couplings.column(side, "id"))) for each in parted]
+        pending.clear(work.mapping, side, ids)
+    Coupling.objects.filter(pk__in=[each.pk for each in parted]).delete()
+
+
+def _set_aside(work: Work, found: _Gone) -> None:
+    """What is left is not created again at once: only when it changes (design §2)."""
+    survivors = [found.survivor(each) for each in found.uncoupled]
+    keys = [each.bc_id for each in found.uncoupled]
+    keys += [each.sales_id for each in found.uncoupled]
+    settle_parted(work.mapping, keys)
+    if way_from(found.side.other) in work.table.ways:
+        side = found.side.other
+        pending.set_aside(work.mapping, [(side, left, PARTED) for left in survivors])
+
+
+def _uncoupled(work: Work, side: System, coupling: Coupling) -> Outcome:
+    outcome = of_pair(OutcomeKind.UNCOUPLED, _way(work, side), coupling)
+    return replace(outcome, note=Note.UNCOUPLED)
 
 
 def _record_half(

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from integration import clock
 from integration.choices import Category, EntryKind
-from integration.core.outcomes import Outcome, OutcomeKind
+from integration.core.outcomes import Note, Outcome, OutcomeKind
 from integration.models import Job, JobEntry
 from integration.services.articles import cause_of
-from integration.services.sentences import of_cause
+from integration.services.sentences import Told, of_cause, sentence
 
 _NOTED = {
     OutcomeKind.INSERTED: EntryKind.CREATED,
@@ -18,10 +20,33 @@ _NOTED = {
     OutcomeKind.SKIPPED: EntryKind.SKIPPED,
 }
 
+_NOTES = {
+    Note.BUSINESS_CENTRAL_WON: gettext_noop(
+        "Both sides had changed; by the mapping's rule Business Central's values won."
+    ),
+    Note.SALES_WON: gettext_noop(
+        "Both sides had changed; by the mapping's rule Sales' values won."
+    ),
+    Note.MERGED: gettext_noop(
+        "Both sides had changed, each other fields; by the mapping's rule each field "
+        "was taken from the side that changed it."
+    ),
+    Note.ANSWERED: gettext_noop("Both sides had changed; a person decided."),
+    Note.RESTORED: gettext_noop("Its partner had been deleted and was created again."),
+    Note.UNCOUPLED: gettext_noop(
+        "Its partner had been deleted, and the coupling was removed."
+    ),
+    Note.DELETED: gettext_noop(
+        "Its partner had been deleted; a person had it deleted, too."
+    ),
+}
+
 
 def entry_of(job: Job, outcome: Outcome) -> JobEntry | None:
     """The entry, not yet saved; ``None`` for what is only counted."""
     kind = _NOTED.get(outcome.kind)
+    if kind is None and outcome.note:
+        kind = EntryKind.ANSWERED
     if kind is None or _is_as_before(outcome):
         return None
     if kind is EntryKind.FAILED and _is_conflict(outcome):
@@ -60,12 +85,20 @@ def _label(outcome: Outcome) -> str:
 
 def _cause(outcome: Outcome) -> dict[str, Any] | None:
     """What a page says of it in the reader's language."""
+    if outcome.note:
+        return {"told": _told(outcome.note).key}
     if outcome.failure or (outcome.finding and outcome.finding.article):
         cause = cause_of(outcome.failure, outcome.finding)
         return {"told": of_cause(cause).key} if cause.article else None
     return None
 
 
+def _told(note: Note) -> Told:
+    return sentence(_NOTES[note])
+
+
 def _message(outcome: Outcome) -> str:
+    if outcome.note:
+        return _told(outcome.note).english
     said = outcome.failure or outcome.finding
     return (said.message if said else "").replace("\0", "")

@@ -123,6 +123,14 @@ def settle_replaced(
         _settle_if_any(mapping.connection, chosen, SettledReason.REPLACED)
 
 
+def settle_parted(mapping: TableMapping, record_keys: Collection[str]) -> None:
+    """Settle open errors of records that are no pair any more, by a rule or by hand."""
+    for chunk in _chunks(list(record_keys)):
+        for direction in (Direction.TO_SALES, Direction.TO_BUSINESS_CENTRAL):
+            chosen = _open_in(mapping, direction, chunk)
+            _settle_if_any(mapping.connection, chosen, SettledReason.RESOLVED)
+
+
 def stop_waiting(
     mapping: TableMapping, direction: str, record_keys: Collection[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """Mappings: the standard ones as rows, and rows as the values the core works with."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_noop
 from integration import clock
 from integration.choices import Direction as DirectionChoice
 from integration.choices import OperationKind, Transformation
+from integration.core.answers import ConflictRule, DeletionRule
 from integration.core.mapping import Condition, FieldMap, TableMap
 from integration.core.records import Direction
 from integration.core.standard import (
@@ -22,10 +24,16 @@ from integration.core.values import ValueKind
 from integration.models import Connection, FieldMapping, Operation, TableMapping
 from integration.services.actors import Actor, name_of, require_administrator, user_of
 from integration.services.operations import record_operation
-from integration.services.pending import release_all
+from integration.services.pending import release_all, release_coded
 from integration.services.runs import restart
-from integration.services.sentences import InWords
+from integration.services.sentences import InWords, Told
 
+ANSWERED_ARTICLES = (
+    "conflict-both-changed",
+    "record-deleted-bc",
+    "record-deleted-sales",
+)
+"""The causes that a rule, or a person's answer, ends."""
 _OPERATORS = frozenset({"eq", "ne", "in"})
 
 
@@ -81,6 +89,70 @@ def change_mapping(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Answerable:
+    """Which rules a mapping can have."""
+
+    conflicts: bool
+    deletions: bool
+
+
+def answerable(mapping: TableMapping) -> Answerable:
+    """One way there is no conflict; a currency is made usable again by hand."""
+    return Answerable(
+        conflicts=mapping.direction == DirectionChoice.BOTH,
+        deletions=mapping.entity != "currencies",
+    )
+
+
+@transaction.atomic
+def change_rules(
+    mapping: TableMapping,
+    by: Actor,
+    reason: str | Told,
+    conflict: ConflictRule,
+    deletion: DeletionRule,
+) -> Operation | None:
+    """Answer conflicts and deletions by these rules from the next run on.
+
+    Those that are open now are tried again at once. ``None`` when nothing changes.
+    Raises ``Refused`` and ``MappingInvalid``.
+    """
+    require_administrator(by)
+    can = answerable(mapping)
+    if conflict != ConflictRule.NONE and not can.conflicts:
+        raise MappingInvalid(
+            gettext_noop("{mapping} goes one way: nothing is ever in conflict."),
+            mapping=mapping.name,
+        )
+    if deletion == DeletionRule.DELETE or (
+        deletion != DeletionRule.NONE and not can.deletions
+    ):
+        raise MappingInvalid(
+            gettext_noop("{mapping} does not answer deletions by that rule."),
+            mapping=mapping.name,
+        )
+    rules = {"update_conflict": conflict.value, "deletion_conflict": deletion.value}
+    changed = {
+        name: rule for name, rule in rules.items() if getattr(mapping, name) != rule
+    }
+    if not changed:
+        return None
+    TableMapping.objects.filter(pk=mapping.pk).update(
+        **changed, next_run_at=clock.now()
+    )
+    mapping.refresh_from_db()
+    release_coded(mapping, ANSWERED_ARTICLES)
+    return record_operation(
+        OperationKind.SET_UP,
+        by=user_of(by),
+        by_name=name_of(by),
+        reason=reason,
+        scope={"mapping": mapping.name, "name": str(mapping.connection)},
+        result={"change": "changed", **changed},
+    )
+
+
 def load_table_map(mapping: TableMapping) -> TableMap:
     """The rows as a value. Raises ``MappingInvalid``."""
     rows = list(mapping.fields.all())
@@ -100,6 +172,8 @@ def load_table_map(mapping: TableMapping) -> TableMap:
         only_coupled=mapping.only_coupled,
         bc_label=LABELS.get(mapping.entity, ("", "")),
         sales_label=LABELS.get(mapping.table, ("", "")),
+        conflict=ConflictRule(mapping.update_conflict),
+        deletion=DeletionRule(mapping.deletion_conflict),
     )
     _refuse_contradictions(table)
     return table

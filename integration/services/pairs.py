@@ -8,14 +8,16 @@ from django.db import transaction
 
 from integration import clock
 from integration.connectors.base import Update, WriteResult, Written
+from integration.core.answers import ConflictRule
 from integration.core.decide import Decision, decide
 from integration.core.failures import FailureKind
 from integration.core.mapping import Snapshot, hash_of, travelling
-from integration.core.outcomes import Finding, OutcomeKind
+from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.plan import Missing, update
 from integration.core.records import Direction, System
 from integration.models import Coupling
 from integration.services import couplings, pending
+from integration.services.answers import Answer
 from integration.services.deletions import is_lost, record_gone
 from integration.services.endings import Endings, Trouble, of_pair, tried
 from integration.services.waiting import missing_partner
@@ -23,6 +25,12 @@ from integration.services.work import Work
 
 _DOUBTFUL = (FailureKind.STALE, FailureKind.LOST_ANSWER)
 """Somebody else wrote meanwhile, or perhaps we did."""
+
+_NOTES = {
+    ConflictRule.BUSINESS_CENTRAL: Note.BUSINESS_CENTRAL_WON,
+    ConflictRule.SALES: Note.SALES_WON,
+    ConflictRule.MERGE: Note.MERGED,
+}
 
 
 @dataclass(slots=True)
@@ -32,7 +40,8 @@ class Pair:
     ``bc`` and ``sales`` are what was read now; ``None`` is as it was when last in step.
     ``owing`` are the sides whose record needs an ending in this run; of a pair that is
     new it is ``first``. ``news`` are the sides that hold another version than the one
-    tried last. One that ``was_stopped`` is left to the next run.
+    tried last. One that ``was_stopped`` is left to the next run. ``answer`` is a
+    person's, as long as the records are those that were shown.
     """
 
     coupling: Coupling
@@ -47,6 +56,7 @@ class Pair:
     troubles: dict[Direction, Trouble] = field(default_factory=dict)
     gone: System | None = None
     was_stopped: bool = False
+    answer: Answer | None = None
 
     def record(self, side: System) -> Snapshot | None:
         return self.bc if side is System.BUSINESS_CENTRAL else self.sales
@@ -132,11 +142,25 @@ def _read_missing(work: Work, side: System, pairs: Sequence[Pair]) -> None:
 
 
 def _decide(work: Work, pair: Pair) -> None:
-    bc, sales = (_values(work, pair, side) for side in System)
-    pair.decision = decide(work.table, pair.coupling.values, bc, sales)
+    bc, sales = (values_of(work, pair, side) for side in System)
+    pair.answer = _answer(work, pair)
+    chosen = pair.answer.chosen if pair.answer else None
+    pair.decision = decide(work.table, pair.coupling.values, bc, sales, chosen)
 
 
-def _values(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
+def _answer(work: Work, pair: Pair) -> Answer | None:
+    """A person's answer, unless a record has changed since it was shown."""
+    answer = work.answers.get(pair.coupling.pk)
+    if answer is None:
+        return None
+    for side in System:
+        record = pair.record(side)
+        if record is None or not answer.fits(side, record):
+            return None
+    return answer
+
+
+def values_of(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
     """What a side holds now, in terms of the base.
 
     A side that is as it was left counts as agreeing with the base, even where the other
@@ -180,7 +204,7 @@ def _send(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
         columns = update(
             work.table,
             way,
-            _values(work, pair, way.source),
+            values_of(work, pair, way.source),
             pair.decision.fields(way),
             work.references,
         )
@@ -248,7 +272,7 @@ def _remember(work: Work, pair: Pair) -> None:
     for way in Direction:
         names = pair.decision.fields(way)
         if way in pair.wrote:
-            source = _values(work, pair, way.source)
+            source = values_of(work, pair, way.source)
             base |= {name: source[name] for name in names}
             setattr(coupling, f"{way.value}_at", now)
         setattr(coupling, f"{way.value}_failed", way in pair.troubles)
@@ -280,7 +304,15 @@ def _end(work: Work, endings: Endings, pair: Pair) -> None:
         endings.cleared[way.source].append(pair.id(way.source))
         if way in pair.wrote or way.source in pair.owing:
             outcome = of_pair(_kind(pair, way), way, pair.coupling)
-            endings.outcomes.append(outcome)
+            endings.outcomes.append(_noted(work, pair, way, outcome))
+
+
+def _noted(work: Work, pair: Pair, way: Direction, outcome: Outcome) -> Outcome:
+    """Say who won, in the job that wrote."""
+    if not (pair.decision.answered and way in pair.wrote):
+        return outcome
+    note = Note.ANSWERED if pair.answer else _NOTES[work.table.conflict]
+    return replace(outcome, note=note)
 
 
 def _kind(pair: Pair, way: Direction) -> OutcomeKind:
@@ -312,7 +344,7 @@ def _end_conflict(work: Work, endings: Endings, pair: Pair) -> None:
 
 
 def _differing(work: Work, pair: Pair) -> list[str]:
-    bc, sales = (_values(work, pair, side) for side in System)
+    bc, sales = (values_of(work, pair, side) for side in System)
     return [
         mapped.bc
         for mapped in work.table.values
@@ -322,7 +354,7 @@ def _differing(work: Work, pair: Pair) -> list[str]:
 
 def _shown(work: Work, pair: Pair) -> dict[str, Any]:
     """Both sides and what they last agreed on, for the page of an error."""
-    shown = {side.value: dict(_values(work, pair, side)) for side in System}
+    shown = {side.value: dict(values_of(work, pair, side)) for side in System}
     return {**shown, "last": dict(pair.coupling.values or {})}
 
 

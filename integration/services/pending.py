@@ -175,6 +175,24 @@ def keep(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> No
     )
 
 
+def want(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> None:
+    """Their deleted partners are to be made again: due now, attempts from zero."""
+    now = clock.now()
+    rows = (
+        PendingRecord(
+            mapping=mapping,
+            side=side.value,
+            record_id=record.id,
+            etag=record.etag[:250],
+            label=_label(record),
+            next_attempt_at=now,
+            wanted=True,
+        )
+        for record in records
+    )
+    _upsert(rows, (*_UPSERTED, "wanted"))
+
+
 def save_intents(
     mapping: TableMapping, intents: Iterable[tuple[Snapshot, dict[str, Any]]]
 ) -> None:
@@ -224,14 +242,20 @@ def release_all(mapping: TableMapping) -> None:
     _release(PendingRecord.objects.filter(mapping=mapping))
 
 
-def _release(rows: QuerySet[PendingRecord]) -> None:
-    rows.update(
+def _release(rows: QuerySet[PendingRecord]) -> int:
+    return rows.update(
         attempts=0,
         next_attempt_at=clock.now(),
         waits_for="",
         skipped_at=None,
         skip_reason="",
     )
+
+
+def release_coded(mapping: TableMapping, codes: Collection[str]) -> int:
+    """What the mapping answers by another rule now: attempts from zero. How many."""
+    rows = PendingRecord.objects.filter(mapping=mapping, code__in=codes)
+    return _release(rows)
 
 
 def release_cured(connection: Connection, fingerprints: Collection[str]) -> int:

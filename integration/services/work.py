@@ -1,7 +1,7 @@
 """Work: what the steps of one run share."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from integration import clock
@@ -9,9 +9,10 @@ from integration.connectors.base import Connector, WriteResult, Written
 from integration.connectors.errors import remote_error
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import References, Snapshot, TableMap, snapshot
-from integration.core.outcomes import Outcome
+from integration.core.outcomes import Note, Outcome, OutcomeKind
 from integration.core.records import Direction, Record, System
 from integration.models import TableMapping
+from integration.services.answers import Answer
 from integration.services.currencies import Money
 from integration.services.long_texts import with_long_field
 from integration.services.runs import Run, log_outcomes
@@ -28,7 +29,8 @@ class Work:
 
     ``money`` is there only in the mapping of currencies. ``awaited`` remembers the
     fingerprint of what records wait for. ``stopped_by`` is why part of a chunk was not
-    tried: nothing else would pass now.
+    tried: nothing else would pass now. ``answers`` are people's, by coupling;
+    ``restored`` the records whose deleted partner is being made again.
     """
 
     run: Run
@@ -39,6 +41,8 @@ class Work:
     money: Money | None = None
     awaited: dict[str, str] = field(default_factory=dict)
     stopped_by: Failure | None = None
+    answers: Mapping[int, Answer] = field(default_factory=dict)
+    restored: set[str] = field(default_factory=set)
 
     @property
     def mapping(self) -> TableMapping:
@@ -94,8 +98,14 @@ class Work:
         Endings of a direction it has no job for are left to the run that has.
         """
         mine = [
-            with_long_field(outcome)
+            with_long_field(self._noted(outcome))
             for outcome in outcomes
             if self.writes(outcome.direction)
         ]
         log_outcomes(self.run, mine)
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        made = outcome.kind is OutcomeKind.INSERTED
+        if made and outcome.record_key in self.restored:
+            return replace(outcome, note=Note.RESTORED)
+        return outcome

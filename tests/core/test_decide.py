@@ -1,11 +1,13 @@
 """Every case of the three-way decision, one line each."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from integration.core.answers import ConflictRule
 from integration.core.decide import decide
-from integration.core.records import Direction
+from integration.core.records import Direction, System
 from tests.core.tables import CURRENCY, CUSTOMER
 
 BASE = {"number": "C1", "displayName": "A", "postalCode": "1", "email": "a@b"}
@@ -123,3 +125,77 @@ def test_a_blank_one_way_source_clears_nothing_at_the_first_meeting() -> None:
 
 def test_what_may_only_be_set_on_creation_is_never_updated() -> None:
     assert decide(CURRENCY, {"code": "EUR"}, {"code": "EU"}, {"code": "EUR"}).in_step
+
+
+CLASH = {"email": "b", "postalCode": "2"}, {"email": "c", "displayName": "B"}
+EACH = {"email": "b"}, {"displayName": "B"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "both", "to_sales", "to_bc"),
+    [
+        ("business_central", CLASH, ("displayName", "postalCode", "email"), ()),
+        ("sales", CLASH, (), ("displayName", "postalCode", "email")),
+        ("merge", EACH, ("email",), ("displayName",)),
+    ],
+)
+def test_a_rule_answers_a_conflict(
+    rule: str,
+    both: tuple[dict[str, str], dict[str, str]],
+    to_sales: tuple[str, ...],
+    to_bc: tuple[str, ...],
+) -> None:
+    table = replace(CUSTOMER, conflict=ConflictRule(rule))
+    bc, sales = ({**BASE, **side} for side in both)
+
+    found = decide(table, BASE, bc, sales)
+
+    assert (found.to_sales, found.to_bc) == (to_sales, to_bc)
+    assert (found.conflict, found.answered) == (False, True)
+
+
+def test_a_field_that_both_changed_leaves_a_merged_pair_in_conflict() -> None:
+    table = replace(CUSTOMER, conflict=ConflictRule.MERGE)
+    bc, sales = ({**BASE, **side} for side in CLASH)
+
+    found = decide(table, BASE, bc, sales)
+
+    assert found.conflict
+    assert (found.to_sales, found.to_bc) == ((), ())
+
+
+def test_a_rule_says_nothing_where_only_one_side_changed() -> None:
+    table = replace(CUSTOMER, conflict=ConflictRule.BUSINESS_CENTRAL)
+
+    found = decide(table, BASE, BASE, {**BASE, "email": "c"})
+
+    assert found.to_bc == ("email",)
+    assert not found.answered
+
+
+def test_a_person_names_the_winner_of_each_field() -> None:
+    bc, sales = ({**BASE, **side} for side in CLASH)
+    chosen = {
+        "email": System.SALES,
+        "displayName": System.BUSINESS_CENTRAL,
+        "postalCode": System.BUSINESS_CENTRAL,
+    }
+
+    found = decide(CUSTOMER, BASE, bc, sales, chosen)
+
+    assert found.to_sales == ("displayName", "postalCode")
+    assert found.to_bc == ("email",)
+
+
+def test_an_answer_holds_when_half_of_it_was_written() -> None:
+    chosen = {"displayName": System.BUSINESS_CENTRAL, "email": System.SALES}
+
+    found = decide(CUSTOMER, BASE, {**BASE, "email": "b"}, BASE, chosen)
+
+    assert found.to_bc == ("email",)
+
+
+def test_an_answer_that_leaves_a_field_open_answers_nothing() -> None:
+    bc, sales = ({**BASE, **side} for side in CLASH)
+
+    assert decide(CUSTOMER, BASE, bc, sales, {"email": System.SALES}).conflict
