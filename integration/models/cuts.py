@@ -68,7 +68,7 @@ class Cut:
     instant: datetime
     cutoff: datetime
     include_relevant: bool
-    scope: Mapping[str, Any] = field(default_factory=dict)
+    scope: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def hides(self) -> Q:
         """What it hides, seen alone."""

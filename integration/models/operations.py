@@ -1,5 +1,7 @@
 """Operation: a person's, or the schedule's, act on rows. It is the audit."""
 
+from functools import cache
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -7,6 +9,7 @@ from django.db.models import Q
 from integration.choices import OperationKind, OperationState
 from integration.models.connections import Connection
 from integration.models.cuts import Cut
+from integration.models.statements import Statement
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):
@@ -21,9 +24,16 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 
     def cuts(self) -> list[Cut]:
         """Every cut in force, oldest first; one query."""
-        rows = self.hiding().filter(cutoff__isnull=False, instant__isnull=False)
-        columns = ("id", "instant", "cutoff", "include_relevant", "filter")
-        return [Cut(*row) for row in rows.values_list(*columns).order_by("id")]
+        return [Cut(*row) for row in _cuts().rows()]
+
+
+@cache
+def _cuts() -> Statement:
+    rows = Operation.objects.hiding().filter(
+        cutoff__isnull=False, instant__isnull=False
+    )
+    columns = ("id", "instant", "cutoff", "include_relevant", "filter")
+    return Statement.of(rows.values_list(*columns).order_by("id"))
 
 
 class Operation(models.Model):

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from django.db.models import CharField, Count, Q, Sum
+from django.db.models import CharField, Q, Sum
 
 from integration.choices import Chip
 from integration.models import Connection, ErrorTotal, SyncError
 from integration.models.cuts import EXACT, Cut
 from integration.models.dialect import Unindexed
 from integration.models.errors import RELEVANT_CHIPS
+from integration.models.statements import Statement
 from integration.services.error_filters import ALL, ErrorFilter, chips_of
 from integration.services.error_ranges import ranges
 from integration.services.search import MOST_HITS, Search
@@ -39,42 +41,46 @@ def count_chips(
     """One query or two. ``found`` is the search for the filter's text."""
     beyond = set(filters.beyond_scope()) - {"who", "category"}
     if not beyond and not filters.q and not filters.record:
-        return ChipCounts(_from_totals(filters), exact=True)
-    if found and found.among is None:
+        return ChipCounts(dict(_totals(filters).rows()), exact=True)
+    if found and not found.few:
         return ChipCounts({}, exact=False)
-    return _count_live(filters, cuts, found)
+    total: Counter[str] = Counter()
+    for statement in _bounded(filters, tuple(cuts), found):
+        total.update(dict(statement.rows()))
+    return ChipCounts(dict(total), exact=total.total() <= MOST_HITS)
 
 
-def _count_live(
+@lru_cache(maxsize=256)
+def _bounded(
     filters: ErrorFilter, cuts: Sequence[Cut], found: Search | None
-) -> ChipCounts:
+) -> list[Statement]:
     """Counted row by row up to a bound: one statement, two where a cut hides rows."""
     sight = ranges(cuts, filters.scope(), Chip.RESOLVED if filters.reason else ALL)
     chosen = filters.matching()
     parts = [chosen & sight.above]
     if found or filters.record or sight.below is None:
-        among = found.among if found and found.among is not None else Q()
-        parts = [chosen & sight.sight & among]
+        parts = [chosen & sight.sight & ((found and found.among) or Q())]
     else:
         # Beside its own index SQLite would not look below the cut by the right one.
         bare = replace(filters, reason="").matching()
         kept = Q(plain_reason=filters.reason) if filters.reason else Q()
         parts.append(bare & kept & sight.below)
-    total: Counter[str] = Counter()
-    for part in parts:
-        rows = SyncError.objects.alias(
-            plain_reason=Unindexed("settled_reason", output_field=CharField())
+    rows = SyncError.objects.alias(
+        plain_reason=Unindexed("settled_reason", output_field=CharField())
+    )
+    by_chip = "SELECT chip, count(*) FROM ({}) AS bounded GROUP BY chip"
+    return [
+        Statement.of(
+            rows.filter(part).order_by().values_list("chip")[: MOST_HITS + 1],
+            around=by_chip,
         )
-        bounded = rows.filter(part).order_by().values("chip")[: MOST_HITS + 1]
-        total.update(
-            bounded.aggregate(
-                **{chip: Count("chip", filter=Q(chip=chip)) for chip in Chip.values}
-            )
-        )
-    return ChipCounts(dict(total), exact=total.total() <= MOST_HITS)
+        for part in parts
+    ]
 
 
-def _from_totals(filters: ErrorFilter) -> dict[str, int]:
+@lru_cache(maxsize=256)
+def _totals(filters: ErrorFilter) -> Statement:
+    """By chip, from the roll-up."""
     chosen = Q()
     for name, value in filters.scope().items():
         chosen &= Q(**{EXACT[name]: value})
@@ -83,7 +89,7 @@ def _from_totals(filters: ErrorFilter) -> dict[str, int]:
     if filters.category:
         chosen &= Q(problem__category=filters.category)
     rows = ErrorTotal.objects.filter(chosen).order_by().values_list("state")
-    return dict(rows.annotate(total=Sum("n")))
+    return Statement.of(rows.annotate(total=Sum("n")))
 
 
 def problem_counts() -> dict[int, dict[str, int]]:

@@ -89,6 +89,11 @@ class ErrorFilter:
             chosen &= part
         return chosen
 
+    @property
+    def is_state_alone(self) -> bool:
+        """Whether it asks for nothing but a state."""
+        return self == ErrorFilter(state=self.state)
+
     def query(self) -> dict[str, str]:
         """The query string that gives this filter; defaults are left out."""
         words: dict[str, str] = {}

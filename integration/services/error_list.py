@@ -10,8 +10,9 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -37,10 +38,11 @@ from integration.core.texts import LARGEST_KEY, cleaned
 from integration.models import Operation, Problem, SyncError
 from integration.models.cuts import EXACT, Cut
 from integration.models.dialect import Unindexed
-from integration.models.errors import SyncErrorQuerySet
+from integration.models.errors import LIST_COLUMNS, SyncErrorQuerySet
+from integration.models.statements import Slots, Statement
 from integration.services.error_counts import ChipCounts, count_chips
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter, chips_of
-from integration.services.error_ranges import Ranges, ranges
+from integration.services.error_ranges import Ranges, hides, ranges
 from integration.services.problems import with_problems
 from integration.services.search import MOST_HITS, Search, search
 
@@ -122,7 +124,7 @@ def read_page(
     reading = _Reading.start(filters, sort)
     key = read_token(before or after, reading.sort)
     backwards = bool(before) and key is not None
-    rows = reading.rows(key, size + 1, backwards=backwards)
+    rows = reading.page(key, size + 1, backwards=backwards)
     more = len(rows) > size
     rows = rows[:size]
     if backwards:
@@ -143,14 +145,17 @@ def neighbours(error: SyncError, filters: ErrorFilter, sort: Sort) -> Neighbours
     reading = _Reading.start(filters, sort)
     column = reading.sort.column
     key = (getattr(error, column), error.pk)
-    following = reading.rows(key, 1)
+    following = reading.page(key, 1)
     preceding = reading.rows(
-        key, MOST_HITS, backwards=True, select=lambda found: found.values("id", column)
+        key,
+        MOST_HITS,
+        backwards=True,
+        select=lambda found: found.values_list(column, "id"),
     )
     inside = reading.holds(error.pk)
     known = inside and len(preceding) < MOST_HITS
     return Neighbours(
-        previous=preceding[0]["id"] if preceding else None,
+        previous=preceding[0][1] if preceding else None,
         next=following[0]["id"] if following else None,
         position=len(preceding) + 1 if known else None,
         total=reading.chips.of(filters.state),
@@ -175,7 +180,6 @@ def read_chunks(
         key,
         _CHUNK,
         select=lambda found: found.values_list(first, "id", *columns),
-        place=itemgetter(0, 1),
     ):
         yield rows
         value, last = rows[-1][:2]
@@ -231,58 +235,91 @@ class _Reading:
 
     filters: ErrorFilter
     sort: Sort
-    ranges: Ranges
-    chips: ChipCounts
+    cuts: tuple[Cut, ...]
     found: Search | None
     few: bool
     """At most 10,000 rows match: read by what selects them, then sort."""
+    chips: ChipCounts = field(compare=False)
 
     @classmethod
     def start(cls, filters: ErrorFilter, sort: Sort) -> "_Reading":
-        cuts: list[Cut] = Operation.objects.cuts()
+        cuts = tuple(Operation.objects.cuts())
         found = search(filters.q) if filters.q else None
         chips = count_chips(filters, cuts, found)
         count = chips.of(filters.state)
         few = count is not None and count <= MOST_HITS
         if not few and filters.state in {ALL, RELEVANT}:
             sort = Sort("last_seen", sort.descending)
-        in_sight = ranges(cuts, filters.scope(), filters.state)
-        if not in_sight.hides and filters.query().keys() <= {"state"}:
+        if few and filters.is_state_alone and not hides(cuts, filters.state):
             # All of a state: the sort's own index has its page at hand.
-            few = few and len(chips_of(filters.state)) > 1
-        if not few and sort.name != "last_seen":
-            in_sight = ranges(cuts, filters.scope(), filters.state, "plain_last_seen")
-        return cls(filters, sort, in_sight, chips, found, few)
+            few = len(chips_of(filters.state)) > 1
+        return cls(filters, sort, cuts, found, few, chips)
+
+    @property
+    def ranges(self) -> Ranges:
+        walked = not self.few and not self._in_time
+        last_seen = "plain_last_seen" if walked else "last_seen"
+        return ranges(self.cuts, self.filters.scope(), self.filters.state, last_seen)
+
+    def page(
+        self, key: Key | None, limit: int, *, backwards: bool = False
+    ) -> list[dict[str, Any]]:
+        """At most ``limit`` rows beyond ``key``, with the columns the list shows."""
+        statements = _statements(self, limit, backwards, key is not None)
+        rows = self._first(
+            limit,
+            (statement.rows(*(key or ())) for statement in statements),
+            itemgetter(*map(LIST_COLUMNS.index, (self.sort.column, "id"))),
+            backwards=backwards,
+        )
+        return [dict(zip(LIST_COLUMNS, row, strict=True)) for row in rows]
 
     def rows(
         self,
         key: Key | None,
         limit: int,
         *,
+        select: Callable[[SyncErrorQuerySet], Iterable[Any]],
         backwards: bool = False,
-        select: Callable[[SyncErrorQuerySet], Iterable[Any]] | None = None,
-        place: Callable[[Any], Any] | None = None,
     ) -> list[Any]:
         """At most ``limit`` rows beyond ``key`` in the sort's order.
 
-        ``select`` says what a row is, ``place`` where it has the sort's value and id.
+        ``select`` says what a row is: first the sort's value and the id.
         """
+        queries = self.queries(key, limit, backwards=backwards)
+        return self._first(
+            limit, map(select, queries), itemgetter(0, 1), backwards=backwards
+        )
+
+    def queries(
+        self, key: Key | None, limit: int, *, backwards: bool
+    ) -> Iterator[SyncErrorQuerySet]:
+        """What to ask one after the other, until there are enough rows."""
         if self.filters.reason and self.filters.state not in _SETTLED:
-            return []
+            return
         descending = self.sort.descending is not backwards
         beyond, order = Q(), self._order(descending=descending)
         if key is not None:
             beyond = Q(_beyond(self.sort.column, key, descending=descending))
-        rows: list[Any] = []
         for leader, part in self._parts(descending=descending):
-            found = self._matching(leader).filter(beyond, part).order_by(*order)
-            found = found[: limit - (len(rows) if self._in_time else 0)]
-            rows += select(found) if select else found.for_list()
+            found = self._matching(leader).filter(beyond, part)
+            yield found.order_by(*order)[:limit]
+
+    def _first(
+        self,
+        limit: int,
+        parts: Iterable[Iterable[Any]],
+        place: Callable[[Any], Any],
+        *,
+        backwards: bool,
+    ) -> list[Any]:
+        rows: list[Any] = []
+        for part in parts:
+            rows += part
             if self._in_time and len(rows) >= limit:
                 break
         if not self._in_time:
-            at = place or itemgetter(self.sort.column, "id")
-            rows.sort(key=at, reverse=descending)
+            rows.sort(key=place, reverse=self.sort.descending is not backwards)
         return rows[:limit]
 
     def holds(self, id: int) -> bool:
@@ -403,6 +440,24 @@ class _Reading:
         return between
 
 
+@lru_cache(maxsize=512)
+def _statements(
+    reading: _Reading, limit: int, backwards: bool, beyond: bool
+) -> list[Statement]:
+    """The statements of a page, for any key."""
+    slots = (_SLOTS[reading.sort.name], Slots.KEY)
+    queries = reading.queries(slots if beyond else None, limit, backwards=backwards)
+    return [
+        Statement.of(query.values_list(*LIST_COLUMNS), slots if beyond else ())
+        for query in queries
+    ]
+
+
+_SLOTS: dict[str, Any] = {
+    **dict.fromkeys(_MOMENTS, Slots.MOMENT),
+    "occurrences": Slots.COUNT,
+    "record": Slots.TEXT,
+}
 _SETTLED = {Chip.RESOLVED.value, ALL}
 """The states that can show a row with a reason."""
 _BELOW, _ID = "below", "id"

@@ -21,13 +21,12 @@ from integration.services.error_filters import ALL
 class Ranges:
     """``below`` the cut-offs an index holds only what is spared or relevant.
 
-    ``sight`` is the union of both in one condition. ``hides``: a cut may hide some.
+    ``sight`` is the union of both in one condition.
     """
 
     above: Q
     below: Q | None
     sight: Q
-    hides: bool
 
 
 def ranges(
@@ -40,11 +39,7 @@ def ranges(
 
     ``last_seen`` names the column as the list compares it in every part.
     """
-    left = covering(cuts)
-    settled_shown = state in {Chip.RESOLVED.value, ALL}
-    if not settled_shown:
-        # Nothing of these chips is settled: only cuts of relevant ones matter.
-        left = [cut for cut in left if cut.include_relevant]
+    left = _left(cuts, state)
     whole = [cut for cut in left if cut.is_within(scope)]
     always = Q(deleted_by__isnull=True)
     for cut in left:
@@ -59,14 +54,26 @@ def ranges(
     for cut in sparing:
         sight &= cut.shows()
     if line is None or (floor and line <= floor):
-        return Ranges(always, None, sight, bool(left))
+        return Ranges(always, None, sight)
     below = Q(spared=True) if state == Chip.RESOLVED else _SPARED_OR_RELEVANT
     return Ranges(
         above=always & Q(last_seen__gt=line),
         below=sight & Q(last_seen__lte=line) & below,
         sight=sight,
-        hides=True,
     )
+
+
+def hides(cuts: Iterable[Cut], state: str) -> bool:
+    """Whether a cut may hide some of a state's rows."""
+    return bool(_left(cuts, state))
+
+
+def _left(cuts: Iterable[Cut], state: str) -> list[Cut]:
+    left = covering(cuts)
+    if state in {Chip.RESOLVED.value, ALL}:
+        return left
+    # Nothing of these chips is settled: only cuts of relevant ones matter.
+    return [cut for cut in left if cut.include_relevant]
 
 
 _SPARED_OR_RELEVANT = Q(settled_at__isnull=True) | Q(spared=True)

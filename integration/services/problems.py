@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from integration.core.causes import Cause
 from integration.models import Connection, Problem
+from integration.models.statements import Slots, Statement
 
 _TITLE_LENGTH = 300
 
@@ -67,9 +69,19 @@ _SHOWN = ("title", "article", "params", "who", "category")
 def with_problems(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of the list with their problem's columns as ``problem__title`` and so on."""
     found = list(rows)
-    problems = Problem.objects.filter(id__in={row["problem_id"] for row in found})
-    by_id = {problem["id"]: problem for problem in problems.values("id", *_SHOWN)}
+    keys = sorted({row["problem_id"] for row in found})
+    names = [f"problem__{name}" for name in _SHOWN]
+    told = {
+        key: dict(zip(names, shown, strict=True))
+        for key, *shown in _shown(len(keys)).rows(*keys)
+    }
     for row in found:
-        problem = by_id[row["problem_id"]]
-        row.update({f"problem__{name}": problem[name] for name in _SHOWN})
+        row.update(told[row["problem_id"]])
     return found
+
+
+@lru_cache
+def _shown(count: int) -> Statement:
+    keys = Slots.keys(count)
+    rows = Problem.objects.filter(id__in=keys).order_by()
+    return Statement.of(rows.values_list("id", *_SHOWN), keys)

@@ -6,8 +6,9 @@ once.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from integration.models import SyncError
 from integration.models.cuts import text_q
@@ -21,34 +22,48 @@ MOST_HITS = 10_000
 class Search:
     """What the index says of a text.
 
-    ``matching`` tests a row. ``among`` are the hits to look at, or ``None`` when there
-    are too many. ``by_beginning``: the text is too short for the index, so only numbers
-    and names that begin with it are found; the page says so.
+    ``few``: the hits can be looked at one by one. ``by_beginning``: the text is too
+    short for the index, so only numbers and names that begin with it are found; the
+    page says so.
     """
 
-    matching: Q
-    among: Q | None
-    by_beginning: bool
+    text: str
+    few: bool
+
+    @property
+    def by_beginning(self) -> bool:
+        return len(self.text) < PREFIX_LENGTH
+
+    @property
+    def matching(self) -> Q:
+        """Tests a row."""
+        return text_q(self.text)
+
+    @property
+    def among(self) -> Q | None:
+        """The hits to look at, or ``None`` when there are too many."""
+        if not self.few:
+            return None
+        if self.by_beginning:
+            return Q(id__in=_beginning(self.text))
+        return Q(id__in=hit_ids(spellings(self.text), MOST_HITS))
 
 
 def search(text: str) -> Search:
     """Look up a text in the index: one query."""
     if len(text) < PREFIX_LENGTH:
-        return _beginning(text)
-    words = spellings(text)
-    few = count_hits(words, MOST_HITS + 1) <= MOST_HITS
-    among = Q(id__in=hit_ids(words, MOST_HITS)) if few else None
-    return Search(text_q(text), among, by_beginning=False)
+        hits = _beginning(text)[: MOST_HITS + 1].count()
+    else:
+        hits = count_hits(spellings(text), MOST_HITS + 1)
+    return Search(text, hits <= MOST_HITS)
 
 
-def _beginning(text: str) -> Search:
+def _beginning(text: str) -> QuerySet[SyncError, Any]:
     numbers = SyncError.objects.filter(_in_any_chip() & prefix("record_label", text))
     names = SyncError.objects.filter(_in_any_chip() & prefix("record_name", text))
-    hits = (
+    return (
         numbers.order_by().values("id").union(names.order_by().values("id"), all=True)
     )
-    few = hits[: MOST_HITS + 1].count() <= MOST_HITS
-    return Search(text_q(text), Q(id__in=hits) if few else None, by_beginning=True)
 
 
 def _in_any_chip() -> Q:
