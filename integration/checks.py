@@ -24,6 +24,7 @@ def register_all() -> None:
     checks.register(check_workers, Tags.compatibility)
     checks.register(check_addresses, Tags.security)
     checks.register(check_broker, Tags.database)
+    checks.register(check_links, Tags.compatibility)
 
 
 def check_keys(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
@@ -126,6 +127,20 @@ def check_addresses(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessag
             )
         )
     return found
+
+
+def check_links(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
+    """A message without the way to its problem is of little use."""
+    is_on = settings.ALERTS_BY_MAIL or settings.ALERTS_WEBHOOK_URL
+    if settings.PUBLIC_URL or not is_on:
+        return []
+    return [
+        Caution(
+            "The links in mails and posts lead to 127.0.0.1.",
+            hint="Set PUBLIC_URL to the address under which people open the pages.",
+            id="integration.W004",
+        )
+    ]
 
 
 def check_broker(

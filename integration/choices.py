@@ -219,6 +219,35 @@ class OperationState(TextChoices):
     PURGED = "purged", _("removed for good")
 
 
+class Channel(TextChoices):
+    """How somebody is told."""
+
+    MAIL = "mail", _("Mail")
+    WEBHOOK = "webhook", _("Webhook")
+
+
+class AlertChange(TextChoices):
+    """What is told of a problem or a mapping."""
+
+    APPEARED = "appeared", _("appeared")
+    CAME_BACK = "came_back", _("came back")
+    HEALED = "healed", _("healed")
+    RESOLVED = "resolved", _("resolved by hand")
+    STANDS = "stands", _("stands")
+    SILENT = "silent", _("silent")
+    RUNS_AGAIN = "runs_again", _("runs again")
+
+
+class Delivery(TextChoices):
+    """Where a mail or post stands."""
+
+    WAITING = "waiting", _("waiting")
+    SENDING = "sending", _("being sent")
+    SENT = "sent", _("sent")
+    UNKNOWN = "unknown", _("not known whether it arrived")
+    GIVEN_UP = "given_up", _("given up")
+
+
 class Role(TextChoices):
     """What a user may do; each includes the one before."""
 

@@ -13,6 +13,8 @@ from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
 from integration.models import Connection
+from integration.services.alert_sending import are_alerts_due, send_due
+from integration.services.alerts import tell_what_changed
 from integration.services.connections import check_connection, due_checks
 from integration.services.dispatch import due_runs, is_purge_due
 from integration.services.execution import execute
@@ -33,6 +35,9 @@ def dispatch_due() -> None:
     if is_purge_due():
         announce(purge)
     wake_ignored()
+    tell_what_changed()
+    if are_alerts_due():
+        announce(send_alerts)
 
 
 @shared_task(name="integration.tasks.execute_run")
@@ -53,6 +58,12 @@ def check(connection_id: int) -> None:
 def purge() -> None:
     """Remove for good, in chunks, what clean-ups hid; the next tick goes on."""
     purge_due()
+
+
+@shared_task(name="integration.tasks.send_alerts")
+def send_alerts() -> None:
+    """Send what is due; the next tick goes on."""
+    send_due()
 
 
 def announce_runs(run_ids: Iterable[UUID]) -> None:

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 
 from integration.views import (
     accounts,
+    alerts,
     articles,
     check,
     cleanup,
@@ -97,6 +98,7 @@ articles_urls: Patterns = [
 ]
 account_urls: Patterns = [
     path("account/", accounts.account, name="account"),
+    path("account/alerts/", accounts.wish, name="account_alerts"),
     path("language/", accounts.language, name="language"),
     path("theme/", accounts.theme, name="theme"),
     path("demonstration/hide/", accounts.hide_demonstration, name="demonstration"),
@@ -118,6 +120,8 @@ urlpatterns: Patterns = [
     path("setup/", setup.setup, name="setup"),
     path("users/", setup.users, name="users"),
     path("retention/", setup.retention, name="retention"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/test/", alerts.test, name="alerts_test"),
     path("check/", check.check, name="check"),
     path("check/again/", check.check_all, name="check_all"),
     path("explain/", explain.explain, name="explain"),

@@ -8,6 +8,7 @@ import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from cryptography.fernet import Fernet
@@ -264,6 +265,61 @@ CELERY_BEAT_SCHEDULE = {
 HEARTBEAT_SECONDS = whole_number("SYNCERRORS_HEARTBEAT_SECONDS", 5, minimum=1)
 TAKE_UP_SECONDS = whole_number("SYNCERRORS_TAKE_UP_SECONDS", 20, minimum=2)
 """A running job without a heartbeat for this long is taken up by another worker."""
+
+# --- Alerts -------------------------------------------------------------------
+MAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+
+
+def mail_settings() -> dict[str, object]:
+    """Django's settings of the mail server, from EMAIL_URL; none without it."""
+    try:
+        found: dict[str, object] = env.email_url("EMAIL_URL", default="dummymail://")
+    except (ImproperlyConfigured, ValueError):
+        found = {"EMAIL_BACKEND": MAIL_BACKEND}
+    if found["EMAIL_BACKEND"] == MAIL_BACKEND:
+        if not found.get("EMAIL_HOST"):
+            # The value holds a password, so it is not shown.
+            raise ImproperlyConfigured(
+                "EMAIL_URL names no mail server; write for example "
+                "smtp+tls://user:password@mail.example.com:587."
+            )
+        found["EMAIL_BACKEND"] = "integration.services.mail.MailServer"
+    return found
+
+
+def web_address(name: str, *, only_safe: bool) -> str:
+    """An address, or "". ``only_safe``: by https, or on this machine."""
+    value = str(env.str(name, default="")).strip().rstrip("/")
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is no web address.") from None
+    near = host in {"localhost", "127.0.0.1", "::1"}
+    schemes = {"https", "http"} if near or not only_safe else {"https"}
+    if value and (parts.scheme not in schemes or not host):
+        wanted = "https://" if only_safe else "https:// or http://"
+        raise ImproperlyConfigured(f"{name} must start with {wanted}.")
+    return value
+
+
+ALERTS_BY_MAIL = bool(env.str("EMAIL_URL", default=""))
+vars().update(mail_settings())
+EMAIL_TIMEOUT = 30
+"""Seconds for each step of the conversation with the mail server."""
+PUBLIC_URL = web_address("PUBLIC_URL", only_safe=False)
+"""Where people open the pages: the beginning of every link in a message."""
+DEFAULT_FROM_EMAIL = env.str(
+    "DEFAULT_FROM_EMAIL",
+    default=f"Sync Errors <sync-errors@{urlsplit(PUBLIC_URL).hostname or 'localhost'}>",
+)
+ALERTS_WEBHOOK_URL = web_address("ALERTS_WEBHOOK_URL", only_safe=True)
+ALERTS_WEBHOOK_SECRET = env.str("ALERTS_WEBHOOK_SECRET", default="")
+if not ALERTS_WEBHOOK_SECRET.isascii() or not ALERTS_WEBHOOK_SECRET.isprintable():
+    raise ImproperlyConfigured("ALERTS_WEBHOOK_SECRET must be plain ASCII.")
+ALERTS_WEBHOOK_LANGUAGE = env.str("ALERTS_WEBHOOK_LANGUAGE", default="en")
+if ALERTS_WEBHOOK_LANGUAGE not in {"en", "fr-ch"}:
+    raise ImproperlyConfigured("ALERTS_WEBHOOK_LANGUAGE is en or fr-ch.")
 
 # --- Language and time (D15) --------------------------------------------------
 LANGUAGE_CODE = "en"

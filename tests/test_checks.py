@@ -28,6 +28,7 @@ def ids(check: Any, **arguments: Any) -> list[str]:
         (checks.check_https, "HTTPS", False, "integration.W001"),
         (checks.check_addresses, "ALLOWED_HOSTS", ["*"], "integration.W002"),
         (checks.check_addresses, "ALLOWED_REMOTE_HOSTS", ["."], "integration.E007"),
+        (checks.check_links, "ALERTS_BY_MAIL", True, "integration.W004"),
     ],
 )
 def test_what_is_unsafe_is_named(
@@ -45,6 +46,7 @@ def test_what_is_unsafe_is_named(
         checks.check_time,
         checks.check_workers,
         checks.check_addresses,
+        checks.check_links,
     ],
 )
 def test_the_settings_as_they_come_are_safe(check: Any) -> None:

@@ -157,6 +157,12 @@ def remote_error(failure: Failure) -> RemoteError:
     return _BY_KIND[failure.kind](failure)
 
 
+def never_arrived(error: Exception) -> bool:
+    """Whether what was sent certainly reached nobody."""
+    kind, code = next(_CODES[cls] for cls in type(error).__mro__ if cls in _CODES)
+    return kind is FailureKind.CONNECTION or code in _NEVER_SENT
+
+
 @contextmanager
 def translated(call: Call) -> Iterator[None]:
     """Turn what httpx2 raises about ``call`` into a ``RemoteError`` with its cause."""

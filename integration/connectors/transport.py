@@ -64,6 +64,11 @@ def build_client(transport: httpx2.BaseTransport | None = None) -> httpx2.Client
     return client
 
 
+def time_limits(read_seconds: float) -> httpx2.Timeout:
+    """For reaching the system and for each pause in its answer."""
+    return httpx2.Timeout(read_seconds, connect=_CONNECT_SECONDS)
+
+
 class Tokens(Protocol):
     """Where the tokens of a sign-in come from."""
 
@@ -164,7 +169,7 @@ class Transport:
             call.url,
             headers={**ids, **call.headers},
             content=call.content or None,
-            timeout=httpx2.Timeout(call.read_timeout_seconds, connect=_CONNECT_SECONDS),
+            timeout=time_limits(call.read_timeout_seconds),
         )
 
     def _read(self, call: Call, response: httpx2.Response, started: float) -> Answer:

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Theme
+from integration.models import TableMapping
 from integration.services import sign_in
 
 AREAS = (
@@ -64,6 +65,54 @@ def zones() -> list[tuple[str, str]]:
     """The places people live in, not the aliases of the database; UTC last."""
     places = [zone for zone in available_timezones() if zone.startswith(AREAS)]
     return [(zone, zone.replace("_", " ")) for zone in [*sorted(places), "UTC"]]
+
+
+class WishForm(forms.Form):
+    """What the person wants to be told of, and when not."""
+
+    mail = forms.BooleanField(label=_("Tell me by mail"), required=False)
+    mappings = forms.ModelMultipleChoiceField(
+        label=_("Mappings followed"),
+        help_text=_("You are told of what users fix in their records, and of silence."),
+        queryset=TableMapping.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+    quiet_from = forms.TimeField(
+        label=_("Quiet from"),
+        help_text=_("In these hours nothing is sent; what happened comes afterwards."),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        required=False,
+    )
+    quiet_until = forms.TimeField(
+        label=_("Quiet until"),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        required=False,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        every = TableMapping.objects.in_order().select_related("connection")
+        choice: Any = self.fields["mappings"]
+        choice.queryset = every
+        several = len({mapping.connection_id for mapping in every}) > 1
+        choice.label_from_instance = lambda mapping: (
+            f"{mapping.name} ({mapping.connection.name})" if several else mapping.name
+        )
+        for name in ("quiet_from", "quiet_until"):
+            self.fields[name].widget.attrs["class"] = "input"
+
+    def clean(self) -> dict[str, Any]:
+        """Quiet hours have two ends that differ."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        start, end = cleaned.get("quiet_from"), cleaned.get("quiet_until")
+        if self.errors:
+            return cleaned
+        if (start is None) != (end is None) or (start is not None and start == end):
+            self.add_error(
+                "quiet_until", _("Give both hours, and two different ones, or none.")
+            )
+        return cleaned
 
 
 class AccountForm(forms.Form):

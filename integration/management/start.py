@@ -64,9 +64,14 @@ class Start:
             listener = stack.enter_context(
                 claim_port(self.options.port, "--port", self.options.host)
             )
+            base_url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+            public = {"PUBLIC_URL": settings.PUBLIC_URL or base_url}
             with self._signals.held():
                 supervisor = Supervisor(
-                    layout, self.environment, self._say, self._signals.held
+                    layout,
+                    {**self.environment, **public},
+                    self._say,
+                    self._signals.held,
                 )
                 stack.callback(self._stop, supervisor)
             with self._step("database") as step:
@@ -76,7 +81,6 @@ class Start:
                 # Read before there was one: this process shares budgets there as well.
                 settings.CELERY_BROKER_URL = supervisor.broker_url
             administrator = self.fill(supervisor)
-            base_url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
             with self._step("web, worker, beat") as step:
                 supervisor.start_web(listener)
                 supervisor.start_worker()

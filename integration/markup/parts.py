@@ -15,6 +15,7 @@ from lucide.templatetags.lucide import lucide
 from integration import clock
 from integration.choices import (
     CheckState,
+    Delivery,
     EntryKind,
     ErrorState,
     JobState,
@@ -47,6 +48,10 @@ BADGES: dict[str, tuple[str, str]] = {
     OperationState.PURGED: ("", "trash-2"),
     EntryKind.CONFLICT: ("badge-back", "triangle-alert"),
     EntryKind.AMBIGUOUS: ("badge-back", "triangle-alert"),
+    Delivery.SENDING: ("badge-retry", "send"),
+    Delivery.SENT: ("badge-good", "circle-check"),
+    Delivery.UNKNOWN: ("badge-back", "circle-question-mark"),
+    Delivery.GIVEN_UP: ("badge-open", "circle-x"),
     "cause": ("badge-cause", "triangle-alert"),
     "paused": ("badge-back", "circle-pause"),
     "review": ("badge-back", "list-checks"),

@@ -1,5 +1,12 @@
 """Tables, constraints and querysets; one module per noun."""
 
+from integration.models.alerts import (
+    Alert,
+    AlertLook,
+    AlertMessage,
+    AlertRecipient,
+    AlertSubject,
+)
 from integration.models.connections import Connection
 from integration.models.couplings import Coupling
 from integration.models.endpoints import Endpoint
@@ -18,6 +25,11 @@ from integration.models.problems import Problem
 from integration.models.users import FailedSignIn, User
 
 __all__ = [
+    "Alert",
+    "AlertLook",
+    "AlertMessage",
+    "AlertRecipient",
+    "AlertSubject",
     "Connection",
     "Coupling",
     "Endpoint",

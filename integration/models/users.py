@@ -22,13 +22,24 @@ class FailedSignIn(models.Model):
 
 
 class User(AbstractUser):
-    """A person with exactly one role."""
+    """A person with exactly one role.
+
+    ``mail``: wants to be told by mail, of the set-up as an administrator and of the
+    mappings in ``subscriptions``. Between ``quiet_from`` and ``quiet_until``, hours of
+    the person's own zone, nothing is sent.
+    """
 
     role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
     language = models.CharField(_("language"), max_length=10, blank=True, default="")
     time_zone = models.CharField(_("time zone"), max_length=60, blank=True, default="")
     theme = models.CharField(
         _("theme"), max_length=10, choices=Theme, default=Theme.SYSTEM
+    )
+    mail = models.BooleanField(_("told by mail"), default=True)
+    quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
+    quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
+    subscriptions = models.ManyToManyField(
+        "integration.TableMapping", blank=True, related_name="subscribers"
     )
 
     class Meta:
@@ -37,7 +48,12 @@ class User(AbstractUser):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(role__in=Role.values), name="a_role_is_known"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(quiet_from=None, quiet_until=None)
+                | models.Q(quiet_from__isnull=False, quiet_until__isnull=False),
+                name="quiet_hours_have_two_ends",
+            ),
         ]
 
     @property

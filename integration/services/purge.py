@@ -15,8 +15,9 @@ from integration.models.dialect import (
     delete_rows,
     lock_clock,
 )
-from integration.models.errors import SyncErrorQuerySet
-from integration.services import cells
+from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
+from integration.services import cells, moment
+from integration.services.alerts import note_removed
 from integration.services.cells import Tally
 
 
@@ -83,6 +84,9 @@ def _hidden_by(operation: Operation) -> SyncErrorQuerySet:
 def _remove(operation: Operation, ids: list[int]) -> None:
     tally: Tally = cells.count_rows(SyncError.objects.filter(id__in=ids))
     cells.add({operation.pk: cells.negative(tally)})
+    relevant = {cell.problem_id for cell in tally if cell.state in RELEVANT_CHIPS}
+    if relevant:
+        note_removed(relevant, moment.read_clock())
     delete_rows(ErrorPayload, "error_id", ids)
     delete_rows(SyncError, "id", ids)
     operation.result["purged"] = operation.result.get("purged", 0) + len(ids)

@@ -1,4 +1,6 @@
-"""Signing in and out, and how a person likes to read."""
+"""Signing in and out, how a person likes to read, and what to be told of."""
+
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -15,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from integration.choices import Role, Theme
-from integration.forms.accounts import AccountForm, SignInForm
+from integration.forms.accounts import AccountForm, SignInForm, WishForm
 from integration.http import (
     THEME_COOKIE,
     SignedInRequest,
@@ -27,6 +29,7 @@ from integration.http import (
 )
 from integration.models import User
 from integration.services import sign_in, users
+from integration.services.alert_recipients import Wish, save_wish
 
 
 @login_not_required
@@ -114,21 +117,54 @@ def hide_demonstration(request: SignedInRequest) -> HttpResponse:
 @role_required(Role.VIEWER, own=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: SignedInRequest) -> HttpResponse:
-    """Language, time zone and theme of the person."""
+    """Language, time zone and theme of the person; what they are told of."""
     user = request.user
-    current = {
-        "language": translation.get_language(),
-        "time_zone": user.time_zone or settings.TIME_ZONE,
-        "theme": user.theme,
-    }
-    form = AccountForm(request.POST or None, initial=current)
+    form = AccountForm(request.POST or None, initial=_preferences(user))
     if request.method == "POST" and form.is_valid():
         users.save_preferences(user, **form.cleaned_data)
         with translation.override(form.cleaned_data["language"]):
             messages.success(request, _("Saved."))
         return redirect("account")
-    return render(
-        request,
-        "integration/account/account.html",
-        {"form": form, "section": "account"},
-    )
+    return _account_page(request, form, WishForm(initial=_wish(user)))
+
+
+@role_required(Role.VIEWER, own=True)
+@require_POST
+def wish(request: SignedInRequest) -> HttpResponse:
+    """Keep what the person wants to be told of."""
+    form = WishForm(request.POST)
+    if not form.is_valid():
+        settled = AccountForm(initial=_preferences(request.user))
+        return _account_page(request, settled, form)
+    save_wish(request.user, Wish(**form.cleaned_data))
+    messages.success(request, _("Saved."))
+    return redirect("account")
+
+
+def _preferences(user: User) -> dict[str, Any]:
+    return {
+        "language": translation.get_language(),
+        "time_zone": user.time_zone or settings.TIME_ZONE,
+        "theme": user.theme,
+    }
+
+
+def _wish(user: User) -> dict[str, Any]:
+    return {
+        "mail": user.mail,
+        "mappings": user.subscriptions.all(),
+        "quiet_from": user.quiet_from,
+        "quiet_until": user.quiet_until,
+    }
+
+
+def _account_page(
+    request: SignedInRequest, form: AccountForm, wish: WishForm
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "wish": wish,
+        "by_mail": settings.ALERTS_BY_MAIL,
+        "section": "account",
+    }
+    return render(request, "integration/account/account.html", context)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from integration.choices import Role, Who
 from integration.http import SignedInRequest, role_required
 from integration.markup.charts import meter, strip
+from integration.services.alert_status import read_state
 from integration.services.causes import relevant_problems
 from integration.services.endpoints import budgets_of
 from integration.services.overview import read_mapping_lines, running_endpoints
@@ -33,6 +34,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "section": "overview",
         "engine": read_engine(),
+        "alerts": read_state(),
         "causes": len(rows),
         "mine": len(mine),
         "sections": [

@@ -209,6 +209,9 @@ def result_names() -> dict[str, str]:
         "last_name": _("Last name"),
         "email": _("E-mail"),
         "is_active": _("Active"),
+        "mail": _("Told by mail"),
+        "mappings": _("Mappings followed"),
+        "quiet": _("Quiet hours"),
     }
 
 

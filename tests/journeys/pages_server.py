@@ -32,6 +32,9 @@ def main(scene: str) -> None:
 
     call_command("migrate", verbosity=0)
     keys = make_scene() if scene == "full" else make_nobody()
+    # The full scene shows what was told; the other, how to turn it on.
+    settings.ALERTS_BY_MAIL = scene == "full"
+    settings.EMAIL_HOST = "mail.example.com"
     sessions = {}
     for user in User.objects.all():
         client = Client()

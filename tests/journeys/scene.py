@@ -1,6 +1,7 @@
 """Rows for every page in every state: records, causes, reviews, operations."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 from django.db import transaction
 
@@ -8,6 +9,10 @@ from integration import clock
 from integration.choices import CheckStep, Direction, JobKind, OperationKind, Role
 from integration.core.outcomes import Finding
 from integration.models import (
+    Alert,
+    AlertMessage,
+    AlertRecipient,
+    AlertSubject,
     Connection,
     Coupling,
     FieldMapping,
@@ -15,10 +20,12 @@ from integration.models import (
     PendingRecord,
     SyncError,
     TableMapping,
+    User,
 )
 from integration.services import cells, cleanup
 from integration.services.check_lines import CheckLine, found, passed, said
 from integration.services.operations import record_operation
+from integration.services.sentences import sentence
 from tests.factories import (
     make_connection,
     make_endpoint,
@@ -73,6 +80,7 @@ def make_scene() -> dict[str, int]:
     keys |= made_errors(connection, paused)
     with transaction.atomic():
         cells.rebuild()
+    make_messages(keys["problem"], customer)
     return keys | made_operations(keys["deleted"])
 
 
@@ -85,6 +93,45 @@ def made_lines() -> list[CheckLine]:
         said(CheckStep.COMPANY, "The company is “{name}”.", name="Müller & Söhne"),
         found(CheckStep.PRIVILEGES, Finding(article, params)),
     ]
+
+
+def make_messages(problem: int, mapping: TableMapping) -> None:
+    """One in each state, the latest of them not getting through."""
+    anna = User.objects.get(username="anna")
+    anna.email = "anna@example.com"
+    anna.save()
+    anna.subscriptions.add(mapping)
+    now = clock.now()
+    recipient = AlertRecipient.objects.create(channel="mail", user=anna, since=now)
+    subject = AlertSubject.objects.create(problem_id=problem, stands=True, since=now)
+    told = sentence(
+        "{host} cannot be reached: {answer}",
+        host="mail.example.com",
+        answer="Connection refused",
+    )
+    for n, state in enumerate(["sent", "unknown", "given_up", "sending", "waiting"]):
+        message = AlertMessage.objects.create(
+            recipient=recipient,
+            key=uuid4(),
+            state=state,
+            is_test=state == "sent",
+            created_at=now,
+            due_at=now,
+            attempts=1,
+            claimed_at=now + timedelta(seconds=n),
+            finished_at=None if state in {"sending", "waiting"} else now,
+            answer=told.english,
+            told=told.key,
+        )
+        Alert.objects.create(
+            recipient=recipient,
+            subject=subject,
+            change="appeared",
+            noticed_at=now + timedelta(seconds=n),
+            due_at=now,
+            records=143,
+            message=message,
+        )
 
 
 def make_nobody() -> dict[str, int]:

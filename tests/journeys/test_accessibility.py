@@ -59,6 +59,7 @@ PAGES = {
     "retention": "/retention/",
     "check": "/check/",
     "explain": "/explain/",
+    "alerts": "/alerts/",
     "articles": "/articles/",
     "article": "/articles/dv-missing-privilege/",
     "account": "/account/",
@@ -74,12 +75,13 @@ VIEWERS = {
     "check": "/check/",
     "errors": "/errors/",
     "retention": "/retention/",
+    "alerts": "/alerts/",
     "not allowed": "/errors/cleanup/?all=1",
     "not allowed in the admin": "/admin/integration/user/",
 }
 EMPTY = [
     *("overview", "errors", "problems", "couplings", "couplings skipped", "jobs"),
-    *("mappings", "connections", "operations", "check", "cleanup all"),
+    *("mappings", "connections", "operations", "check", "cleanup all", "alerts"),
 ]
 ACTS = {
     "a selection": ("/errors/", ["tbody .pick"]),

@@ -1,0 +1,161 @@
+"""A real mail server and a real web server on this machine, for tests of alerts."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+@dataclass(slots=True)
+class MailBox:
+    """What the server took; ``refusal`` is what it says instead, to DATA or to RCPT.
+
+    ``hangs_up``: it takes the whole mail and goes without a word.
+    """
+
+    mails: list[EmailMessage] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+    refusal: str = ""
+    refusal_of_recipient: str = ""
+    hangs_up: bool = False
+    port: int = 0
+
+    async def handle_RCPT(  # noqa: N802  (aiosmtpd's name)
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        if self.refusal_of_recipient:
+            return self.refusal_of_recipient
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802  (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        if self.hangs_up and server.transport:
+            self.keep(envelope)
+            server.transport.abort()  # type: ignore[attr-defined]  # a socket's
+        elif not self.refusal:
+            self.keep(envelope)
+        return self.refusal or "250 Kept for you"
+
+    def keep(self, envelope: Envelope) -> None:
+        content = envelope.content
+        assert isinstance(content, bytes)
+        mail = message_from_bytes(content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        self.recipients += envelope.rcpt_tos
+
+    @property
+    def subjects(self) -> list[str]:
+        return [str(mail["Subject"]) for mail in self.mails]
+
+
+class _OnAnyPort(Controller):
+    """The library opens one connection itself, and must know where."""
+
+    def _trigger_server(self) -> None:
+        server: Any = self.server
+        self.port = server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def mail_server() -> Iterator[MailBox]:
+    box = MailBox()
+    controller = _OnAnyPort(box, hostname="127.0.0.1", port=0)
+    controller.start()
+    box.port = controller.port
+    try:
+        yield box
+    finally:
+        controller.stop()
+
+
+@dataclass(slots=True)
+class Hook:
+    """What was posted; it answers ``status``, or hangs up for 0."""
+
+    posts: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    status: int = 200
+    more: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+
+
+@contextmanager
+def web_server() -> Iterator[Hook]:
+    hook = Hook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            hook.posts.append(json.loads(body))
+            hook.headers.append(dict(self.headers))
+            if not hook.status:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+                return
+            self.send_response(hook.status)
+            for name, value in hook.more.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """A test's standard error is for its own words."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    hook.url = f"http://127.0.0.1:{server.server_address[1]}/hooks/secret-part"
+    try:
+        yield hook
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def closed_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def in_threads(act: Callable[[], object], number: int = 2) -> None:
+    """So many at once, each with its own connection to the database."""
+    from django.db import connection
+
+    errors: list[BaseException] = []
+
+    def once() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001  (told to the test below)
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=once) for _n in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
