@@ -1,6 +1,6 @@
 """The small parts of HTML that tables and templates share: icons, moments, states."""
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Any
 
@@ -144,22 +144,56 @@ def day(moment: datetime | None) -> str:
     return when(moment, "DATE_FORMAT")
 
 
+class Moments:
+    """The moments and counts of one page: language, zone and now are asked for once."""
+
+    def __init__(self) -> None:
+        self.zone = timezone.get_current_timezone()
+        self.language = get_language() or ""
+        self.now = clock.now()
+
+    def ago(self, moment: datetime) -> SafeString:
+        """Relative to read, exact to trust: in its title moment, zone and offset."""
+        words = self.relative(moment)
+        # Zones and formats are ours, words are of the catalogue: nothing to escape.
+        return SafeString(f"{_stamp(moment, self.zone, self.language)}{words}</time>")
+
+    def relative(self, moment: datetime) -> str:
+        """2 min ago, 3 h ago, 6 days ago; older than a month, or to come: the day."""
+        seconds = int((self.now - moment).total_seconds())
+        if seconds < 0:
+            return exact(moment)
+        if seconds > RELATIVE_DAYS * DAY + DAY - 1:
+            return exact(moment, "DATE_FORMAT")
+        unit = next(
+            unit for unit in (DAY, HOUR, MINUTE, 1) if seconds >= unit or unit == 1
+        )
+        return _span(unit, seconds // unit, self.language)
+
+    def times(self, occurrences: int) -> str:
+        """once, or 12 times."""
+        return _times(occurrences, self.language)
+
+
 def ago(moment: datetime | None) -> str:
-    """Relative to read, exact to trust: the title carries moment, zone and offset."""
-    return "–" if moment is None else _timed(moment, relative(moment))
+    """A moment for people, once."""
+    return "–" if moment is None else Moments().ago(moment)
 
 
 def day_of(moment: datetime) -> SafeString:
     """14 Nov, with the exact moment as its title."""
-    return _timed(moment, exact(moment, "SHORT_DATE_FORMAT"))
+    words = exact(moment, "SHORT_DATE_FORMAT")
+    zone, language = timezone.get_current_timezone(), get_language() or ""
+    return SafeString(f"{_stamp(moment, zone, language)}{words}</time>")
 
 
-def _timed(moment: datetime, words: str) -> SafeString:
-    local = timezone.localtime(moment)
-    # Zones and formats are ours, and words are of the catalogue: nothing to escape.
-    return SafeString(
+@lru_cache(maxsize=8_192)
+def _stamp(moment: datetime, zone: tzinfo, language: str) -> str:
+    """The tag before the words, in the zone and language that are in force."""
+    local = moment.astimezone(zone)
+    return (
         f'<time datetime="{local.isoformat(timespec="seconds")}" title="'
-        f'{_written(local, "DATETIME_FORMAT")} ({zone_name(local)})">{words}</time>'
+        f'{_written(local, "DATETIME_FORMAT")} ({zone_name(local)})">'
     )
 
 
@@ -169,21 +203,16 @@ def zone_name(local: datetime) -> str:
     return f"{timezone.get_current_timezone_name()}, UTC{offset[:3]}:{offset[3:]}"
 
 
-def relative(moment: datetime) -> str:
-    """2 min ago, 3 h ago, 6 days ago; older than a month, or to come: the day."""
-    seconds = int((clock.now() - moment).total_seconds())
-    if seconds < 0:
-        return exact(moment)
-    if seconds < MINUTE:
-        return _("just now")
-    if seconds < HOUR:
-        return _("%(n)s min ago") % {"n": seconds // MINUTE}
-    if seconds < DAY:
-        return _("%(n)s h ago") % {"n": seconds // HOUR}
-    days = seconds // DAY
-    if days <= RELATIVE_DAYS:
-        return ngettext("%(n)s day ago", "%(n)s days ago", days) % {"n": days}
-    return exact(moment, "DATE_FORMAT")
+@lru_cache(maxsize=512)
+def _span(unit: int, n: int, language: str) -> str:
+    """So many units ago, in the language that is in force."""
+    if unit == MINUTE:
+        return _("%(n)s min ago") % {"n": n}
+    if unit == HOUR:
+        return _("%(n)s h ago") % {"n": n}
+    if unit == DAY:
+        return ngettext("%(n)s day ago", "%(n)s days ago", n) % {"n": n}
+    return _("just now")
 
 
 def duration(seconds: int) -> str:
@@ -201,6 +230,11 @@ def zone() -> str:
 
 def times(occurrences: int) -> str:
     """once, or 12 times."""
+    return _times(occurrences, get_language() or "")
+
+
+@lru_cache(maxsize=2_048)
+def _times(occurrences: int, language: str) -> str:
     if occurrences == 1:
         return _("once")
     return _("%(n)s times") % {"n": number(occurrences)}

@@ -1,10 +1,9 @@
 """One of two records as a person reads it: name with link, or why there is none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,8 +21,7 @@ ICONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RecordSide:
+class RecordSide(NamedTuple):
     """A record on one side.
 
     ``href`` opens it in its own system. ``why`` says in words why there is no record;
@@ -64,7 +62,7 @@ def both_sides(
     return (
         side(
             System.BUSINESS_CENTRAL,
-            Presence(error["bc_presence"]),
+            error["bc_presence"],
             named(error["bc_number"] if to_sales else "", error["bc_name"])
             or error["bc_number"],
             bc_link,
@@ -72,7 +70,7 @@ def both_sides(
         ),
         side(
             System.SALES,
-            Presence(error["sales_presence"]),
+            error["sales_presence"],
             named("" if to_sales else error["sales_number"], error["sales_name"])
             or error["sales_number"],
             sales_link,
@@ -87,7 +85,7 @@ def named(number: str, name: str) -> str:
 
 def side(
     system: System,
-    presence: Presence,
+    presence: str,
     text: str,
     href: str,
     deleted_at: datetime | None,
@@ -96,17 +94,17 @@ def side(
     if presence == Presence.EXISTS:
         return RecordSide(text or _("record without a name"), system, href)
     return RecordSide(
-        text, system, why=reason(presence, deleted_at), icon=ICONS[presence]
+        text, system, why=reason(presence, deleted_at), icon=ICONS[Presence(presence)]
     )
 
 
-def reason(presence: Presence, deleted_at: datetime | None) -> str:
+def reason(presence: str, deleted_at: datetime | None) -> str:
     """not created yet; deleted on 12 Nov; no access."""
     if presence == Presence.DELETED and deleted_at is not None:
         return _("deleted on %(day)s") % {
             "day": parts.exact(deleted_at, "SHORT_DATE_FORMAT")
         }
-    return str(presence.label)
+    return str(Presence(presence).label)
 
 
 def coupled_sides(
@@ -133,13 +131,22 @@ def coupled_sides(
     )
 
 
-def side_cell(side: RecordSide, css: str) -> SafeString:
-    """A cell of a list: name or reason, the system under it."""
-    # A list has a hundred of these: plain strings cost a tenth of format_html.
-    return SafeString(
-        f'<td class="{css}"><span class="line{" gone none" if side.why else ""}">'
-        f'{side_link(side)}</span><span class="sub">{side.system.label}</span></td>'
-    )
+class SideCells:
+    """Cells of a list: name or reason, the system under it.
+
+    A list has a hundred of these: words are looked up once for all of them.
+    """
+
+    def __init__(self) -> None:
+        self.words = {system: str(system.label) for system in System}
+        self.mark = parts.external()
+
+    def __call__(self, side: RecordSide, css: str) -> str:
+        return (
+            f'<td class="{css}"><span class="line{" gone none" if side.why else ""}">'
+            f'{_linked(side, self.mark)}</span><span class="sub">'
+            f"{self.words[side.system]}</span></td>"
+        )
 
 
 def plain_side(side: RecordSide) -> SafeString:
@@ -153,13 +160,16 @@ def plain_side(side: RecordSide) -> SafeString:
 
 def side_link(side: RecordSide) -> SafeString:
     """The link in a new tab, or words."""
+    return SafeString(_linked(side, parts.external()))
+
+
+def _linked(side: RecordSide, mark: str) -> str:
     if side.why:
-        drawn = parts.drawn(side.icon, "i", "")
-        return SafeString(f"{drawn}<span>{escape(side.why)}</span>")
+        return f"{parts.drawn(side.icon, 'i', '')}<span>{escape(side.why)}</span>"
     text = escape(side.text)
     if not side.href:
-        return SafeString(f'<span title="{text}">{text}</span>')
-    return SafeString(
+        return f'<span title="{text}">{text}</span>'
+    return (
         f'<a href="{escape(side.href)}" target="_blank" rel="noopener" title="{text}">'
-        f"{text}</a>{parts.external()}"
+        f"{text}</a>{mark}"
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from integration.core.articles import Article, Both, Catalog
@@ -66,9 +66,16 @@ def title_of(
     article_id: str, params: Mapping[str, str], language: str, otherwise: str
 ) -> str:
     """The sentence of a cause; ``otherwise`` (the stored title) for an unknown one."""
+    # A page names the same few causes again and again.
+    return _title_of(article_id, tuple(params.items()), language) or otherwise
+
+
+@lru_cache(maxsize=4_096)
+def _title_of(article_id: str, told: tuple[tuple[str, str], ...], language: str) -> str:
     article = catalog().find(article_id)
     if article is None:
-        return otherwise
+        return ""
+    params = dict(told)
     return title_in(article, params, short_language(language), catalog().words)
 
 

@@ -32,22 +32,50 @@ _GENERAL_LEDGER_SETUP = 118
 _NUMBER_SERIES = 456
 _JOB_QUEUE_ENTRIES = 672
 _ENTRA_APPLICATIONS = 9861
+_NAME = "00000000-no-such-record"
+"""Holds the place of what names a record."""
 _IRREGULAR = {"transactioncurrencies": "transactioncurrency"}
 
 
-def record_link(endpoint: Endpoint, entity: str, number: str, id: str) -> str:
-    """Where a person opens the record; "" when it cannot be named.
+@dataclass(frozen=True, slots=True)
+class RecordLinks:
+    """Links to the records of one kind, made but for what names the record.
 
-    Business Central finds it by number, Sales by id. ``entity`` is the set's name on
-    that side ("customers", "accounts").
+    ``before`` is "" where none can be opened.
+    """
+
+    before: str
+    after: str
+    by_number: bool
+
+    def to(self, number: str, id: str) -> str:
+        """Where a person opens the record; "" when it cannot be named."""
+        name = number.replace("'", "''") if self.by_number else id
+        if not (name and self.before):
+            return ""
+        return f"{self.before}{_segment(name)}{self.after}"
+
+
+def record_links(endpoint: Endpoint, entity: str) -> RecordLinks:
+    """Business Central finds a record by number, Sales by id.
+
+    ``entity`` is the set's name on that side ("customers", "accounts").
     """
     if endpoint.kind == System.SALES:
-        return _sales_form(endpoint, _logical_name(entity), id)
+        form = _sales_form(endpoint, _logical_name(entity), _NAME)
+        before, _name, after = form.rpartition(_NAME)
+        return RecordLinks(before, after, by_number=False)
     card = _CARDS.get(entity)
-    if card is None or not number:
-        return ""
-    quoted = number.replace("'", "''")
-    return _client_page(endpoint, card.number, f"'{card.field}' IS '{quoted}'")
+    if card is None:
+        return RecordLinks("", "", by_number=True)
+    page = _client_page(endpoint, card.number, f"'{card.field}' IS '{_NAME}'")
+    before, _name, after = page.rpartition(_NAME)
+    return RecordLinks(before, after, by_number=True)
+
+
+def record_link(endpoint: Endpoint, entity: str, number: str, id: str) -> str:
+    """Where a person opens the record; "" when it cannot be named."""
+    return record_links(endpoint, entity).to(number, id)
 
 
 def exchange_rates_link(endpoint: Endpoint, currency: str) -> str:

@@ -2,38 +2,39 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
-from django.db.models import Exists, F
+from django.db.models import Exists
 
 from integration.choices import OperationKind, OperationState
 from integration.models import Connection, Coupling, Endpoint, Operation, TableMapping
-from integration.services.links import record_link
+from integration.models.statements import Statement
+from integration.services.links import RecordLinks, record_links
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Both ends of one mapping."""
 
-    entity: str
-    table: str
-    business_central: Endpoint
-    sales: Endpoint
+    business_central: RecordLinks
+    sales: RecordLinks
 
     def business_central_link(self, number: str, id: str) -> str:
         """Opens the record there; "" when it cannot be named."""
-        return record_link(self.business_central, self.entity, number, id)
+        return self.business_central.to(number, id)
 
     def sales_link(self, id: str) -> str:
         """Opens the record there; "" when it cannot be named."""
-        return record_link(self.sales, self.table, "", id)
+        return self.sales.to("", id)
 
 
 def place_of(mapping: TableMapping) -> Place:
     """The place of one mapping; its connection and endpoints are read if need be."""
     connection = mapping.connection
     return Place(
-        mapping.entity, mapping.table, connection.business_central, connection.sales
+        record_links(connection.business_central, mapping.entity),
+        record_links(connection.sales, mapping.table),
     )
 
 
@@ -66,29 +67,39 @@ class Places:
 
 def read_places() -> Places:
     """One query: connections, also those without a mapping, with their mappings."""
+    places: dict[tuple[int, str], Place] = {}
+    connections: dict[int, str] = {}
+    retrying = False
+    for key, name, retrying, mapping, entity, table, *ends in _places().rows():  # noqa: B007  # the last one says it for all
+        connections[key] = name
+        if mapping:
+            half = len(_LINKED)
+            places[key, mapping] = Place(
+                _links(entity, *ends[:half]), _links(table, *ends[half:])
+            )
+    return Places(places, connections, has_retries=bool(retrying))
+
+
+_LINKED = (
+    *("kind", "web_url", "tenant_id", "environment", "company_name"),
+    *("app_unique_name", "is_simulator"),
+)
+"""What a link to a record needs of an endpoint."""
+
+
+@cache
+def _places() -> Statement:
     retrying = Operation.objects.filter(
         kind=OperationKind.RETRY, state=OperationState.RUNNING
     )
-    found = (
-        Connection.objects.select_related("business_central", "sales")
-        .annotate(
-            mapping=F("mappings__name"),
-            entity=F("mappings__entity"),
-            table=F("mappings__table"),
-            has_retries=Exists(retrying),
-        )
-        .order_by("name", "mappings__position", "mappings__name")
+    rows = Connection.objects.order_by("name", "mappings__position", "mappings__name")
+    ends = (
+        f"{end}__{name}" for end in ("business_central", "sales") for name in _LINKED
     )
-    rows: list[Any] = list(found)
-    places = {
-        (row.pk, row.mapping): Place(
-            row.entity, row.table, row.business_central, row.sales
-        )
-        for row in rows
-        if row.mapping
-    }
-    return Places(
-        places,
-        connections={row.pk: row.name for row in rows},
-        has_retries=any(row.has_retries for row in rows),
-    )
+    columns = ("mappings__name", "mappings__entity", "mappings__table", *ends)
+    return Statement.of(rows.values_list("id", "name", Exists(retrying), *columns))
+
+
+@lru_cache(maxsize=1024)
+def _links(entity: str, *endpoint: Any) -> RecordLinks:
+    return record_links(Endpoint(**dict(zip(_LINKED, endpoint, strict=True))), entity)

@@ -15,7 +15,7 @@ from integration.choices import Chip, Who
 from integration.markup import parts
 from integration.markup.records import (
     RecordSide,
-    side_cell,
+    SideCells,
     side_link,
     source_and_destination,
 )
@@ -94,6 +94,8 @@ class ErrorTable(KeysetTable):
             "dots": parts.drawn("ellipsis", "i", ""),
         }
         self.words = {value: str(label) for value, label in Who.choices}
+        self.side = SideCells()
+        self.moments = parts.Moments()
 
     # A page has some four hundred cells. format_html, gettext and reverse in each of
     # them were two thirds of its time, so words and addresses are found once a table.
@@ -117,7 +119,7 @@ class ErrorTable(KeysetTable):
 
     def cell_record(self, error: Row) -> str:
         if error["mapping_key"]:
-            return side_cell(error["source"], "c-side")
+            return self.side(error["source"], "c-side")
         address = reverse("connection", args=[error["connection_id"]])
         return (
             f'<td class="c-side"><span class="line"><a href="{address}">'
@@ -127,7 +129,7 @@ class ErrorTable(KeysetTable):
 
     def cell_destination(self, error: Row) -> str:
         if error["mapping_key"]:
-            return side_cell(error["destination"], "c-side c-dest")
+            return self.side(error["destination"], "c-side c-dest")
         none = _("no record")
         return f'<td class="c-side c-dest"><span class="line none">{none}</span></td>'
 
@@ -136,9 +138,10 @@ class ErrorTable(KeysetTable):
         return f'<td class="c-who"><span class="line"><span>{who}</span></span></td>'
 
     def cell_last_seen(self, error: Row) -> str:
+        seen, times = error["last_seen"], error["occurrences"]
         return (
-            f'<td class="c-seen"><span class="line">{parts.ago(error["last_seen"])}'
-            f'</span><span class="sub">{parts.times(error["occurrences"])}</span></td>'
+            f'<td class="c-seen"><span class="line">{self.moments.ago(seen)}</span>'
+            f'<span class="sub">{self.moments.times(times)}</span></td>'
         )
 
     def cell_act(self, error: Row) -> str:

@@ -140,7 +140,7 @@ def hidden_words(listing: Listing) -> list[tuple[str, str]]:
     """What the filter form carries along unseen."""
     return [
         (name, value)
-        for name, value in listing.words().items()
+        for name, value in listing.words.items()
         if name not in FORM_FIELDS
     ]
 

@@ -1,10 +1,12 @@
 """The list an address means: filter, sort, page; it goes along from page to page."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integration.services.error_filters import ErrorFilter, parse_filter
 from integration.services.error_list import NEWEST_FIRST, PAGE_SIZE, Sort, parse_sort
@@ -14,7 +16,7 @@ from integration.views.wording import state_words
 SIZES = (25, 50, 100)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
     """What the query string said; ``dropped`` names what made no sense."""
 
@@ -25,6 +27,7 @@ class Listing:
     before: str
     dropped: tuple[str, ...]
 
+    @cached_property
     def words(self) -> dict[str, str]:
         """The query string without the page; defaults are left out."""
         words = self.filters.query()
@@ -36,7 +39,7 @@ class Listing:
 
     def query(self, **changes: str) -> str:
         """The query string with some parts changed; "" takes a part away."""
-        words = {**self.words(), **changes}
+        words = {**self.words, **changes}
         return urlencode({name: value for name, value in words.items() if value})
 
     @property
@@ -54,16 +57,19 @@ class Listing:
 
 def sort_words(sort: Sort) -> str:
     """An order in words."""
-    return {
-        "-last_seen": _("newest first"),
-        "last_seen": _("oldest first"),
-        "-first_seen": _("last to appear first"),
-        "first_seen": _("first to appear first"),
-        "-occurrences": _("most often first"),
-        "occurrences": _("least often first"),
-        "record": _("by record"),
-        "-record": _("by record, backwards"),
-    }[str(sort)]
+    return str(_SORT_WORDS[str(sort)])
+
+
+_SORT_WORDS = {
+    "-last_seen": gettext_lazy("newest first"),
+    "last_seen": gettext_lazy("oldest first"),
+    "-first_seen": gettext_lazy("last to appear first"),
+    "first_seen": gettext_lazy("first to appear first"),
+    "-occurrences": gettext_lazy("most often first"),
+    "occurrences": gettext_lazy("least often first"),
+    "record": gettext_lazy("by record"),
+    "-record": gettext_lazy("by record, backwards"),
+}
 
 
 def read_listing(query: QueryDict) -> Listing:
