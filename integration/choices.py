@@ -208,11 +208,13 @@ class OperationKind(TextChoices):
 
 
 class OperationState(TextChoices):
-    """Where an operation stands."""
+    """Where an operation stands; *prepared*: shown, and not asked for yet."""
 
+    PREPARED = "prepared", _("not begun")
     RUNNING = "running", _("running")
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", pgettext_lazy("operation", "cancelled")
     IN_FORCE = "in_force", _("in force")
     UNDONE = "undone", _("undone")
     PURGING = "purging", _("being removed")
@@ -246,6 +248,22 @@ class Delivery(TextChoices):
     SENT = "sent", _("sent")
     UNKNOWN = "unknown", _("not known whether it arrived")
     GIVEN_UP = "given_up", _("given up")
+
+
+class ItemOutcome(TextChoices):
+    """What became of one record of a retry.
+
+    *Chosen* ones are not looked at yet; *pending* ones are held until they were tried.
+    """
+
+    CHOSEN = "chosen", _("to be tried")
+    PENDING = "pending", _("being tried")
+    HEALED = "healed", pgettext_lazy("record", "healed")
+    FAILED = "failed", _("failed again")
+    NOT_TRIED = "not_tried", _("not tried")
+    CHANGED = "changed", _("changed meanwhile")
+    GONE = "gone", _("the entry is gone")
+    CANCELLED = "cancelled", pgettext_lazy("record", "cancelled")
 
 
 class Role(TextChoices):

@@ -12,7 +12,7 @@ from uuid import UUID
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
-from integration.models import Connection
+from integration.models import Connection, Operation
 from integration.services.alert_sending import are_alerts_due, send_due
 from integration.services.alerts import tell_what_changed
 from integration.services.connections import check_connection, due_checks
@@ -20,7 +20,14 @@ from integration.services.dispatch import due_runs, is_purge_due
 from integration.services.execution import execute
 from integration.services.handling import wake_ignored
 from integration.services.purge import purge_due
-from integration.services.retry import start_waiting_retries
+from integration.services.retry import (
+    advance,
+    forgotten_retries,
+    needs_worker,
+    runs_of,
+    start_waiting_retries,
+)
+from integration.services.retry_preview import forget_abandoned
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +35,11 @@ logger = logging.getLogger(__name__)
 @shared_task(name="integration.tasks.dispatch_due")
 def dispatch_due() -> None:
     """Claim what is due and announce it; every ten seconds (D6)."""
+    forget_abandoned()
     announce_runs(start_waiting_retries())
     announce_runs(due_runs())
+    for operation_id in forgotten_retries():
+        announce(advance_retry, operation_id)
     for connection_id in due_checks():
         announce(check, connection_id)
     if is_purge_due():
@@ -43,7 +53,15 @@ def dispatch_due() -> None:
 @shared_task(name="integration.tasks.execute_run")
 def execute_run(run_id: str) -> None:
     """Carry out one run, if it is still to be had."""
-    execute(UUID(run_id), f"{socket.gethostname()} {os.getpid()}")
+    run = execute(UUID(run_id), f"{socket.gethostname()} {os.getpid()}")
+    if run and run.operation is not None:
+        announce_runs(start_waiting_retries())
+
+
+@shared_task(name="integration.tasks.advance_retry")
+def advance_retry(operation_id: int) -> None:
+    """Take the records of a retry and start its runs; the next tick goes on."""
+    announce_runs(advance(operation_id))
 
 
 @shared_task(name="integration.tasks.check")
@@ -64,6 +82,13 @@ def purge() -> None:
 def send_alerts() -> None:
     """Send what is due; the next tick goes on."""
     send_due()
+
+
+def announce_retry(operation: Operation) -> None:
+    """Tell the workers what a retry that somebody has just asked for needs."""
+    announce_runs(runs_of(operation))
+    if needs_worker(operation):
+        announce(advance_retry, operation.pk)
 
 
 def announce_runs(run_ids: Iterable[UUID]) -> None:

@@ -20,6 +20,7 @@ from integration.views import (
     operations,
     overview,
     problems,
+    retries,
     setup,
     support,
 )
@@ -51,8 +52,11 @@ errors_urls: Patterns = [
     path("cleanup/", cleanup.preview, name="cleanup"),
     path("cleanup/delete/", cleanup.delete, name="cleanup_delete"),
     path("<key:error_id>/", errors.error, name="error"),
-    path("<key:error_id>/retry/", errors.retry, name="error_retry"),
     path("<key:error_id>/support/", support.support, name="error_support"),
+    path("<key:error_id>/retry/", retries.one, name="error_retry"),
+    path("retry/", retries.several, name="errors_retry"),
+    path("retry/<key:operation_id>/", retries.preview, name="retry"),
+    path("retry/<key:operation_id>/start/", retries.start, name="retry_start"),
 ]
 problems_urls: Patterns = [
     path("", problems.problems, name="problems"),
@@ -91,6 +95,7 @@ operations_urls: Patterns = [
     path("", operations.operations, name="operations"),
     path("<key:operation_id>/", operations.operation, name="operation"),
     path("<key:operation_id>/undo/", operations.undo, name="operation_undo"),
+    path("<key:operation_id>/cancel/", retries.cancel, name="operation_cancel"),
 ]
 articles_urls: Patterns = [
     path("", articles.articles, name="articles"),

@@ -13,6 +13,7 @@ from integration.models.endpoints import Endpoint
 from integration.models.errors import ErrorPayload, SyncError
 from integration.models.jobs import Job, JobEntry
 from integration.models.mappings import FieldMapping, TableMapping
+from integration.models.operation_items import OperationItem
 from integration.models.operations import (
     ErrorCell,
     ErrorTotal,
@@ -42,6 +43,7 @@ __all__ = [
     "JobEntry",
     "Operation",
     "OperationCell",
+    "OperationItem",
     "PendingRecord",
     "PreviewInstant",
     "Problem",

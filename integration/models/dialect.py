@@ -25,6 +25,7 @@ PREFIX_LENGTH = 3
 _CLOCK_LOCK = 73_190_001
 """Advisory lock of PostgreSQL between what is stamped and what is previewed."""
 _RECORDING_LOCK = 73_190_002
+_RETRY_LOCK = 73_190_003
 
 
 _PARAMETERS = 30_000
@@ -66,6 +67,13 @@ def lock_recording(connection_id: int) -> None:
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(%s, %s)", [_RECORDING_LOCK, connection_id]
             )
+
+
+def lock_retries() -> None:
+    """One retry at a time takes errors, so that none is held by two."""
+    if _is_postgresql():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_RETRY_LOCK])
 
 
 class UtcDay(Func):
@@ -259,6 +267,20 @@ def add_counts_of(
     select, parameters = counts.order_by().query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(_adding(model, keys, select), parameters)
+
+
+def insert_from(
+    model: type[Model], columns: Sequence[str], rows: QuerySet[Any, Any]
+) -> int:
+    """Make rows of what a query with a condition gives, in its columns' order.
+
+    Those that are there already are left out. Returns how many were made.
+    """
+    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
+    select, parameters = rows.order_by().query.sql_with_params()
+    sql = f'INSERT INTO "{table}" ({_quoted(columns)}) {select} ON CONFLICT DO NOTHING'
+    with connection.cursor() as cursor:
+        return _executed(cursor, sql, list(parameters))
 
 
 def _adding(model: type[Model], keys: Sequence[str], counts: str) -> str:

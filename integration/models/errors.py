@@ -82,17 +82,16 @@ class SyncErrorQuerySet(models.QuerySet["SyncError"]):
         return rows
 
 
-NUMBER_AND_NAME = Upper(
-    Trim(
-        Case(
-            When(
-                direction=Direction.TO_BUSINESS_CENTRAL,
-                then=Concat("sales_number", Value(" "), "sales_name"),
-            ),
-            default=Concat("bc_number", Value(" "), "bc_name"),
-        )
+SOURCE_RECORD = Trim(
+    Case(
+        When(
+            direction=Direction.TO_BUSINESS_CENTRAL,
+            then=Concat("sales_number", Value(" "), "sales_name"),
+        ),
+        default=Concat("bc_number", Value(" "), "bc_name"),
     )
 )
+NUMBER_AND_NAME = Upper(SOURCE_RECORD)
 NAME = Upper(
     Case(
         When(direction=Direction.TO_BUSINESS_CENTRAL, then=F("sales_name")),

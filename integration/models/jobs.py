@@ -28,7 +28,8 @@ class Job(models.Model):
     Both directions of one run share ``run``; they are claimed, taken up and finished
     together. ``attempt`` grows when another worker takes the run up: a worker whose
     attempt is no longer current stops (fencing). ``only`` lists ``[side, record id]``
-    pairs where a run was asked for some records; null reads what changed. ``plan`` is
+    pairs where a run was asked for some records; null reads what changed. ``operation``
+    is the retry whose records the run tries, whatever ``only`` says. ``plan`` is
     what a review found. ``message`` is English, ``told`` the same sentence as a key
     (``services.sentences``). ``records_read`` are those the job judged,
     each with one ending; ``records_fetched`` all that the source side's list and delta
@@ -45,6 +46,15 @@ class Job(models.Model):
     direction = models.CharField(_("direction"), max_length=20, choices=Direction)
     full = models.BooleanField(_("reads everything"), default=False)
     only = models.JSONField(_("only these records"), null=True, blank=True)
+    operation = models.ForeignKey(
+        "integration.Operation",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="jobs",
+        db_index=False,
+        verbose_name=_("retry"),
+    )
     state = models.CharField(
         _("state"), max_length=20, choices=JobState, default=JobState.QUEUED
     )
@@ -96,6 +106,11 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["state", "heartbeat_at"]),
             models.Index(fields=["finished_at"], name="job_by_end"),
+            models.Index(
+                fields=["operation"],
+                condition=Q(operation__isnull=False),
+                name="job_of_a_retry",
+            ),
         ]
 
     def __str__(self) -> str:

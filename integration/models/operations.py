@@ -22,6 +22,18 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             state__in=[OperationState.IN_FORCE, OperationState.PURGING],
         )
 
+    def unfinished_retries(self) -> "OperationQuerySet":
+        """Asked for and not over; a cancelled one until its last record has ended."""
+        return self.filter(kind=OperationKind.RETRY, finished_at=None).exclude(
+            state=OperationState.PREPARED
+        )
+
+    def prepared(self) -> "OperationQuerySet":
+        """Retries that were shown and not asked for yet."""
+        return self.filter(
+            kind=OperationKind.RETRY, finished_at=None, state=OperationState.PREPARED
+        )
+
     def cuts(self) -> list[Cut]:
         """Every cut in force, oldest first; one query."""
         return [Cut(*row) for row in _cuts().rows()]
@@ -113,8 +125,8 @@ class Operation(models.Model):
             ),
             models.Index(
                 fields=["id"],
-                condition=Q(kind="retry", state="running"),
-                name="operation_retrying",
+                condition=Q(kind="retry", finished_at=None),
+                name="operation_retries",
             ),
         ]
 

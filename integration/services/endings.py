@@ -1,7 +1,7 @@
 """Endings: how a record or a pair ended, as outcomes and as pending records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integration import clock
@@ -71,6 +71,9 @@ class Endings:
                 pending.clear(mapping, system, gone)
                 settle_replaced(mapping, way_from(system), gone)
         mine = [one for one in self.tried if work.writes(way_from(one.side))]
+        if work.run.operation is not None:
+            # Somebody wants them tried: attempts from zero (design §6).
+            mine = [replace(one, is_first=True) for one in mine]
         pending.record_tried(mapping, mine, clock.now())
         pending.set_aside(mapping, self.aside)
         for system in System:

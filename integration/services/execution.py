@@ -24,7 +24,6 @@ from integration.connectors.errors import (
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding
 from integration.core.records import System
-from integration.models import Connection
 from integration.services.articles import cause_of
 from integration.services.counting import (
     CountingBusinessCentral,
@@ -34,6 +33,7 @@ from integration.services.counting import (
 from integration.services.endpoints import open_business_central, open_sales
 from integration.services.errors import record_setup_error
 from integration.services.heartbeat import Heartbeat
+from integration.services.may_run import why_not
 from integration.services.pauses import pause_for, pause_mapping
 from integration.services.review import review_mapping
 from integration.services.runs import (
@@ -46,7 +46,7 @@ from integration.services.runs import (
     release,
 )
 from integration.services.second_engine import second_engine
-from integration.services.sentences import InWords, Key, Told, of_cause, sentence
+from integration.services.sentences import InWords, Told, of_cause, sentence
 from integration.services.set_up_errors import settle_after_success
 from integration.services.storms import Storm, refuse_storm
 from integration.services.sync import run_mapping
@@ -143,40 +143,10 @@ class Ending:
 
 
 def _refuse_what_may_not_run(run: Run) -> None:
-    mapping = run.mapping
-    connection = mapping.connection
-    connection.refresh_from_db()
-    if not connection.enabled:
-        raise CannotRun(
-            gettext_noop("The connection “{name}” is not enabled."),
-            name=str(connection),
-        )
-    if connection.paused_at:
-        raise CannotRun(
-            gettext_noop("The connection “{name}” is paused: {reason}"),
-            name=str(connection),
-            reason=_pause_reason(connection),
-        )
-    if mapping.paused_at:
-        raise CannotRun(
-            gettext_noop("{mapping} is paused: {reason}"),
-            mapping=str(mapping),
-            reason=mapping.pause_told or mapping.pause_reason,
-        )
-    if run.kind == JobKind.SYNC and mapping.reviewed_at is None:
-        raise CannotRun(
-            gettext_noop(
-                "{mapping} has not been accepted yet: look at its review and accept it."
-            ),
-            mapping=str(mapping),
-        )
-
-
-def _pause_reason(connection: Connection) -> str | Key:
-    article, reason = connection.pause_article, connection.pause_reason
-    if article and article != "unknown":
-        return {"article": article, "params": connection.pause_params, "title": reason}
-    return reason or sentence(gettext_noop("it was paused by hand")).key
+    run.mapping.connection.refresh_from_db()
+    refused = why_not(run.mapping, run.kind)
+    if refused:
+        raise CannotRun(refused.key["text"], **refused.key["values"])
 
 
 def _work(run: Run) -> None:

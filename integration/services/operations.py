@@ -12,6 +12,7 @@ from integration.choices import OperationState
 from integration.models import Operation, User
 from integration.services.sentences import Told
 
+_UNFINISHED = {OperationState.PREPARED, OperationState.RUNNING}
 _NAME_LENGTH = 150
 _REASON_LENGTH = 500
 
@@ -46,7 +47,7 @@ def record_operation(
         "by_name": name[:_NAME_LENGTH],
         "reason": words.replace("\0", "")[:_REASON_LENGTH],
         "created_at": now,
-        "finished_at": None if state == OperationState.RUNNING else now,
+        "finished_at": None if state in _UNFINISHED else now,
         "scope": {**(scope or {}), **({"why": ours.key} if ours else {})},
         "result": dict(result or {}),
         **columns,
@@ -62,4 +63,5 @@ def find_operation(key: str) -> Operation | None:
 
 def recent_operations() -> QuerySet[Operation]:
     """For the list page, newest first; page it by id."""
-    return Operation.objects.select_related("by").order_by("-id")
+    asked_for = Operation.objects.exclude(state=OperationState.PREPARED)
+    return asked_for.select_related("by").order_by("-id")

@@ -7,8 +7,14 @@ from typing import Any
 
 from django.db.models import Exists
 
-from integration.choices import OperationKind, OperationState
-from integration.models import Connection, Coupling, Endpoint, Operation, TableMapping
+from integration.choices import ItemOutcome
+from integration.models import (
+    Connection,
+    Coupling,
+    Endpoint,
+    OperationItem,
+    TableMapping,
+)
 from integration.models.statements import Statement
 from integration.services.links import RecordLinks, record_links
 
@@ -89,9 +95,7 @@ _LINKED = (
 
 @cache
 def _places() -> Statement:
-    retrying = Operation.objects.filter(
-        kind=OperationKind.RETRY, state=OperationState.RUNNING
-    )
+    retrying = OperationItem.objects.filter(outcome=ItemOutcome.PENDING)
     rows = Connection.objects.order_by("name", "mappings__position", "mappings__name")
     ends = (
         f"{end}__{name}" for end in ("business_central", "sales") for name in _LINKED

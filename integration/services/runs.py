@@ -22,11 +22,11 @@ from integration.choices import Direction as DirectionChoice
 from integration.choices import JobKind, JobState
 from integration.core.outcomes import Outcome
 from integration.core.records import Direction, System
-from integration.models import Job, JobEntry, TableMapping
+from integration.models import Job, JobEntry, Operation, TableMapping
 from integration.models.jobs import ACTIVE_STATES
 from integration.services.entries import entry_of
 from integration.services.errors import record_outcomes
-from integration.services.retry_results import finish_retries
+from integration.services.retry_results import finish_retry, judge_tried
 from integration.services.sentences import Told
 from integration.services.storms import note_tries
 
@@ -43,7 +43,8 @@ class RunLost(RuntimeError):  # noqa: N818  (a state, named as the design names 
 class Run:
     """One run of one mapping, as the worker that claimed it sees it.
 
-    ``only`` lists the records asked for; ``None`` reads what changed. The jobs of a dry
+    ``only`` lists the records asked for; ``None`` reads what changed. ``operation`` is
+    the retry whose records it tries. The jobs of a dry
     run are not in the database: only their counts are filled. ``tries`` is for
     ``services.storms``.
     """
@@ -56,6 +57,7 @@ class Run:
     full: bool
     only: list[tuple[System, str]] | None
     dry_run: bool = False
+    operation: int | None = None
     tries: Counter[str] = field(default_factory=Counter)
 
 
@@ -66,12 +68,13 @@ def start_run(
     full: bool = False,
     only: Sequence[tuple[System, str]] | None = None,
     directions: Collection[Direction] | None = None,
+    operation: Operation | None = None,
 ) -> UUID | None:
     """Queue a run; ``None`` when one of this mapping is queued or running already."""
     run_id = uuid4()
     jobs = _new_jobs(mapping, run_id, kind, directions)
     for job in jobs:
-        job.full = full
+        job.full, job.operation = full, operation
         job.only = None if only is None else [[str(side), key] for side, key in only]
     try:
         with transaction.atomic():
@@ -140,6 +143,8 @@ def log_outcomes(run: Run, outcomes: Sequence[Outcome]) -> None:
         return
     for direction, ended in by_direction.items():
         _log_direction(run, run.jobs[direction], ended)
+    if run.operation is not None:
+        judge_tried(run.operation, run.mapping, outcomes)
 
 
 def add_fetched(run: Run, fetched: dict[System, int]) -> None:
@@ -155,13 +160,13 @@ def add_fetched(run: Run, fetched: dict[System, int]) -> None:
 
 
 def finish(run: Run, state: JobState, message: Told | None = None) -> None:
-    """End the run, and every retry that was waiting for it."""
+    """End the run, and with it what a retry wanted of it."""
     with transaction.atomic():
         ended = _mine(run).update(
             state=state, finished_at=clock.now(), parked_until=None, **_said(message)
         )
-        if ended:
-            finish_retries(run.id)
+        if ended and run.operation is not None:
+            finish_retry(run.operation, run.mapping, state, message)
 
 
 def park(run: Run, seconds: float, message: Told) -> None:
@@ -223,6 +228,7 @@ def _load(run_id: UUID) -> Run:
         attempt=first.attempt,
         full=first.full,
         only=None if only is None else [(System(side), key) for side, key in only],
+        operation=first.operation_id,
     )
 
 

@@ -24,6 +24,7 @@ from integration.services.matching import (
     fail_ambiguous,
 )
 from integration.services.pairs import Pair, settle_pairs
+from integration.services.retry_results import keys_to_try
 from integration.services.runs import Run
 from integration.services.spool import Spool, SpooledPair
 from integration.services.storms import Storm
@@ -67,6 +68,9 @@ def open_work(
 
 
 def _read(work: Work) -> Cursors | None:
+    if work.run.operation is not None:
+        _read_retried(work, work.run.operation)
+        return None
     if work.run.only is not None:
         for side in System:
             ids = [key for system, key in work.run.only if system is side]
@@ -77,6 +81,14 @@ def _read(work: Work) -> Cursors | None:
     cursors = read_both(work)
     read_due(work)
     return cursors
+
+
+def _read_retried(work: Work, operation: int) -> None:
+    for side in System:
+        way = way_from(side)
+        for ids in keys_to_try(operation, work.mapping, way):
+            read_only(work, side, ids)
+            work.go_on()
 
 
 def _carry_over(work: Work) -> None:

@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from integration.choices import Direction, OperationKind, Presence, SettledReason
+from integration.choices import (
+    Direction,
+    OperationKind,
+    OperationState,
+    Presence,
+    SettledReason,
+)
 from integration.markup.parts import number
-from integration.models import Operation, SyncError, TableMapping
+from integration.models import OperationItem, SyncError, TableMapping
 from integration.services.articles import keys_of, label_of
+from integration.services.sentences import in_words
 
 OPERATIONS_SHOWN = 20
 ACT_ICONS: dict[str, str] = {
@@ -185,16 +191,24 @@ def attempts(error: SyncError) -> list[Event]:
 
 def acts(error: SyncError) -> list[Event]:
     """What people did to it, and what came of it."""
-    retries = Q(kind=OperationKind.RETRY, scope__error=error.pk)
-    rows = Operation.objects.filter(retries | Q(pk=error.handled_by_id)).order_by("-id")
+    items = (
+        OperationItem.objects.filter(error=error)
+        .exclude(operation__state=OperationState.PREPARED)
+        .select_related("operation")
+        .order_by("-operation")[:OPERATIONS_SHOWN]
+    )
+    found = [(item.operation, item.get_outcome_display()) for item in items]
+    by_hand = error.handled_by
+    if by_hand:
+        found.append((by_hand, by_hand.get_state_display()))
     return [
         Event(
             ACT_ICONS[row.kind],
-            f"{row.get_kind_display()} ({row.get_state_display()})",
+            f"{row.get_kind_display()} ({ended})",
             row.created_at,
             who=row.by_name,
-            quote=row.reason,
+            quote=in_words(row.scope.get("why"), row.reason),
             operation=row.pk,
         )
-        for row in rows[:OPERATIONS_SHOWN]
+        for row, ended in found
     ]

@@ -2,20 +2,16 @@
 
 from typing import Any
 
-from django.contrib import messages
-from django.db import transaction
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from integration import tasks
-from integration.choices import Chip, OperationState, Role
+from integration.choices import Chip, Role
 from integration.filters.errors import filter_form
 from integration.forms.handling import IgnoreForm
-from integration.http import SignedInRequest, is_fragment, role_required, safe_next
+from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup.records import source_and_destination
 from integration.models import Connection, Operation, SyncError, TableMapping
 from integration.services import cleanup
@@ -23,7 +19,6 @@ from integration.services.causes import count_of
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.places import Places, place_of, read_places
-from integration.services.retry import RetryRefused, retry_error, run_of
 from integration.services.retry_results import retrying_errors
 from integration.services.status import read_engine
 from integration.tables.errors import ErrorTable
@@ -89,6 +84,7 @@ def list_context(
         "page": page,
         "table": table,
         "total": total,
+        "can_retry_all": request.user.is_operator and can_retry_all(listing, page),
         "chips": chips(listing, page),
         "sorts": sorts(listing),
         "hidden": hidden_words(listing),
@@ -99,6 +95,12 @@ def list_context(
         "unsolved": page.chips.of(RELEVANT),
         "engine": read_engine() if not rows else None,
     }
+
+
+def can_retry_all(listing: Listing, page: ErrorPage) -> bool:
+    """Whether the list goes on beyond this page, and is not of what is settled."""
+    more = page.after or page.before
+    return bool(more) and listing.filters.state != Chip.RESOLVED
 
 
 def chips(listing: Listing, page: ErrorPage) -> list[dict[str, Any]]:
@@ -246,37 +248,6 @@ def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, An
         "affected": count_of(found.problem).relevant,
         "is_retrying": found.pk in retrying_errors([found.pk]),
     }
-
-
-@role_required(Role.OPERATOR)
-@require_POST
-def retry(request: SignedInRequest, error_id: int) -> HttpResponse:
-    """Try the record again, now."""
-    found = find(error_id)
-    listing = read_listing(request.GET)
-    back = f"{reverse('error', args=[error_id])}{question(listing.query())}"
-    try:
-        operation = retry_error(found, request.user)
-    except RetryRefused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        run = run_of(operation)
-        if run is not None:
-            transaction.on_commit(lambda: tasks.announce_runs([run]))
-        say_retry(request, operation)
-    return HttpResponseRedirect(safe_next(request, back))
-
-
-def say_retry(request: SignedInRequest, operation: Operation) -> None:
-    """What a retry has come to so far."""
-    if operation.state == OperationState.DONE:
-        messages.success(request, _("Tried again: it is in order now."))
-    elif operation.state == OperationState.FAILED:
-        messages.warning(request, _("Tried again: it failed with the cause shown."))
-    else:
-        messages.success(
-            request, _("It is being tried again; the result will stand in its history.")
-        )
 
 
 @role_required(Role.ADMINISTRATOR)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,6 +20,7 @@ from integration.services.operations import recent_operations
 from integration.services.paging import newest_first
 from integration.services.undo import undo as undo_operation
 from integration.views.addresses import chosen, say_dropped, whole_number
+from integration.views.retries import result
 from integration.views.wording import result_lines, scope_lines
 
 
@@ -61,6 +62,10 @@ def find(operation_id: int) -> Operation:
 def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
     """Who, why, exact scope, result, Undo."""
     found = find(operation_id)
+    if found.state == OperationState.PREPARED:
+        return redirect("retry", found.pk)
+    if found.kind == OperationKind.RETRY:
+        return result(request, found)
     context: dict[str, Any] = {
         "section": "setup",
         "side": "operations",

@@ -13,7 +13,7 @@ from integration.markup import parts
 from integration.models import Connection, Operation, Problem
 from integration.services.articles import title_of
 from integration.services.cleanup_preview import Ignored
-from integration.services.error_filters import RELEVANT, ErrorFilter
+from integration.services.error_filters import RELEVANT, ErrorFilter, parse_filter
 from integration.services.sentences import in_words
 
 Line = tuple[str, str]
@@ -40,6 +40,13 @@ def filter_words(
             if name in BEYOND and name != "state"
         ]
     return said
+
+
+def query_words(query: Mapping[str, str], language: str) -> list[str]:
+    """A retry's filter, with its state: State: still relevant, mapping CUSTOMER."""
+    filters, _dropped = parse_filter(query)
+    state = BEYOND["state"](filters.state)
+    return [state, *filter_words(filters, language)]
 
 
 def scope_words(scope: Mapping[str, Any], language: str) -> list[str]:
@@ -122,6 +129,8 @@ def scope_lines(operation: Operation, language: str = "en") -> list[Line]:
         lines.append((_("Filter"), words))
     if "until" in scope:
         lines.append((_("Ignored until"), until_words(scope["until"])))
+    if "query" in scope:
+        lines.append((_("Filter"), ", ".join(query_words(scope["query"], language))))
     known = retold(scope, "title")
     lines += [
         (word, result_words(known[name]))
@@ -169,10 +178,6 @@ def scope_names() -> dict[str, str]:
 
 
 RESULTS: dict[str, Callable[[], str]] = {
-    "healed": lambda: _("healed"),
-    "failed": lambda: _("failed again"),
-    "gone": lambda: _("the entry is gone"),
-    "not_tried": lambda: _("not tried"),
     "enabled": lambda: _("enabled"),
     "paused": lambda: _("paused"),
     "resumed": lambda: _("resumed"),
@@ -188,7 +193,6 @@ RESULTS: dict[str, Callable[[], str]] = {
 def result_names() -> dict[str, str]:
     """The words of what an operation's result holds; the rest is not for reading."""
     return {
-        "outcome": _("Result"),
         "change": pgettext("what was changed", "Change"),
         "sentence": _("Message"),
         "passed": _("Check passed"),

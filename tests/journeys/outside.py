@@ -106,7 +106,7 @@ class Systems:
     """Running simulators, seen from outside."""
 
     description: dict[str, Any]
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None = None
     tokens: dict[str, str] = field(default_factory=dict)
 
     def control(self, path: str, body: Any = None) -> Any:

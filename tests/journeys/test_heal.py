@@ -3,12 +3,14 @@
 Everything goes through our pages and the record pages that their links open.
 """
 
+import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -58,9 +60,13 @@ class Demonstration:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("heal")
+
+
+@pytest.fixture(scope="module")
+def address(data: Path) -> Iterator[str]:
     """The demonstration on ports and in a directory of its own."""
-    data = tmp_path_factory.mktemp("heal")
     port, sim_port = outside.free_port(), outside.free_port()
     command = [sys.executable, "manage.py", "quickstart", "--data", str(data)]
     command += ["--port", str(port), "--sim-port", str(sim_port)]
@@ -164,3 +170,33 @@ def test_without_the_administrators_role_the_connection_can_be_enabled(
 
     expect(page.get_by_text("The connection is enabled.")).to_be_visible()
     assert demonstration.is_resolved(path)
+
+
+def test_a_whole_problem_is_retried_from_its_page(
+    demonstration: Demonstration, data: Path
+) -> None:
+    systems = outside.Systems(json.loads((data / "simulators.json").read_text()))
+    privilege = {"id": "dv-missing-privilege", "record": "prvWriteAccount"}
+    systems.control("faults", privilege)
+    for number in ("10010", "10020", "10030"):
+        change = {"where": {"number": number}, "values": {"city": "Aubonne"}}
+        place = {"system": "business_central", "entity": "customers"}
+        systems.control("records", {**place, "action": "change", **change})
+    page = demonstration.page
+    cause = page.get_by_role("link", name="prvWriteAccount").first
+    demonstration.until(
+        lambda: bool(demonstration.open("/problems/")) and cause.is_visible()
+    )
+    cause.click()
+    role = demonstration.cure("Open the integration role in Sales")
+    role.get_by_label("Write (prvWriteAccount)").check()
+    save(role)
+
+    page.get_by_role("button", name="Retry 3 records").click()
+    expect(page.get_by_text("3 will be tried")).to_be_visible()
+    page.get_by_role("button", name="Retry 3 records").click()
+
+    expect(page.locator("#said")).to_have_text("3 healed", timeout=SECONDS * 1000)
+    expect(page.locator("#title .badge")).to_have_text("done")
+    badges = page.locator("#result tbody .badge")
+    expect(badges).to_have_text(["healed", "healed", "healed"])

@@ -1,4 +1,4 @@
-"""Retry of one error."""
+"""Retry of one error: an operation with one item."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from integration.models import (
     Connection,
     Job,
     Operation,
+    OperationItem,
     PendingRecord,
     SyncError,
     TableMapping,
@@ -17,7 +18,7 @@ from integration.services.foreground import run_now
 from integration.services.retry import (
     RetryRefused,
     retry_error,
-    run_of,
+    runs_of,
     start_waiting_retries,
 )
 from integration.services.retry_results import retrying_errors
@@ -56,10 +57,13 @@ def mapping_of(error: SyncError) -> TableMapping:
 
 
 def carry_out(operation: Operation) -> None:
-    run_id = run_of(operation)
-    assert run_id
+    (run_id,) = runs_of(operation)
     execute(run_id, "w1")
     operation.refresh_from_db()
+
+
+def item_of(operation: Operation) -> OperationItem:
+    return operation.items.select_related("problem").get()
 
 
 def test_a_cured_record_is_healed_by_its_retry(
@@ -74,20 +78,26 @@ def test_a_cured_record_is_healed_by_its_retry(
 
     error.refresh_from_db()
     assert operation.state == OperationState.DONE
-    assert (operation.result["outcome"], operation.reason) == ("healed", "shortened")
+    assert (item_of(operation).outcome, operation.reason) == ("healed", "shortened")
     assert error.state == "resolved"
     assert retrying_errors([error.pk]) == set()
 
 
 def test_a_record_that_fails_again_says_why(error: SyncError, user: User) -> None:
+    pending = PendingRecord.objects.filter(record_id=error.record_key)
+    pending.update(attempts=5, next_attempt_at=None, skipped_at=error.last_seen)
+
     operation = retry_error(error, user)
-    assert PendingRecord.objects.get(record_id=error.record_key).attempts == 0
     carry_out(operation)
 
     error.refresh_from_db()
-    assert operation.state == OperationState.FAILED
-    assert operation.result["sentence"] == "Web page is longer than 200 characters"
+    item = item_of(operation)
+    assert (operation.state, item.outcome) == (OperationState.FAILED, "failed")
+    assert item.problem
+    assert item.problem.title == "Web page is longer than 200 characters"
     assert error.occurrences == 2
+    assert pending.get().attempts == 1
+    assert pending.get().skipped_at is None
 
 
 def test_a_double_click_is_one_operation(error: SyncError, user: User) -> None:
@@ -115,7 +125,7 @@ def test_a_retry_waits_while_another_run_is_in_its_way(
     assert in_the_way
 
     operation = retry_error(error, user)
-    assert run_of(operation) is None
+    assert runs_of(operation) == []
     assert start_waiting_retries() == []
     execute(in_the_way, "w1")
     (started,) = start_waiting_retries()
@@ -134,6 +144,18 @@ def test_a_retry_that_would_try_nothing_is_refused_in_a_sentence(
     with pytest.raises(RetryRefused, match="is paused: No licence"):
         retry_error(error, user)
     assert not Operation.objects.filter(kind="retry").exists()
+
+
+def test_what_is_settled_is_not_tried_and_says_since_when(
+    error: SyncError, user: User
+) -> None:
+    SyncError.objects.filter(pk=error.pk).update(
+        state="resolved", settled_at=error.last_seen, settled_reason="resolved"
+    )
+    error.refresh_from_db()
+
+    with pytest.raises(RetryRefused, match=r"Settled on .* \(resolved\): nothing"):
+        retry_error(error, user)
 
 
 def test_a_mapping_that_is_gone_is_said() -> None:

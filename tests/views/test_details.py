@@ -71,14 +71,14 @@ def test_history_tells_attempts_and_retries_newest_first() -> None:
     mapping = make_mapping()
     job = make_job(mapping)
     error = make_error(occurrences=12, job=job)
-    scope = {"error": error.pk}
-    record_operation(
-        OperationKind.RETRY, by=None, by_name="Anna", reason="healed", scope=scope
+    retried = record_operation(
+        OperationKind.RETRY, by=None, by_name="Anna", reason="cured"
     )
+    retried.items.create(error=error, outcome="healed")
 
     told = [(event.who, event.text) for event in history(error, mapping)]
 
-    assert told[0] == ("Anna", "Retry (done)")
+    assert told[0] == ("Anna", "Retry (healed)")
     assert {text for _who, text in told[1:]} == {
         "Attempt 12 failed, same cause",
         "Attempts 2 to 11 failed, same cause",
