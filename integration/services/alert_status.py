@@ -81,13 +81,20 @@ def told_people() -> list[ToldPerson]:
     ]
 
 
-def latest_messages() -> list[tuple[AlertMessage, str]]:
-    """Newest first, each with what it tells in the active language."""
+def latest_messages() -> list[tuple[AlertMessage, str, str]]:
+    """Newest first, each with what it tells in the active language, and its page.
+
+    Several things have no page: "".
+    """
     rows = AlertMessage.objects.select_related("recipient__user").prefetch_related(
         "alerts__subject__problem__connection", "alerts__subject__mapping__connection"
     )
     found: list[Any] = list(rows.order_by("-id")[:MESSAGES_SHOWN])
-    return [(row, fact_of(items_of(list(row.alerts.all())))) for row in found]
+    told = [(row, items_of(list(row.alerts.all()))) for row in found]
+    return [
+        (row, fact_of(items), items[0].path if len(items) == 1 else "")
+        for row, items in told
+    ]
 
 
 def mail_host() -> str:

@@ -41,11 +41,16 @@ class Item:
     who: str
     place: str
     records: int
-    url: str
+    path: str
     times: int = 1
     meaning: str = ""
     steps: tuple[str, ...] = ()
     cure: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where its page is."""
+        return public_url(self.path)
 
     @property
     def is_good(self) -> bool:
@@ -261,7 +266,7 @@ def _item_of_problem(
         who=problem.who,
         place=", ".join([problem.connection.name, *count.mappings]),
         records=records,
-        url=public_url(reverse("problem", args=[problem.pk])),
+        path=reverse("problem", args=[problem.pk]),
         times=times,
         meaning="" if is_over else article.meaning,
         steps=()
@@ -298,7 +303,7 @@ def _item_of_mapping(alert: Alert, mapping: TableMapping, times: int) -> Item:
         who=Who.ADMINISTRATOR,
         place=mapping.connection.name,
         records=0,
-        url=public_url(reverse("mapping", args=[mapping.pk])),
+        path=reverse("mapping", args=[mapping.pk]),
         times=times,
         meaning="" if is_over else _("Until it runs again, errors may be missing."),
         steps=() if is_over else steps,

@@ -22,7 +22,7 @@ from integration.models import (
     TableMapping,
     User,
 )
-from integration.services import cells, cleanup
+from integration.services import alert_sending, cells, cleanup, mail
 from integration.services.check_lines import CheckLine, found, passed, said
 from integration.services.operations import record_operation
 from integration.services.sentences import sentence
@@ -104,12 +104,15 @@ def make_messages(problem: int, mapping: TableMapping) -> None:
     now = clock.now()
     recipient = AlertRecipient.objects.create(channel="mail", user=anna, since=now)
     subject = AlertSubject.objects.create(problem_id=problem, stands=True, since=now)
-    told = sentence(
-        "{host} cannot be reached: {answer}",
-        host="mail.example.com",
-        answer="Connection refused",
-    )
-    for n, state in enumerate(["sent", "unknown", "given_up", "sending", "waiting"]):
+    host = {"host": "mail.example.com"}
+    away = sentence(mail.NOT_REACHED, answer="Connection refused", **host)
+    answers = {
+        "sent": sentence(mail.TOOK, answer="250 Queued as 4f0c", **host),
+        "unknown": sentence(alert_sending.ENDED),
+        "given_up": away,
+        "waiting": away,
+    }
+    for n, (state, told) in enumerate(answers.items()):
         message = AlertMessage.objects.create(
             recipient=recipient,
             key=uuid4(),
@@ -119,7 +122,7 @@ def make_messages(problem: int, mapping: TableMapping) -> None:
             due_at=now,
             attempts=1,
             claimed_at=now + timedelta(seconds=n),
-            finished_at=None if state in {"sending", "waiting"} else now,
+            finished_at=None if state == "waiting" else now,
             answer=told.english,
             told=told.key,
         )

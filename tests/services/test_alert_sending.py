@@ -294,9 +294,10 @@ def test_killed_before_or_after_the_server_took_it_it_is_never_sent_twice(
 
     assert len(box.mails) == arrived
     assert states() == [Delivery.UNKNOWN]
-    ((message, fact),) = latest_messages()
+    ((message, fact, path),) = latest_messages()
     assert message.get_state_display() == "not known whether it arrived"
     assert fact.startswith("Currency GBP")
+    assert path.startswith("/problems/")
 
 
 def killed(*args: object, **more: object) -> None:
