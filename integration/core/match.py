@@ -24,7 +24,8 @@ def normalized_name(text: str) -> str:
         for sign in unicodedata.normalize("NFKD", text)
         if not unicodedata.category(sign).startswith("M")
     )
-    folded = bare.casefold().replace("&", "and")
+    # From capitals: the dotless i of Turkish has no other way to meet its own.
+    folded = bare.upper().casefold().replace("&", "and")
     return "".join(sign for sign in folded if sign.isalnum())
 
 

@@ -16,6 +16,8 @@ from tests.core.tables import CURRENCY, CUSTOMER
         ("ＡＢＣ　Ltd", "abc ltd"),
         ("Zażółć-gęślą", "zazołc gesla"),
         ("Ünïted  “Traders”", "united traders"),
+        ("Çağrı İnşaat A.Ş.", "ÇAĞRI İNŞAAT AŞ"),
+        ("Ποσειδών ΑΕ", "ΠΟΣΕΙΔΩΝ Α.Ε."),
     ],
 )
 def test_names_that_a_person_reads_alike_are_equal(one: str, other: str) -> None:
