@@ -213,4 +213,5 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "demonstration": settings.DEMONSTRATION
         and may(request, Role.ADMINISTRATOR)
         and "demonstration-read" not in request.COOKIES,
+        "has_lesson": status.has_lesson,
     }

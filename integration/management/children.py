@@ -30,7 +30,8 @@ class Child:
     """How to start one process, and the one running now.
 
     ``environment`` is added to our own. ``inherits`` are file descriptors it gets,
-    ``folder`` is made before each start if somebody has removed it.
+    ``folder`` is made before each start if somebody has removed it. One that is not
+    ``is_kept`` is on trial: whoever started it tells why it ended.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     inherits: Sequence[int] = ()
     folder: Path | None = None
+    is_kept: bool = True
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     wait_seconds: float = FIRST_WAIT_SECONDS
@@ -148,7 +150,7 @@ class Children:
                     self._restart_if_ended(child)
 
     def _restart_if_ended(self, child: Child) -> None:
-        if child.is_running or child.process is None:
+        if child.is_running or child.process is None or not child.is_kept:
             return
         now = clock.monotonic()
         if child.due_at is None:

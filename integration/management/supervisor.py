@@ -83,13 +83,16 @@ class Supervisor:
         with suppress(FileNotFoundError):
             addresses.unlink()
         arguments = ["simulate", *options.arguments(self._layout.data)]
-        self.children.start(self._managed("simulators", arguments))
+        child = self._managed("simulators", arguments)
+        child.is_kept = False
+        self.children.start(child)
         deadline = clock.monotonic() + SIMULATORS_SECONDS
         while clock.monotonic() < deadline:
             found = _read_addresses(addresses)
             if found and _answers(f"{found['control_url']}/clock"):
+                child.is_kept = True
                 return found
-            if not self.children.get("simulators").is_running:
+            if not child.is_running:
                 break
             clock.sleep(0.05)
         words = self.children.last_words("simulators").removeprefix("CommandError: ")

@@ -14,6 +14,7 @@ from integration.models import (
     Endpoint,
     ErrorTotal,
     Job,
+    Problem,
     SyncError,
     TableMapping,
 )
@@ -23,6 +24,8 @@ from integration.services.pending import unlisted
 from integration.services.problems import with_problems
 
 SILENT_AFTER = timedelta(minutes=15)
+LESSON = {"article": "bc-currency-no-exchange-rate", "params__currency": "GBP"}
+"""The cause whose cure the demonstration's strip explains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,11 @@ class EngineLife:
     records_read: int
     unlisted: int
     silent_seconds: int | None
+
+
+def has_lesson() -> bool:
+    """Whether the demonstration has, or had, what its strip explains how to heal."""
+    return Problem.objects.filter(**LESSON).exists()
 
 
 def read_shell() -> Shell:

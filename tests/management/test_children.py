@@ -101,6 +101,19 @@ def test_a_child_is_killed_by_name_only_while_its_supervisor_lives(
     assert is_there(pid_of(children))
 
 
+def test_a_child_on_trial_ends_without_a_word_and_is_kept_from_then_on(
+    children: Children, said: list[str]
+) -> None:
+    children.start(Child("one", ["/bin/false"], is_kept=False))
+    children.start(Child("two", ["/bin/false"]))
+
+    wait_until(lambda: said)
+    assert "two ended" in said[0]
+    children.get("one").is_kept = True
+
+    wait_until(lambda: any("one ended" in line for line in said))
+
+
 def test_each_further_death_waits_longer(children: Children, said: list[str]) -> None:
     children.start(Child("one", ["/bin/false"]))
 

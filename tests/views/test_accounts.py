@@ -10,7 +10,7 @@ from django.urls import reverse
 from integration.choices import Role
 from integration.models import User
 from integration.services.sign_in import make_link_token
-from tests.factories import make_user
+from tests.factories import make_problem, make_user
 
 
 def test_signing_in_leads_where_the_person_wanted_to_go(db: None) -> None:
@@ -156,3 +156,17 @@ def test_the_demonstration_strip_is_the_administrators_until_hidden(
 
     assert "simulated systems" in before
     assert "simulated systems" not in after
+
+
+def test_the_strip_leads_to_healing_only_where_there_is_something_to_heal(
+    administrator: Client, settings: pytest.MonkeyPatch
+) -> None:
+    settings.DEMONSTRATION = True  # type: ignore[attr-defined]  # pytest-django's
+
+    without = administrator.get("/").content.decode()
+    make_problem(article="bc-currency-no-exchange-rate", params={"currency": "GBP"})
+    with_it = administrator.get("/").content.decode()
+
+    assert "Demonstration with simulated systems." in without
+    assert "GBP" not in without
+    assert "One-minute path" in with_it
