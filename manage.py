@@ -24,14 +24,16 @@ def main() -> None:
     directory = data_directory(sys.argv[2:])
     if directory:
         os.environ["SYNCERRORS_DATA_DIR"] = directory
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
-
     try:
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.stderr.write(f"Sync Errors cannot start: {error}\n")
-        sys.exit(COULD_NOT_START)
+        # Ctrl-C may come while Django is still being read, which takes a while.
+        from django.core.exceptions import ImproperlyConfigured
+        from django.core.management import execute_from_command_line
+
+        try:
+            execute_from_command_line(sys.argv)
+        except ImproperlyConfigured as error:
+            sys.stderr.write(f"Sync Errors cannot start: {error}\n")
+            sys.exit(COULD_NOT_START)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

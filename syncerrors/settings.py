@@ -6,9 +6,12 @@ A value may also come from a file: ``NAME_FILE=/run/secrets/name`` for ``NAME``.
 
 import os
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from cryptography.fernet import Fernet
@@ -38,19 +41,65 @@ def flag(name: str, default: bool) -> bool:
     value = str(env.str(name, default="1" if default else "0")).strip().lower()
     if value in {"1", "true", "yes", "on"}:
         return True
-    if value in {"0", "false", "no", "off"}:
-        return False
-    raise ImproperlyConfigured(f"{name} is “{value}”; set it to 1 or 0.")
+    if value not in {"0", "false", "no", "off"}:
+        refuse(name, value, "1 or 0")
+    return False
 
 
 def whole_number(name: str, default: int, minimum: int) -> int:
     """A whole number with a lower bound."""
     value = env.str(name, default=str(default)).strip()
     if not value.isdigit() or int(value) < minimum:
-        raise ImproperlyConfigured(
-            f"{name} is “{value}”; set it to a whole number of at least {minimum}."
-        )
+        refuse(name, value, f"a whole number of at least {minimum}")
     return int(value)
+
+
+def refuse(name: str, value: str, wanted: str) -> NoReturn:
+    """Stop the start: this value makes no sense."""
+    raise ImproperlyConfigured(f"{name} is “{value}”; set it to {wanted}.")
+
+
+def one_of(name: str, default: str, allowed: Collection[str]) -> str:
+    """One of a few words, in capitals."""
+    value = str(env.str(name, default=default)).strip()
+    if value.upper() not in allowed:
+        refuse(name, value, f"one of {', '.join(allowed)}")
+    return value.upper()
+
+
+def time_zone(name: str, default: str) -> str:
+    """A zone of the calendar's data."""
+    value = str(env.str(name, default=default))
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        refuse(name, value, "the name of a time zone, such as Europe/Zurich")
+    return value
+
+
+def database(default: str) -> dict[str, Any]:
+    """What ``DATABASE_URL`` says to Django; a password is not repeated."""
+    given = str(env.str("DATABASE_URL", default="")) or default
+    try:
+        if given.startswith(DATABASE_SCHEMES):
+            return dict(env.db_url_config(given))
+    except ValueError:
+        pass  # said below
+    shown = given.rpartition("@")[2]
+    refuse("DATABASE_URL", shown, "an address such as postgres://user@host/name")
+
+
+def redis_address() -> str:
+    """``REDIS_URL``; "" is the embedded broker."""
+    given = str(env.str("REDIS_URL", default=""))
+    if given and not given.startswith(REDIS_SCHEMES):
+        shown = given.rpartition("@")[2]
+        refuse("REDIS_URL", shown, "an address such as redis://host:6379/0")
+    return given
+
+
+DATABASE_SCHEMES = ("sqlite:", "postgres:", "postgresql:")
+REDIS_SCHEMES = ("redis://", "rediss://", "redis+socket://", "sentinel://")
 
 
 def kept_key(name: str, fresh: str) -> str:
@@ -201,11 +250,7 @@ LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
 
 # --- Database -----------------------------------------------------------------
-DATABASES = {
-    "default": env.db_url(
-        "DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'syncerrors.sqlite3'}"
-    )
-}
+DATABASES = {"default": database(f"sqlite:///{DATA_DIR / 'syncerrors.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
@@ -219,7 +264,7 @@ else:
 # --- Workers (D4, D5, D6) -----------------------------------------------------
 BROKER_URL_FILE = DATA_DIR / "broker.url"
 """Written by the supervisor: where its embedded Valkey listens."""
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = redis_address()
 
 
 def broker_url() -> str:
@@ -329,7 +374,7 @@ FORMAT_MODULE_PATH = ["integration.formats"]
 USE_I18N = True
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
-TIME_ZONE = env.str("TIME_ZONE", default="Europe/Zurich")
+TIME_ZONE = time_zone("TIME_ZONE", "Europe/Zurich")
 
 # --- Files --------------------------------------------------------------------
 STATIC_URL = "static/"
@@ -342,7 +387,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 
 # --- Log ----------------------------------------------------------------------
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_LEVEL = one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

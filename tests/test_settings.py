@@ -42,7 +42,17 @@ def test_a_value_from_a_file_ends_before_its_line_break(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("SYNCERRORS_HTTPS", "maybe"), ("SYNCERRORS_HEARTBEAT_SECONDS", "soon")],
+    [
+        ("SYNCERRORS_HTTPS", "maybe"),
+        ("SYNCERRORS_HEARTBEAT_SECONDS", "soon"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://host/name"),
+        ("DATABASE_URL", "postgres://host:port/name"),
+        ("REDIS_URL", "nonsense"),
+        ("TIME_ZONE", "Mars/Phobos"),
+        ("TIME_ZONE", "../UTC"),
+        ("LOG_LEVEL", "loud"),
+    ],
 )
 def test_a_misspelt_value_stops_the_start_in_one_sentence(
     name: str, value: str, tmp_path: Path

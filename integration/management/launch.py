@@ -6,14 +6,20 @@ from django.db import DatabaseError
 
 from integration.management.broker import BrokerFailed
 from integration.management.data_directory import DirectoryInUse, DirectoryUnusable
-from integration.management.ports import PortInUse
+from integration.management.ports import NoSuchAddress, PortInUse
 from integration.management.start import Start
 from integration.management.steps import StepFailed
 from integration.management.summary import Summary
 
 STEP_FAILED = 1
 COULD_NOT_START = 2
-CANNOT_START = (BrokerFailed, DirectoryInUse, DirectoryUnusable, PortInUse)
+CANNOT_START = (
+    BrokerFailed,
+    DirectoryInUse,
+    DirectoryUnusable,
+    NoSuchAddress,
+    PortInUse,
+)
 
 
 @dataclass(frozen=True, slots=True)

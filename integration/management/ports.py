@@ -17,8 +17,20 @@ class PortInUse(Exception):  # noqa: N818  (a sentence for a person)
         )
 
 
+class NoSuchAddress(Exception):  # noqa: N818  (a sentence for a person)
+    """This machine cannot listen there."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host} is no address of this machine; choose another with --host "
+            f"(0.0.0.0 takes all it has)."
+        )
+
+
 def claim_port(port: int, option: str, host: str = LOOPBACK) -> socket.socket:
-    """A listening socket; 0 takes any free port. Raises ``PortInUse``.
+    """A listening socket; 0 takes any free port.
+
+    Raises ``PortInUse`` or ``NoSuchAddress``.
 
     A child inherits it, so nobody can come in between, and a restart misses no call.
     """
@@ -31,6 +43,8 @@ def claim_port(port: int, option: str, host: str = LOOPBACK) -> socket.socket:
         listener.close()
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
             raise PortInUse(port, option) from error
+        if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+            raise NoSuchAddress(host) from error
         raise
     return listener
 

@@ -4,7 +4,13 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from integration.management.ports import PortInUse, claim_port, free_port, port_number
+from integration.management.ports import (
+    NoSuchAddress,
+    PortInUse,
+    claim_port,
+    free_port,
+    port_number,
+)
 
 
 def test_zero_takes_any_free_port() -> None:
@@ -30,3 +36,9 @@ def test_a_free_port_stays_free() -> None:
 def test_what_is_no_port_is_refused_in_words(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="is not a"):
         port_number(text)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.7"])
+def test_an_address_of_another_machine_is_said_with_its_option(host: str) -> None:
+    with pytest.raises(NoSuchAddress, match=f"{host} is no address.*--host"):
+        claim_port(0, "--port", host)

@@ -2,12 +2,16 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from integration.management.signals import CAUGHT, Signals
+from tests.journeys.outside import REPOSITORY, environment
 
 
 @pytest.fixture
@@ -60,3 +64,21 @@ def test_the_echo_of_one_does_not_interrupt_the_ending_it_began(
         os.kill(os.getpid(), signal.SIGINT)
 
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_while_django_is_still_being_read_is_no_traceback(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "django.py").write_text("raise KeyboardInterrupt")
+
+    done = subprocess.run(  # our own command
+        [sys.executable, "manage.py", "check"],
+        cwd=REPOSITORY,
+        env=environment(tmp_path) | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (130, "")
