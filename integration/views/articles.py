@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from integration.choices import Category, Role, Who
+from integration.core.articles import Article
 from integration.http import SignedInRequest, role_required
 from integration.services.articles import all_articles
 from integration.services.articles import render as render_article
@@ -20,7 +21,7 @@ def articles(request: SignedInRequest) -> HttpResponse:
     rows = [
         (
             article.id,
-            render_article(article.id, article.sample, language),
+            render_article(article.id, sample_of(article), language),
             str(Category(article.category).label),
             str(Who(article.who).label),
         )
@@ -29,6 +30,11 @@ def articles(request: SignedInRequest) -> HttpResponse:
     rows.sort(key=lambda row: (row[2], row[1].title))
     context = {"section": "setup", "side": "articles", "rows": rows}
     return render(request, "integration/setup/articles.html", context)
+
+
+def sample_of(article: Article) -> dict[str, str]:
+    """Its example, without a system's own words: they are of no reader's language."""
+    return {name: value for name, value in article.sample.items() if name != "text"}
 
 
 @role_required(Role.VIEWER)
@@ -41,7 +47,7 @@ def article(request: SignedInRequest, article_id: str) -> HttpResponse:
     context = {
         "section": "setup",
         "side": "articles",
-        "article": render_article(found.id, found.sample, get_language() or "en"),
+        "article": render_article(found.id, sample_of(found), get_language() or "en"),
         "who": Who(found.who).label,
     }
     return render(request, "integration/setup/article.html", context)

@@ -55,13 +55,14 @@ def preview(request: SignedInRequest) -> HttpResponse:
     shown = {"shown": KEPT_SHOWN} if every_kept else {}
     wanted = cleanup_preview.CleanupRequest(older_than, filters)
     found = cleanup_preview.preview(wanted, request.user, **shown)
-    rows = with_titles(found.kept, get_language() or "en")
+    language = get_language() or "en"
+    rows = with_titles(found.kept, language)
     context: dict[str, Any] = {
         "section": "errors",
         "preview": found,
         "older_than": older_than,
         "query": urlencode(filters.query()),
-        "filter_words": filter_words(filters, only_scope=True),
+        "filter_words": filter_words(filters, language, only_scope=True),
         "ignored": [(name_words(part), part.beyond) for part in found.ignored],
         "reasons": reason_links(found),
         "table": KeptTable(rows, read_places()),

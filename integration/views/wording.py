@@ -29,7 +29,7 @@ def state_words(state: str) -> str:
 
 
 def filter_words(
-    filters: ErrorFilter, language: str = "en", *, only_scope: bool = False
+    filters: ErrorFilter, language: str, *, only_scope: bool = False
 ) -> list[str]:
     """What limits the list, without its state; only what limits a clean-up if asked."""
     said = scope_words(filters.scope(), language)

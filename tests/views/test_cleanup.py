@@ -177,6 +177,19 @@ def test_a_part_of_the_filter_that_lets_nothing_more_go_says_no_number(
     assert "limits only the list, not the deletion.</p>" in page
 
 
+def test_the_cause_of_the_filter_is_told_in_the_readers_language(
+    administrator: Client, db: None
+) -> None:
+    article, params = "bc-currency-no-exchange-rate", {"currency": "GBP"}
+    cause = make_problem(article=article, params=params, title="An English title")
+    administrator.post("/language/", {"language": "fr-ch"})
+
+    page = read(administrator, f"older_than=7&problem={cause.pk}")
+
+    assert "La devise GBP n" in page
+    assert "An English title" not in page
+
+
 @pytest.mark.parametrize("query", ["", "older_than=x", "all=2", "all=1&older_than=7"])
 def test_an_unclear_address_leads_back_with_a_notice(
     administrator: Client, rows: None, query: str

@@ -346,6 +346,16 @@ def test_articles_and_short_pages_open(viewer: Client) -> None:
     assert viewer.get("/articles/nonsense/").status_code == 404
 
 
+def test_what_no_catalogue_of_ours_translates_is_not_in_english(
+    administrator: Client,
+) -> None:
+    administrator.post("/language/", {"language": "fr-ch"})
+
+    assert "The VAT number" not in text(administrator, "/articles/")
+    assert "blocked for" not in text(administrator, "/articles/bc-dialog/")
+    assert 'alt="Search"' not in text(administrator, "/admin/integration/user/")
+
+
 def test_set_up_marks_where_one_is(viewer: Client) -> None:
     assert 'href="/mappings/" aria-current="page"' in text(viewer, "/mappings/")
 
