@@ -350,7 +350,7 @@ def web_address(name: str, *, only_safe: bool) -> str:
 
 ALERTS_BY_MAIL = bool(env.str("EMAIL_URL", default=""))
 vars().update(mail_settings())
-EMAIL_TIMEOUT = 30
+EMAIL_TIMEOUT = 10
 """Seconds for each step of the conversation with the mail server."""
 PUBLIC_URL = web_address("PUBLIC_URL", only_safe=False)
 """Where people open the pages: the beginning of every link in a message."""

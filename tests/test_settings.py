@@ -64,6 +64,51 @@ def test_a_misspelt_value_stops_the_start_in_one_sentence(
     assert f"{name} is “{value}”" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("EMAIL_URL", "smtp://anna:very-secret@", "EMAIL_URL names no mail server"),
+        ("EMAIL_URL", "mail.example.com", "EMAIL_URL names no mail server"),
+        ("PUBLIC_URL", "sync.example.com", "PUBLIC_URL must start with"),
+        ("ALERTS_WEBHOOK_URL", "http://example.com/very-secret", "must start with"),
+        ("ALERTS_WEBHOOK_LANGUAGE", "de", "is en or fr-ch"),
+    ],
+)
+def test_alerts_that_cannot_work_stop_the_start_without_telling_a_secret(
+    name: str, value: str, said: str, tmp_path: Path
+) -> None:
+    done = check(tmp_path, **{name: value})
+
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr
+    assert "very-secret" not in done.stderr
+
+
+def test_the_mail_server_is_read_from_its_address(tmp_path: Path) -> None:
+    show = (
+        "from django.conf import settings as s; "
+        "print(s.ALERTS_BY_MAIL, s.EMAIL_HOST, s.EMAIL_PORT, s.EMAIL_USE_TLS, "
+        "s.EMAIL_HOST_PASSWORD, s.DEFAULT_FROM_EMAIL)"
+    )
+    url = "smtp+tls://anna:p%40ss@mail.example.com:587"
+    more = {"EMAIL_URL": url, "PUBLIC_URL": "https://sync.example.com/"}
+
+    done = subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", show],
+        cwd=REPOSITORY,
+        env=environment(tmp_path) | more,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout.strip() == (
+        "True mail.example.com 587 True p@ss Sync Errors <sync-errors@sync.example.com>"
+    )
+
+
 def test_a_data_directory_that_is_a_file_is_said(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.write_text("")

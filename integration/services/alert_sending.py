@@ -51,14 +51,19 @@ def are_alerts_due() -> bool:
     return _due(clock.now()).exists() or _abandoned(clock.now()).exists()
 
 
-def send_due() -> None:
-    """Send what is due, each message at most once; stops where nobody answers."""
-    now = clock.now()
+def send_due(*, max_seconds: float = 240.0) -> None:
+    """Send what is due, each message at most once; stops where nobody answers.
+
+    What ``max_seconds`` do not suffice for goes with the next tick.
+    """
+    now, until = clock.now(), clock.monotonic() + max_seconds
     _say_not_known(now)
     AlertMessage.objects.filter(finished_at__lt=now - KEPT).delete()
     rows = _due(now).order_by("due_at", "id").values_list("pk", "recipient__channel")
     away_channels: set[str] = set()
     for key, channel in list(rows):
+        if clock.monotonic() > until:
+            break
         if channel in away_channels:
             continue
         reply = deliver(key)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Max, Q
 
 from integration.choices import Channel, Delivery
-from integration.models import AlertMessage, User
+from integration.models import Alert, AlertMessage, User
 from integration.services.alert_recipients import channels_on, told_by_mail
 from integration.services.alert_words import fact_of, items_of
 
@@ -95,6 +95,11 @@ def latest_messages() -> list[tuple[AlertMessage, str, str]]:
         (row, fact_of(items), items[0].path if len(items) == 1 else "")
         for row, items in told
     ]
+
+
+def held_back() -> int:
+    """Changes that wait for the next digest."""
+    return Alert.objects.filter(message=None).count()
 
 
 def mail_host() -> str:

@@ -25,6 +25,8 @@ HUNG_UP = gettext_noop(
 NO_ANSWER = gettext_noop(
     "{host} got the mail and did not say that it took it; it may have arrived. {answer}"
 )
+PATIENCE_SECONDS = 60.0
+"""A server may look at a whole mail before it takes it."""
 
 
 class _Attentive(smtplib.SMTP):
@@ -35,6 +37,8 @@ class _Attentive(smtplib.SMTP):
 
     def data(self, msg: Any) -> tuple[int, bytes]:
         self.handed_over = True
+        if self.sock:
+            self.sock.settimeout(PATIENCE_SECONDS)
         code, answer = super().data(msg)
         self.said = f"{code} {_words(answer)}"
         return code, answer

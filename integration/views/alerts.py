@@ -14,6 +14,7 @@ from integration.http import SignedInRequest, role_required
 from integration.services.alert_recipients import channels_on
 from integration.services.alert_sending import send_test
 from integration.services.alert_status import (
+    held_back,
     latest_messages,
     mail_host,
     read_state,
@@ -36,6 +37,7 @@ def alerts(request: SignedInRequest) -> HttpResponse:
         "sender": settings.DEFAULT_FROM_EMAIL,
         "webhook_host": webhook_host(),
         "people": told_people() if state.mail else [],
+        "held_back": held_back(),
         "messages_sent": latest_messages(),
     }
     return render(request, "integration/alerts/page.html", context)

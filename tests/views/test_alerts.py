@@ -9,7 +9,13 @@ from django.test import Client
 
 from integration import clock
 from integration.choices import Channel, Delivery, Role
-from integration.models import AlertMessage, AlertRecipient, Operation, User
+from integration.models import (
+    AlertMessage,
+    AlertRecipient,
+    AlertSubject,
+    Operation,
+    User,
+)
 from tests.factories import make_mapping, make_user
 from tests.services.mail_server import closed_port
 
@@ -75,6 +81,21 @@ def test_what_does_not_get_through_is_one_sentence(anna: User) -> None:
         html = page(client, address)
         assert "mail.example.com is away." in html
         assert "The next try is at" in html
+
+
+@pytest.mark.usefixtures("by_mail")
+def test_what_waits_for_a_digest_is_counted(anna: User) -> None:
+    make_message(anna, state=Delivery.SENT)
+    mapping = make_mapping()
+    now = clock.now()
+    AlertRecipient.objects.get().alerts.create(
+        subject=AlertSubject.objects.create(mapping=mapping, since=now),
+        change="silent",
+        noticed_at=now,
+        due_at=now,
+    )
+
+    assert "1 change waits for the next digest." in page(signed_in(anna))
 
 
 @pytest.mark.usefixtures("by_mail")
