@@ -6,7 +6,15 @@ from uuid import uuid4
 from django.db import transaction
 
 from integration import clock
-from integration.choices import CheckStep, Direction, JobKind, OperationKind, Role
+from integration.choices import (
+    CheckStep,
+    Direction,
+    ItemOutcome,
+    JobKind,
+    OperationKind,
+    OperationState,
+    Role,
+)
 from integration.core.outcomes import Finding
 from integration.models import (
     Alert,
@@ -24,7 +32,10 @@ from integration.models import (
 )
 from integration.services import alert_sending, cells, cleanup, mail
 from integration.services.check_lines import CheckLine, found, passed, said
+from integration.services.error_filters import ErrorFilter
 from integration.services.operations import record_operation
+from integration.services.retry import NO_MAPPING, choose
+from integration.services.retry_preview import prepare
 from integration.services.sentences import sentence
 from tests.factories import (
     make_connection,
@@ -254,4 +265,28 @@ def made_operations(error: int) -> dict[str, int]:
         scope={"name": "Fabrique du Léman SA"},
         result={"passed": False, "problems": ["rates"], "settled": 2},
     )
-    return {"operation": deletion.pk, "check": checked.pk}
+    return {"operation": deletion.pk, "check": checked.pk, **made_retries()}
+
+
+def made_retries() -> dict[str, int]:
+    """One on its way with a record of every outcome, and one not asked for yet."""
+    anna = User.objects.get(username="anna")
+    running = record_operation(
+        OperationKind.RETRY,
+        by=anna,
+        reason="Le taux est saisi.",
+        scope={"query": {"state": "relevant", "mapping": "CUSTOMER"}},
+        state=OperationState.RUNNING,
+        rows=len(ItemOutcome),
+    )
+    errors = SyncError.objects.relevant().exclude(mapping_key="").order_by("id")
+    choose(running, [error.pk for error in errors[: len(ItemOutcome)]])
+    told = sentence(NO_MAPPING, name="ITEM").key
+    items = running.items.order_by("id")
+    for item, outcome in zip(items, ItemOutcome, strict=True):
+        item.outcome = outcome
+        item.problem = errors[0].problem if outcome == ItemOutcome.FAILED else None
+        item.told = dict(told) if outcome == ItemOutcome.NOT_TRIED else None
+        item.save()
+    prepared = prepare(ErrorFilter(state="relevant"), anna)
+    return {"retry": running.pk, "prepared": prepared.pk}

@@ -125,6 +125,42 @@ def test_sqlite_loses_nothing(data: Path) -> None:
     assert_nothing_is_out_of_sight(data, {})
 
 
+def test_each_retry_keeps_its_error_as_a_row_of_its_own(data: Path) -> None:
+    """What JSON held: one on its way, one that failed, one whose error is gone."""
+    with closing(sqlite3.connect(data / "syncerrors.sqlite3")) as database, database:
+        (error, number, name), (other, *_) = database.execute(
+            "SELECT id, bc_number, bc_name FROM integration_syncerror "
+            "WHERE direction = 'to_sales' ORDER BY id LIMIT 2"
+        ).fetchall()
+        (run,) = database.execute("SELECT run FROM integration_job").fetchone()
+        database.executemany(
+            "INSERT INTO integration_operation (kind, state, by_name, reason, "
+            "created_at, key, include_relevant, filter, scope, result, rows, "
+            "undone_by_name) VALUES ('retry', ?, 'anna', 'cured', "
+            "'2026-11-01 08:00:00', ?, 0, '{}', ?, ?, 1, '')",
+            [
+                ("running", "a", f'{{"error": {error}}}', json.dumps({"run": run})),
+                ("failed", "b", f'{{"error": {other}}}', '{"outcome": "failed"}'),
+                ("done", "c", '{"error": 999999}', '{"outcome": "gone"}'),
+            ],
+        )
+
+    done = manage(data, "migrate")
+
+    assert done.code == 0, done.err
+    with sqlite(data) as execute:
+        items = execute(
+            "SELECT error_id, outcome, label FROM integration_operationitem "
+            "ORDER BY operation_id"
+        ).fetchall()
+        carried = execute(
+            "SELECT DISTINCT run FROM integration_job WHERE operation_id NOT NULL"
+        ).fetchall()
+    assert items[0] == (error, "pending", f"{number} {name}".strip())
+    assert [item[:2] for item in items[1:]] == [(other, "failed"), (999999, "gone")]
+    assert carried == [(run,)]
+
+
 def copy(source: Execute, target: "psycopg.Connection[Any]", names: list[str]) -> None:
     """All rows, in one transaction; what the database derives is left to it."""
     target.execute("SET TimeZone = 'UTC'")
