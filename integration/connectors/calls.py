@@ -28,8 +28,10 @@ _REQUEST_ID_HEADERS = (
 
 def read_json(text: bytes | str) -> Any:
     """JSON whose decimals are ``Decimal``. Raises ``ValueError``."""
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
     try:
-        return json.loads(text, parse_float=_decimal, parse_constant=_no_number)
+        return _decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -44,6 +46,10 @@ def _decimal(text: str) -> Decimal:
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number of JSON")
+
+
+# Built once: ``json.loads`` with options builds a decoder at every call.
+_decode = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_number).decode
 
 
 def read_http_date(text: str) -> datetime | None:

@@ -16,7 +16,9 @@ _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SAFE = "$,()'=:/-._~*"
 
 # Built once: ``json.dumps`` with options builds an encoder at every call.
-_plain = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_plain = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode
 
 
 def is_guid(text: str) -> bool:
@@ -78,6 +80,14 @@ def dump_json(value: Any) -> bytes:
 
 
 def _dumped(value: Any) -> str:
+    try:
+        return _plain(value)
+    except TypeError:
+        return _dumped_by_hand(value)
+
+
+def _dumped_by_hand(value: Any) -> str:
+    """What the library cannot write: digits of money, mappings that are no ``dict``."""
     match value:
         case Decimal():
             if not value.is_finite():
@@ -89,7 +99,7 @@ def _dumped(value: Any) -> str:
         case list() | tuple():
             return "[" + ",".join(map(_dumped, value)) + "]"
         case _:
-            return _plain(value)
+            raise TypeError(f"JSON has no {type(value).__name__}")
 
 
 def parse_moment(value: Any) -> datetime | None:

@@ -1,8 +1,7 @@
 """What must happen to a coupled pair: a three-way decision per field."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from integration.core.answers import Winners, winners
 from integration.core.mapping import FieldMap, TableMap
@@ -11,8 +10,7 @@ from integration.core.records import Direction, System
 _UNKNOWN = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Fields to write on each side, in mapping order; ``base`` is what both agree on.
 
     ``base`` holds the fields that need no write; a field that was written joins it with

@@ -121,12 +121,32 @@ class TableMap:
             for system in System
         }
 
+    @cached_property
+    def sources(self) -> Mapping[System, tuple[tuple[FieldMap, str], ...]]:
+        """By system, the fields and the property of its records each is read from."""
+        return {
+            system: tuple(
+                (mapped, mapped.name(system) or mapped.bc) for mapped in self.values
+            )
+            for system in System
+        }
+
+    @cached_property
+    def matching(self) -> tuple[tuple[int, tuple[FieldMap, ...]], ...]:
+        """The fields that match together, by their priority."""
+        priorities = sorted({mapped.match for mapped in self.values if mapped.match})
+        return tuple(
+            (priority, tuple(f for f in self.values if f.match == priority))
+            for priority in priorities
+        )
+
     def field(self, bc: str) -> FieldMap:
         """Raises ``KeyError``."""
-        for mapped in self.values:
-            if mapped.bc == bc:
-                return mapped
-        raise KeyError(bc)
+        return self._by_name[bc]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, FieldMap]:
+        return {mapped.bc: mapped for mapped in reversed(self.values)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +193,15 @@ def snapshot(
 
     A virtual value that is not there is left out: nobody knows it.
     """
+    read = record.values
     values = {
-        mapped.bc: _value(mapped, system, record.values, references)
-        for mapped in table.values
-        if _source(mapped, system) in record.values or not mapped.is_virtual
+        mapped.bc: (
+            _looked_up(mapped, system, read.get(source), references)
+            if mapped.lookup
+            else canonical(read.get(source), mapped.kind)
+        )
+        for mapped, source in table.sources[system]
+        if source in read or not mapped.is_virtual
     }
     if system is System.BUSINESS_CENTRAL:
         for mapped in table.values:
@@ -206,19 +231,10 @@ def hash_of(table: TableMap, system: System, values: Mapping[str, Any]) -> str:
     return digest(travelling(table, system, values))
 
 
-def _source(mapped: FieldMap, system: System) -> str:
-    return mapped.name(system) or mapped.bc
-
-
-def _value(
-    mapped: FieldMap,
-    system: System,
-    values: Mapping[str, Any],
-    references: Mapping[str, References],
+def _looked_up(
+    mapped: FieldMap, system: System, value: Any, references: Mapping[str, References]
 ) -> Any:
-    found = canonical(values.get(_source(mapped, system)), mapped.kind)
-    if not mapped.lookup:
-        return found
+    found = canonical(value, mapped.kind)
     known = references.get(mapped.lookup, References())
     if system is System.SALES:
         found = known.codes.get(str(found).lower(), found)

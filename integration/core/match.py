@@ -19,14 +19,18 @@ def normalized_name(text: str) -> str:
 
     Legal forms stay: *Bauer AG* and *Bauer GmbH* are two companies.
     """
-    bare = "".join(
+    bare = text if text.isascii() else _without_marks(text)
+    # From capitals: the dotless i of Turkish has no other way to meet its own.
+    folded = bare.upper().casefold().replace("&", "and")
+    return "".join(filter(str.isalnum, folded))
+
+
+def _without_marks(text: str) -> str:
+    return "".join(
         sign
         for sign in unicodedata.normalize("NFKD", text)
         if not unicodedata.category(sign).startswith("M")
     )
-    # From capitals: the dotless i of Turkish has no other way to meet its own.
-    folded = bare.upper().casefold().replace("&", "and")
-    return "".join(sign for sign in folded if sign.isalnum())
 
 
 def plain(text: str) -> str:
@@ -41,10 +45,8 @@ def match_keys(table: TableMap, record: Snapshot) -> tuple[MatchKey, ...]:
     others are alternatives. A key whose first field is blank says nothing, a later
     blank one matches another blank.
     """
-    priorities = sorted({mapped.match for mapped in table.values if mapped.match})
     keys = []
-    for place, priority in enumerate(priorities):
-        fields = [mapped for mapped in table.values if mapped.match == priority]
+    for place, (priority, fields) in enumerate(table.matching):
         parts = [_part(mapped, record) for mapped in fields]
         if parts[0]:
             keys.append((min(place, 1), priority, _joined(parts)))

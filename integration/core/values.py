@@ -13,6 +13,8 @@ RATE_PLACES = 10
 """Decimals are compared, and rates sent, with this many places (protocols §3.3)."""
 
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")
+# Built once: ``json.dumps`` with options builds an encoder at every call.
+_sorted = json.JSONEncoder(sort_keys=True, default=str).encode
 _BLANKS = frozenset({"", "_x0020_", BLANK_ID, "0001-01-01", "0001-01-01T00:00:00Z"})
 
 
@@ -29,7 +31,9 @@ class ValueKind(StrEnum):
 
 def is_blank(value: Any) -> bool:
     """Null, or one of the ways Business Central writes nothing (protocols §2.2)."""
-    return value is None or (isinstance(value, str) and value.strip() in _BLANKS)
+    if isinstance(value, str):
+        return not value or value.strip() in _BLANKS
+    return value is None
 
 
 def canonical(value: Any, kind: ValueKind) -> Any:
@@ -47,13 +51,14 @@ def canonical(value: Any, kind: ValueKind) -> Any:
 
 def clean(text: str) -> str:
     """Without what no database keeps: NUL and halves of a character (promise 13)."""
+    if text.isascii() and "\x00" not in text:
+        return text  # Most are.
     return _UNKEPT.sub("", text)
 
 
 def digest(values: Mapping[str, Any]) -> str:
     """The same for equal canonical values, in any order."""
-    text = json.dumps(values, sort_keys=True, ensure_ascii=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_sorted(values).encode()).hexdigest()
 
 
 def _decimal(value: Any) -> str:

@@ -30,6 +30,8 @@ _RETRY_LOCK = 73_190_003
 
 _PARAMETERS = 30_000
 """In one statement: SQLite takes 32,766."""
+_AT_ONCE = 50
+"""Rows in one statement of SQLite that returns something of them."""
 DELETE_CHUNK = {"sqlite": 200, "postgresql": 20_000}
 """Rows removed per transaction; small on SQLite, where search triggers run (D12)."""
 DELETE_PAUSE_SECONDS = {"sqlite": 0.01, "postgresql": 0.0}
@@ -200,60 +202,141 @@ def add_counts(
             cursor.execute(sql, [value for row in part for value in row])
 
 
+def insert(
+    model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Make these rows: a set at a time and past Django's models, which cost several
+    times what the databases need."""
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        if _is_postgresql():
+            source, parameters = _recordset(model, columns, rows)
+            cursor.execute(f"{_into(model, columns)} {source}", parameters)
+        else:
+            marks = _marks(len(columns))
+            cursor.executemany(
+                f"{_into(model, columns)} VALUES {marks}",
+                _prepared(model, columns, rows),
+            )
+
+
+def insert_new(
+    model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]], by: str
+) -> dict[Any, int]:
+    """Make those of these rows that no other one stands in the way of.
+
+    Returns their ids by the value of the column ``by``.
+    """
+    end = f'ON CONFLICT DO NOTHING RETURNING "{by}", "id"'
+    return dict(_inserted(model, columns, rows, end))
+
+
 def upsert(
     model: type[Model],
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
     unique: Sequence[str],
+    updated: Iterable[str],
 ) -> list[int]:
-    """Make these rows; write over one that has its ``unique`` columns already.
+    """Make these rows; write ``updated`` over one that has its ``unique`` columns.
 
-    Returns their ids in the order of the rows. A set at a time and past Django's
-    models, which cost several times what the databases need.
+    Returns their ids in the order of the rows.
     """
-    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
-    kept = [name for name in columns if name not in {*unique, "first_seen"}]
-    written = ", ".join(f'"{name}" = excluded."{name}"' for name in kept)
-    into = f'INSERT INTO "{table}" ({_quoted(columns)})'
+    written = ", ".join(f'"{name}" = excluded."{name}"' for name in updated)
     end = f'ON CONFLICT ({_quoted(unique)}) DO UPDATE SET {written} RETURNING "id"'
-    ids: list[int] = []
-    with connection.cursor() as cursor:
-        for source, parameters in _sources(model, columns, rows):
-            cursor.execute(f"{into} {source} {end}", parameters)
-            ids += [key for (key,) in cursor.fetchall()]
-    return ids
+    return [key for (key,) in _inserted(model, columns, rows, end)]
 
 
-def _sources(
+def update(
     model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> Iterator[tuple[str, list[Any]]]:
-    """What to insert from, each with its parameters: a few thousand values or one."""
-    if _is_postgresql():
-        # Bound one by one, values would cost psycopg as much as the rows the server.
-        named = [dict(zip(columns, row, strict=True)) for row in rows]
-        kind = f'NULL::"{model._meta.db_table}"'  # noqa: SLF001  # as above
-        source = f"SELECT {_quoted(columns)} FROM json_populate_recordset({kind}, %s)"  # noqa: S608  # only our own names
-        yield source, [json.dumps(named, default=str)]
+) -> None:
+    """Write these columns of the rows with the ids that stand last in each."""
+    if not rows:
         return
-    moments = [
-        (place, lru_cache(64)(partial(field.get_db_prep_save, connection=connection)))
-        for place, field in enumerate(map(model._meta.get_field, columns))  # noqa: SLF001  # as above
-        if isinstance(field, models.DateTimeField)
-    ]
-    marks = f"({', '.join(['%s'] * len(columns))})"
-    step = _PARAMETERS // len(columns)
-    for first in range(0, len(rows), step):
-        part = rows[first : first + step]
-        values = [_json(value) for row in part for value in row]
-        for base in range(0, len(values), len(columns)):
-            for place, prepared in moments:
-                if values[base + place] is not None:
-                    values[base + place] = prepared(values[base + place])
-        yield f"VALUES {', '.join([marks] * len(part))}", values
+    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
+    with connection.cursor() as cursor:
+        if _is_postgresql():
+            source, parameters = _recordset(model, [*columns, "id"], rows)
+            settings = ", ".join(f'"{name}" = new."{name}"' for name in columns)
+            cursor.execute(
+                f'UPDATE "{table}" SET {settings} FROM ({source}) AS new '  # noqa: S608  # only our own names
+                f'WHERE "{table}"."id" = new."id"',
+                parameters,
+            )
+        else:
+            settings = ", ".join(f'"{name}" = %s' for name in columns)
+            cursor.executemany(
+                f'UPDATE "{table}" SET {settings} WHERE "id" = %s',  # noqa: S608  # as above
+                _prepared(model, [*columns, "id"], rows),
+            )
+
+
+def _inserted(
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    end: str,
+) -> Iterator[tuple[Any, ...]]:
+    """What ``end`` returns of each row made."""
+    if not rows:
+        return
+    into = _into(model, columns)
+    with connection.cursor() as cursor:
+        if _is_postgresql():
+            source, parameters = _recordset(model, columns, rows)
+            cursor.execute(f"{into} {source} {end}", parameters)
+            yield from cursor.fetchall()
+            return
+        # Longer statements cost more to read than they save.
+        prepared = _prepared(model, columns, rows)
+        marks = _marks(len(columns))
+        for first in range(0, len(prepared), _AT_ONCE):
+            part = prepared[first : first + _AT_ONCE]
+            source = f"VALUES {', '.join([marks] * len(part))}"
+            values = [value for row in part for value in row]
+            cursor.execute(f"{into} {source} {end}", values)
+            yield from cursor.fetchall()
+
+
+def _into(model: type[Model], columns: Sequence[str]) -> str:
+    return f'INSERT INTO "{model._meta.db_table}" ({_quoted(columns)})'  # noqa: SLF001  # as above
+
+
+def _marks(count: int) -> str:
+    return f"({', '.join(['%s'] * count)})"
+
+
+def _recordset(
+    model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> tuple[str, list[Any]]:
+    """What PostgreSQL inserts from, with its one parameter.
+
+    Bound one by one, values would cost psycopg as much as the rows the server.
+    """
+    named = [dict(zip(columns, row, strict=True)) for row in rows]
+    kind = f'NULL::"{model._meta.db_table}"'  # noqa: SLF001  # as above
+    source = f"SELECT {_quoted(columns)} FROM json_populate_recordset({kind}, %s)"  # noqa: S608  # only our own names
+    return source, [json.dumps(named, default=str)]
+
+
+def _prepared(
+    model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> list[tuple[Any, ...]]:
+    """The rows as SQLite stores them."""
+    fields = map(model._meta.get_field, columns)  # noqa: SLF001  # as above
+    values: list[Iterable[Any]] = [*zip(*rows, strict=True)]
+    for place, field in enumerate(fields):
+        if isinstance(field, models.DateTimeField):
+            stored = partial(field.get_db_prep_save, connection=connection)
+            values[place] = map(lru_cache(64)(stored), values[place])
+        elif isinstance(field, models.JSONField):
+            values[place] = map(_json, values[place])
+    return [*zip(*values, strict=True)]
 
 
 def _json(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict | list) else value
+    return None if value is None else json.dumps(value)
 
 
 def _quoted(columns: Iterable[str]) -> str:

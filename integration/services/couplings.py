@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from django.db import connection as database
-from django.db.models import Exists, Field, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from integration.core.mapping import Snapshot, TableMap, hash_of
 from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
 from integration.models import Coupling, PendingRecord, TableMapping
+from integration.models.dialect import insert_new, update
 
 _CHUNK = 500
 _SAVED = (
@@ -31,6 +32,7 @@ _SAVED = (
     "to_business_central_at",
     "to_business_central_failed",
 )
+_MADE = ("mapping_id", "bc_id", "sales_id", "coupled_at", *_SAVED)
 _SHORT = {System.BUSINESS_CENTRAL: "bc", System.SALES: "sales"}
 
 
@@ -88,18 +90,18 @@ def make(couplings: Iterable[Coupling]) -> list[Coupling]:
     and the one made now is dropped.
     """
     wanted = list(couplings)
-    Coupling.objects.bulk_create(wanted, batch_size=_CHUNK, ignore_conflicts=True)
     if not wanted:
         return []
-    mapping = wanted[0].mapping
-    ids = [coupling.bc_id for coupling in wanted]
-    known = by_record(mapping, System.BUSINESS_CENTRAL, ids)
-    return [
-        known[coupling.bc_id]
-        for coupling in wanted
-        if coupling.bc_id in known
-        and known[coupling.bc_id].sales_id == coupling.sales_id
-    ]
+    made = insert_new(Coupling, _MADE, _rows(wanted, _MADE), "bc_id")
+    met = [coupling.bc_id for coupling in wanted if coupling.bc_id not in made]
+    known = by_record(wanted[0].mapping, System.BUSINESS_CENTRAL, met)
+    kept = []
+    for coupling in wanted:
+        coupling.pk = made.pop(coupling.bc_id, None)
+        row = coupling if coupling.pk else known.get(coupling.bc_id)
+        if row and row.sales_id == coupling.sales_id:
+            kept.append(row)
+    return kept
 
 
 def save(couplings: Iterable[Coupling]) -> None:
@@ -114,28 +116,13 @@ def save_seen(couplings: Iterable[Coupling], side: System) -> None:
 
 
 def _update(couplings: Iterable[Coupling], columns: Sequence[str]) -> None:
-    """One statement, many rows.
-
-    ``bulk_update`` makes an expression of every value: twenty times slower here.
-    """
-    meta = Coupling._meta  # noqa: SLF001  (public in Django, whatever its name)
-    fields = [field for field in meta.concrete_fields if field.name in columns]
-    quoted = database.ops.quote_name
-    settings = ", ".join(f"{quoted(str(field.column))} = %s" for field in fields)
-    table, key = quoted(meta.db_table), quoted("id")
-    rows = [
-        [_stored(each, field) for field in fields] + [each.pk] for each in couplings
-    ]
-    if rows:
-        with database.cursor() as cursor:
-            cursor.executemany(
-                f"UPDATE {table} SET {settings} WHERE {key} = %s",  # noqa: S608
-                rows,
-            )
+    update(Coupling, columns, _rows(couplings, (*columns, "id")))
 
 
-def _stored(coupling: Coupling, field: "Field[Any, Any]") -> Any:
-    return field.get_db_prep_save(getattr(coupling, field.attname), database)
+def _rows(
+    couplings: Iterable[Coupling], columns: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    return [*map(attrgetter(*columns), couplings)]
 
 
 def is_echo(coupling: Coupling, side: System, record: Snapshot) -> bool:

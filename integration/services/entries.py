@@ -1,5 +1,6 @@
 """What a job notes of one record; plain updates are only counted (design §5)."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext_noop
@@ -8,6 +9,7 @@ from integration import clock
 from integration.choices import Category, EntryKind
 from integration.core.outcomes import Note, Outcome, OutcomeKind
 from integration.models import Job, JobEntry
+from integration.models.dialect import insert
 from integration.services.articles import cause_of
 from integration.services.sentences import Told, of_cause, sentence
 
@@ -19,6 +21,16 @@ _NOTED = {
     OutcomeKind.FAILED: EntryKind.FAILED,
     OutcomeKind.SKIPPED: EntryKind.SKIPPED,
 }
+_COLUMNS = (
+    "job_id",
+    "kind",
+    "bc_id",
+    "sales_id",
+    "label",
+    "message",
+    "detail",
+    "created_at",
+)
 
 _NOTES = {
     Note.BUSINESS_CENTRAL_WON: gettext_noop(
@@ -42,25 +54,37 @@ _NOTES = {
 }
 
 
-def entry_of(job: Job, outcome: Outcome) -> JobEntry | None:
-    """The entry, not yet saved; ``None`` for what is only counted."""
+def note(job: Job, outcomes: Iterable[Outcome]) -> None:
+    """The entries of a chunk, in the caller's transaction."""
+    now = clock.now()
+    noted = ((outcome, _kind(outcome)) for outcome in outcomes)
+    rows = [
+        (
+            job.pk,
+            kind.value,
+            outcome.bc.id,
+            outcome.sales.id,
+            _label(outcome)[:250],
+            _message(outcome)[:500],
+            _cause(outcome),
+            now,
+        )
+        for outcome, kind in noted
+        if kind
+    ]
+    insert(JobEntry, _COLUMNS, rows)
+
+
+def _kind(outcome: Outcome) -> EntryKind | None:
+    """``None`` for what is only counted."""
+    if _is_as_before(outcome):
+        return None
     kind = _NOTED.get(outcome.kind)
     if kind is None and outcome.note:
-        kind = EntryKind.ANSWERED
-    if kind is None or _is_as_before(outcome):
-        return None
+        return EntryKind.ANSWERED
     if kind is EntryKind.FAILED and _is_conflict(outcome):
-        kind = EntryKind.CONFLICT
-    return JobEntry(
-        job=job,
-        kind=kind,
-        bc_id=outcome.bc.id,
-        sales_id=outcome.sales.id,
-        label=_label(outcome)[:250],
-        message=_message(outcome)[:500],
-        detail=_cause(outcome),
-        created_at=clock.now(),
-    )
+        return EntryKind.CONFLICT
+    return kind
 
 
 def _is_as_before(outcome: Outcome) -> bool:

@@ -40,8 +40,9 @@ class Pair:
     ``bc`` and ``sales`` are what was read now; ``None`` is as it was when last in step.
     ``owing`` are the sides whose record needs an ending in this run; of a pair that is
     new it is ``first``. ``news`` are the sides that hold another version than the one
-    tried last. One that ``was_stopped`` is left to the next run. ``answer`` is a
-    person's, as long as the records are those that were shown.
+    tried last; ``held`` are values worked out already. One that ``was_stopped`` is left
+    to the next run. ``answer`` is a person's, as long as the records are those that
+    were shown.
     """
 
     coupling: Coupling
@@ -52,6 +53,7 @@ class Pair:
     is_pending: bool = False
     news: set[System] = field(default_factory=set)
     decision: Decision = field(default_factory=Decision)
+    held: dict[System, Mapping[str, Any]] = field(default_factory=dict)
     wrote: set[Direction] = field(default_factory=set)
     troubles: dict[Direction, Trouble] = field(default_factory=dict)
     gone: System | None = None
@@ -62,6 +64,7 @@ class Pair:
         return self.bc if side is System.BUSINESS_CENTRAL else self.sales
 
     def take(self, side: System, record: Snapshot) -> None:
+        self.held.pop(side, None)
         if side is System.BUSINESS_CENTRAL:
             self.bc = record
         else:
@@ -166,6 +169,12 @@ def values_of(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
     A side that is as it was left counts as agreeing with the base, even where the other
     system keeps a value in a form of its own (a trimmed text).
     """
+    if side not in pair.held:
+        pair.held[side] = _worked_out(work, pair, side)
+    return pair.held[side]
+
+
+def _worked_out(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
     base = pair.coupling.values or {}
     record = pair.record(side)
     if record is None:

@@ -21,9 +21,11 @@ from integration.models import (
     SyncError,
     TableMapping,
 )
+from integration.models.dialect import insert_new, upsert
 
 _CHUNK = 500
-_UPSERTED = (
+_UNIQUE = ("mapping_id", "side", "record_id")
+_TRIED = (
     "etag",
     "label",
     "attempts",
@@ -45,7 +47,9 @@ _INTENDED = (
     "intent",
 )
 """What an intent changes: version and attempts stay those of the last try."""
-_UNIQUE = ("mapping", "side", "record_id")
+_COLUMNS = (*_UNIQUE, *_TRIED)
+_BLANK = {name: getattr(PendingRecord(), name) for name in _COLUMNS}
+_Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,37 +146,17 @@ def set_aside(
     """Not tried until it changes or is wanted: nothing is wrong."""
     now = clock.now()
     _upsert(
-        PendingRecord(
-            mapping=mapping,
-            side=side.value,
-            record_id=record.id,
-            etag=record.etag[:250],
-            label=_label(record),
-            skipped_at=now,
-            skip_reason=reason[:500],
-        )
+        _untried(mapping, side, record)
+        | {"skipped_at": now, "skip_reason": reason[:500]}
         for side, record, reason in records
     )
 
 
 def keep(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> None:
     """Never tried, and due; those that were tried stay as they are."""
-    now = clock.now()
-    PendingRecord.objects.bulk_create(
-        (
-            PendingRecord(
-                mapping=mapping,
-                side=side.value,
-                record_id=record.id,
-                etag=record.etag[:250],
-                label=_label(record),
-                next_attempt_at=now,
-            )
-            for record in records
-        ),
-        batch_size=_CHUNK,
-        ignore_conflicts=True,
-    )
+    due = {"next_attempt_at": clock.now()}
+    rows = (_untried(mapping, side, record) | due for record in records)
+    insert_new(PendingRecord, _COLUMNS, _values(rows), "record_id")
 
 
 def want(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> None:
@@ -199,15 +183,8 @@ def save_intents(
     """What is about to be created in Business Central, before the call (promise 1)."""
     now = clock.now()
     rows = (
-        PendingRecord(
-            mapping=mapping,
-            side=System.SALES.value,
-            record_id=record.id,
-            etag=record.etag[:250],
-            label=_label(record),
-            next_attempt_at=now,
-            intent=intent,
-        )
+        _untried(mapping, System.SALES, record)
+        | {"next_attempt_at": now, "intent": intent}
         for record, intent in intents
     )
     _upsert(rows, _INTENDED)
@@ -309,36 +286,47 @@ def release_wanted(mapping: TableMapping) -> None:
 
 def _row(
     mapping: TableMapping, one: Tried, known: PendingRecord | None, now: datetime
-) -> PendingRecord:
+) -> _Row:
     again = known is not None and known.etag == one.etag[:250] and not one.is_first
     attempts = (known.attempts if known and again else 0) + 1
     chosen = decide_retry(one.failure, attempts, now, one.waits_for)
-    return PendingRecord(
-        mapping=mapping,
-        side=one.side.value,
-        record_id=one.record_id,
-        etag=one.etag[:250],
-        label=one.label[:250],
-        attempts=attempts,
-        next_attempt_at=chosen.next_attempt_at,
-        waits_for=chosen.waits_for[:150],
-        failure=one.message.replace("\0", "")[:500],
-        code=_code(one)[:100],
-        fingerprint=one.fingerprint,
-        skipped_at=now if chosen.skip_reason else None,
-        skip_reason=chosen.skip_reason,
-        intent=one.intent,
-    )
+    return {
+        "mapping_id": mapping.pk,
+        "side": one.side.value,
+        "record_id": one.record_id,
+        "etag": one.etag[:250],
+        "label": one.label[:250],
+        "attempts": attempts,
+        "next_attempt_at": chosen.next_attempt_at,
+        "waits_for": chosen.waits_for[:150],
+        "failure": one.message.replace("\0", "")[:500],
+        "code": _code(one)[:100],
+        "fingerprint": one.fingerprint,
+        "skipped_at": now if chosen.skip_reason else None,
+        "skip_reason": chosen.skip_reason,
+        "intent": one.intent,
+    }
 
 
-def _upsert(rows: Iterable[PendingRecord], columns: Sequence[str] = _UPSERTED) -> None:
-    PendingRecord.objects.bulk_create(
-        rows,
-        batch_size=_CHUNK,
-        update_conflicts=True,
-        unique_fields=_UNIQUE,
-        update_fields=columns,
-    )
+def _untried(mapping: TableMapping, side: System, record: Snapshot) -> _Row:
+    """Of a record of which nothing is known but that it is not in step."""
+    return _BLANK | {
+        "mapping_id": mapping.pk,
+        "side": side.value,
+        "record_id": record.id,
+        "etag": record.etag[:250],
+        "label": f"{record.number} {record.name}".strip()[:250],
+    }
+
+
+def _upsert(rows: Iterable[_Row], updated: Sequence[str] = _TRIED) -> None:
+    # One statement cannot write a row twice.
+    latest = {(row["side"], row["record_id"]): row for row in rows}
+    upsert(PendingRecord, _COLUMNS, _values(latest.values()), _UNIQUE, updated)
+
+
+def _values(rows: Iterable[_Row]) -> list[list[Any]]:
+    return [[row[name] for name in _COLUMNS] for row in rows]
 
 
 def _in_chunks(rows: Any) -> Iterator[list[str]]:
@@ -348,10 +336,6 @@ def _in_chunks(rows: Any) -> Iterator[list[str]]:
     ):
         last = ids[-1]
         yield ids
-
-
-def _label(record: Snapshot) -> str:
-    return f"{record.number} {record.name}".strip()[:250]
 
 
 def _code(one: Tried) -> str:

@@ -42,7 +42,10 @@ _COLUMNS = (
     "spared",
     "deleted_by_id",
 )
-_PAYLOAD_COLUMNS = ("error_id", "latest", "request", "response", "recorded_at")
+_REPEATED = tuple(name for name in _COLUMNS if name not in {*_KEY, "first_seen"})
+"""What a row seen again takes over from its latest attempt."""
+_PAYLOAD = ("error_id", "latest")
+_SENT = ("request", "response", "recorded_at")
 _Row = dict[str, Any]
 
 
@@ -79,7 +82,7 @@ def _record_chunk(work: Writing, chunk: Sequence[Failing]) -> list[Failing]:
     known = {_key_of(row): row for row in standing}
     rows = [_row(work, one, problems, known.get(one.key)) for one in chunk]
     values = [[row[name] for name in _COLUMNS] for row in rows]
-    ids = upsert(SyncError, _COLUMNS, values, _KEY)
+    ids = upsert(SyncError, _COLUMNS, values, _KEY, _REPEATED)
     _count(rows, [known.get(one.key) for one in chunk])
     _wake_what_grows(work, rows, standing)
     _keep_payloads(work, zip(chunk, ids, strict=True), known)
@@ -185,7 +188,7 @@ def _keep_payloads(
         for one, error in pairs
         if one.request or one.response
     ]
-    upsert(ErrorPayload, _PAYLOAD_COLUMNS, payloads, ("error_id", "latest"))
+    upsert(ErrorPayload, (*_PAYLOAD, *_SENT), payloads, _PAYLOAD, _SENT)
 
 
 def _replaced(

@@ -22,9 +22,9 @@ from integration.choices import Direction as DirectionChoice
 from integration.choices import JobKind, JobState
 from integration.core.outcomes import Outcome
 from integration.core.records import Direction, System
-from integration.models import Job, JobEntry, Operation, TableMapping
+from integration.models import Job, Operation, TableMapping
 from integration.models.jobs import ACTIVE_STATES
-from integration.services.entries import entry_of
+from integration.services.entries import note
 from integration.services.errors import record_outcomes
 from integration.services.retry_results import finish_retry, judge_tried
 from integration.services.sentences import Told
@@ -244,8 +244,7 @@ def _log_direction(run: Run, job: Job, outcomes: list[Outcome]) -> None:
         raise RunLost(f"run {run.id} was taken up by another worker")
     if not outcomes:
         return
-    entries = (entry_of(job, outcome) for outcome in outcomes)
-    JobEntry.objects.bulk_create(entry for entry in entries if entry is not None)
+    note(job, outcomes)
     causes = record_outcomes(job, outcomes)
     note_tries(run.mapping, run.tries, outcomes, causes)
 

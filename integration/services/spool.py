@@ -235,13 +235,14 @@ class Spool:
 
     def couple(self, couplings: Iterable[tuple[int, str, str]]) -> None:
         """From now on these two are a pair: coupling, id here, id there."""
-        for coupling, bc_id, sales_id in couplings:
-            for side, record_id in ((_BC, bc_id), (_SALES, sales_id)):
-                self._base.execute(
-                    "UPDATE record SET coupling = ?, state = '' WHERE side = ?"
-                    " AND id = ?",
-                    (coupling, side, record_id),
-                )
+        self._many(
+            "UPDATE record SET coupling = ?, state = '' WHERE side = ? AND id = ?",
+            [
+                (coupling, side, record_id)
+                for coupling, bc_id, sales_id in couplings
+                for side, record_id in ((_BC, bc_id), (_SALES, sales_id))
+            ],
+        )
 
     def finish(self, couplings: Iterable[int]) -> None:
         """Everything about these pairs has been decided."""
