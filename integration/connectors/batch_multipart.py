@@ -43,10 +43,10 @@ def decode(answer: Answer, count: int) -> list[Answer | None]:
     found = _BOUNDARY.search(answer.headers.get("content-type", ""))
     if found is None:
         return [None] * count
-    mark = re.escape(f"--{found[1].strip()}".encode())
-    pieces = re.split(rb"(?:\A|\r?\n)" + mark, b"\r\n" + answer.body)
+    mark = f"\n--{found[1].strip()}".encode()
+    pieces = (b"\n" + answer.body).split(mark)
     # What follows the last delimiter is the end, or a part that was cut.
-    answers = [_answer(piece) for piece in pieces[1:-1]][:count]
+    answers = [_answer(piece.removesuffix(b"\r")) for piece in pieces[1:-1]][:count]
     return answers + [None] * (count - len(answers))
 
 

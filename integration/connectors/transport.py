@@ -7,10 +7,12 @@ otherwise its answer is lost, and only the caller can find out what happened.
 
 import logging
 import random
+import ssl
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -52,6 +54,7 @@ def build_client(transport: httpx2.BaseTransport | None = None) -> httpx2.Client
     """
     client = httpx2.Client(
         transport=transport,
+        verify=_certificates(),
         # A proxy of the environment cannot reach what runs on this machine.
         mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),
         http2=False,
@@ -67,6 +70,12 @@ def build_client(transport: httpx2.BaseTransport | None = None) -> httpx2.Client
 def time_limits(read_seconds: float) -> httpx2.Timeout:
     """For reaching the system and for each pause in its answer."""
     return httpx2.Timeout(read_seconds, connect=_CONNECT_SECONDS)
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom we trust: read once, which takes longer than many a run."""
+    return httpx2.create_ssl_context()
 
 
 class Tokens(Protocol):

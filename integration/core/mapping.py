@@ -167,7 +167,8 @@ class References:
 class Snapshot:
     """One record of one side, its mapped values in canonical form by the field here.
 
-    ``passes`` tells whether the filter of its side lets it through.
+    ``passes`` tells whether the filter of its side lets it through; ``check`` is the
+    check sum of what leaves its side when it changes.
     """
 
     id: str
@@ -177,6 +178,7 @@ class Snapshot:
     number: str = ""
     name: str = ""
     passes: bool = True
+    check: str = ""
 
 
 def passes(filter: Filter, values: Mapping[str, Any]) -> bool:
@@ -217,6 +219,7 @@ def snapshot(
         number=number,
         name=name,
         passes=passes(table.filter(system), record.values),
+        check=hash_of(table, system, values),
     )
 
 

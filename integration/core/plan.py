@@ -52,8 +52,9 @@ def update(
 ) -> dict[str, Any] | Missing:
     """The columns of ``names`` with the values of the source."""
     columns: dict[str, Any] = {}
+    system = way.destination
     for name in names:
-        column = _column(table.field(name), way, values[name], references)
+        column = _column(table.field(name), system, values[name], references)
         if isinstance(column, Missing):
             return column
         columns[column[0]] = column[1]
@@ -83,11 +84,10 @@ def creation(
 
 def _column(
     mapped: FieldMap,
-    way: Direction,
+    system: System,
     value: Any,
     references: Mapping[str, References],
 ) -> tuple[str, Any] | Missing:
-    system = way.destination
     if mapped.lookup:
         return _lookup(mapped, system, str(value), references)
     name = mapped.bc if system is System.BUSINESS_CENTRAL else mapped.sales

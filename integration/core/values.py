@@ -40,12 +40,12 @@ def canonical(value: Any, kind: ValueKind) -> Any:
     """The form that is compared, stored and sent; "" when blank. Fits into JSON."""
     if is_blank(value):
         return ""
+    if kind is ValueKind.TEXT and isinstance(value, str):
+        return clean(value)
     if kind is ValueKind.DECIMAL:
         return _decimal(value)
-    if kind in (ValueKind.CODE, ValueKind.REFERENCE):
+    if kind is not ValueKind.TEXT:
         return clean(str(value)).strip().upper()
-    if isinstance(value, str):
-        return clean(value)
     return str(value) if isinstance(value, Decimal) else value
 
 

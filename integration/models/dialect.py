@@ -6,7 +6,6 @@ Statements here are the only raw SQL of the product besides migrations.
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from functools import lru_cache, partial
 from typing import Any
 
 from django.db import connection, models
@@ -76,6 +75,13 @@ def lock_retries() -> None:
     if _is_postgresql():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_RETRY_LOCK])
+
+
+def among(values: Sequence[str]) -> RawSQL:
+    """For ``column__in``: one parameter, where Django would bind each and every one."""
+    if _is_postgresql():
+        return RawSQL("SELECT unnest(%s::text[])", [list(values)])
+    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(values)])
 
 
 class UtcDay(Func):
@@ -328,11 +334,15 @@ def _prepared(
     values: list[Iterable[Any]] = [*zip(*rows, strict=True)]
     for place, field in enumerate(fields):
         if isinstance(field, models.DateTimeField):
-            stored = partial(field.get_db_prep_save, connection=connection)
-            values[place] = map(lru_cache(64)(stored), values[place])
+            values[place] = map(_moment, values[place])
         elif isinstance(field, models.JSONField):
             values[place] = map(_json, values[place])
     return [*zip(*values, strict=True)]
+
+
+def _moment(value: datetime | None) -> str | None:
+    """As Django has SQLite store it: in UTC, without saying so."""
+    return None if value is None else str(value.astimezone(UTC).replace(tzinfo=None))
 
 
 def _json(value: Any) -> Any:

@@ -1,19 +1,18 @@
 """Couplings: found in bulk, made in bulk, and told what both sides hold."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from integration.core.mapping import Snapshot, TableMap, hash_of
+from integration.core.mapping import Snapshot
 from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
 from integration.models import Coupling, PendingRecord, TableMapping
-from integration.models.dialect import insert_new, update
+from integration.models.dialect import among, insert_new, update
 
-_CHUNK = 500
 _SAVED = (
     "bc_number",
     "bc_name",
@@ -41,16 +40,17 @@ def by_record(
 ) -> dict[str, Coupling]:
     """The couplings of these records, by the record's id."""
     key = column(side, "id")
-    found: dict[str, Coupling] = {}
-    for start in range(0, len(ids), _CHUNK):
-        part = ids[start : start + _CHUNK]
-        rows = Coupling.objects.filter(mapping=mapping, **{f"{key}__in": part})
-        found |= {getattr(row, key): row for row in rows}
-    return found
+    return {getattr(row, key): row for row in _of(mapping, key, ids)}
 
 
 def coupled_ids(mapping: TableMapping, side: System, ids: Sequence[str]) -> set[str]:
-    return set(by_record(mapping, side, ids))
+    key = column(side, "id")
+    return set(_of(mapping, key, ids).values_list(key, flat=True))
+
+
+def _of(mapping: TableMapping, key: str, ids: Sequence[str]) -> QuerySet[Coupling]:
+    rows = Coupling.objects.filter(mapping=mapping)
+    return rows.filter(**{f"{key}__in": among(ids)}) if ids else rows.none()
 
 
 def in_step() -> QuerySet[Coupling]:
@@ -77,24 +77,24 @@ def fresh(
     mapping: TableMapping, bc: Snapshot, sales: Snapshot, now: datetime
 ) -> Coupling:
     """A coupling that was never in step, not yet saved."""
-    coupling = Coupling(mapping=mapping, bc_id=bc.id, sales_id=sales.id, coupled_at=now)
+    coupling = Coupling(
+        mapping_id=mapping.pk, bc_id=bc.id, sales_id=sales.id, coupled_at=now
+    )
     _name(coupling, System.BUSINESS_CENTRAL, bc)
     _name(coupling, System.SALES, sales)
     return coupling
 
 
-def make(couplings: Iterable[Coupling]) -> list[Coupling]:
+def make(mapping: TableMapping, couplings: Iterable[Coupling]) -> list[Coupling]:
     """Save new couplings, in the caller's transaction.
 
     A repetition after a crash finds a record coupled already: that row stays as it is
     and the one made now is dropped.
     """
     wanted = list(couplings)
-    if not wanted:
-        return []
     made = insert_new(Coupling, _MADE, _rows(wanted, _MADE), "bc_id")
     met = [coupling.bc_id for coupling in wanted if coupling.bc_id not in made]
-    known = by_record(wanted[0].mapping, System.BUSINESS_CENTRAL, met)
+    known = by_record(mapping, System.BUSINESS_CENTRAL, met)
     kept = []
     for coupling in wanted:
         coupling.pk = made.pop(coupling.bc_id, None)
@@ -133,22 +133,12 @@ def is_echo(coupling: Coupling, side: System, record: Snapshot) -> bool:
     return bool(getattr(coupling, f"{short}_etag") == record.etag)
 
 
-def see(
-    coupling: Coupling,
-    table: TableMap,
-    side: System,
-    record: Snapshot,
-    values: Mapping[str, Any] | None = None,
-) -> None:
-    """Remember this version of one side as handled.
-
-    ``values`` are what that side held when they differ from what is to be remembered.
-    """
+def see(coupling: Coupling, side: System, record: Snapshot) -> None:
+    """Remember this version of one side as handled."""
     short = _SHORT[side]
     setattr(coupling, f"{short}_etag", record.etag)
     setattr(coupling, f"{short}_modified_at", record.modified_at)
-    held = record.values if values is None else values
-    setattr(coupling, f"{short}_hash", hash_of(table, side, held))
+    setattr(coupling, f"{short}_hash", record.check)
     setattr(coupling, f"{short}_deleted_at", None)
     _name(coupling, side, record)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -172,10 +173,11 @@ def _look_for(
 def _save(work: Work, batch: _Batch) -> None:
     endings = Endings()
     source = batch.way.source
-    made = [_couple(work, batch.way, *pair) for pair in batch.made]
+    now = clock.now()
+    made = [_couple(work, batch.way, *pair, now) for pair in batch.made]
     failed_records(endings, source, batch.failed)
     with transaction.atomic():
-        kept = couplings.make(coupling for coupling, _ in made)
+        kept = couplings.make(work.mapping, (coupling for coupling, _ in made))
         ids = {coupling.bc_id: coupling.pk for coupling in kept}
         for coupling, record in made:
             way, kind = batch.way, OutcomeKind.INSERTED
@@ -189,17 +191,16 @@ def _save(work: Work, batch: _Batch) -> None:
 
 
 def _couple(
-    work: Work, way: Direction, record: Snapshot, made: Snapshot
+    work: Work, way: Direction, record: Snapshot, made: Snapshot, now: datetime
 ) -> tuple[Coupling, Snapshot]:
     """A new pair is in step where both hold the same; the rest meets next time."""
     to_sales = way is Direction.TO_SALES
     bc, sales = (record, made) if to_sales else (made, record)
-    now = clock.now()
     coupling = couplings.fresh(work.mapping, bc, sales, now)
     decision = decide(work.table, None, bc.values, sales.values)
     coupling.values = dict(decision.base or {})
-    couplings.see(coupling, work.table, System.BUSINESS_CENTRAL, bc)
-    couplings.see(coupling, work.table, System.SALES, sales)
+    couplings.see(coupling, System.BUSINESS_CENTRAL, bc)
+    couplings.see(coupling, System.SALES, sales)
     for back in Direction:
         if decision.fields(back):
             couplings.unsee(coupling, back.source)
@@ -229,7 +230,8 @@ def _settle_found(work: Work, batch: _Batch) -> None:
     now = clock.now()
     with transaction.atomic():
         kept = couplings.make(
-            couplings.fresh(work.mapping, bc, sales, now) for bc, sales in both
+            work.mapping,
+            (couplings.fresh(work.mapping, bc, sales, now) for bc, sales in both),
         )
     by_id = {coupling.bc_id: coupling for coupling in kept}
     source = batch.way.source

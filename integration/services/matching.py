@@ -126,7 +126,8 @@ def _couple(work: Work, matches: Sequence[Match]) -> None:
     now = clock.now()
     with transaction.atomic():
         made = couplings.make(
-            couplings.fresh(work.mapping, bc, sales, now) for bc, sales in matches
+            work.mapping,
+            (couplings.fresh(work.mapping, bc, sales, now) for bc, sales in matches),
         )
         work.log([])
     work.spool.couple((each.pk, each.bc_id, each.sales_id) for each in made)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +12,7 @@ from integration.connectors.base import Update, WriteResult, Written
 from integration.core.answers import ConflictRule
 from integration.core.decide import Decision, decide
 from integration.core.failures import FailureKind
-from integration.core.mapping import Snapshot, hash_of, travelling
+from integration.core.mapping import Snapshot, travelling
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.plan import Missing, update
 from integration.core.records import Direction, System
@@ -180,7 +181,7 @@ def _worked_out(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
     if record is None:
         return base
     known = getattr(pair.coupling, couplings.column(side, "hash"))
-    if not known or known != hash_of(work.table, side, record.values):
+    if not known or known != record.check:
         return record.values
     left = travelling(work.table, side, record.values)
     return {**record.values, **{name: base[name] for name in left if name in base}}
@@ -262,21 +263,21 @@ def _failed_with(pair: Pair, way: Direction, *kinds: FailureKind) -> bool:
 
 
 def _save(work: Work, pairs: Sequence[Pair]) -> None:
-    endings = Endings()
+    endings, now = Endings(), clock.now()
     for pair in pairs:
         _end(work, endings, pair)
     with transaction.atomic():
         if not work.is_rehearsal:
             handled = [pair for pair in pairs if not pair.decision.conflict]
             for pair in handled:
-                _remember(work, pair)
+                _remember(work, pair, now)
             couplings.save(pair.coupling for pair in handled)
         endings.save(work)
 
 
-def _remember(work: Work, pair: Pair) -> None:
+def _remember(work: Work, pair: Pair, now: datetime) -> None:
     """What both agree on now, field by field, and which versions say so."""
-    coupling, now = pair.coupling, clock.now()
+    coupling = pair.coupling
     base = dict(pair.decision.base or {})
     for way in Direction:
         names = pair.decision.fields(way)
@@ -292,7 +293,7 @@ def _remember(work: Work, pair: Pair) -> None:
             etag = record.etag if record else None
             couplings.unsee(coupling, way.source, etag)
         elif record:
-            couplings.see(coupling, work.table, way.source, record)
+            couplings.see(coupling, way.source, record)
 
 
 def _end(work: Work, endings: Endings, pair: Pair) -> None:

@@ -21,7 +21,7 @@ from integration.models import (
     SyncError,
     TableMapping,
 )
-from integration.models.dialect import insert_new, upsert
+from integration.models.dialect import among, insert_new, upsert
 
 _CHUNK = 500
 _UNIQUE = ("mapping_id", "side", "record_id")
@@ -47,7 +47,7 @@ _INTENDED = (
     "intent",
 )
 """What an intent changes: version and attempts stay those of the last try."""
-_COLUMNS = (*_UNIQUE, *_TRIED)
+_COLUMNS = (*_UNIQUE, *_TRIED, "wanted")
 _BLANK = {name: getattr(PendingRecord(), name) for name in _COLUMNS}
 _Row = dict[str, Any]
 
@@ -79,15 +79,14 @@ class Tried:
 def by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, PendingRecord]:
-    found: dict[str, PendingRecord] = {}
-    for start in range(0, len(ids), _CHUNK):
-        rows = PendingRecord.objects.filter(
-            mapping=mapping,
-            side=side.value,
-            record_id__in=ids[start : start + _CHUNK],
-        )
-        found |= {row.record_id: row for row in rows}
-    return found
+    return {row.record_id: row for row in _of(mapping, side, ids)}
+
+
+def _of(
+    mapping: TableMapping, side: System, ids: Sequence[str]
+) -> QuerySet[PendingRecord]:
+    rows = PendingRecord.objects.filter(mapping=mapping, side=side.value)
+    return rows.filter(record_id__in=among(ids)) if ids else rows.none()
 
 
 def is_resting(row: PendingRecord, record: Snapshot, now: datetime) -> bool:
@@ -161,20 +160,9 @@ def keep(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> No
 
 def want(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> None:
     """Their deleted partners are to be made again: due now, attempts from zero."""
-    now = clock.now()
-    rows = (
-        PendingRecord(
-            mapping=mapping,
-            side=side.value,
-            record_id=record.id,
-            etag=record.etag[:250],
-            label=_label(record),
-            next_attempt_at=now,
-            wanted=True,
-        )
-        for record in records
-    )
-    _upsert(rows, (*_UPSERTED, "wanted"))
+    due = {"next_attempt_at": clock.now(), "wanted": True}
+    rows = (_untried(mapping, side, record) | due for record in records)
+    _upsert(rows, (*_TRIED, "wanted"))
 
 
 def save_intents(
@@ -192,20 +180,12 @@ def save_intents(
 
 def forget_intents(mapping: TableMapping, ids: Sequence[str]) -> None:
     """The calls that would have created these never went out."""
-    for start in range(0, len(ids), _CHUNK):
-        PendingRecord.objects.filter(
-            mapping=mapping,
-            side=System.SALES.value,
-            record_id__in=ids[start : start + _CHUNK],
-        ).update(intent=None)
+    _of(mapping, System.SALES, ids).update(intent=None)
 
 
 def clear(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
     """These are in step, or no longer wanted; in the caller's transaction."""
-    for start in range(0, len(ids), _CHUNK):
-        PendingRecord.objects.filter(
-            mapping=mapping, side=side.value, record_id__in=ids[start : start + _CHUNK]
-        ).delete()
+    _of(mapping, side, ids).delete()
 
 
 def release(mapping: TableMapping, side: System, record_id: str) -> None:
@@ -290,7 +270,7 @@ def _row(
     again = known is not None and known.etag == one.etag[:250] and not one.is_first
     attempts = (known.attempts if known and again else 0) + 1
     chosen = decide_retry(one.failure, attempts, now, one.waits_for)
-    return {
+    return _BLANK | {
         "mapping_id": mapping.pk,
         "side": one.side.value,
         "record_id": one.record_id,

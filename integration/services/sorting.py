@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from integration import clock
-from integration.core.mapping import Snapshot, hash_of
+from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Outcome, OutcomeKind
 from integration.core.records import System
 from integration.models import Coupling, PendingRecord, SyncError
@@ -65,9 +65,9 @@ def sort(
         elif (
             partner
             and not (row or at_once or record.id in stirred)
-            and _is_old(work, side, partner, record)
+            and _is_old(side, partner, record)
         ):
-            _see(work, found, record, partner)
+            _see(found, record, partner)
         else:
             found.undecided.append((record, partner.pk if partner else None))
     _block(work, found)
@@ -103,22 +103,22 @@ def _keep(work: Work, found: _Sorted) -> None:
     work.spool.miss(found.side, found.lost)
 
 
-def _see(work: Work, found: _Sorted, record: Snapshot, partner: Coupling) -> None:
+def _see(found: _Sorted, record: Snapshot, partner: Coupling) -> None:
     if getattr(partner, couplings.column(found.side, "etag")) != record.etag:
-        couplings.see(partner, work.table, found.side, record)
+        couplings.see(partner, found.side, record)
         found.seen.append(partner)
     way = way_from(found.side)
     found.endings.outcomes.append(of_pair(OutcomeKind.UNCHANGED, way, partner))
 
 
-def _is_old(work: Work, side: System, partner: Coupling, record: Snapshot) -> bool:
+def _is_old(side: System, partner: Coupling, record: Snapshot) -> bool:
     """Nothing that travels has changed since both were in step (promise 4)."""
     if couplings.is_echo(partner, side, record):
         return True
     if partner.values is None or _is_deleted(partner):
         return False
     known = partner.bc_hash if side is System.BUSINESS_CENTRAL else partner.sales_hash
-    return bool(known) and known == hash_of(work.table, side, record.values)
+    return bool(known) and known == record.check
 
 
 def _is_deleted(partner: Coupling) -> bool:

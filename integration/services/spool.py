@@ -31,7 +31,8 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE record (
     side TEXT, id TEXT, etag TEXT, modified TEXT, held TEXT, number TEXT, name TEXT,
-    passes INTEGER, coupling INTEGER, extra INTEGER, state TEXT DEFAULT '',
+    passes INTEGER, checked TEXT, coupling INTEGER, extra INTEGER,
+    state TEXT DEFAULT '',
     PRIMARY KEY (side, id)
 );
 CREATE INDEX by_coupling ON record (coupling) WHERE coupling IS NOT NULL;
@@ -96,7 +97,8 @@ UPDATE record SET state = 'ambiguous' WHERE state = '' AND coupling IS NULL AND 
 DROP TABLE grouped; DROP TABLE crowd; DROP TABLE edge;
 """  # noqa: S608
 
-_COLUMNS = "id, etag, modified, held, number, name, passes"
+_COLUMNS = "id, etag, modified, held, number, name, passes, checked"
+_WIDTH = len(_COLUMNS.split(","))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ class Spool:
         self._many("DELETE FROM match_key WHERE side = ? AND id = ?", ids)
         self._many(
             "INSERT OR REPLACE INTO record (side, id, etag, modified, held, number,"
-            " name, passes, coupling, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " name, passes, checked, coupling, extra)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
         self._many("INSERT INTO match_key VALUES (?, ?, ?, ?, ?)", keys)
@@ -231,7 +234,7 @@ class Spool:
             (last, size),
         ):
             last = rows[-1][0]
-            yield [(_snapshot(row[:7]), _snapshot(row[7:])) for row in rows]
+            yield [(_snapshot(row[:_WIDTH]), _snapshot(row[_WIDTH:])) for row in rows]
 
     def couple(self, couplings: Iterable[tuple[int, str, str]]) -> None:
         """From now on these two are a pair: coupling, id here, id there."""
@@ -265,9 +268,9 @@ class Spool:
                 yield [
                     Ambiguous(
                         side,
-                        _snapshot(row[1:8]),
+                        _snapshot(row[1:-1]),
                         self._candidates(side, row[1]),
-                        bool(row[8]),
+                        bool(row[-1]),
                     )
                     for row in rows
                 ]
@@ -275,7 +278,7 @@ class Spool:
     def alone(self, side: System, size: int = CHUNK) -> Iterator[list[Snapshot]]:
         """The uncoupled of one side that have no partner; without the extra ones."""
         for rows in self._in_state(side, "", size):
-            found = [_snapshot(row[1:8]) for row in rows if not row[8]]
+            found = [_snapshot(row[1:-1]) for row in rows if not row[-1]]
             if found:
                 yield found
 
@@ -370,11 +373,12 @@ def _row(record: Snapshot) -> tuple[Any, ...]:
         record.number,
         record.name,
         int(record.passes),
+        record.check,
     )
 
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:
-    record_id, etag, modified, held, number, name, passes = row
+    record_id, etag, modified, held, number, name, passes, check = row
     return Snapshot(
         id=record_id,
         etag=etag,
@@ -383,4 +387,5 @@ def _snapshot(row: Sequence[Any]) -> Snapshot:
         number=number,
         name=name,
         passes=bool(passes),
+        check=check,
     )
