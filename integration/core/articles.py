@@ -24,9 +24,10 @@ plain text where there is none):
 
 import dataclasses
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 
 from integration.core.failures import Failure
 from integration.core.fingerprint import normal_code
@@ -191,7 +192,8 @@ class Article:
 
 
 Rule = tuple[Match, Article]
-_Test = tuple[str, str, Callable[[str], object], Rule]
+_Test = tuple[int, str, Callable[[str], object], Rule]
+"""Its place in the order, a text that a message must hold, and the test itself."""
 REMEMBERED = 1_000
 
 
@@ -201,7 +203,7 @@ class Catalog:
 
     articles: Mapping[str, Article]
     words: Words
-    _fitting: dict[Hashable, tuple[_Test, ...]] = dataclasses.field(
+    _fitting: dict[Hashable, Mapping[str, Sequence[_Test]]] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
 
@@ -211,9 +213,12 @@ class Catalog:
 
     def rule_of(self, failure: Failure, message: str) -> Rule | None:
         """The first rule that holds, with its article; ``message`` is normalized."""
+        tests = self._tests(failure)
         words = {"", *message.split(" ")}
-        for word, needed, says, rule in self._tests(failure):
-            if word in words and needed in message and says(message):
+        asked = [test for word in words & tests.keys() for test in tests[word]]
+        asked.sort(key=itemgetter(0))
+        for _, needed, says, rule in asked:
+            if needed in message and says(message):
                 return rule
         return None
 
@@ -221,8 +226,8 @@ class Catalog:
         """The rules that only the text decides, in the order they are asked."""
         return tuple(rule for rule in self._rules if rule[0].fits(failure))
 
-    def _tests(self, failure: Failure) -> tuple[_Test, ...]:
-        """The texts of these rules, one after the other.
+    def _tests(self, failure: Failure) -> Mapping[str, Sequence[_Test]]:
+        """The texts of these rules, by a word that a message must hold.
 
         Remembered: a run that fails fails ten thousand times with one code.
         """
@@ -231,13 +236,20 @@ class Catalog:
         if fitting is None:
             if len(self._fitting) >= REMEMBERED:
                 self._fitting.clear()
-            fitting = tuple(
-                (_longest_word(needed), needed, says, rule)
-                for rule in self.rules_for(failure)
-                for needed, says in rule[0].tests()
-            )
-            self._fitting[key] = fitting
+            self._fitting[key] = fitting = self._by_word(failure)
         return fitting
+
+    def _by_word(self, failure: Failure) -> Mapping[str, Sequence[_Test]]:
+        tests = (
+            (needed, says, rule)
+            for rule in self.rules_for(failure)
+            for needed, says in rule[0].tests()
+        )
+        found: dict[str, list[_Test]] = {}
+        for place, (needed, says, rule) in enumerate(tests):
+            test = (place, needed, says, rule)
+            found.setdefault(_longest_word(needed), []).append(test)
+        return found
 
     @cached_property
     def _rules(self) -> tuple[Rule, ...]:

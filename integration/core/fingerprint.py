@@ -44,7 +44,7 @@ _MASKS = tuple(
         ("-", r"\b\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}(?:Z|[+-]\d\d:\d\d)?)?", 0),
         # A number of ours or theirs: C00010, CV-2411, but not telephone1.
         (
-            "",
+            r"[A-Z]-*\d|\d-*[A-Z]",
             r"(?<![\w-])(?=[A-Z-]{0,20}\d)(?=[\d-]{0,20}[A-Z])[A-Z\d-]{2,40}(?!\w)",
             0,
         ),

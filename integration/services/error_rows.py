@@ -76,7 +76,7 @@ def failing_outcome(
         **_record_columns("bc", outcome.bc),
         **_record_columns("sales", outcome.sales),
         **_said(outcome.failure, outcome.finding),
-        "origin": Origin.ENGINE,
+        "origin": Origin.ENGINE.value,
         "call_stack": bounded(outcome.call_stack, _MESSAGE_BYTES),
         "values": storable(outcome.values),
         "waits_for": _short(outcome.waits_for.partition(":")[2], 100),

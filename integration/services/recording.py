@@ -9,8 +9,9 @@ from integration.choices import Chip, ErrorState, SettledReason
 from integration.core.causes import Cause
 from integration.models import ErrorPayload, SyncError
 from integration.models.cuts import VISIBLE
-from integration.models.dialect import upsert
+from integration.models.dialect import among, upsert
 from integration.services import cells
+from integration.services.cells import Cell
 from integration.services.error_rows import COPIED, Failing, failing_copy
 from integration.services.problems import ensure_problems
 from integration.services.settling import (
@@ -23,7 +24,7 @@ from integration.services.settling import (
     settle,
 )
 
-_CHUNK = 500
+_CHUNK = 1_000
 _KEY = ("connection_id", "mapping_key", "direction", "record_key", "fingerprint")
 _DEFAULTS = {name: getattr(SyncError(), name) for name in COPIED}
 _COLUMNS = (
@@ -98,7 +99,7 @@ def _standing(work: Writing, chunk: Sequence[Failing]) -> list[Before]:
     for one in chunk:
         groups.setdefault((one.mapping_key, one.direction), []).append(one)
     for (mapping_key, direction), members in groups.items():
-        keys = {one.record_key for one in members}
+        keys = among(sorted({one.record_key for one in members}))
         group = Q(mapping_key=mapping_key, direction=direction, record_key__in=keys)
         wanted |= group
     rows = SyncError.objects.filter(wanted, connection=work.connection)
@@ -151,9 +152,19 @@ def _count(rows: Iterable[_Row], before: Iterable[Before | None]) -> None:
     for row, old in zip(rows, before, strict=True):
         if old is not None:
             changes[old["place"]][cell_of(old)] -= 1
-        now = {**row, "day": row["last_seen"].date(), "chip": _chip(row)}
-        changes[VISIBLE][cell_of(now)] += 1
+        changes[VISIBLE][_cell_of(row)] += 1
     cells.add(changes)
+
+
+def _cell_of(row: _Row) -> Cell:
+    return Cell(
+        row["last_seen"].date(),
+        row["problem_id"],
+        row["connection_id"],
+        row["mapping_key"],
+        row["direction"],
+        _chip(row),
+    )
 
 
 def _wake_what_grows(
