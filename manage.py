@@ -6,6 +6,10 @@ import sys
 
 COULD_NOT_START = 2
 INTERRUPTED = 130
+WITHOUT_PACKAGES = (
+    "Sync Errors cannot start: this Python has not its packages. Put “uv run” before "
+    "the command; “pip install uv” installs uv."
+)
 
 
 def data_directory(arguments: list[str]) -> str | None:
@@ -34,6 +38,11 @@ def main() -> None:
         except ImproperlyConfigured as error:
             sys.stderr.write(f"Sync Errors cannot start: {error}\n")
             sys.exit(COULD_NOT_START)
+    except ModuleNotFoundError as error:
+        if error.name != "django":
+            raise
+        sys.stderr.write(f"{WITHOUT_PACKAGES}\n")
+        sys.exit(COULD_NOT_START)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

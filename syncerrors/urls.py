@@ -9,5 +9,6 @@ urlpatterns = [
     path("", include("integration.urls")),
 ]
 
+handler400 = "integration.views.health.bad_request"
 handler404 = "integration.views.health.not_found"
 handler500 = "integration.views.health.server_error"

@@ -113,6 +113,8 @@ class Supervisor:
         """gunicorn on a socket that is listening already."""
         options = ["--bind", f"fd://{listener.fileno()}", "--preload"]
         options += ["--workers", "2", "--threads", "4", "--graceful-timeout", "3"]
+        # It would lie in the person's home, one for every program that runs there.
+        options += ["--no-control-socket"]
         command = [sys.executable, "-m", "gunicorn", "syncerrors.wsgi", *options]
         inherits = (listener.fileno(),)
         self.children.start(Child("web", command, self._environment, inherits))

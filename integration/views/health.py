@@ -6,10 +6,12 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
+    HttpResponseBadRequest,
     HttpResponseServerError,
 )
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -17,7 +19,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from integration.choices import CheckState
-from integration.http import is_this_machine
+from integration.http import is_this_machine, language_of, signed_in
 from integration.services import doctor
 from integration.services.metrics import exposition
 
@@ -75,6 +77,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     ours = isinstance(exception, Http404) and isinstance(given, str) and given
     sentence = given if ours else _("There is nothing at this address.")
     return render(request, "404.html", {"sentence": sentence}, status=404)
+
+
+@login_not_required
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 in words; one refused for its host came by no middleware of ours."""
+    with translation.override(language_of(request, signed_in(request))):
+        return HttpResponseBadRequest(render_to_string("400.html"))
 
 
 @login_not_required

@@ -11,7 +11,7 @@ import pytest
 
 from integration import clock
 from integration.management.ports import claim_port
-from tests.journeys.outside import REPOSITORY, environment
+from tests.journeys.outside import REPOSITORY, environment, quickstart
 
 pytestmark = pytest.mark.journey
 
@@ -117,6 +117,16 @@ def test_a_second_one_names_the_first_and_sigterm_leaves_nothing(
     assert f"(process {first.pid})" in sentence
     assert (first.returncode, err) == (0, "")
     assert left_of(tmp_path) == []
+
+
+def test_nothing_is_written_outside_its_directory(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+
+    done = quickstart(tmp_path / "data", "--records", "3", more={"HOME": str(home)})
+
+    assert done.code == 0, done.err
+    assert list(home.rglob("*")) == []
 
 
 def test_killing_it_leaves_nothing_either(tmp_path: Path) -> None:

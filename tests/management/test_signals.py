@@ -66,10 +66,17 @@ def test_the_echo_of_one_does_not_interrupt_the_ending_it_began(
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_while_django_is_still_being_read_is_no_traceback(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("found", "code", "said"),
+    [
+        ("raise KeyboardInterrupt", 130, ""),
+        ("raise ModuleNotFoundError(name='django')", 2, "Put “uv run” before"),
+    ],
+)
+def test_what_ends_it_while_django_is_still_being_read_is_no_traceback(
+    tmp_path: Path, found: str, code: int, said: str
 ) -> None:
-    (tmp_path / "django.py").write_text("raise KeyboardInterrupt")
+    (tmp_path / "django.py").write_text(found)
 
     done = subprocess.run(  # our own command
         [sys.executable, "manage.py", "check"],
@@ -81,4 +88,6 @@ def test_ctrl_c_while_django_is_still_being_read_is_no_traceback(
         check=False,
     )
 
-    assert (done.returncode, done.stderr) == (130, "")
+    assert done.returncode == code
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == bool(said)

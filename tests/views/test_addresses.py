@@ -197,11 +197,18 @@ def test_a_post_without_token_is_refused_in_words(db: None) -> None:
     assert "Nothing was changed" in response.content.decode()
 
 
-def test_a_host_that_is_not_ours_is_refused_in_words(client: Client) -> None:
-    response = client.get("/login/", headers={"host": "a..b"})
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "not understood"), ("fr-CA", "pas été comprise")]
+)
+def test_a_host_that_is_not_ours_is_refused_in_words(
+    client: Client, language: str, words: str
+) -> None:
+    headers = {"host": "a..b", "accept-language": language}
+
+    response = client.get("/login/", headers=headers)
 
     assert response.status_code == 400
-    assert "not understood" in response.content.decode()
+    assert words in response.content.decode()
 
 
 @pytest.mark.parametrize("field", ["job", "problem", "id__lt"])
