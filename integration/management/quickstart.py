@@ -71,8 +71,8 @@ class Quickstart(Start):
             results = make_connections(simulators, administrator.user)
             for result in results:
                 if result.may_pass_by_itself:
-                    raise StepFailed("connections", _state(result))
-            connections.result = "; ".join(_state(result) for result in results)
+                    raise StepFailed("connections", state_of(result))
+            connections.result = "; ".join(state_of(result) for result in results)
         self._first_contact(administrator.user)
         if options.is_demonstration and options.accept:
             with step("people's edits"):
@@ -169,14 +169,15 @@ def _running() -> list[TableMapping]:
     return runnable(mappings)
 
 
-def _state(result: CheckResult) -> str:
+def state_of(result: CheckResult) -> str:
+    """Whether it runs, and what its check found."""
     connection = result.connection
     why = next((line.sentence for line in result.problems), "")
     if connection.paused_at:
         return f"{connection} paused ({why or connection.pause_reason})"
     if not connection.enabled:
         return f"{connection} not enabled ({why})"
-    return f"{connection} runs"
+    return f"{connection} runs ({why})" if why else f"{connection} runs"
 
 
 def _wait_for_rest() -> None:
