@@ -188,12 +188,6 @@ def clear(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
     _of(mapping, side, ids).delete()
 
 
-def release(mapping: TableMapping, side: System, record_id: str) -> None:
-    """Somebody wants it tried now: attempts from zero (design §6)."""
-    mine = PendingRecord.objects.filter(mapping=mapping, side=side.value)
-    _release(mine.filter(record_id=record_id))
-
-
 def release_all(mapping: TableMapping) -> None:
     """The mapping has changed: whatever failed may pass now."""
     _release(PendingRecord.objects.filter(mapping=mapping))

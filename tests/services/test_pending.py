@@ -50,11 +50,11 @@ def test_what_waits_has_no_hour() -> None:
     assert row.failure == "No  good"
 
 
-def test_a_person_releases_a_record_whatever_it_waits_for() -> None:
+def test_a_change_of_the_mapping_releases_whatever_waits() -> None:
     mapping = make_mapping()
     tried(mapping, waits_for="CURRENCY:EUR")
 
-    pending.release(mapping, BC, "b1")
+    pending.release_all(mapping)
 
     assert list(pending.due(mapping, BC, clock.now())) == [["b1"]]
     assert PendingRecord.objects.get().attempts == 0
