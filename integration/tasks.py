@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from integration.models import Connection, Operation
 from integration.services.alert_sending import are_alerts_due, send_due
 from integration.services.alerts import tell_what_changed
+from integration.services.answering import start_waiting_answers
 from integration.services.connections import check_connection, due_checks
 from integration.services.dispatch import due_runs, is_purge_due
 from integration.services.execution import execute
@@ -37,6 +38,7 @@ def dispatch_due() -> None:
     """Claim what is due and announce it; every ten seconds (D6)."""
     forget_abandoned()
     announce_runs(start_waiting_retries())
+    announce_runs(start_waiting_answers())
     announce_runs(due_runs())
     for operation_id in forgotten_retries():
         announce(advance_retry, operation_id)

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 from integration.views import (
     accounts,
     alerts,
+    answers,
     articles,
     check,
     cleanup,
@@ -52,6 +53,8 @@ errors_urls: Patterns = [
     path("cleanup/", cleanup.preview, name="cleanup"),
     path("cleanup/delete/", cleanup.delete, name="cleanup_delete"),
     path("<key:error_id>/", errors.error, name="error"),
+    path("<key:error_id>/answer/", answers.answer_plan, name="error_plan"),
+    path("<key:error_id>/answer/give/", answers.give, name="error_answer"),
     path("<key:error_id>/support/", support.support, name="error_support"),
     path("<key:error_id>/retry/", retries.one, name="error_retry"),
     path("retry/", retries.several, name="errors_retry"),
@@ -77,6 +80,7 @@ mappings_urls: Patterns = [
     path("<key:mapping_id>/", mappings.mapping, name="mapping"),
     path("<key:mapping_id>/accept/", mappings.accept, name="mapping_accept"),
     path("<key:mapping_id>/resume/", mappings.resume, name="mapping_resume"),
+    path("<key:mapping_id>/rules/", mappings.rules, name="mapping_rules"),
     path("<key:mapping_id>/review/", mappings.read_again, name="mapping_review"),
 ]
 connections_urls: Patterns = [

@@ -30,6 +30,14 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Delete:
+    """A record to be deleted, as it was read. ``etag`` goes out as ``If-Match``."""
+
+    id: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """A write that was done: the record as the system answered it."""
 
@@ -127,6 +135,14 @@ class Connector(Protocol):
         """Update with ``If-Match`` on every part.
 
         An update without an etag is not sent: it comes back as STALE, to be re-read.
+        """
+        ...
+
+    def delete_many(self, entity: str, deletes: Sequence[Delete]) -> list[WriteResult]:
+        """Delete with ``If-Match`` on every part.
+
+        What was done comes back as ``Written`` with the id alone; a record that is not
+        there is a failure of the kind NOT_FOUND.
         """
         ...
 

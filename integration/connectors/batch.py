@@ -35,13 +35,20 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One request of a batch; ``path`` is relative to the root of the API."""
+    """One request of a batch; ``path`` is relative to the root of the API.
+
+    A deletion has no ``body``.
+    """
 
     method: str
     path: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | None
     headers: Mapping[str, str] = field(default_factory=dict)
     record_id: str = ""
+
+    @property
+    def content(self) -> bytes:
+        return b"" if self.body is None else dump_json(self.body)
 
     def alone(self, batch: Call) -> Call:
         """The part as if it were sent alone: what its failure shows."""
@@ -50,7 +57,7 @@ class Part:
             method=self.method,
             url=self.path,
             headers=self.headers,
-            content=dump_json(self.body),
+            content=self.content,
             record_id=self.record_id,
         )
 

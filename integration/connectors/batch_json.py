@@ -19,7 +19,7 @@ def encode(parts: Sequence[Part]) -> bytes:
             "method": part.method,
             "url": part.path,
             "headers": {**_HEADERS, **part.headers},
-            "body": part.body,
+            **({} if part.body is None else {"body": part.body}),
         }
         for number, part in enumerate(parts, start=1)
     ]

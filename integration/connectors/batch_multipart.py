@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from integration.connectors.batch import Part
 from integration.connectors.calls import Answer
-from integration.connectors.odata import dump_json
 
 _CRLF = b"\r\n"
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.I)
@@ -34,7 +33,7 @@ def _lines(part: Part, root_path: str) -> list[bytes]:
         b"Content-Type: application/json; charset=utf-8",
         *own,
         b"",
-        dump_json(part.body),
+        part.content,
     ]
 
 

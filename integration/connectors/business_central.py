@@ -11,7 +11,13 @@ from urllib.parse import quote
 
 from integration.connectors import batch_json
 from integration.connectors.auth import PUBLIC_AUTHORITY, token_url
-from integration.connectors.base import Create, Identity, Update, WriteResult
+from integration.connectors.base import (
+    Create,
+    Delete,
+    Identity,
+    Update,
+    WriteResult,
+)
 from integration.connectors.batch import (
     Part,
     results_of,
@@ -167,6 +173,19 @@ class BusinessCentral:
         operation = f"update {entity}"
         blank = self._session.call(operation, "PATCH", f"{self._company}/{entity}")
         return update_known(updates, blank, write)
+
+    def delete_many(self, entity: str, deletes: Sequence[Delete]) -> list[WriteResult]:
+        parts = [
+            Part(
+                "DELETE",
+                f"{self._company}/{entity}({guid(delete.id)})",
+                None,
+                {"If-Match": delete.etag},
+                record_id=guid(delete.id),
+            )
+            for delete in deletes
+        ]
+        return self._write(f"delete {entity}", parts, repeatable=True)
 
     def identity(self) -> Identity:
         """The company's name: nothing here says who we are.

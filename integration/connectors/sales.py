@@ -12,6 +12,7 @@ from integration.connectors import batch_multipart
 from integration.connectors.auth import PUBLIC_AUTHORITY, token_url
 from integration.connectors.base import (
     Create,
+    Delete,
     Identity,
     Update,
     WriteResult,
@@ -199,6 +200,21 @@ class Sales:
         operation = f"update {entity}"
         blank = self._session.call(operation, "PATCH", entity)
         return update_known(updates, blank, write)
+
+    def delete_many(self, entity: str, deletes: Sequence[Delete]) -> list[WriteResult]:
+        parts = [
+            Part(
+                "DELETE",
+                f"{entity}({guid(delete.id)})",
+                None,
+                {"If-Match": delete.etag},
+                record_id=guid(delete.id),
+            )
+            for delete in deletes
+        ]
+        return write_in_chunks(
+            parts, BATCH_SIZE, lambda c: self._write(entity, f"delete {entity}", c)
+        )
 
     def identity(self) -> Identity:
         """The user we are, with roles; two calls."""

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from integration.choices import SignIn
+from integration.choices import ConflictPolicy, DeletionPolicy, SignIn
 from integration.core.explain import LONGEST
 from integration.models import Endpoint
 
@@ -30,6 +30,22 @@ def reason_of(sent: Mapping[str, Any]) -> str:
     """What was written in a ``ReasonForm``; "" where a hand-made one does not fit."""
     form = ReasonForm(sent)
     return form.cleaned_data["reason"] if form.is_valid() else ""
+
+
+class RulesForm(ReasonForm):
+    """What a mapping answers by itself; only the rules it can have are offered."""
+
+    field_order = ["conflict", "deletion", "reason"]
+    conflict = forms.ChoiceField(
+        label=_("Changed on both sides"),
+        choices=ConflictPolicy,
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+    deletion = forms.ChoiceField(
+        label=_("Deleted on one side"),
+        choices=DeletionPolicy,
+        widget=forms.Select(attrs={"class": "input"}),
+    )
 
 
 class MessageForm(forms.Form):

@@ -8,6 +8,7 @@ from typing import Any
 from integration.connectors.base import (
     Connector,
     Create,
+    Delete,
     Identity,
     Update,
     WriteResult,
@@ -59,6 +60,9 @@ class CountingConnector:
         self, entity: str, fields: Sequence[str], updates: Sequence[Update]
     ) -> list[WriteResult]:
         return self.connector.update_many(entity, fields, updates)
+
+    def delete_many(self, entity: str, deletes: Sequence[Delete]) -> list[WriteResult]:
+        return self.connector.delete_many(entity, deletes)
 
     def identity(self) -> Identity:
         return self.connector.identity()

@@ -7,14 +7,19 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
+from integration.connectors.base import Delete, Written
 from integration.core.answers import DeletionRule
+from integration.core.failures import FailureKind
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.records import Direction, System
 from integration.models import Coupling, SyncError
 from integration.services import couplings, pending
+from integration.services.answers import note, note_changed
+from integration.services.articles import cause_of
 from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
 from integration.services.errors import settle_both_deleted, settle_parted
+from integration.services.sentences import of_cause
 from integration.services.work import Work
 
 _ARTICLES = {
@@ -96,6 +101,8 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
     survivors = [found.survivor(each) for each in found.restored]
     work.restored |= {record.id for record in survivors}
     work.spool.add(side.other, [(record, None) for record in survivors], work.table)
+    if work.stopped_by:
+        work.go_on()
 
 
 def _rule(work: Work, side: System, coupling: Coupling, left: Snapshot) -> DeletionRule:
@@ -107,8 +114,10 @@ def _rule(work: Work, side: System, coupling: Coupling, left: Snapshot) -> Delet
     answer = work.answers.get(coupling.pk)
     rule = work.table.deletion
     if answer:
-        fits = answer.fits(side.other, left)
-        rule = answer.rule if fits else DeletionRule.NONE
+        rule = answer.rule
+        if not answer.fits(side.other, left):
+            note_changed(answer)
+            rule = DeletionRule.NONE
     way = way_from(side.other)
     if work.money or not work.writes(_way(work, side)):
         return DeletionRule.NONE
@@ -127,11 +136,39 @@ def _sort_out(work: Work, found: _Gone, coupling: Coupling) -> None:
     elif rule is DeletionRule.UNCOUPLE:
         found.uncoupled.append(coupling)
         found.endings.outcomes.append(_uncoupled(work, found.side, coupling))
+    elif rule is DeletionRule.DELETE and _is_deleted(work, found, coupling):
+        found.ended.append(coupling)
+        ended = _ended(work, found.side, coupling, found.now)
+        found.endings.outcomes.append(
+            replace(ended, kind=OutcomeKind.DELETED, note=Note.DELETED)
+        )
+    elif work.stopped_by:
+        return  # Not tried; the run goes on with it later.
     else:
         found.half.append(coupling)
         _record_half(
             work, found.endings, found.side, coupling, survivor.etag, found.now
         )
+
+
+def _is_deleted(work: Work, found: _Gone, coupling: Coupling) -> bool:
+    """Delete what is left, as it was shown; whether it is gone now."""
+    side, survivor = found.side.other, found.survivor(coupling)
+    [result] = work.connectors[side].delete_many(
+        work.table.place(side), [Delete(survivor.id, survivor.etag)]
+    )
+    if isinstance(result, Written) or result.kind is FailureKind.NOT_FOUND:
+        return True
+    if work.stops(result):
+        return False
+    if result.kind is FailureKind.LOST_ANSWER and not work.read(side, [survivor.id]):
+        return True
+    answer = work.answers[coupling.pk]
+    if result.kind is FailureKind.STALE:
+        note_changed(answer)
+    else:
+        note(answer, of_cause(cause_of(result, None)))
+    return False
 
 
 def _save(work: Work, found: _Gone) -> None:

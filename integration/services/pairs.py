@@ -18,7 +18,7 @@ from integration.core.plan import Missing, update
 from integration.core.records import Direction, System
 from integration.models import Coupling
 from integration.services import couplings, pending
-from integration.services.answers import Answer
+from integration.services.answers import Answer, note_changed
 from integration.services.deletions import is_lost, record_gone
 from integration.services.endings import Endings, Trouble, of_pair, tried
 from integration.services.waiting import missing_partner
@@ -160,6 +160,7 @@ def _answer(work: Work, pair: Pair) -> Answer | None:
     for side in System:
         record = pair.record(side)
         if record is None or not answer.fits(side, record):
+            note_changed(answer)
             return None
     return answer
 

@@ -24,6 +24,7 @@ from integration.core.outcomes import Outcome
 from integration.core.records import Direction, System
 from integration.models import Job, Operation, TableMapping
 from integration.models.jobs import ACTIVE_STATES
+from integration.services.answers import finish_answers
 from integration.services.entries import note
 from integration.services.errors import record_outcomes
 from integration.services.retry_results import finish_retry, judge_tried
@@ -160,13 +161,15 @@ def add_fetched(run: Run, fetched: dict[System, int]) -> None:
 
 
 def finish(run: Run, state: JobState, message: Told | None = None) -> None:
-    """End the run, and with it what a retry wanted of it."""
+    """End the run, and with it what a retry or an answer wanted of it."""
     with transaction.atomic():
         ended = _mine(run).update(
             state=state, finished_at=clock.now(), parked_until=None, **_said(message)
         )
         if ended and run.operation is not None:
             finish_retry(run.operation, run.mapping, state, message)
+        if ended and run.only is not None:
+            finish_answers(run.id)
 
 
 def park(run: Run, seconds: float, message: Told) -> None:

@@ -7,6 +7,7 @@ from integration.core.outcomes import OutcomeKind
 from integration.core.records import Direction, System
 from integration.models import Coupling, TableMapping
 from integration.services import pending
+from integration.services.answers import answers_of, parted
 from integration.services.changes import Cursors, read_both, read_due, read_only
 from integration.services.creations import create_alone
 from integration.services.currencies import (
@@ -72,8 +73,10 @@ def _read(work: Work) -> Cursors | None:
         _read_retried(work, work.run.operation)
         return None
     if work.run.only is not None:
+        work.answers = answers_of(work.run.id)
+        done = parted(work.answers)
         for side in System:
-            ids = [key for system, key in work.run.only if system is side]
+            ids = [k for system, k in work.run.only if system is side and k not in done]
             read_only(work, side, ids)
         return None
     if not work.is_rehearsal:

@@ -1,6 +1,6 @@
 """What one error's page says: both records, history, technical details."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,9 @@ from integration.choices import (
     SettledReason,
 )
 from integration.markup.parts import number
-from integration.models import OperationItem, SyncError, TableMapping
+from integration.models import Operation, OperationItem, SyncError, TableMapping
+from integration.services.answer_plans import Take, takes_for, why_not
+from integration.services.answers import KINDS as ANSWER_KINDS
 from integration.services.articles import keys_of, label_of
 from integration.services.sentences import in_words
 
@@ -24,6 +26,10 @@ ACT_ICONS: dict[str, str] = {
     OperationKind.RETRY: "rotate-cw",
     OperationKind.IGNORE: "circle-pause",
     OperationKind.RESOLVE: "circle-check",
+    OperationKind.SYNCHRONIZE: "arrow-left-right",
+    OperationKind.RESTORE: "undo-2",
+    OperationKind.DELETE_RECORD: "trash-2",
+    OperationKind.DECOUPLE: "unlink",
 }
 SIDES = ("business_central", "sales", "last")
 
@@ -201,6 +207,8 @@ def acts(error: SyncError) -> list[Event]:
     by_hand = error.handled_by
     if by_hand:
         found.append((by_hand, by_hand.get_state_display()))
+    given = Operation.objects.filter(kind__in=ANSWER_KINDS, scope__error=error.pk)
+    found += [(row, row.get_state_display()) for row in given]
     return [
         Event(
             ACT_ICONS[row.kind],
@@ -212,3 +220,32 @@ def acts(error: SyncError) -> list[Event]:
         )
         for row, ended in found
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer that an error's page offers."""
+
+    take: Take
+    label: str
+    icon: str
+
+
+LABELS: dict[Take, tuple[Callable[[], str], str]] = {
+    Take.BUSINESS_CENTRAL: (
+        lambda: _("Take Business Central's values…"),
+        "arrow-right",
+    ),
+    Take.SALES: (lambda: _("Take Sales' values…"), "arrow-left"),
+    Take.FIELDS: (lambda: _("Choose field by field…"), "arrow-left-right"),
+    Take.RESTORE: (lambda: _("Restore…"), "undo-2"),
+    Take.UNCOUPLE: (lambda: _("Remove coupling…"), "unlink"),
+    Take.DELETE: (lambda: _("Delete the other one, too…"), "trash-2"),
+}
+
+
+def choices_for(error: SyncError, mapping: TableMapping | None) -> dict[str, Any]:
+    """What an error's page offers, or why nothing can be answered now."""
+    takes = takes_for(error)
+    offered = [Choice(take, LABELS[take][0](), LABELS[take][1]) for take in takes]
+    return {"answers": offered, "why_no_answer": why_not(mapping) if takes else ""}

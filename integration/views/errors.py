@@ -15,6 +15,7 @@ from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup.records import source_and_destination
 from integration.models import Connection, Operation, SyncError, TableMapping
 from integration.services import cleanup
+from integration.services.answers import answering_errors
 from integration.services.causes import count_of
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
@@ -23,7 +24,7 @@ from integration.services.retry_results import retrying_errors
 from integration.services.status import read_engine
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
-from integration.views.details import field_rows, history
+from integration.views.details import choices_for, field_rows, history
 from integration.views.handling import act_on_selected, take_done
 from integration.views.listings import Listing, read_listing, sort_words
 from integration.views.problems import told, told_context
@@ -209,6 +210,7 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
         "error": found,
         **list_place(found, listing),
         **case_context(found, mapping),
+        **(choices_for(found, mapping) if request.user.is_operator else {}),
         "events": history(found, mapping),
         "payloads": found.payloads.order_by("latest")
         if request.user.is_operator
@@ -246,7 +248,7 @@ def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, An
         "differing": [row for row in rows if row.differs or row.is_cause],
         "equal": [row for row in rows if not (row.differs or row.is_cause)],
         "affected": count_of(found.problem).relevant,
-        "is_retrying": found.pk in retrying_errors([found.pk]),
+        "is_retrying": found.pk in retrying_errors([found.pk]) | answering_errors(),
     }
 
 

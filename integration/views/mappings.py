@@ -7,24 +7,29 @@ from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST, require_safe
 
 from integration import tasks
 from integration.choices import EntryKind, JobKind, JobState, Role
-from integration.forms.setup import ReasonForm, reason_of
+from integration.core.answers import ConflictRule, DeletionRule
+from integration.forms.setup import ReasonForm, RulesForm, reason_of
 from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup.records import RecordSide
 from integration.models import Job, JobEntry, TableMapping
 from integration.models.jobs import ACTIVE_STATES
 from integration.services import review
 from integration.services.actors import Refused
+from integration.services.mappings import MappingInvalid, answerable, change_rules
 from integration.services.pauses import resume_mapping
 from integration.services.places import Place, place_of
+from integration.services.sentences import sentence
 from integration.views.candidates import candidates_of
 
 AMBIGUOUS_SHOWN = 200
 POLL_SECONDS = 3
 RECENT = 10
+OTHER_RULES = gettext_noop("Other rules for conflicts and deletions.")
 
 
 @role_required(Role.VIEWER)
@@ -64,6 +69,7 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
         "fields": found.fields.all(),
         "recent": list(found.jobs.order_by("-id")[:RECENT]),
         "reason_form": ReasonForm(),
+        **rules_context(found),
         "poll_seconds": POLL_SECONDS,
         **review_context(found, reviews),
     }
@@ -112,6 +118,56 @@ def ambiguous_records(
         job__run=job.run, kind=EntryKind.AMBIGUOUS
     ).order_by("id")[:AMBIGUOUS_SHOWN]
     return [candidates_of(entry, place) for entry in entries]
+
+
+def rules_context(found: TableMapping) -> dict[str, Any]:
+    """What the mapping answers by itself, and what it could."""
+    form = RulesForm(
+        initial={
+            "conflict": found.update_conflict,
+            "deletion": found.deletion_conflict,
+        }
+    )
+    can = answerable(found)
+    if not can.conflicts:
+        del form.fields["conflict"]
+    if not can.deletions:
+        del form.fields["deletion"]
+    return {"rules_form": form, "can_answer": can}
+
+
+@role_required(Role.ADMINISTRATOR)
+@require_POST
+def rules(request: SignedInRequest, mapping_id: int) -> HttpResponse:
+    """Answer conflicts and deletions by other rules from the next run on."""
+    found = find(mapping_id)
+    sent = {
+        "conflict": request.POST.get("conflict", found.update_conflict),
+        "deletion": request.POST.get("deletion", found.deletion_conflict),
+        "reason": request.POST.get("reason", ""),
+    }
+    form = RulesForm(sent)
+    if not form.is_valid():
+        messages.error(request, _("Choose one of the rules offered here."))
+        return redirect("mapping", mapping_id)
+    try:
+        changed = change_rules(
+            found,
+            request.user,
+            form.cleaned_data["reason"] or sentence(OTHER_RULES),
+            ConflictRule(form.cleaned_data["conflict"]),
+            DeletionRule(form.cleaned_data["deletion"]),
+        )
+    except (Refused, MappingInvalid) as refusal:
+        messages.error(request, str(refusal))
+    else:
+        if changed:
+            messages.success(
+                request, _("The rules hold from now on; what is open is tried again.")
+            )
+        else:
+            messages.info(request, _("These were the rules already."))
+    return redirect("mapping", mapping_id)
 
 
 @role_required(Role.ADMINISTRATOR)

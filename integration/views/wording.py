@@ -8,10 +8,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from integration.choices import Category, Chip, Direction, SettledReason, Who
+from integration.choices import (
+    Category,
+    Chip,
+    ConflictPolicy,
+    DeletionPolicy,
+    Direction,
+    SettledReason,
+    Who,
+)
 from integration.markup import parts
 from integration.models import Connection, Operation, Problem
-from integration.services.articles import title_of
+from integration.services.articles import label_of, title_of
 from integration.services.cleanup_preview import Ignored
 from integration.services.error_filters import RELEVANT, ErrorFilter, parse_filter
 from integration.services.sentences import in_words
@@ -131,11 +139,11 @@ def scope_lines(operation: Operation, language: str = "en") -> list[Line]:
         lines.append((_("Ignored until"), until_words(scope["until"])))
     if "query" in scope:
         lines.append((_("Filter"), ", ".join(query_words(scope["query"], language))))
-    known = retold(scope, "title")
+    known = retold(scope, "title") | written_fields(scope, language)
     lines += [
         (word, result_words(known[name]))
         for name, word in scope_names().items()
-        if known.get(name) not in (None, "")
+        if known.get(name) not in (None, "", [])
     ]
     if operation.rows:
         lines.append((_("Entries"), parts.number(operation.rows)))
@@ -172,6 +180,9 @@ def scope_names() -> dict[str, str]:
         "selected": _("selected"),
         "name": pgettext("of a connection or endpoint", "Name"),
         "mapping": _("Mapping"),
+        "record": _("Record"),
+        "to_business_central": _("Written in Business Central"),
+        "to_sales": _("Written in Sales"),
         "title": _("Error"),
         "user": pgettext("account", "User"),
     }
@@ -195,6 +206,8 @@ def result_names() -> dict[str, str]:
     return {
         "change": pgettext("what was changed", "Change"),
         "sentence": _("Message"),
+        "update_conflict": _("Changed on both sides"),
+        "deletion_conflict": _("Deleted on one side"),
         "passed": _("Check passed"),
         "problems": _("Found"),
         "settled": _("Settled"),
@@ -219,11 +232,29 @@ def result_names() -> dict[str, str]:
     }
 
 
+def written_fields(scope: Mapping[str, Any], language: str) -> dict[str, list[str]]:
+    """The fields that an answer to a conflict writes on each side, by their labels."""
+    return {
+        name: [label_of(one, language) for one in scope[name]]
+        for name in ("to_business_central", "to_sales")
+        if name in scope
+    }
+
+
+RULES: dict[str, Any] = {
+    "update_conflict": ConflictPolicy,
+    "deletion_conflict": DeletionPolicy,
+}
+
+
 def result_lines(operation: Operation) -> list[Line]:
     """How it ended."""
     name = "problems" if "problems" in operation.result else "sentence"
     result = retold(operation.result, name)
     result |= operation.result.get("plan") or {}
+    for name, rules in RULES.items():
+        if name in result:
+            result[name] = label(rules, result[name])
     return [
         (word, result_words(result[name]))
         for name, word in result_names().items()

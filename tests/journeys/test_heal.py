@@ -1,6 +1,7 @@
 """The four set-up errors of the brief, healed by hand as their articles say (Shows 9).
 
-Everything goes through our pages and the record pages that their links open.
+Everything goes through our pages and the record pages that their links open; so do the
+answers to a conflict and to a deletion.
 """
 
 import json
@@ -200,3 +201,23 @@ def test_a_whole_problem_is_retried_from_its_page(
     expect(page.locator("#title .badge")).to_have_text("done")
     badges = page.locator("#result tbody .badge")
     expect(badges).to_have_text(["healed", "healed", "healed"])
+
+
+def test_a_conflict_is_answered_after_its_plan_was_shown(
+    demonstration: Demonstration,
+) -> None:
+    path = demonstration.open_error("Changed on both sides")
+    page = demonstration.page
+    page.get_by_role("link", name="Take Sales' values…").click()
+    page.get_by_role("button", name="Overwrite 1 field").click()
+
+    demonstration.until(lambda: demonstration.is_resolved(path))
+
+
+def test_what_was_deleted_in_sales_is_restored(demonstration: Demonstration) -> None:
+    path = demonstration.open_error("was deleted in Sales")
+    page = demonstration.page
+    page.get_by_role("link", name="Restore…").click()
+    page.get_by_role("button", name="Restore in Sales").click()
+
+    demonstration.until(lambda: demonstration.is_resolved(path))

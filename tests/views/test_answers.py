@@ -1,0 +1,161 @@
+"""The plan of an answer and the rules of a mapping, as pages."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from integration.models import Operation, SyncError
+from tests.running import running_systems
+from tests.services.engine import Engine, running_engine
+
+
+@pytest.fixture
+def engine(db: None) -> Iterator[Engine]:
+    with running_systems(records=2) as systems, running_engine(systems) as engine:
+        engine.accept()
+        engine.sync()
+        engine.sync("CUSTOMER")
+        yield engine
+
+
+@pytest.fixture
+def conflict(engine: Engine) -> SyncError:
+    customer, account = engine.pair()
+    engine.change(customer, phoneNumber="021 111 11 11", city="")
+    engine.change(account, telephone1="022 222 22 22", address1_city="Vevey")
+    engine.sync("CUSTOMER")
+    return SyncError.objects.get(settled_at=None)
+
+
+@pytest.fixture
+def deletion(engine: Engine) -> SyncError:
+    _, account = engine.pair()
+    engine.accounts.delete(account.id, "a person")
+    engine.sync("CUSTOMER")
+    return SyncError.objects.get(settled_at=None)
+
+
+def page(client: Client, name: str, key: int, **query: str) -> str:
+    response = client.get(reverse(name, args=[key]), query, follow=True)
+    return str(response.content.decode())
+
+
+def test_a_conflict_is_answered_from_its_page(
+    operator: Client, conflict: SyncError
+) -> None:
+    offered = page(operator, "error", conflict.pk)
+    shown = operator.get(reverse("error_plan", args=[conflict.pk]), {"take": "sales"})
+
+    text = shown.content.decode()
+    assert "?take=sales" in offered
+    assert "Overwrite 2 fields" in text
+    assert "2 fields are overwritten in Business Central." in text
+    assert "022 222 22 22" in text
+
+    after = operator.post(
+        reverse("error_answer", args=[conflict.pk]),
+        {"token": shown.context["plan"].token, "reason": "Sales knows better"},
+        follow=True,
+    )
+
+    operation = Operation.objects.get(kind="synchronize")
+    told = page(operator, "operation", operation.pk)
+    assert "It is being carried out" in after.content.decode()
+    assert "Sales knows better" in page(operator, "error", conflict.pk)
+    assert "Written in Business Central" in told
+    assert "100001" in told
+
+
+def test_fields_are_chosen_before_anything_is_planned(
+    operator: Client, conflict: SyncError
+) -> None:
+    asked = page(operator, "error_plan", conflict.pk, take="fields")
+    chosen = {"field-city": "business_central", "field-phoneNumber": "sales"}
+
+    shown = page(operator, "error_plan", conflict.pk, take="fields", **chosen)
+
+    assert "Whose value is right?" in asked
+    assert "Overwrite" not in asked
+    assert "1 field is overwritten in Business Central." in shown
+    assert "1 field is overwritten in Sales." in shown
+
+
+@pytest.mark.parametrize(
+    ("take", "words"),
+    [
+        ("restore", "Restore in Sales"),
+        ("delete", "Type 100001"),
+        ("uncouple", "It is left alone from now on"),
+    ],
+)
+def test_a_deletion_is_answered_from_its_page(
+    operator: Client, deletion: SyncError, take: str, words: str
+) -> None:
+    assert f"?take={take}" in page(operator, "error", deletion.pk)
+    assert words in page(operator, "error_plan", deletion.pk, take=take)
+
+
+@pytest.mark.parametrize(
+    ("take", "words"),
+    [
+        ("nothing", "Choose one of the answers offered here."),
+        ("restore", "This is settled, or of another cause by now."),
+    ],
+)
+def test_an_answer_that_is_not_offered_leads_back(
+    operator: Client, conflict: SyncError, take: str, words: str
+) -> None:
+    assert words in page(operator, "error_plan", conflict.pk, take=take)
+
+
+def test_a_viewer_is_offered_nothing(viewer: Client, conflict: SyncError) -> None:
+    response = viewer.get(reverse("error_plan", args=[conflict.pk]), {"take": "sales"})
+
+    assert "?take=" not in page(viewer, "error", conflict.pk)
+    assert response.status_code == 403
+
+
+def test_what_cannot_be_answered_is_offered_disabled_with_the_reason(
+    operator: Client, engine: Engine, conflict: SyncError
+) -> None:
+    engine.connection.engine = "business_central"
+    engine.connection.save()
+
+    text = page(operator, "error", conflict.pk)
+
+    assert "?take=" not in text
+    assert "Business Central itself synchronizes this connection" in text
+
+
+def test_an_administrator_changes_the_rules_of_a_mapping(
+    administrator: Client, viewer: Client, engine: Engine
+) -> None:
+    key = engine.mapping().pk
+    rules = {"conflict": "merge", "deletion": "restore", "reason": "Less work"}
+
+    answer = administrator.post(
+        reverse("mapping_rules", args=[key]), rules, follow=True
+    )
+
+    assert "The rules hold from now on" in answer.content.decode()
+    assert engine.mapping().update_conflict == "merge"
+    told = page(viewer, "operation", Operation.objects.latest("pk").pk)
+    assert "each field from the side that changed it" in told
+    assert "Less work" in told
+    assert "the deleted record is created again" in page(viewer, "mapping", key)
+
+
+@pytest.mark.parametrize(
+    "sent", [{"conflict": "mine"}, {"deletion": "delete"}, {"conflict": ""}]
+)
+def test_a_rule_that_does_not_exist_changes_nothing(
+    administrator: Client, engine: Engine, sent: dict[str, str]
+) -> None:
+    key = engine.mapping().pk
+
+    answer = administrator.post(reverse("mapping_rules", args=[key]), sent, follow=True)
+
+    assert "Choose one of the rules offered here." in answer.content.decode()
+    assert engine.mapping().update_conflict == "none"
