@@ -6,6 +6,7 @@ import sys
 
 COULD_NOT_START = 2
 INTERRUPTED = 130
+NOBODY_READS = 141
 WITHOUT_PACKAGES = (
     "Sync Errors cannot start: this Python has not its packages. Put “uv run” before "
     "the command; “pip install uv” installs uv."
@@ -45,6 +46,10 @@ def main() -> None:
         sys.exit(COULD_NOT_START)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has gone, as "head" does; Python would try once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(NOBODY_READS)
 
 
 if __name__ == "__main__":

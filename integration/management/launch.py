@@ -43,6 +43,12 @@ def launch(start: Start) -> Outcome:
     except StepFailed as error:
         code = COULD_NOT_START if error.is_start else STEP_FAILED
         return Outcome(code, str(error))
+    except PermissionError as error:
+        return Outcome(
+            COULD_NOT_START,
+            f"{error.filename} cannot be used ({error.strerror}); give the data "
+            f"directory to the user that runs this.",
+        )
     except DatabaseError as error:
         reason = str(error).strip().partition("\n")[0]
         return Outcome(COULD_NOT_START, f"The database cannot be used: {reason}")
