@@ -265,7 +265,9 @@ class _Reading:
         self, key: Key | None, limit: int, *, backwards: bool = False
     ) -> list[dict[str, Any]]:
         """At most ``limit`` rows beyond ``key``, with the columns the list shows."""
-        statements = _statements(self, limit, backwards, key is not None)
+        # What was searched for is hardly searched for again.
+        made = _statements.__wrapped__ if self.found else _statements
+        statements = made(self, limit, backwards, key is not None)
         rows = self._first(
             limit,
             (statement.rows(*(key or ())) for statement in statements),

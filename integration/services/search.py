@@ -5,14 +5,14 @@ walk the list's own order, testing each row, because the first page is then foun
 once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from integration.models import SyncError
 from integration.models.cuts import text_q
-from integration.models.dialect import PREFIX_LENGTH, count_hits, hit_ids, prefix
+from integration.models.dialect import PREFIX_LENGTH, among_ids, hit_ids, prefix
 from integration.models.folding import spellings
 
 MOST_HITS = 10_000
@@ -20,18 +20,17 @@ MOST_HITS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What the index says of a text.
-
-    ``few``: the hits can be looked at one by one. ``by_beginning``: the text is too
-    short for the index, so only numbers and names that begin with it are found; the
-    page says so.
-    """
+    """What the index says of a text: its hits, or ``None`` when there are too many."""
 
     text: str
-    few: bool
+    hits: Sequence[int] | None
 
     @property
     def by_beginning(self) -> bool:
+        """The text is too short for the index.
+
+        Only numbers and names that begin with it are found; the page says so.
+        """
         return len(self.text) < PREFIX_LENGTH
 
     @property
@@ -42,28 +41,22 @@ class Search:
     @property
     def among(self) -> Q | None:
         """The hits to look at, or ``None`` when there are too many."""
-        if not self.few:
-            return None
-        if self.by_beginning:
-            return Q(id__in=_beginning(self.text))
-        return Q(id__in=hit_ids(spellings(self.text), MOST_HITS))
+        return None if self.hits is None else Q(id__in=among_ids(self.hits))
 
 
 def search(text: str) -> Search:
     """Look up a text in the index: one query."""
-    if len(text) < PREFIX_LENGTH:
-        hits = _beginning(text)[: MOST_HITS + 1].count()
-    else:
-        hits = count_hits(spellings(text), MOST_HITS + 1)
-    return Search(text, hits <= MOST_HITS)
+    if len(text) >= PREFIX_LENGTH:
+        return Search(text, hit_ids(spellings(text), MOST_HITS))
+    hits = _beginning(text)
+    return Search(text, hits if len(hits) <= MOST_HITS else None)
 
 
-def _beginning(text: str) -> QuerySet[SyncError, Any]:
+def _beginning(text: str) -> list[int]:
     numbers = SyncError.objects.filter(_in_any_chip() & prefix("record_label", text))
     names = SyncError.objects.filter(_in_any_chip() & prefix("record_name", text))
-    return (
-        numbers.order_by().values("id").union(names.order_by().values("id"), all=True)
-    )
+    ids = [rows.order_by().values_list("id", flat=True) for rows in (numbers, names)]
+    return list(ids[0].union(ids[1], all=True)[: MOST_HITS + 1])
 
 
 def _in_any_chip() -> Q:
