@@ -1,10 +1,12 @@
 """The small parts of HTML that tables and templates share: icons, moments, states."""
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.db.models import TextChoices
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -113,7 +115,22 @@ def external() -> SafeString:
 
 def number(value: int | None) -> str:
     """Grouped as the reader's language groups: 1,204 or 1 204."""
-    return formats.number_format(value or 0, use_l10n=True, force_grouping=True)
+    return _grouped(value or 0, get_language() or "")
+
+
+@lru_cache(maxsize=2_048)
+def _grouped(value: int, language: str) -> str:
+    return formats.number_format(value, use_l10n=True, force_grouping=True)
+
+
+def labels(choices: type[TextChoices]) -> Mapping[str, str]:
+    """The word of each choice in the reader's language."""
+    return _labels(choices, get_language() or "")
+
+
+@cache
+def _labels(choices: type[TextChoices], language: str) -> Mapping[str, str]:
+    return {value: str(label) for value, label in choices.choices}
 
 
 def exact(moment: datetime, form: str = "DATETIME_FORMAT") -> str:

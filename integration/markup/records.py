@@ -104,7 +104,7 @@ def reason(presence: str, deleted_at: datetime | None) -> str:
         return _("deleted on %(day)s") % {
             "day": parts.exact(deleted_at, "SHORT_DATE_FORMAT")
         }
-    return str(Presence(presence).label)
+    return parts.labels(Presence)[presence]
 
 
 def coupled_sides(
@@ -138,7 +138,7 @@ class SideCells:
     """
 
     def __init__(self) -> None:
-        self.words = {system: str(system.label) for system in System}
+        self.words = parts.labels(System)
         self.mark = parts.external()
 
     def __call__(self, side: RecordSide, css: str) -> str:

@@ -305,6 +305,7 @@ class SyncError(models.Model):
             models.Index(
                 "connection", "chip", *NEWEST_FIRST, name="error_of_connection"
             ),
+            models.Index("direction", "chip", *NEWEST_FIRST, name="error_of_direction"),
             models.Index("job", *NEWEST_FIRST, name="error_of_job"),
             models.Index("record_key", *NEWEST_FIRST, name="error_of_record"),
             *(

@@ -353,8 +353,8 @@ class _Reading:
     def _ordered_by_leader(self) -> bool:
         """The leading index has the rows of one state in the order of last seen."""
         one_state = len(chips_of(self.filters.state)) == 1
-        by_time = self._leader in {"problem", "mapping", "connection", "reason", ""}
-        return self._in_time and one_state and by_time
+        by_time = {"problem", "mapping", "connection", "direction", "reason", ""}
+        return self._in_time and one_state and self._leader in by_time
 
     @property
     def _leader(self) -> str:
@@ -373,6 +373,7 @@ class _Reading:
             "problems": self.few and (filters.who or filters.category),
             "mapping": (one_state or self.few) and filters.mapping,
             "connection": (one_state or self.few) and filters.connection,
+            "direction": (one_state or self.few) and filters.direction,
         }
         return next((name for name, useful in candidates.items() if useful), "")
 

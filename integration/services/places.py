@@ -71,6 +71,10 @@ class Places:
         return list(dict.fromkeys(name for _connection, name in self.by_key))
 
 
+NOWHERE = Places({}, {})
+"""For a list without a row."""
+
+
 def read_places() -> Places:
     """One query: connections, also those without a mapping, with their mappings."""
     places: dict[tuple[int, str], Place] = {}

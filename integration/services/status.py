@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from django.db.models import Max, Min, Sum
+from django.db.models import Count, Max, Min, Subquery, Sum
 
 from integration import clock
 from integration.choices import Chip, Engine, JobKind, JobState, System
 from integration.models import (
     Connection,
-    Endpoint,
     ErrorTotal,
     Job,
     Problem,
@@ -19,6 +19,7 @@ from integration.models import (
     TableMapping,
 )
 from integration.models.errors import RELEVANT_CHIPS
+from integration.models.statements import Statement
 from integration.services.articles import title_of
 from integration.services.pending import unlisted
 from integration.services.problems import with_problems
@@ -94,16 +95,28 @@ def has_lesson() -> bool:
     return Problem.objects.filter(**LESSON).exists()
 
 
+class _Connected(NamedTuple):
+    """A connection of our engine, with the last check of both its endpoints.
+
+    ``ran_at`` is when any synchronization last came to its end.
+    """
+
+    id: int
+    name: str
+    enabled: bool
+    paused_at: datetime | None
+    bc_passed: bool | None
+    bc_checked_at: datetime | None
+    sales_passed: bool | None
+    sales_checked_at: datetime | None
+    ran_at: datetime | None
+
+
 def read_shell() -> Shell:
-    """Three queries."""
-    totals = ErrorTotal.objects.filter(state__in=RELEVANT_CHIPS).order_by()
-    counts = dict(totals.values_list("state").annotate(total=Sum("n")))
-    ran_at = last_success()
-    connections = list(
-        Connection.objects.filter(engine=Engine.OURS).select_related(
-            "business_central", "sales"
-        )
-    )
+    """Two queries."""
+    counts = dict(_counts().rows())
+    connections = [_Connected(*row) for row in _connections().rows()]
+    ran_at = connections[0].ran_at if connections else None
     running = [row for row in connections if row.enabled and not row.paused_at]
     return Shell(
         open=counts.get(Chip.OPEN, 0),
@@ -112,19 +125,47 @@ def read_shell() -> Shell:
         systems=(
             state_of(
                 System.BUSINESS_CENTRAL,
-                [row.business_central for row in running],
+                [(row.bc_passed, row.bc_checked_at) for row in running],
                 ran_at,
             ),
-            state_of(System.SALES, [row.sales for row in running], ran_at),
+            state_of(
+                System.SALES,
+                [(row.sales_passed, row.sales_checked_at) for row in running],
+                ran_at,
+            ),
         ),
         stopped=stopped(connections),
     )
 
 
-def stopped(connections: Iterable[Connection]) -> tuple[Stopped, ...]:
+@cache
+def _counts() -> Statement:
+    totals = ErrorTotal.objects.filter(state__in=RELEVANT_CHIPS).order_by()
+    return Statement.of(totals.values_list("state").annotate(total=Sum("n")))
+
+
+@cache
+def _connections() -> Statement:
+    ends = (
+        f"{end}__{name}"
+        for end in ("business_central", "sales")
+        for name in ("check_passed", "checked_at")
+    )
+    columns = ("id", "name", "enabled", "paused_at", *ends)
+    rows = Connection.objects.filter(engine=Engine.OURS)
+    return Statement.of(rows.values_list(*columns, Subquery(_successes()[:1])))
+
+
+def _successes() -> Any:
+    """When synchronizations came to their end, the latest first."""
+    rows = Job.objects.filter(state=JobState.SUCCEEDED, kind=JobKind.SYNC)
+    return rows.order_by("-id").values("finished_at")
+
+
+def stopped(connections: Iterable[_Connected]) -> tuple[Stopped, ...]:
     """Those that do not run, in the order of their names; pauses first."""
     found = [
-        Stopped(row.pk, row.name, is_paused=row.paused_at is not None)
+        Stopped(row.id, row.name, is_paused=row.paused_at is not None)
         for row in connections
         if row.paused_at or not row.enabled
     ]
@@ -132,17 +173,17 @@ def stopped(connections: Iterable[Connection]) -> tuple[Stopped, ...]:
 
 
 def state_of(
-    system: System, endpoints: list[Endpoint], ran_at: datetime | None
+    system: System,
+    checks: list[tuple[bool | None, datetime | None]],
+    ran_at: datetime | None,
 ) -> SystemState:
-    """The worst of its endpoints, and when one of them last answered."""
-    if not endpoints:
+    """The worst of its endpoints' checks, and when one of them last answered."""
+    if not checks:
         return SystemState(system, "idle", None)
-    answered = [
-        row.checked_at for row in endpoints if row.check_passed and row.checked_at
-    ]
+    answered = [moment for passed, moment in checks if passed and moment]
     if ran_at is not None:
         answered.append(ran_at)
-    if any(row.check_passed is False for row in endpoints):
+    if any(passed is False for passed, _moment in checks):
         word = "refuses"
     elif answered:
         word = "answers"
@@ -151,16 +192,12 @@ def state_of(
     return SystemState(system, word, max(answered, default=None))
 
 
-def last_success() -> datetime | None:
-    """When a synchronization last came to its end."""
-    rows = Job.objects.filter(state=JobState.SUCCEEDED, kind=JobKind.SYNC)
-    return rows.order_by("-id").values_list("finished_at", flat=True).first()
-
-
 def read_engine() -> EngineLife:
-    """Whether runs happen as they should."""
+    """Whether runs happen as they should: three queries."""
     running = TableMapping.objects.running().exclude(reviewed_at=None)
-    plan = running.aggregate(next=Min("next_run_at"), longest=Max("interval_seconds"))
+    plan = running.aggregate(
+        n=Count("pk"), next=Min("next_run_at"), longest=Max("interval_seconds")
+    )
     job = (
         Job.objects.filter(state=JobState.SUCCEEDED, kind=JobKind.SYNC)
         .order_by("-id")
@@ -168,7 +205,7 @@ def read_engine() -> EngineLife:
     )
     last = job.finished_at if job else None
     return EngineLife(
-        mappings=running.count(),
+        mappings=plan["n"],
         last_success=last,
         next_run=plan["next"],
         records_read=job.records_read if job else 0,

@@ -93,7 +93,7 @@ class ErrorTable(KeysetTable):
             "todo": _("What to do"),
             "dots": parts.drawn("ellipsis", "i", ""),
         }
-        self.words = {value: str(label) for value, label in Who.choices}
+        self.words = parts.labels(Who)
         self.side = SideCells()
         self.moments = parts.Moments()
 

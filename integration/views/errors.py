@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -12,14 +13,15 @@ from integration.choices import Chip, Role
 from integration.filters.errors import filter_form
 from integration.forms.handling import IgnoreForm
 from integration.http import SignedInRequest, is_fragment, role_required
+from integration.markup import parts
 from integration.markup.records import source_and_destination
-from integration.models import Connection, Operation, SyncError, TableMapping
+from integration.models import Operation, SyncError, TableMapping
 from integration.services import cleanup
 from integration.services.answers import answering_errors
 from integration.services.causes import count_of
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
-from integration.services.places import Places, place_of, read_places
+from integration.services.places import NOWHERE, Places, place_of, read_places
 from integration.services.retry_results import retrying_errors
 from integration.services.status import read_engine
 from integration.tables.errors import ErrorTable
@@ -45,9 +47,10 @@ def errors(request: SignedInRequest) -> HttpResponse:
         before=listing.before,
         size=listing.size,
     )
-    places = read_places()
+    is_part = is_fragment(request, "list")
+    places = NOWHERE if is_part and not page.rows else read_places()
     context = list_context(request, listing, page, places)
-    if is_fragment(request, "list"):
+    if is_part:
         response = render(request, "integration/errors/_fragment.html", context)
         response["HX-Push-Url"] = f"{request.path}{question(request.GET.urlencode())}"
         return response
@@ -94,7 +97,7 @@ def list_context(
         "previous_href": f"?{listing.query(before=page.before)}" if page.before else "",
         "filter_words": filter_words(listing.filters, language),
         "unsolved": page.chips.of(RELEVANT),
-        "engine": read_engine() if not rows else None,
+        "engine": SimpleLazyObject(read_engine),
     }
 
 
@@ -107,9 +110,10 @@ def can_retry_all(listing: Listing, page: ErrorPage) -> bool:
 def chips(listing: Listing, page: ErrorPage) -> list[dict[str, Any]]:
     """The four states with their counts under this filter; “+”: at least."""
     counts, state = page.chips, listing.filters.state
+    words = parts.labels(Chip)
     return [
         {
-            "label": chip.label,
+            "label": words[chip],
             "count": counts.chips.get(chip.value, 0),
             "is_known": bool(counts.chips) or counts.exact,
             "is_bound": not counts.exact,
@@ -153,7 +157,7 @@ def page_context(
 ) -> dict[str, Any]:
     """What only the whole page needs: the filter form and the last result."""
     problems = problem_titles(get_language() or "en")
-    connections = list(Connection.objects.values_list("pk", "name"))
+    connections = places.connections.items()
     form = filter_form(
         listing.filters,
         [(name, name) for name in places.mapping_names],

@@ -1,9 +1,11 @@
 """The sentence of each error in the reader's language."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from integration.models import ErrorTotal, Problem
+from integration.models.statements import Statement
 from integration.services.articles import title_of
 
 
@@ -31,10 +33,15 @@ def with_titles(rows: Iterable[dict[str, Any]], language: str) -> list[dict[str,
 
 def problem_titles(language: str) -> list[tuple[str, str]]:
     """Every cause that has errors in sight: key and sentence, by sentence."""
-    in_sight = ErrorTotal.objects.filter(n__gt=0).values("problem_id")
-    rows = Problem.objects.filter(pk__in=in_sight)
     titles = [
-        (str(row.pk), title_of(row.article, row.params, language, row.title))
-        for row in rows
+        (str(key), title_of(article, params, language, title))
+        for key, article, params, title in _in_sight().rows()
     ]
     return sorted(titles, key=lambda one: one[1].casefold())
+
+
+@cache
+def _in_sight() -> Statement:
+    counted = ErrorTotal.objects.filter(n__gt=0).values("problem_id")
+    rows = Problem.objects.filter(pk__in=counted)
+    return Statement.of(rows.values_list("id", "article", "params", "title"))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
@@ -23,7 +24,11 @@ AT_TEN_ROWS: list[int] = []
 MOST_SORTED = 10_000
 READS = 'FROM "integration_syncerror"'
 BELOW = '"spared"'
-PLAIN_SCAN = re.compile(r"SCAN (?!CONSTANT ROW|\(|.*USING .*INDEX|.*VIRTUAL TABLE)")
+PLAIN_SCAN = re.compile(
+    r"SCAN (?!CONSTANT ROW|\(|.*USING .*INDEX|.*VIRTUAL TABLE)"
+    r"|Seq Scan on integration_syncerror"
+)
+SORTED = re.compile(r"FOR ORDER BY|^ *(->  )?Sort ")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +40,12 @@ def many(django_db_setup: None, django_db_blocker: Any) -> Iterator[Year]:
         AT_TEN_ROWS[:] = [len(asked(query, Sort())) for query in queries(shape)]
         SyncError.objects.all().delete()
         write_errors(shape, MANY)
+        if database.vendor == "postgresql":
+            with database.cursor() as cursor:
+                cursor.execute("ANALYZE")
+                # No index is read alone before a VACUUM, which a transaction cannot
+                # have: let its reads cost what they cost on a solid-state disk.
+                cursor.execute("SET LOCAL random_page_cost = 1.1")
         yield shape
         transaction.set_rollback(True)
 
@@ -47,16 +58,17 @@ def asked(query: dict[str, str], sort: Sort) -> list[str]:
 
 
 def plan(sql: str) -> list[str]:
+    explain = "EXPLAIN QUERY PLAN " if database.vendor == "sqlite" else "EXPLAIN "
     with database.cursor() as cursor:
-        cursor.execute("EXPLAIN QUERY PLAN " + sql.replace("%", "%%"))
-        return [row[3] for row in cursor.fetchall()]
+        cursor.execute(explain + sql.replace("%", "%%"))
+        return [row[-1] for row in cursor.fetchall()]
 
 
 def unsorted_rows(sql: str) -> int:
     """How many rows a statement had to sort: all it finds without its limit."""
     bare = re.sub(r" LIMIT \d+$", "", sql)
     with database.cursor() as cursor:
-        counting = f"SELECT count(*) FROM ({bare})"  # noqa: S608  # our own statement
+        counting = f"SELECT count(*) FROM ({bare}) AS found"  # noqa: S608  # our own statement
         cursor.execute(counting.replace("%", "%%"))
         return int(cursor.fetchone()[0])
 
@@ -69,18 +81,30 @@ def faults(query: dict[str, str], sort: Sort) -> list[str]:
         steps = plan(sql)
         errors = [step for step in steps if "syncerror" in step]
         found += [f"{step}: {sql}" for step in errors if PLAIN_SCAN.search(step)]
-        if any("FOR ORDER BY" in step for step in steps) and errors:
+        if any(map(SORTED.search, steps)) and errors:
             rows = unsorted_rows(sql)
             found += [f"sorts {rows}: {sql}"] if rows > MOST_SORTED else []
     return found
 
 
-@only_sqlite
+def soon_after(query: dict[str, str]) -> dict[str, str]:
+    """What a preview kept is looked at soon after it.
+
+    A hundred days later a quarter of the table has settled since, and PostgreSQL reads
+    that by whatever costs less.
+    """
+    day = (NEWEST - timedelta(days=2)).date().isoformat()
+    return {**query, "unsettled": day, "to": day} if "unsettled" in query else query
+
+
 def test_no_filter_or_sort_scans_the_table_or_sorts_much(many: Year) -> None:
+    asked_for = queries(many)
+    if database.vendor == "postgresql":
+        asked_for = list(map(soon_after, asked_for))
     found = [
         fault
         for name, state in product(SORTS, ("open", "resolved", "all"))
-        for query in queries(many)
+        for query in asked_for
         for fault in faults({**query, "state": state}, Sort(name))
     ]
 
@@ -130,7 +154,6 @@ def test_below_a_cut_no_hidden_row_is_walked(many: Year, state: str, name: str) 
     assert {re.findall(r"USING INDEX (\w+)", step)[0] for step in steps} <= few
 
 
-@only_sqlite
 def test_clean_ups_in_force_change_no_plan(many: Year) -> None:
     with transaction.atomic():
         clean_up({}, 7)
