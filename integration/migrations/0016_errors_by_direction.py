@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integration', '0014_each_retry_has_its_item'),
+        ('integration', '0015_operations_that_answer'),
     ]
 
     operations = [
