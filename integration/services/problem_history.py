@@ -6,7 +6,7 @@ from django.utils.translation import gettext_noop
 
 from integration.choices import OperationKind
 from integration.models import Operation, Problem, User
-from integration.services.operations import record_operation
+from integration.services.operations import recent_operations, record_operation
 from integration.services.sentences import sentence
 
 
@@ -33,4 +33,4 @@ def comment(problem: Problem, text: str, by: User) -> Operation:
 
 def history_of(problem: Problem) -> QuerySet[Operation]:
     """What was done about this cause as a whole, newest first."""
-    return problem.operations.order_by("-id")
+    return recent_operations().filter(problem=problem)

@@ -26,7 +26,14 @@ from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import Chip, OperationKind, OperationState
-from integration.models import Connection, Operation, OperationItem, SyncError, User
+from integration.models import (
+    Connection,
+    Operation,
+    OperationItem,
+    Problem,
+    SyncError,
+    User,
+)
 from integration.models.dialect import DELETE_CHUNK, delete_rows, lock_retries
 from integration.services import moment
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter
@@ -96,6 +103,7 @@ def prepare(filters: ErrorFilter, by: User) -> Operation:
         scope={"query": filters.query()},
         state=OperationState.PREPARED,
         instant=moment.read_clock(),
+        problem=_whole_problem(filters),
     )
     rows = 0
     for chunk in read_chunks(filters, _STABLE, ()):
@@ -107,6 +115,12 @@ def prepare(filters: ErrorFilter, by: User) -> Operation:
     operation.rows = rows
     operation.save(update_fields=["rows"])
     return operation
+
+
+def _whole_problem(filters: ErrorFilter) -> Problem | None:
+    """The cause, where all of it is meant and not a part."""
+    is_whole = filters.query().keys() <= {"problem", "state"}
+    return Problem.objects.filter(pk=filters.problem).first() if is_whole else None
 
 
 def prepared_for(operation_id: int, by: User) -> Operation | None:

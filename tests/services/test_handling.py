@@ -12,14 +12,17 @@ from integration.services import cells
 from integration.services.actors import Refused
 from integration.services.causes import relevant_problems
 from integration.services.cleanup import delete_selected
+from integration.services.error_filters import ErrorFilter
 from integration.services.error_rows import Failing
 from integration.services.handling import (
     ignore_errors,
     resolve_errors,
     wake_ignored,
 )
+from integration.services.problem_history import history_of
 from integration.services.problems import cause_of_problem
 from integration.services.recording import record_failing
+from integration.services.retry_preview import confirm, prepare
 from integration.services.settling import writing
 from integration.services.undo import undo
 from tests.factories import make_error, make_problem, make_user
@@ -181,3 +184,17 @@ def test_a_cause_that_is_wholly_ignored_needs_nobody_and_comes_last(
     assert (first.pk, needed.needs_someone) == (rows[3].problem_id, True)
     assert (last.pk, ignored.needs_someone) == (rows[0].problem_id, False)
     assert (ignored.ignored, ignored.relevant) == (3, 3)
+
+
+def test_a_retry_of_the_whole_cause_stands_in_its_history_once_it_is_asked_for(
+    anna: User, rows: list[SyncError]
+) -> None:
+    problem = rows[0].problem
+    whole = prepare(ErrorFilter(problem=problem.pk, state="relevant"), anna)
+    part = prepare(ErrorFilter(problem=problem.pk, mapping="CUSTOMER"), anna)
+    assert not history_of(problem).exists()
+
+    confirm(whole.pk, anna)
+    confirm(part.pk, anna)
+
+    assert list(history_of(problem)) == [whole]
