@@ -119,8 +119,9 @@ def prepare(filters: ErrorFilter, by: User) -> Operation:
 
 def _whole_problem(filters: ErrorFilter) -> Problem | None:
     """The cause, where all of it is meant and not a part."""
-    is_whole = filters.query().keys() <= {"problem", "state"}
-    return Problem.objects.filter(pk=filters.problem).first() if is_whole else None
+    if filters.problem is None or filters.query().keys() - {"problem", "state"}:
+        return None
+    return Problem.objects.filter(pk=filters.problem).first()
 
 
 def prepared_for(operation_id: int, by: User) -> Operation | None:
