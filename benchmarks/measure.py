@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import nan
 from statistics import quantiles
 
 from integration import clock
@@ -18,8 +19,13 @@ class Times:
 
     @classmethod
     def of(cls, seconds: list[float]) -> "Times":
-        cuts = quantiles([1000 * one for one in seconds], n=20, method="inclusive")
-        return cls(cuts[9], cuts[14], cuts[18], 1000 * max(seconds))
+        """Of no time at all nothing is known: not a number."""
+        taken = [1000 * one for one in seconds] or [nan]
+        # A single one is all of its quantiles.
+        cuts = quantiles(
+            taken * 2 if len(taken) == 1 else taken, n=20, method="inclusive"
+        )
+        return cls(cuts[9], cuts[14], cuts[18], max(taken))
 
 
 def take_turns(

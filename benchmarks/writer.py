@@ -60,9 +60,9 @@ def recording(rate: int) -> Iterator[Written]:
             yield written
         finally:
             said, _ = child.communicate("")
+            _take_away()
     seconds, written.rows, written.refused = json.loads(said)
     written.times = Times.of(seconds)
-    _take_away()
 
 
 def _take_away() -> None:
