@@ -88,6 +88,7 @@ connections_urls: Patterns = [
     path("<key:connection_id>/", connections.connection, name="connection"),
     path("<key:connection_id>/check/", connections.check, name="connection_check"),
     path("<key:connection_id>/enable/", connections.enable, name="connection_enable"),
+    path("<key:connection_id>/pause/", connections.pause, name="connection_pause"),
     path("<key:connection_id>/resume/", connections.resume, name="connection_resume"),
     path(
         "<key:connection_id>/secret/<key:endpoint_id>/",

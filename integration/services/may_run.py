@@ -17,7 +17,7 @@ def why_not(mapping: TableMapping, kind: str = JobKind.SYNC) -> Told | None:
         return sentence(
             gettext_noop("The connection “{name}” is paused: {reason}"),
             name=str(connection),
-            reason=_pause_reason(connection),
+            reason=pause_reason_of(connection),
         )
     if mapping.paused_at:
         return sentence(
@@ -35,7 +35,8 @@ def why_not(mapping: TableMapping, kind: str = JobKind.SYNC) -> Told | None:
     return None
 
 
-def _pause_reason(connection: Connection) -> str | Key:
+def pause_reason_of(connection: Connection) -> str | Key:
+    """A person's own words, or a sentence to be told."""
     article, reason = connection.pause_article, connection.pause_reason
     if article and article != "unknown":
         return {"article": article, "params": connection.pause_params, "title": reason}

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.utils import translation
 from django.utils.translation import gettext_noop
 
 from integration import clock
@@ -10,10 +11,10 @@ from integration.choices import OperationKind
 from integration.core.causes import Cause
 from integration.core.records import Direction, System
 from integration.models import Connection, SyncError, TableMapping, User
-from integration.services.articles import title_of
+from integration.services.may_run import pause_reason_of
 from integration.services.operations import record_operation
 from integration.services.runs import start_run
-from integration.services.sentences import Told, of_cause, sentence
+from integration.services.sentences import Told, in_words, of_cause, sentence
 
 ENGINE_NAME = "Sync Errors"
 """Who did it, where no person did."""
@@ -45,11 +46,9 @@ def pause_for(connection: Connection, cause: Cause) -> bool:
 
 def reason_of(connection: Connection, language: str) -> str:
     """Why it is paused, in the reader's language; a person's own words as they are."""
-    article = connection.pause_article
-    if not article or article == "unknown":
-        return connection.pause_reason
-    params = connection.pause_params
-    return title_of(article, params, language, connection.pause_reason)
+    reason = pause_reason_of(connection)
+    with translation.override(language):
+        return reason if isinstance(reason, str) else in_words(reason)
 
 
 def resume(connection: Connection, by: User | None, reason: str | Told = "") -> bool:

@@ -92,6 +92,20 @@ def enable(request: SignedInRequest, connection_id: int) -> HttpResponse:
 
 @role_required(Role.ADMINISTRATOR)
 @require_POST
+def pause(request: SignedInRequest, connection_id: int) -> HttpResponse:
+    """Start no further run until somebody resumes it; one on its way ends."""
+    found = find(connection_id)
+    if pauses.pause(found, request.user, reason_of(request.POST)):
+        messages.success(
+            request, _("The connection is paused until somebody resumes it.")
+        )
+    else:
+        messages.info(request, _("The connection was paused already."))
+    return redirect("connection", connection_id)
+
+
+@role_required(Role.ADMINISTRATOR)
+@require_POST
 def resume(request: SignedInRequest, connection_id: int) -> HttpResponse:
     """Go on after a pause."""
     found = find(connection_id)

@@ -128,6 +128,31 @@ def test_a_paused_connection_says_why_and_is_resumed_with_a_reason(
     assert Operation.objects.get().reason == "done"
 
 
+@pytest.mark.parametrize(
+    ("reason", "told", "why"),
+    [
+        ("Month-end", "Month-end", "Month-end"),
+        ("", "it was paused by hand", "Paused by hand."),
+    ],
+)
+def test_an_administrator_pauses_a_connection_and_says_why(
+    administrator: Client, reason: str, told: str, why: str
+) -> None:
+    connection = make_connection()
+
+    page = administrator.post(
+        reverse("connection_pause", args=[connection.pk]),
+        {"reason": reason},
+        follow=True,
+    ).content.decode()
+
+    connection.refresh_from_db()
+    assert connection.paused_at
+    assert told in page
+    assert "The connection is paused until somebody resumes it." in page
+    assert Operation.objects.get().reason == why
+
+
 def test_an_empty_secret_is_not_saved(administrator: Client) -> None:
     connection = make_connection()
     endpoint = connection.sales
