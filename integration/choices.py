@@ -198,6 +198,7 @@ class OperationKind(TextChoices):
     DELETE = "delete", _("Delete entries")
     IGNORE = "ignore", pgettext_lazy("an operation", "Ignore")
     RESOLVE = "resolve", _("Resolve by hand")
+    UNDO = "undo", pgettext_lazy("an operation", "Undo")
     ASSIGN = "assign", _("Assign")
     COMMENT = "comment", _("Comment")
     SYNCHRONIZE = "synchronize", _("Synchronize")

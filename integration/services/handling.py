@@ -24,7 +24,7 @@ from integration.services.actors import (
     user_of,
 )
 from integration.services.cleanup import MOST_SELECTED
-from integration.services.operations import record_operation
+from integration.services.operations import record_operation, record_undo
 from integration.services.sentences import Told, sentence
 from integration.services.settling import (
     Before,
@@ -115,7 +115,7 @@ def _handle(
 
 
 @transaction.atomic
-def undo_handling(operation: Operation, by: Actor) -> Operation:
+def undo_handling(operation: Operation, by: Actor, reason: str = "") -> Operation:
     """Open again what is still as this operation left it.
 
     ``result`` then says ``restored``; what changed since stays as it is. A second undo
@@ -135,6 +135,7 @@ def undo_handling(operation: Operation, by: Actor) -> Operation:
     locked.undone_by_name = name_of(by)
     locked.result = {"restored": restored, "changed_since": locked.rows - restored}
     locked.save(update_fields=["state", "undone_at", "undone_by_name", "result"])
+    record_undo(locked, by, reason)
     return locked
 
 

@@ -6,13 +6,16 @@ from typing import Any
 from uuid import uuid4
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop
 
 from integration import clock
-from integration.choices import OperationState
+from integration.choices import OperationKind, OperationState
 from integration.models import Operation, User
-from integration.services.sentences import Told
+from integration.services.actors import Actor, name_of, user_of
+from integration.services.sentences import Told, sentence
 
 _UNFINISHED = {OperationState.PREPARED, OperationState.RUNNING}
+_OF_OPERATION = gettext_noop("Of operation {number}.")
 _NAME_LENGTH = 150
 _REASON_LENGTH = 500
 
@@ -54,6 +57,20 @@ def record_operation(
     }
     operation, _ = Operation.objects.get_or_create(key=key, defaults=values)
     return operation
+
+
+def record_undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
+    """That somebody took an operation back, with what came of it; one for each."""
+    return record_operation(
+        OperationKind.UNDO,
+        by=user_of(by),
+        by_name=name_of(by),
+        reason=reason or sentence(_OF_OPERATION, number=str(operation.pk)),
+        scope={"operation": operation.pk},
+        result=operation.result,
+        rows=operation.result["restored"],
+        key=f"undo {operation.pk}",
+    )
 
 
 def find_operation(key: str) -> Operation | None:

@@ -13,9 +13,10 @@ from integration.services.actors import Actor, name_of, require_administrator
 from integration.services.cells import Placed
 from integration.services.cleanup_preview import CleanupRefused
 from integration.services.handling import HANDLING, undo_handling
+from integration.services.operations import record_undo
 
 
-def undo(operation: Operation, by: Actor) -> Operation:
+def undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
     """Bring back what this clean-up hid and no other one in force still hides.
 
     ``result`` then says ``restored``, ``still_hidden`` (by another) and ``purged``
@@ -23,7 +24,7 @@ def undo(operation: Operation, by: Actor) -> Operation:
     ``undo_handling`` says. A second undo changes nothing. Raises ``Refused``.
     """
     if operation.kind in HANDLING:
-        return undo_handling(operation, by)
+        return undo_handling(operation, by, reason)
     require_administrator(by)
     with transaction.atomic():
         lock_clock(shared=False)
@@ -31,7 +32,9 @@ def undo(operation: Operation, by: Actor) -> Operation:
         if locked.state == OperationState.UNDONE:
             return locked
         _require_undoable(locked)
-        return _undo(locked, name_of(by))
+        undone = _undo(locked, name_of(by))
+        record_undo(undone, by, reason)
+        return undone
 
 
 def _require_undoable(operation: Operation) -> None:

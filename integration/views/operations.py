@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import OperationKind, OperationState, Role
+from integration.forms.setup import ReasonForm, reason_of
 from integration.http import SignedInRequest, role_required, safe_next
 from integration.markup.parts import number
 from integration.models import Operation, User
@@ -73,6 +74,7 @@ def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
         "scope": scope_lines(found),
         "result": result_lines(found),
         "can_undo": may_undo(request.user, found),
+        "reason_form": ReasonForm(),
     }
     return render(request, "integration/operations/detail.html", context)
 
@@ -92,7 +94,7 @@ def undo(request: SignedInRequest, operation_id: int) -> HttpResponse:
     found = find(operation_id)
     back = safe_next(request, reverse("operation", args=[operation_id]))
     try:
-        done = undo_operation(found, request.user)
+        done = undo_operation(found, request.user, reason_of(request.POST))
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:

@@ -7,7 +7,7 @@ from django.db.models import Count, Sum
 
 from integration import clock
 from integration.choices import OperationKind, Role
-from integration.models import ErrorTotal, SyncError, User
+from integration.models import ErrorTotal, Operation, SyncError, User
 from integration.services import cells
 from integration.services.actors import Refused
 from integration.services.causes import relevant_problems
@@ -78,11 +78,14 @@ def test_ignored_entries_leave_the_open_ones_and_come_back_by_undo(
     assert (operation.by, operation.rows) == (anna, 3)
     assert operation.reason == "month-end"
 
-    undone = undo(operation, anna)
+    undone = undo(operation, anna, "back from holidays")
 
     assert chips(*rows) == ["open", "open", "waiting", "open"]
     assert undone.result == {"restored": 3, "changed_since": 0}
-    assert undo(undone, anna).result == undone.result
+    assert undo(undone, anna, "twice").result == undone.result
+    told = Operation.objects.get(kind="undo")
+    assert (told.by, told.reason, told.rows) == (anna, "back from holidays", 3)
+    assert told.scope == {"operation": operation.pk}
 
 
 def test_an_ignored_record_that_fails_again_stays_ignored(
