@@ -1,6 +1,7 @@
 """``manage.py sync``: one run in the foreground, with or without workers."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -16,6 +17,7 @@ from integration.management.words import (
 )
 from integration.models import Job, TableMapping
 from integration.services.foreground import RunReport, rehearse_now, run_now, runnable
+from integration.services.may_run import why_not
 from integration.services.selection import UnknownName, chosen_mappings
 
 DIRECTIONS = {
@@ -55,14 +57,11 @@ class Command(BaseCommand):
             found = chosen_mappings(names, connection)
         except UnknownName as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
+        known = found
         if not names and connection is None:
             found = [one for one in runnable(found) if one.reviewed_at]
         if not found:
-            raise CommandError(
-                "There is nothing to synchronize: no connection is running with an "
-                "accepted mapping.",
-                returncode=COULD_NOT_RUN,
-            )
+            raise CommandError(_nothing_to_do(known), returncode=COULD_NOT_RUN)
         return _travelling(found, options["direction"])
 
     def _run(self, mapping: TableMapping, options: dict[str, Any]) -> RunReport:
@@ -124,3 +123,12 @@ def _exit_code(reports: list[RunReport]) -> int:
     if any(report.problem for report in reports):
         return COULD_NOT_RUN
     return SOME_FAILED if any(report.failed for report in reports) else 0
+
+
+def _nothing_to_do(known: Sequence[TableMapping]) -> str:
+    """Why none of the mappings there are may run, each reason once."""
+    refusals = [why_not(mapping) for mapping in known]
+    reasons = dict.fromkeys(told.english for told in refusals if told)
+    if not reasons:
+        return "There is nothing to synchronize: there is no mapping yet."
+    return " ".join(["There is nothing to synchronize.", *reasons])
