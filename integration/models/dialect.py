@@ -4,7 +4,6 @@ Statements here are the only raw SQL of the product besides migrations.
 """
 
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -176,24 +175,34 @@ def hit_ids(texts: Iterable[str], limit: int) -> list[int] | None:
     such a word.
     """
     words = list(texts)
+    if _is_postgresql():
+        sql, parameters = _hits_unless_surely_more(words, limit)
+    else:
+        phrases = ['"' + word.replace('"', '""') + '"' for word in words]
+        sql = f"SELECT rowid FROM {SEARCH_TABLE} WHERE {SEARCH_TABLE} MATCH %s LIMIT %s"  # noqa: S608  # only our own names
+        parameters = [" OR ".join(phrases), limit + 1]
     with connection.cursor() as cursor:
-        if _is_postgresql():
-            tests = " OR ".join(["UPPER(search_text) LIKE UPPER(%s)"] * len(words))
-            sql = f"SELECT id FROM integration_syncerror WHERE {tests}"  # noqa: S608  # only our own names
-            parameters = [f"%{_like_escaped(word)}%" for word in words]
-            cursor.execute(f"EXPLAIN {sql}", parameters)
-            estimate = re.search(r"rows=(\d+)", cursor.fetchone()[0])
-            if estimate and int(estimate[1]) > _SURELY * limit:
-                return None
-            # With a limit of its own it would be planned to read the table instead.
-            sql = f"WITH hits AS MATERIALIZED ({sql}) SELECT id FROM hits"  # noqa: S608  # only our own names
-        else:
-            phrases = ['"' + word.replace('"', '""') + '"' for word in words]
-            sql = f"SELECT rowid FROM {SEARCH_TABLE} WHERE {SEARCH_TABLE} MATCH %s"  # noqa: S608  # only our own names
-            parameters = [" OR ".join(phrases)]
-        cursor.execute(f"{sql} LIMIT %s", [*parameters, limit + 1])
+        cursor.execute(sql, parameters)
         ids = [key for (key,) in cursor.fetchall()]
-    return ids if len(ids) <= limit else None
+    return ids if len(ids) <= limit and None not in ids else None
+
+
+def _hits_unless_surely_more(words: Sequence[str], limit: int) -> tuple[str, list[Any]]:
+    """A NULL among the hits says that the statistics expect far more than ``limit``."""
+    patterns = [f"%{_like_escaped(word)}%" for word in words]
+    tests = " OR ".join(["UPPER(search_text) LIKE UPPER(%s)"] * len(words))
+    # With a limit of its own it would be planned to read the table instead.
+    sql = f"""
+        WITH expected AS MATERIALIZED (SELECT integration_expected_hits(%s) AS n),
+        hits AS MATERIALIZED (
+            SELECT id FROM integration_syncerror
+            WHERE (SELECT n FROM expected) <= %s AND ({tests})
+        )
+        (SELECT id FROM hits LIMIT %s)
+        UNION ALL SELECT NULL FROM expected WHERE n > %s
+    """  # noqa: S608  # only our own names
+    surely = _SURELY * limit
+    return sql, [patterns, surely, *patterns, limit + 1, surely]
 
 
 def among_ids(ids: Sequence[int]) -> RawSQL:
