@@ -1,9 +1,10 @@
 """Forms of a person's acts on errors and causes: ignore, assign, comment."""
 
 from datetime import datetime, time
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -47,9 +48,11 @@ class AssigneeForm(forms.Form):
 
     def __init__(self, problem: Problem, data: Any = None) -> None:
         super().__init__(data, initial={"assignee": problem.assignee_id})
-        people = User.objects.filter(is_active=True).exclude(role=Role.VIEWER)
-        field = self.fields["assignee"]
-        field.queryset = people.order_by("username")  # type: ignore[attr-defined]
+        able = Q(is_superuser=True) | ~Q(role=Role.VIEWER)
+        # Who has it already stays a choice, or saving would take it from them unseen.
+        people = Q(able, is_active=True) | Q(pk=problem.assignee_id)
+        field = cast("forms.ModelChoiceField[User]", self.fields["assignee"])
+        field.queryset = User.objects.filter(people).order_by("username")
 
 
 class CommentForm(forms.Form):

@@ -26,8 +26,13 @@ def assign(problem: Problem, to: User | None, by: User) -> Operation | None:
     return record_operation(OperationKind.ASSIGN, by=by, reason=told, problem=locked)
 
 
+@transaction.atomic
 def comment(problem: Problem, text: str, by: User) -> Operation:
-    """Keep what somebody says about the cause."""
+    """Keep what somebody says about the cause; a second click says it once."""
+    Problem.objects.select_for_update().get(pk=problem.pk)
+    latest = history_of(problem).filter(kind=OperationKind.COMMENT).first()
+    if latest and (latest.by, latest.reason) == (by, text):
+        return latest
     return record_operation(OperationKind.COMMENT, by=by, reason=text, problem=problem)
 
 

@@ -100,12 +100,26 @@ def test_a_cause_is_assigned_and_commented_and_its_history_tells(
 
     post(operator, "problem_assign", row.problem_id, assignee=marc.pk)
     post(operator, "problem_assign", row.problem_id, assignee=marc.pk)
+    post(operator, "problem_comment", row.problem_id, comment="Called <Müller>.")
     page = post(operator, "problem_comment", row.problem_id, comment="Called <Müller>.")
 
     assert Problem.objects.get().assignee == marc
     assert page.count("Assigned to marc.") == 1
-    assert "Called &lt;Müller&gt;." in page
+    assert page.count("Called &lt;Müller&gt;.") == 1
     assert "marc" in operator.get(reverse("problems")).content.decode()
+
+
+def test_who_has_a_cause_stays_a_choice_and_a_superuser_is_one(
+    operator: Client, row: SyncError
+) -> None:
+    gone = make_user(Role.OPERATOR, username="gone", is_active=False)
+    make_user(Role.VIEWER, username="root", is_superuser=True)
+    Problem.objects.update(assignee=gone)
+
+    page = operator.get(reverse("problem", args=[row.problem_id])).content.decode()
+
+    assert f'<option value="{gone.pk}" selected>gone</option>' in page
+    assert ">root</option>" in page
 
 
 def test_a_viewer_or_nobody_takes_care_of_no_cause(
