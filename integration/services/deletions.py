@@ -59,7 +59,10 @@ def is_lost(work: Work, side: System, record: Snapshot) -> bool:
 
 @dataclass(slots=True)
 class _Gone:
-    """Pairs that have lost their record of one side, by what becomes of them."""
+    """Pairs that have lost their record of one side, by what becomes of them.
+
+    ``later``: told by a run of the other direction.
+    """
 
     side: System
     now: datetime
@@ -69,6 +72,7 @@ class _Gone:
     half: list[Coupling] = field(default_factory=list)
     uncoupled: list[Coupling] = field(default_factory=list)
     restored: list[Coupling] = field(default_factory=list)
+    later: list[Coupling] = field(default_factory=list)
 
     def survivor(self, coupling: Coupling) -> Snapshot:
         return self.left[other_id(coupling, self.side)]
@@ -144,6 +148,8 @@ def _sort_out(work: Work, found: _Gone, coupling: Coupling) -> None:
         )
     elif work.stopped_by:
         return  # Not tried; the run goes on with it later.
+    elif not work.writes(_way(work, found.side)):
+        found.later.append(coupling)
     else:
         found.half.append(coupling)
         _record_half(
@@ -183,6 +189,12 @@ def _save(work: Work, found: _Gone) -> None:
             work.mapping,
             found.side.other,
             [found.survivor(each) for each in found.restored],
+        )
+        # No job of this run may tell of it, and its system may not do so again.
+        pending.keep(
+            work.mapping,
+            found.side.other,
+            [found.survivor(each) for each in found.later],
         )
 
 

@@ -84,20 +84,29 @@ def ambiguity(work: Work, found: Ambiguous) -> Trouble:
 def _gather_partners(work: Work) -> None:
     """Uncoupled records that did not change now may still be the partner.
 
-    Where all of them would be created they are all pending; else the whole other side
-    is read. Only when there is something to couple.
+    Where something meets one, its own side is asked too: a twin that did not change
+    makes it ambiguous. Only when there is something to couple.
     """
-    for side in System:
-        if not work.spool.count_alone(side):
-            continue
-        other = side.other
-        if len(work.table.ways) < 2 or work.table.only_coupled:
-            _gather_all(work, other)
-            continue
-        for ids in pending.uncoupled(work.mapping, other):
-            known = work.spool.has(other, ids)
-            found = work.read(other, [each for each in ids if each not in known])
-            _add_extra(work, other, found.values())
+    alone = [side for side in System if work.spool.count_alone(side)]
+    others = [side.other for side in alone]
+    for side in others:
+        _gather(work, side)
+    if work.spool.meets():
+        for side in alone:
+            if side not in others:
+                _gather(work, side)
+
+
+def _gather(work: Work, side: System) -> None:
+    """Where all uncoupled ones would be created they are all pending; else the whole
+    side is read."""
+    if len(work.table.ways) < 2 or work.table.only_coupled:
+        _gather_all(work, side)
+        return
+    for ids in pending.uncoupled(work.mapping, side):
+        known = work.spool.has(side, ids)
+        found = work.read(side, [each for each in ids if each not in known])
+        _add_extra(work, side, found.values())
 
 
 def _gather_all(work: Work, side: System) -> None:

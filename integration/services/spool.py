@@ -60,6 +60,15 @@ GROUP BY k.rule, k.word
 HAVING here > 0 AND there > 0
 """  # noqa: S608  (no value of a record is put in)
 
+_MEETING = f"""
+SELECT 1 FROM match_key b JOIN match_key s
+ON s.tier = b.tier AND s.rule = b.rule AND s.word = b.word AND s.side = '{_SALES}'
+WHERE b.side = '{_BC}' AND EXISTS (
+    SELECT 1 FROM record r WHERE r.side = b.side AND r.id = b.id AND {_FREE}
+) AND EXISTS (SELECT 1 FROM record r WHERE r.side = s.side AND r.id = s.id AND {_FREE})
+LIMIT 1
+"""  # noqa: S608
+
 # Two candidates on either side make all of them ambiguous, and what points at them.
 _CROWD = f"""
 CREATE TEMP TABLE crowd AS
@@ -211,6 +220,10 @@ class Spool:
                 "UPDATE record SET state = 'done' WHERE coupling BETWEEN ? AND ?",
                 (first, last),
             )
+
+    def meets(self) -> bool:
+        """Whether uncoupled records of both sides have a key in common."""
+        return bool(self._all(_MEETING, ()))
 
     def match(self) -> None:
         """Find partners among the uncoupled of both sides (promise 11)."""

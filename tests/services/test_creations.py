@@ -7,6 +7,7 @@ import pytest
 
 from integration.connectors.base import Connector, Create, WriteResult
 from integration.core.failures import Failure, FailureKind
+from integration.core.records import System
 from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
@@ -297,6 +298,59 @@ def test_what_could_be_several_is_never_created(bare: Engine) -> None:
     assert counts["to_business_central"] == {"records_read": 1, "failed": 1}
     assert set(bare.articles()) == {"match-ambiguous"}
     assert (len(bare.customers), len(bare.accounts)) == (2, 1)
+
+
+def test_one_of_several_that_changes_alone_is_not_coupled(bare: Engine) -> None:
+    """Its twin of the same side has not changed, and is not to be tried now."""
+    one = bare.add_customer("10", "Twin", postalCode="1000")
+    bare.add_customer("20", "Twin", postalCode="1000")
+    bare.add_account("twin", address1_postalcode="1000")
+    bare.accept()
+    bare.sync("CUSTOMER")
+
+    bare.change(one, city="Bern")
+    bare.sync("CUSTOMER")
+
+    assert not Coupling.objects.exists()
+    assert set(bare.articles()) == {"match-ambiguous"}
+    assert len(bare.errors()) == 3
+    assert len(bare.accounts) == 1
+
+
+@pytest.mark.parametrize("side", System)
+def test_one_of_several_tried_alone_is_not_coupled(bare: Engine, side: System) -> None:
+    here = bare.add_customer("10", "Twin", postalCode="1000")
+    there = bare.add_account("twin", address1_postalcode="1000")
+    if side is System.BUSINESS_CENTRAL:
+        bare.add_customer("20", "Twin", postalCode="1000")
+    else:
+        bare.add_account("TWIN", address1_postalcode="1000")
+    bare.accept()
+    bare.sync("CUSTOMER")
+
+    tried = here if side is System.BUSINESS_CENTRAL else there
+    bare.sync("CUSTOMER", only=[(side, tried.id)])
+
+    assert not Coupling.objects.exists()
+    assert len(bare.errors()) == 3
+
+
+def test_one_of_several_is_not_coupled_where_none_is_created(bare: Engine) -> None:
+    mapping = bare.mapping()
+    mapping.only_coupled = True
+    mapping.save()
+    one = bare.add_customer("10", "Twin", postalCode="1000")
+    bare.add_customer("20", "Twin", postalCode="1000")
+    bare.accept()
+    bare.sync("CUSTOMER")
+    bare.add_account("twin", address1_postalcode="1000")
+    bare.sync("CUSTOMER")
+
+    bare.change(one, city="Bern")
+    bare.sync("CUSTOMER")
+
+    assert not Coupling.objects.exists()
+    assert set(bare.articles()) == {"match-ambiguous"}
 
 
 def test_an_ambiguity_ends_when_the_duplicate_is_renamed(bare: Engine) -> None:

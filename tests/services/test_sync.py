@@ -453,6 +453,46 @@ def test_a_blocked_partner_still_gets_what_changed_there(engine: Engine) -> None
     assert bc.values["city"] == "A"
 
 
+def test_a_deletion_met_by_a_run_of_the_other_direction_is_told_by_the_next(
+    engine: Engine,
+) -> None:
+    _, there = engine.pair()
+    there.table.delete(there.id)
+    engine.sync("CUSTOMER", directions=["to_business_central"])
+    assert not engine.errors()
+
+    engine.sync("CUSTOMER")
+
+    assert engine.articles() == ["record-deleted-sales"]
+
+
+def test_a_deletion_here_met_by_a_run_of_the_other_direction_is_told_by_the_next(
+    engine: Engine,
+) -> None:
+    here, _ = engine.pair()
+    here.table.delete(here.id)
+    engine.sync("CUSTOMER", directions=["to_sales"], full=True)
+    assert not engine.errors()
+
+    engine.sync("CUSTOMER")
+
+    assert engine.articles() == ["record-deleted-bc"]
+
+
+def test_a_conflict_met_by_a_run_of_the_other_direction_is_told_by_the_next(
+    engine: Engine,
+) -> None:
+    here, there = engine.pair()
+    engine.change(here, city="Bern")
+    engine.change(there, address1_city="Biel")
+    engine.sync("CUSTOMER", directions=["to_business_central"])
+
+    engine.sync("CUSTOMER")
+
+    assert engine.articles() == ["conflict-both-changed"]
+    assert (here.values["city"], there.values["address1_city"]) == ("Bern", "Biel")
+
+
 def test_a_run_in_one_direction_keeps_what_is_pending_in_the_other(
     engine: Engine,
 ) -> None:
