@@ -18,7 +18,7 @@ from tests.running import Systems, running_systems
 FAILURES = 1_000
 ROOM = range(20, 2_000, 60)
 """Pages of 4 kB that the disk has left, each time it is full again: less than what
-records a chunk, because how many pages a table's own growth takes is not ours to say."""
+records a chunk, because what a table's own growth takes is not ours to say."""
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
