@@ -1,58 +1,86 @@
 """Does the state machine find what somebody breaks? One line for each planted bug.
 
-    python tests/statemachine/find_planted.py [NAME …]
+    python tests/statemachine/find_planted.py [NAME …] [--seconds 900]
 
 Each patch of ``planted/`` is applied to a copy of the tree, and the sequences run there
-until one fails. Exits 1 if a bug stays unfound. Not part of CI.
+until one fails, or until the time for one bug is over. Exits 1 if a bug stays unfound.
+Not part of CI; that every patch still applies is (``test_planted.py``).
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TREE = HERE.parents[1]
+PLANTED = HERE / "planted"
 TEST = (
-    *(sys.executable, "-m", "pytest", "-m", "statemachine", "-n", "0", "-q"),
+    *(sys.executable, "-m", "pytest", "-m", "statemachine", "-n", "0", "-q", "-x"),
     *("--hypothesis-profile=first-failure", "--show-capture=no", "--tb=short"),
-    *("-p", "no:randomly", "tests/statemachine"),
+    *("-p", "no:randomly", "tests/statemachine/test_statemachine.py"),
 )
+SHOWN = 100
 
 
-def main(names: Iterable[str]) -> int:
-    patches = [HERE / "planted" / f"{name}.patch" for name in names]
-    unfound = 0
-    for patch in patches or sorted((HERE / "planted").glob("*.patch")):
-        started = time.monotonic()
-        said = find(patch)
-        unfound += said == ""
-        seconds = time.monotonic() - started
-        line = f"{patch.stem:40} {seconds:5.0f} s  {said or 'NOT FOUND'}\n"
-        sys.stdout.write(line)
-        sys.stdout.flush()
-    return 1 if unfound else 0
+@dataclass(frozen=True)
+class Verdict:
+    """``said`` is what failed, in short; "" when nothing did."""
+
+    name: str
+    seconds: float
+    said: str
+
+    def __str__(self) -> str:
+        found = "found" if self.said else "NOT FOUND"
+        return f"{self.name:40} {self.seconds:5.0f} s  {found:9}  {self.said}".rstrip()
 
 
-def find(patch: Path) -> str:
-    """What failed, in short; "" when nothing did."""
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these")
+    parser.add_argument("--seconds", type=int, default=900, help="for each bug")
+    options = parser.parse_args(arguments)
+    verdicts = []
+    for patch in [PLANTED / f"{name}.patch" for name in options.names] or patches():
+        verdicts.append(find(patch, options.seconds))
+        tell(str(verdicts[-1]))
+    found = [verdict for verdict in verdicts if verdict.said]
+    seconds = sum(verdict.seconds for verdict in verdicts)
+    tell(f"{len(found)} of {len(verdicts)} planted bugs found, {seconds:.0f} s")
+    return 0 if len(found) == len(verdicts) else 1
+
+
+def patches() -> list[Path]:
+    return sorted(PLANTED.glob("*.patch"))
+
+
+def find(patch: Path, seconds: float) -> Verdict:
+    """Raises SystemExit if something else fails than what the sequences assert."""
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sync-errors-planted-") as folder:
         copy_tracked(Path(folder))
         run("git", "apply", "--whitespace=nowarn", str(patch), folder=folder)
-        done = subprocess.run(  # noqa: S603  # our own command
-            TEST, cwd=folder, capture_output=True, text=True, check=False
-        )
-    if done.returncode == 0:
-        return ""
-    if done.returncode != 1:
-        raise SystemExit(f"{patch.stem}: {done.stdout}\n{done.stderr}")
+        try:
+            done = subprocess.run(  # noqa: S603  # our own command
+                TEST,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            return Verdict(patch.stem, time.monotonic() - started, "")
     lines = [line for line in done.stdout.splitlines() if line.startswith("E   ")]
-    if "1 failed" not in done.stdout or not lines:
+    if done.returncode not in (0, 1) or (done.returncode == 1 and not lines):
         raise SystemExit(f"{patch.stem}: {done.stdout}\n{done.stderr}")
-    return lines[0][1:].strip()[:100]
+    said = lines[0][1:].strip()[:SHOWN] if lines else ""
+    return Verdict(patch.stem, time.monotonic() - started, said)
 
 
 def copy_tracked(folder: Path) -> None:
@@ -70,5 +98,10 @@ def run(*command: str, folder: str) -> str:
     return done.stdout
 
 
+def tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
