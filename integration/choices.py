@@ -199,6 +199,7 @@ class OperationKind(TextChoices):
     IGNORE = "ignore", pgettext_lazy("an operation", "Ignore")
     RESOLVE = "resolve", _("Resolve by hand")
     UNDO = "undo", pgettext_lazy("an operation", "Undo")
+    AGE = "age", _("Remove old details")
     ASSIGN = "assign", _("Assign")
     COMMENT = "comment", _("Comment")
     SYNCHRONIZE = "synchronize", _("Synchronize")

@@ -13,6 +13,7 @@ from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
 from integration.models import Connection, Operation
+from integration.services.ageing import age_due, is_ageing_due
 from integration.services.alert_sending import are_alerts_due, send_due
 from integration.services.alerts import tell_what_changed
 from integration.services.answering import start_waiting_answers
@@ -46,6 +47,8 @@ def dispatch_due() -> None:
         announce(check, connection_id)
     if is_purge_due():
         announce(purge)
+    if is_ageing_due():
+        announce(age)
     wake_ignored()
     tell_what_changed()
     if are_alerts_due():
@@ -78,6 +81,12 @@ def check(connection_id: int) -> None:
 def purge() -> None:
     """Remove for good, in chunks, what clean-ups hid; the next tick goes on."""
     purge_due()
+
+
+@shared_task(name="integration.tasks.age")
+def age() -> None:
+    """Remove in chunks what errors that ended long ago hold; the next tick goes on."""
+    age_due()
 
 
 @shared_task(name="integration.tasks.send_alerts")

@@ -406,6 +406,8 @@ LOGGING = {
 # --- What this product allows itself --------------------------------------------
 SITE_NAME = _("Sync Errors")
 UNDO_DAYS = 30
+PAYLOAD_DAYS = min(whole_number("SYNCERRORS_PAYLOAD_DAYS", 30, minimum=1), 36_500)
+"""So long after its end an error keeps its requests, answers and call stack."""
 PREVIEW_TOKEN_SECONDS = 3600
 ADMIN_PASSWORD = env.str("SYNCERRORS_ADMIN_PASSWORD", default="")
 """The password of the user quickstart makes; without it a new one is made and shown."""

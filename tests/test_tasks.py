@@ -1,6 +1,7 @@
 """What workers do, called without a worker."""
 
 from contextlib import closing
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -9,7 +10,7 @@ from celery import Task, current_app
 from integration import tasks
 from integration.models import Connection, Job
 from integration.services.dispatch import due_runs
-from tests.factories import make_connection, make_mapping, make_user
+from tests.factories import make_connection, make_error, make_mapping, make_user
 from tests.running import Systems
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +68,18 @@ def test_a_message_waits_in_the_broker_as_json_and_asks_for_no_result(
     assert message.headers["task"] == "integration.tasks.check"
     assert message.headers["ignore_result"]
     assert message.headers["eta"] is None
+
+
+def test_what_ended_long_ago_is_announced_and_done(announced: Announced) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    error = make_error(state="resolved", last_seen=long_ago, call_stack="plan.py")
+
+    tasks.dispatch_due()
+    tasks.age()
+
+    assert ("integration.tasks.age", ()) in announced
+    error.refresh_from_db()
+    assert error.call_stack == ""
 
 
 def test_a_run_that_is_gone_or_done_is_no_harm(systems: Systems) -> None:

@@ -120,6 +120,8 @@ class SyncError(models.Model):
     an ignored row is empty when it is ignored until its cause grows. The database
     itself derives ``chip``, under which the list shows the row, and ``record_label``
     and ``record_name``, the source record in capitals to sort and look up by.
+    ``payload_days``: after how many days of being settled its requests, answers and
+    call stack were removed; 0: it had none; empty: not yet.
     """
 
     connection = models.ForeignKey(
@@ -235,6 +237,7 @@ class SyncError(models.Model):
         verbose_name=_("job"),
     )
     search_text = models.TextField(blank=True, default="")
+    payload_days = models.PositiveSmallIntegerField(null=True, blank=True)
     chip = models.GeneratedField(
         expression=CHIP,
         output_field=models.CharField(max_length=20),
@@ -318,6 +321,11 @@ class SyncError(models.Model):
             ),
             models.Index(fields=["chip", "record_name", "id"], name="error_name"),
             models.Index(fields=["settled_at"], name="error_settled"),
+            models.Index(
+                fields=["settled_at", "id"],
+                condition=Q(settled_at__isnull=False, payload_days__isnull=True),
+                name="error_to_age",
+            ),
             models.Index(
                 fields=["deleted_by"],
                 condition=Q(deleted_by__isnull=False),

@@ -7,6 +7,8 @@ from integration.models import User
 Actor = User | str
 """A name acts as an administrator: whoever may run a command may do everything."""
 COMMAND_LINE = "command line"
+ENGINE_NAME = "Sync Errors"
+"""Who did it, where no person did."""
 
 
 class Refused(Exception):  # noqa: N818  (its text is the sentence a person reads)

@@ -11,13 +11,12 @@ from integration.choices import OperationKind
 from integration.core.causes import Cause
 from integration.core.records import Direction, System
 from integration.models import Connection, SyncError, TableMapping, User
+from integration.services.actors import ENGINE_NAME
 from integration.services.may_run import pause_reason_of
 from integration.services.operations import record_operation
 from integration.services.runs import start_run
 from integration.services.sentences import Told, in_words, of_cause, sentence
 
-ENGINE_NAME = "Sync Errors"
-"""Who did it, where no person did."""
 _TRIAL = 10
 
 

@@ -42,6 +42,7 @@ _COLUMNS = (
     "handled_by_id",
     "spared",
     "deleted_by_id",
+    "payload_days",
 )
 _REPEATED = tuple(name for name in _COLUMNS if name not in {*_KEY, "first_seen"})
 """What a row seen again takes over from its latest attempt."""
@@ -138,6 +139,7 @@ def _row(
         "handled_by_id": old["handled_by_id"] if old and ignored else None,
         "spared": False,
         "deleted_by_id": None,
+        "payload_days": None,
     }
 
 

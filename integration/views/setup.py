@@ -37,5 +37,6 @@ def retention(request: SignedInRequest) -> HttpResponse:
         "section": "setup",
         "side": "retention",
         "undo_days": settings.UNDO_DAYS,
+        "payload_days": settings.PAYLOAD_DAYS,
     }
     return render(request, "integration/setup/retention.html", context)

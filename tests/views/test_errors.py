@@ -285,6 +285,26 @@ def test_the_call_stack_is_closed_and_there(
     assert "<details open" not in page
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "call stack were removed 90 days after this error was finished."),
+        ("fr-ch", "pile d'appels ont été supprimées 90 jours après la fin"),
+    ],
+)
+def test_what_was_removed_is_said_where_it_stood(
+    viewer: Client, scene: dict[str, Any], language: str, said: str
+) -> None:
+    error = make_error(problem=scene["problem"], state="resolved", payload_days=90)
+    kept = make_error(problem=scene["problem"], state="resolved", payload_days=0)
+
+    headers = {"accept-language": language}
+    page = viewer.get(f"/errors/{error.pk}/", headers=headers).content.decode()
+
+    assert page.count(said) == 2
+    assert "were removed" not in html(viewer, f"/errors/{kept.pk}/")
+
+
 def test_requests_and_answers_are_not_shown_to_viewers(
     viewer: Client, operator: Client, scene: dict[str, Any]
 ) -> None:
