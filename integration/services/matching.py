@@ -99,10 +99,23 @@ def _gather_partners(work: Work) -> None:
 
 def _gather(work: Work, side: System) -> None:
     """Where all uncoupled ones would be created they are all pending; else the whole
-    side is read."""
-    if len(work.table.ways) < 2 or work.table.only_coupled:
+    side is read, unless this run has done so: then only those that rest are missing.
+    """
+    creates_all = len(work.table.ways) > 1 and not work.table.only_coupled
+    if creates_all or _is_read(work, side):
+        _gather_pending(work, side)
+    else:
         _gather_all(work, side)
-        return
+
+
+def _is_read(work: Work, side: System) -> bool:
+    """Whether this run reads the whole side anyway."""
+    here = side is System.BUSINESS_CENTRAL
+    cursor = work.mapping.bc_cursor if here else work.mapping.sales_cursor
+    return work.run.only is None and (work.run.full or not cursor)
+
+
+def _gather_pending(work: Work, side: System) -> None:
     for ids in pending.uncoupled(work.mapping, side):
         known = work.spool.has(side, ids)
         found = work.read(side, [each for each in ids if each not in known])
@@ -110,17 +123,10 @@ def _gather(work: Work, side: System) -> None:
 
 
 def _gather_all(work: Work, side: System) -> None:
-    mapping = work.mapping
-    here = side is System.BUSINESS_CENTRAL
-    cursor = mapping.bc_cursor if here else mapping.sales_cursor
-    if work.run.only is None and (work.run.full or not cursor):
-        return  # Read as a whole in this run already.
-    columns = work.table.columns(side)
+    mapping, columns = work.mapping, work.table.columns(side)
     for page in work.connectors[side].read_all(work.table.place(side), columns):
         ids = [record.id for record in page.records]
-        known = couplings.coupled_ids(work.mapping, side, ids) | work.spool.has(
-            side, ids
-        )
+        known = couplings.coupled_ids(mapping, side, ids) | work.spool.has(side, ids)
         rest = (record for record in page.records if record.id not in known)
         _add_extra(work, side, [work.snapshot(side, record) for record in rest])
 

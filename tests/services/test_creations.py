@@ -353,6 +353,28 @@ def test_one_of_several_is_not_coupled_where_none_is_created(bare: Engine) -> No
     assert set(bare.articles()) == {"match-ambiguous"}
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_one_of_several_is_not_coupled_in_a_mapping_of_one_direction(
+    bare: Engine, full: bool
+) -> None:
+    mapping = bare.mapping()
+    mapping.fields.filter(direction="both").update(direction="to_sales")
+    mapping.direction = "to_sales"
+    mapping.save()
+    one = bare.add_customer("10", "Twin", postalCode="1000")
+    bare.add_customer("20", "Twin", postalCode="1000")
+    bare.add_account("twin", address1_postalcode="1000")
+    bare.accept()
+    bare.sync("CUSTOMER")
+
+    bare.change(one, city="Bern")
+    bare.sync("CUSTOMER", full=full)
+
+    assert not Coupling.objects.exists()
+    assert set(bare.articles()) == {"match-ambiguous"}
+    assert len(bare.accounts) == 1
+
+
 def test_an_ambiguity_ends_when_the_duplicate_is_renamed(bare: Engine) -> None:
     one = bare.add_customer("10", "Twin", postalCode="1000")
     two = bare.add_customer("20", "Twin", postalCode="1000")
