@@ -43,7 +43,7 @@ _COLUMNS = (
     *("sales_id", "sales_number", "sales_name", "sales_presence", "code"),
     *("http_status", "message", "field", "call_stack", "request_id", "occurrences"),
     *("first_seen", "last_seen", "state", "settled_at", "settled_reason", "waits_for"),
-    *("spared", "problem_id", "job_id", "search_text", "id"),
+    *("reopened_at", "spared", "problem_id", "job_id", "search_text", "id"),
 )
 _PAYLOAD_COLUMNS = ("error_id", "latest", "request", "response", "recorded_at")
 
@@ -139,7 +139,7 @@ class _Rows:
             *(message, "name", self.stack[at : at + self.details], "", _often(uniform)),
             *(_stored(seen - timedelta(seconds=age % 86_400)), moment, state),
             _stored(seen + timedelta(seconds=300)) if settled else None,
-            *(reason, waits, False, problem.pk),
+            *(reason, waits, None if number % 20 else moment, False, problem.pk),
             self.year.jobs[age * len(self.year.jobs) // _YEAR_SECONDS].pk,
             *(f"{10_000 + number}\n{name}\n{problem.title}\n{message}", key),
         )

@@ -115,6 +115,14 @@ class SettledReason(TextChoices):
     BOTH_DELETED = "both_deleted", _("both records deleted")
 
 
+class Moment(TextChoices):
+    """Which moment of an error a span of time bounds; without one: last seen."""
+
+    FIRST_SEEN = "first_seen", _("First seen")
+    CAME_BACK = "reopened", _("Came back")
+    SETTLED = "settled", _("Finished")
+
+
 class Origin(TextChoices):
     """Who noticed an error."""
 

@@ -22,6 +22,7 @@ from django_htmx.middleware import HtmxDetails
 from integration.choices import Role, Theme
 from integration.models import User
 from integration.services import status
+from integration.services.visits import note_visit
 
 THEME_COOKIE = "theme"
 YEAR_SECONDS = 365 * 24 * 3600
@@ -98,6 +99,19 @@ class PreferencesMiddleware:
         response.headers.setdefault("Content-Language", preferences.language)
         patch_vary_headers(response, ("Accept-Language", "Cookie", "HX-Request"))
         return response
+
+
+class VisitMiddleware:
+    """Notes that a person is here: a whole page was asked for, not a part of one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = signed_in(request)
+        if user and not HtmxDetails(request):
+            note_visit(user)
+        return self.get_response(request)
 
 
 def remember(response: HttpResponse, name: str, value: str) -> None:

@@ -109,6 +109,7 @@ articles_urls: Patterns = [
 account_urls: Patterns = [
     path("account/", accounts.account, name="account"),
     path("account/alerts/", accounts.wish, name="account_alerts"),
+    path("account/caught-up/", accounts.caught_up, name="caught_up"),
     path("language/", accounts.language, name="language"),
     path("theme/", accounts.theme, name="theme"),
     path("demonstration/hide/", accounts.hide_demonstration, name="demonstration"),

@@ -327,6 +327,11 @@ class SyncError(models.Model):
                 name="error_to_age",
             ),
             models.Index(
+                fields=["reopened_at"],
+                condition=Q(reopened_at__isnull=False),
+                name="error_came_back",
+            ),
+            models.Index(
                 fields=["deleted_by"],
                 condition=Q(deleted_by__isnull=False),
                 name="error_selected",

@@ -25,7 +25,9 @@ class User(AbstractUser):
     """A person with exactly one role.
 
     ``mail``: wants to be told by mail, of the set-up as an administrator and of the
-    mappings in ``subscriptions``. Between ``quiet_from`` and ``quiet_until``, hours of
+    mappings in ``subscriptions``. ``seen_at``, about a minute true, is when the person
+    last opened a page, ``away_since`` when the visit before this one ended; empty: this
+    is the first. Between ``quiet_from`` and ``quiet_until``, hours of
     the person's own zone, nothing is sent.
     """
 
@@ -35,6 +37,8 @@ class User(AbstractUser):
     theme = models.CharField(
         _("theme"), max_length=10, choices=Theme, default=Theme.SYSTEM
     )
+    seen_at = models.DateTimeField(_("last here"), null=True, blank=True)
+    away_since = models.DateTimeField(_("away since"), null=True, blank=True)
     mail = models.BooleanField(_("told by mail"), default=True)
     quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
     quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)

@@ -57,22 +57,32 @@ def _bounded(
     filters: ErrorFilter, cuts: Sequence[Cut], found: Search | None
 ) -> list[Statement]:
     """Counted row by row up to a bound: one statement, two where a cut hides rows."""
-    sight = ranges(cuts, filters.scope(), Chip.RESOLVED if filters.reason else ALL)
+    led = filters.bounds_a_moment
+    sight = ranges(
+        cuts,
+        filters.scope(),
+        Chip.RESOLVED if filters.reason else ALL,
+        "plain_last_seen" if led else "last_seen",
+    )
     chosen = filters.matching()
+    if led and filters.bounded == "first_seen":
+        chosen &= Q(chip__in=Chip.values)
     parts = [chosen & sight.above]
-    if found or filters.record or sight.below is None:
+    if found or filters.record or led or sight.below is None:
         parts = [chosen & sight.sight & ((found and found.among) or Q())]
     else:
         # Beside its own index SQLite would not look below the cut by the right one.
         bare = replace(filters, reason="").matching()
-        kept = Q(plain_reason=filters.reason) if filters.reason else Q()
-        parts.append(bare & kept & sight.below)
+        parts.append(bare & filters.of_reason("plain_reason") & sight.below)
     rows = SyncError.objects.alias(
-        plain_reason=Unindexed("settled_reason", output_field=CharField())
+        plain_reason=Unindexed("settled_reason", output_field=CharField()),
+        plain_last_seen=Unindexed("last_seen"),
     )
     # PostgreSQL would else read the table from its start until it has enough.
     in_time = not filters.scope() and set(filters.beyond_scope()) <= _IN_TIME
-    order = ("-last_seen", "-id") if in_time else ()
+    order: tuple[str, ...] = ("-last_seen", "-id") if in_time else ()
+    if led:
+        order = () if filters.bounded == "first_seen" else (f"-{filters.bounded}",)
     by_chip = "SELECT chip, count(*) FROM ({}) AS bounded GROUP BY chip"
     return [
         Statement.of(

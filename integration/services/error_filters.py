@@ -9,7 +9,14 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from integration.choices import Category, Chip, Direction, SettledReason, Who
+from integration.choices import (
+    Category,
+    Chip,
+    Direction,
+    Moment,
+    SettledReason,
+    Who,
+)
 from integration.core.texts import cleaned, read_number
 from integration.models.cuts import scope_q
 from integration.models.errors import RELEVANT_CHIPS, SyncError
@@ -18,6 +25,14 @@ RELEVANT = "relevant"
 """The chips open, waiting and ignored together."""
 ALL = "all"
 STATES = (*Chip.values, RELEVANT, ALL)
+HEALED = "healed"
+"""The reason *resolved* where no person's hand did it."""
+REASONS = (*SettledReason.values, HEALED)
+_BOUNDED = {
+    Moment.FIRST_SEEN: "first_seen",
+    Moment.CAME_BACK: "reopened_at",
+    Moment.SETTLED: "settled_at",
+}
 _LONGEST_SEARCH = 200
 _MOST_RECORDS = 10
 
@@ -26,9 +41,10 @@ _MOST_RECORDS = 10
 class ErrorFilter:
     """What a person asked to see; "" and ``None`` ask nothing.
 
-    ``record`` holds source record ids. ``since`` and ``until`` bound ``last_seen`` and
-    include their moment. ``reason`` is why a row was settled; ``settled`` shows what
-    was settled by that moment, ``unsettled`` what was not: the rows a preview counted.
+    ``record`` holds source record ids. ``since`` and ``until`` bound ``last_seen``, or
+    another ``moment`` if it is named, and include theirs. ``reason`` is why a row was
+    settled; ``settled`` shows what was settled by that moment, ``unsettled`` what was
+    not: the rows a preview counted.
     """
 
     state: str = Chip.OPEN.value
@@ -43,6 +59,7 @@ class ErrorFilter:
     record: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    moment: str = ""
     reason: str = ""
     settled: datetime | None = None
     unsettled: datetime | None = None
@@ -65,13 +82,29 @@ class ErrorFilter:
             "who": Q(problem__who=self.who) if self.who else None,
             "category": Q(problem__category=self.category) if self.category else None,
             "job": Q(job_id=self.job) if self.job else None,
-            "from": Q(last_seen__gte=self.since) if self.since else None,
-            "to": Q(last_seen__lte=self.until) if self.until else None,
-            "reason": Q(settled_reason=self.reason) if self.reason else None,
+            "from": Q(**{f"{self.bounded}__gte": self.since}) if self.since else None,
+            "to": Q(**{f"{self.bounded}__lte": self.until}) if self.until else None,
+            "reason": self.of_reason("settled_reason") if self.reason else None,
             "settled": Q(settled_at__lte=self.settled) if self.settled else None,
             "unsettled": self._still_relevant(),
         }
         return {name: part for name, part in parts.items() if part is not None}
+
+    @property
+    def bounded(self) -> str:
+        """The column that ``since`` and ``until`` are about."""
+        return _BOUNDED[Moment(self.moment)] if self.moment else "last_seen"
+
+    @property
+    def bounds_a_moment(self) -> bool:
+        """Whether a span of time other than *last seen* limits the list."""
+        return bool(self.moment and (self.since or self.until))
+
+    def of_reason(self, column: str) -> Q:
+        """Settled for this reason; ``column`` names it as the list compares it."""
+        if self.reason == HEALED:
+            return Q(**{column: SettledReason.RESOLVED}, handled_by=None)
+        return Q(**{column: self.reason}) if self.reason else Q()
 
     def _still_relevant(self) -> Q | None:
         if self.unsettled is None:
@@ -207,7 +240,8 @@ _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "record": ("record", _records),
     "from": ("since", _from),
     "to": ("until", _to),
-    "reason": ("reason", _one_of(SettledReason.values)),
+    "moment": ("moment", _one_of(Moment.values)),
+    "reason": ("reason", _one_of(REASONS)),
     "settled": ("settled", _to),
     "unsettled": ("unsettled", _to),
 }

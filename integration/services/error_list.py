@@ -258,7 +258,8 @@ class _Reading:
     @property
     def ranges(self) -> Ranges:
         walked = not self.few and not self._in_time
-        last_seen = "plain_last_seen" if walked else "last_seen"
+        led = self._leader == "moment"
+        last_seen = "plain_last_seen" if walked or led else "last_seen"
         return ranges(self.cuts, self.filters.scope(), self.filters.state, last_seen)
 
     def page(
@@ -339,7 +340,7 @@ class _Reading:
             return [(leader, ranges.sight)]
         parts = [(leader, ranges.above)]
         if ranges.below is not None:
-            narrow = leader in {"record", "job", "unsettled"}
+            narrow = leader in {"record", "job", "unsettled", "moment"}
             parts.append((leader if narrow else _BELOW, ranges.below))
         return parts if descending else parts[::-1]
 
@@ -367,6 +368,7 @@ class _Reading:
             "text": self.found and self.found.among is not None,
             "record": filters.record,
             "job": filters.job,
+            "moment": self.few and filters.bounds_a_moment,
             "problem": (one_state or self.few) and filters.problem,
             "reason": filters.reason,
             "unsettled": self.few and filters.unsettled,
@@ -388,13 +390,19 @@ class _Reading:
             plain_job=_plain("job_id"),
             plain_record=_plain("record_key"),
             plain_reason=_plain("settled_reason"),
+            plain_first_seen=Unindexed("first_seen"),
+            plain_reopened_at=Unindexed("reopened_at"),
+            plain_settled_at=Unindexed("settled_at"),
         )
         return rows.filter(self._of_state(leader), self._of_filter(leader))
 
     def _of_state(self, leader: str) -> Q:
         chips, state = chips_of(self.filters.state), self.filters.state
-        if leader in _WITHOUT_CHIP:
+        led_by_time = leader == "moment" and self.filters.bounded != "first_seen"
+        if led_by_time or leader in _WITHOUT_CHIP:
             return Q(plain_chip__in=chips)
+        if leader == "moment":
+            return Q(chip__in=chips)
         if state in {ALL, RELEVANT} and not self.few:
             return Q(settled_at__isnull=True) if state == RELEVANT else Q()
         return Q(chip=chips[0]) if len(chips) == 1 else Q(chip__in=chips)
@@ -402,7 +410,7 @@ class _Reading:
     def _of_filter(self, leader: str) -> Q:
         filters = self.filters
         chosen = Q()
-        for name in ("connection", "mapping", "direction", "problem", "job", "reason"):
+        for name in ("connection", "mapping", "direction", "problem", "job"):
             value = getattr(filters, name)
             if value:
                 chosen &= Q(
@@ -411,7 +419,9 @@ class _Reading:
         if filters.record:
             name = "record_key" if leader == "record" else "plain_record"
             chosen &= Q(**{f"{name}__in": filters.record})
-        chosen &= self._of_problems(leader) & self._of_time()
+        chosen &= self._of_problems(leader) & self._of_time(leader)
+        column = "settled_reason" if leader == "reason" else "plain_reason"
+        chosen &= filters.of_reason(column)
         for name, part in filters.beyond_scope().items():
             if name in {"settled", "unsettled"}:
                 chosen &= part
@@ -433,8 +443,13 @@ class _Reading:
         column = "problem_id" if leader == "problems" else "plain_problem"
         return Q(**{f"{column}__in": problems})
 
-    def _of_time(self) -> Q:
-        column = "last_seen" if self._in_time or self.few else "plain_last_seen"
+    def _of_time(self, leader: str) -> Q:
+        column = self.filters.bounded
+        leads = self._in_time or self.few
+        if self.filters.moment:
+            walked = not self.few and self.sort.column == column
+            leads = leader == "moment" or walked
+        column = column if leads else f"plain_{column}"
         between = Q()
         if self.filters.since:
             between &= Q(**{f"{column}__gte": self.filters.since})
@@ -467,7 +482,7 @@ _BELOW, _ID = "below", "id"
 """Leaders that no filter names: the index below a cut, and the key."""
 _WITHOUT_CHIP = {"record", "job", "text", "reason", "unsettled", _BELOW, _ID}
 """Leaders whose index does not begin with, or go on by, the chip."""
-_COLUMNS = {**EXACT, "job": "job_id", "reason": "settled_reason"}
+_COLUMNS = {**EXACT, "job": "job_id"}
 
 
 def _plain(column: str) -> Unindexed:

@@ -78,6 +78,12 @@ def find_operation(key: str) -> Operation | None:
     return Operation.objects.filter(key=key).first()
 
 
+def by_colleagues(reader: User, since: datetime) -> QuerySet[Operation]:
+    """What other people did from that moment on; not what happened by itself."""
+    others = recent_operations().filter(by__isnull=False).exclude(by=reader)
+    return others.filter(created_at__gte=since)
+
+
 def recent_operations() -> QuerySet[Operation]:
     """For the list page, newest first; page it by id."""
     asked_for = Operation.objects.exclude(state=OperationState.PREPARED)

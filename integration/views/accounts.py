@@ -28,7 +28,7 @@ from integration.http import (
     safe_next,
 )
 from integration.models import User
-from integration.services import sign_in, users
+from integration.services import sign_in, users, visits
 from integration.services.alert_recipients import Wish, save_wish
 
 
@@ -112,6 +112,14 @@ def hide_demonstration(request: SignedInRequest) -> HttpResponse:
     response = HttpResponseRedirect(safe_next(request, reverse("overview")))
     remember(response, "demonstration-read", "1")
     return response
+
+
+@role_required(Role.VIEWER, own=True)
+@require_POST
+def caught_up(request: SignedInRequest) -> HttpResponse:
+    """What happened up to now is no news any more."""
+    visits.catch_up(request.user)
+    return redirect("overview")
 
 
 @role_required(Role.VIEWER, own=True)

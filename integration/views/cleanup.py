@@ -63,7 +63,9 @@ def preview(request: SignedInRequest) -> HttpResponse:
         "older_than": older_than,
         "query": urlencode(filters.query()),
         "filter_words": filter_words(filters, language, only_scope=True),
-        "ignored": [(name_words(part), part.beyond) for part in found.ignored],
+        "ignored": [
+            (name_words(part, filters.moment), part.beyond) for part in found.ignored
+        ],
         "reasons": reason_links(found),
         "table": KeptTable(rows, read_places()),
         "kept_href": rows_link(found, state=ALL, unsettled=found.instant),

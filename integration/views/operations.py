@@ -1,9 +1,10 @@
 """Operations: who did what, why, to which rows, and the way back."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,8 +17,9 @@ from integration.http import SignedInRequest, role_required, safe_next
 from integration.markup.parts import number
 from integration.models import Operation, User
 from integration.services.actors import Refused
+from integration.services.error_filters import parse_filter
 from integration.services.handling import HANDLING
-from integration.services.operations import recent_operations
+from integration.services.operations import by_colleagues, recent_operations
 from integration.services.paging import newest_first
 from integration.services.undo import undo as undo_operation
 from integration.views.addresses import chosen, say_dropped, whole_number
@@ -31,7 +33,8 @@ def operations(request: SignedInRequest) -> HttpResponse:
     """Newest first."""
     dropped: list[str] = []
     kind = chosen(request.GET, "kind", OperationKind.values, dropped)
-    found = recent_operations()
+    since = colleagues_since(request.GET, dropped)
+    found = by_colleagues(request.user, since) if since else recent_operations()
     if kind:
         found = found.filter(kind=kind)
     page = newest_first(
@@ -46,8 +49,19 @@ def operations(request: SignedInRequest) -> HttpResponse:
         "page": page,
         "kinds": OperationKind.choices,
         "kind": kind,
+        "colleagues_since": since,
     }
     return render(request, "integration/operations/list.html", context)
+
+
+def colleagues_since(query: QueryDict, dropped: list[str]) -> datetime | None:
+    """What others did from a moment on: ``by=colleagues&from=…``, both or neither."""
+    by = chosen(query, "by", ["colleagues"], dropped)
+    filters, not_read = parse_filter({"from": query.get("from", "")})
+    if not_read or bool(by) != bool(filters.since):
+        dropped += ["by", "from"]
+        return None
+    return filters.since
 
 
 def find(operation_id: int) -> Operation:

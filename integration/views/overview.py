@@ -15,6 +15,8 @@ from integration.services.causes import relevant_problems
 from integration.services.endpoints import budgets_of
 from integration.services.overview import read_mapping_lines, running_endpoints
 from integration.services.status import read_engine
+from integration.services.visits import read_news
+from integration.views.news import news_context
 from integration.views.problems import cause_rows
 
 CAUSES_SHOWN = 10
@@ -53,6 +55,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
         ],
         "several_connections": len({line.mapping.connection_id for line in lines}) > 1,
     }
+    context |= news_context(read_news(request.user))
     return render(request, "integration/overview.html", context)
 
 

@@ -14,6 +14,7 @@ from integration.choices import (
     ConflictPolicy,
     DeletionPolicy,
     Direction,
+    Moment,
     SettledReason,
     Who,
 )
@@ -21,7 +22,12 @@ from integration.markup import parts
 from integration.models import Connection, Operation, Problem
 from integration.services.articles import label_of, title_of
 from integration.services.cleanup_preview import Ignored
-from integration.services.error_filters import RELEVANT, ErrorFilter, parse_filter
+from integration.services.error_filters import (
+    HEALED,
+    RELEVANT,
+    ErrorFilter,
+    parse_filter,
+)
 from integration.services.sentences import in_words
 
 Line = tuple[str, str]
@@ -43,7 +49,7 @@ def filter_words(
     said = scope_words(filters.scope(), language)
     if not only_scope:
         said += [
-            name_words(Ignored(name, value, 0))
+            name_words(Ignored(name, value, 0), filters.moment)
             for name, value in filters.query().items()
             if name in BEYOND and name != "state"
         ]
@@ -103,9 +109,7 @@ BEYOND: dict[str, Callable[[str], str]] = {
     "job": lambda value: _("Job: %(word)s") % {"word": value},
     "from": lambda value: _("Seen from %(word)s") % {"word": moment_words(value)},
     "to": lambda value: _("Seen until %(word)s") % {"word": moment_words(value)},
-    "reason": lambda value: (
-        _("Reason: %(word)s") % {"word": label(SettledReason, value)}
-    ),
+    "reason": lambda value: _("Reason: %(word)s") % {"word": reason_words(value)},
     "settled": lambda value: _("Finished by %(word)s") % {"word": moment_words(value)},
     "unsettled": lambda value: (
         _("Still relevant on %(word)s") % {"word": moment_words(value)}
@@ -113,8 +117,27 @@ BEYOND: dict[str, Callable[[str], str]] = {
 }
 
 
-def name_words(part: Ignored) -> str:
-    """A part of the list's filter in words."""
+OF_MOMENT: dict[tuple[str, str], Callable[[], str]] = {
+    (Moment.FIRST_SEEN, "from"): lambda: _("First seen from %(word)s"),
+    (Moment.FIRST_SEEN, "to"): lambda: _("First seen until %(word)s"),
+    (Moment.CAME_BACK, "from"): lambda: _("Came back from %(word)s"),
+    (Moment.CAME_BACK, "to"): lambda: _("Came back until %(word)s"),
+    (Moment.SETTLED, "from"): lambda: _("Finished from %(word)s"),
+    (Moment.SETTLED, "to"): lambda: _("Finished by %(word)s"),
+}
+
+
+def reason_words(value: str) -> str:
+    if value == HEALED:
+        return _("healed by itself")
+    return label(SettledReason, value)
+
+
+def name_words(part: Ignored, moment: str = "") -> str:
+    """A part of the list's filter in words; its days may be those of a ``moment``."""
+    own = OF_MOMENT.get((moment, part.name))
+    if own:
+        return own() % {"word": moment_words(part.value)}
     return BEYOND[part.name](part.value) if part.name in BEYOND else part.name
 
 

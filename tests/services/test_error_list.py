@@ -39,6 +39,7 @@ def shape() -> Year:
 def queries(shape: Year) -> list[dict[str, str]]:
     """Each offered filter once, and some together."""
     day = (NEWEST - timedelta(days=100)).date().isoformat()
+    soon = (NEWEST - timedelta(days=2)).isoformat()
     problem = shape.problems[1].pk
     return [
         {},
@@ -59,6 +60,11 @@ def queries(shape: Year) -> list[dict[str, str]]:
         {"reason": "resolved"},
         {"reason": "resolved", "settled": day},
         {"unsettled": day, "to": day},
+        {"reason": "healed"},
+        {"moment": "first_seen", "from": soon},
+        {"moment": "reopened", "from": soon},
+        {"moment": "settled", "from": soon, "reason": "healed"},
+        {"moment": "settled", "to": soon},
         {"mapping": "CUSTOMER", "direction": "to_sales", "who": "user"},
     ]
 

@@ -28,7 +28,7 @@ OPEN_TO_ALL = {
     *("healthz", "readyz", "metrics"),
     *("language", "theme", "login", "logout", "sign_in"),
 }
-PREFERENCES = {"account", "account_alerts", "demonstration", "explain"}
+PREFERENCES = {*("account", "account_alerts", "caught_up"), "demonstration", "explain"}
 """What a viewer may post: it changes nothing for others."""
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 METHODS = (*SAFE, "POST", "PUT", "PATCH", "DELETE")

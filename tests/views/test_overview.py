@@ -1,12 +1,13 @@
 """The first page says how things stand, and each figure leads to its rows."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
 from integration import clock
-from integration.models import PendingRecord
+from integration.models import PendingRecord, User
 from integration.services import cells
 from tests.factories import make_connection, make_error, make_mapping, make_problem
 
@@ -104,3 +105,70 @@ def test_a_mapping_line_leads_to_its_failing_rows(viewer: Client) -> None:
     assert found
     rows = viewer.get(found[1].replace("&amp;", "&")).content.decode()
     assert rows.count('<th scope="row"') == 1
+
+
+@pytest.fixture
+def returned(viewer: Client) -> User:
+    """The viewer was here yesterday; one record has failed since."""
+    now = clock.now()
+    make_error(first_seen=now, last_seen=now)
+    yesterday = now - timedelta(days=1)
+    User.objects.update(seen_at=yesterday, away_since=None)
+    return User.objects.get()
+
+
+def link_of(html: str, words: str) -> str:
+    found = re.search(rf'href="([^"]+)">{words}<', html)
+    assert found, words
+    return found[1].replace("&amp;", "&")
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "1 new"), ("fr", "1 nouvelle")])
+@pytest.mark.usefixtures("returned")
+def test_who_comes_back_is_told_what_is_new(
+    viewer: Client, language: str, words: str
+) -> None:
+    rows = viewer.get(link_of(page(viewer, language), words)).content.decode()
+
+    assert rows.count('<th scope="row"') == 1
+
+
+def test_parts_that_ask_again_by_themselves_end_no_pause(
+    viewer: Client, returned: User
+) -> None:
+    viewer.get("/errors/", headers={"HX-Request": "true", "HX-Target": "list"})
+    returned.refresh_from_db()
+
+    assert returned.away_since is None
+    assert "1 new<" in page(viewer)
+
+
+def test_news_that_were_read_are_gone(viewer: Client, returned: User) -> None:
+    assert "Since your last visit" in page(viewer)
+
+    viewer.post("/account/caught-up/")
+
+    assert "Since your last visit" not in page(viewer)
+
+
+@pytest.mark.usefixtures("returned")
+def test_changes_by_others_lead_to_their_operations(
+    viewer: Client, administrator: Client
+) -> None:
+    error = make_error()
+    administrator.post(
+        "/errors/resolve/", {"entry": error.pk, "reason": "Done by phone"}
+    )
+    listed = viewer.get(link_of(page(viewer), "1 change by others")).content.decode()
+
+    assert "Done by phone" in listed
+    assert listed.count('<th scope="row"') == 1
+
+
+@pytest.mark.parametrize("query", ["by=colleagues", "from=2026-11-01", "by=x&from=y"])
+def test_half_of_a_question_about_others_is_left_out_and_said(
+    viewer: Client, query: str
+) -> None:
+    html = viewer.get(f"/operations/?{query}").content.decode()
+
+    assert "Not understood in the address" in html
