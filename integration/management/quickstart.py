@@ -109,18 +109,26 @@ class Quickstart(Start):
         return f"{mapping}: {told or 'nothing to do'}"
 
     def _synchronize(self, name: str) -> None:
-        """Every accepted mapping of every running connection, in order."""
+        """Every accepted mapping of every running connection, in order.
+
+        What pauses on the way is told, and shown by the pages; the start goes on.
+        """
         with self._step(name) as step:
             written = failed = 0
+            paused = []
             for mapping in _running():
-                if mapping.reviewed_at is None:
+                if mapping.reviewed_at is None or not _still_runs(mapping):
                     continue
                 report = run_now(mapping, WORKER)
                 if report.problem:
-                    raise StepFailed(name, f"{mapping}: {report.problem}")
+                    told = f"{mapping}: {report.problem}"
+                    if _still_runs(mapping):
+                        raise StepFailed(name, told)
+                    paused.append(told)
                 written += sum(job.inserted + job.modified for job in report.jobs)
                 failed += report.failed
-            step.result = f"{written:,} written, {failed:,} failed"
+            counted = f"{written:,} written, {failed:,} failed"
+            step.result = "; ".join([counted, *paused])
 
     def finish(
         self, supervisor: Supervisor, base_url: str, administrator: Administrator | None
@@ -167,6 +175,10 @@ def _running() -> list[TableMapping]:
         "connection__business_central", "connection__sales"
     )
     return runnable(mappings)
+
+
+def _still_runs(mapping: TableMapping) -> bool:
+    return TableMapping.objects.running().filter(pk=mapping.pk).exists()
 
 
 def state_of(result: CheckResult) -> str:

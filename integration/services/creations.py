@@ -33,6 +33,7 @@ _UNSURE = frozenset(
     {FailureKind.LOST_ANSWER, FailureKind.TRANSIENT, FailureKind.EXISTS}
 )
 """It may be there all the same."""
+_Creation = tuple[Snapshot, dict[str, Any]]
 CHUNK = {Direction.TO_SALES: 1_000, Direction.TO_BUSINESS_CENTRAL: 500}
 
 
@@ -54,10 +55,8 @@ def create_alone(work: Work) -> None:
         if not work.writes(way):
             continue
         for records in work.spool.alone(way.source, CHUNK[way]):
-            if work.table.only_coupled:
-                _create(work, way, _skip(work, way, records))
-            else:
-                _create(work, way, records)
+            coupled_only = work.table.only_coupled
+            _create(work, way, _skip(work, way, records) if coupled_only else records)
 
 
 def _skip(
@@ -85,27 +84,34 @@ def _skip(
 
 
 def _create(work: Work, way: Direction, records: Sequence[Snapshot]) -> None:
-    batch = _Batch(way)
-    creates: list[tuple[Snapshot, dict[str, Any]]] = []
+    waiting = _Batch(way)
+    creates: list[_Creation] = []
     for record in records:
         columns = creation(work.table, way, record.values, work.references)
         if isinstance(columns, Missing):
-            batch.failed.append((record, missing_partner(work, columns)))
+            waiting.failed.append((record, missing_partner(work, columns)))
         else:
             creates.append((record, columns))
     if work.is_rehearsal:
-        _rehearse(work, batch, [record for record, _ in creates])
+        _rehearse(work, waiting, [record for record, _ in creates])
         return
-    _send(work, batch, creates)
+    if waiting.failed:
+        _conclude(work, waiting, [record for record, _ in waiting.failed])
+    for portion in work.portions(creates):
+        batch = _Batch(way)
+        _send(work, batch, portion)
+        _conclude(work, batch, [record for record, _ in portion])
+
+
+def _conclude(work: Work, batch: _Batch, records: Sequence[Snapshot]) -> None:
     _save(work, batch)
+    untried = set(batch.untried)
+    ended = [record.id for record in records if record.id not in untried]
+    work.spool.drop(batch.way.source, ended)
     work.go_on()
 
 
-def _send(
-    work: Work, batch: _Batch, creates: Sequence[tuple[Snapshot, dict[str, Any]]]
-) -> None:
-    if not creates:
-        return
+def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
     side = batch.way.destination
     if side is System.BUSINESS_CENTRAL:
         since = work.moment()

@@ -90,16 +90,27 @@ def settle_pairs(work: Work, pairs: Sequence[Pair]) -> None:
     _note_pending(work, pairs)
     for side in System:
         _read_missing(work, side, [p for p in pairs if _needs(work, p, side)])
-    present = [pair for pair in pairs if pair.gone is None]
-    for pair in present:
-        _decide(work, pair)
-    for way in Direction:
-        if work.writes(way):
-            _write(work, way, [p for p in present if _is_to_write(p, way)])
-    _save(work, [p for p in present if p.gone is None and not p.was_stopped])
+    for pair in pairs:
+        if pair.gone is None:
+            _decide(work, pair)
+    ways = [way for way in Direction if work.writes(way)]
+    writing = [p for p in pairs if any(_is_to_write(p, way) for way in ways)]
+    for portion in work.portions(writing):
+        for way in ways:
+            _write(work, way, [p for p in portion if _is_to_write(p, way)])
+        _conclude(work, portion)
+    known = {id(pair) for pair in writing}
+    _conclude(work, [pair for pair in pairs if id(pair) not in known])
+
+
+def _conclude(work: Work, pairs: Sequence[Pair]) -> None:
+    """Record how these ended; whoever comes now finds them done."""
+    ended = [pair for pair in pairs if not pair.was_stopped]
+    _save(work, [pair for pair in ended if pair.gone is None])
     for side in System:
-        gone = [pair.coupling for pair in pairs if pair.gone is side]
+        gone = [pair.coupling for pair in ended if pair.gone is side]
         record_gone(work, side, gone)
+    work.spool.finish([pair.coupling.pk for pair in ended])
     work.go_on()
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext_noop
 
@@ -16,8 +17,7 @@ from integration.services.may_run import pause_reason_of
 from integration.services.operations import record_operation
 from integration.services.runs import start_run
 from integration.services.sentences import Told, in_words, of_cause, sentence
-
-_TRIAL = 10
+from integration.services.storms import TRIAL
 
 
 def is_paused_by_failure(connection: Connection) -> bool:
@@ -92,22 +92,23 @@ def resume_mapping(mapping: TableMapping, by: User, reason: str = "") -> UUID | 
     If none does, it pauses again. Returns the run to announce; ``None`` when the
     mapping was not paused, or runs as usual.
     """
-    changed = TableMapping.objects.filter(
-        pk=mapping.pk, paused_at__isnull=False
-    ).update(
-        paused_at=None,
-        pause_reason="",
-        pause_told=None,
-        on_trial=True,
-        next_run_at=clock.now(),
-    )
-    mapping.refresh_from_db()
-    if not changed:
-        return None
-    why = reason or sentence(gettext_noop("Resumed by hand."))
-    _record(mapping.connection, by, why, "resumed", mapping=mapping.name)
-    failed = _latest_failed(mapping)
-    return start_run(mapping, only=failed) if failed else None
+    with transaction.atomic():
+        changed = TableMapping.objects.filter(
+            pk=mapping.pk, paused_at__isnull=False
+        ).update(
+            paused_at=None,
+            pause_reason="",
+            pause_told=None,
+            on_trial=True,
+            next_run_at=clock.now(),
+        )
+        mapping.refresh_from_db()
+        if not changed:
+            return None
+        why = reason or sentence(gettext_noop("Resumed by hand."))
+        _record(mapping.connection, by, why, "resumed", mapping=mapping.name)
+        failed = _latest_failed(mapping)
+        return start_run(mapping, only=failed) if failed else None
 
 
 def _latest_failed(mapping: TableMapping) -> list[tuple[System, str]]:
@@ -116,7 +117,7 @@ def _latest_failed(mapping: TableMapping) -> list[tuple[System, str]]:
         mapping_key=mapping.name,
         fingerprint=mapping.failing_cause,
         settled_at__isnull=True,
-    ).order_by("-last_seen", "-id")[:_TRIAL]
+    ).order_by("-last_seen", "-id")[:TRIAL]
     return [(Direction(row.direction).source, row.record_key) for row in rows]
 
 

@@ -18,6 +18,7 @@ from integration.models import (
     Coupling,
     Operation,
     PendingRecord,
+    Problem,
     SyncError,
     TableMapping,
 )
@@ -209,11 +210,28 @@ def release_coded(mapping: TableMapping, codes: Collection[str]) -> int:
     return _release(rows)
 
 
-def release_cured(connection: Connection, fingerprints: Collection[str]) -> int:
-    """Their cause is gone: attempts from zero. How many; what waits goes on waiting."""
-    rows = PendingRecord.objects.filter(
-        mapping__connection=connection, fingerprint__in=fingerprints, waits_for=""
+def release_cured(
+    connection: Connection,
+    fingerprints: Collection[str],
+    mapping: TableMapping | None = None,
+) -> int:
+    """Their cause is gone: attempts from zero. How many; what waits goes on waiting.
+
+    Which cause a record failed for stands in its open error. ``mapping``: only its own.
+    """
+    failing = SyncError.objects.filter(
+        problem__in=Problem.objects.filter(
+            connection=connection, fingerprint__in=fingerprints
+        ),
+        settled_at=None,
     )
+    rows = PendingRecord.objects.filter(
+        mapping__connection=connection,
+        record_id__in=failing.order_by().values("record_key"),
+        waits_for="",
+    )
+    if mapping:
+        rows = rows.filter(mapping=mapping)
     return rows.update(
         attempts=0, next_attempt_at=clock.now(), skipped_at=None, skip_reason=""
     )

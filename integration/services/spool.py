@@ -295,12 +295,15 @@ class Spool:
             if found:
                 yield found
 
-    def open(self, side: System, size: int = CHUNK) -> Iterator[list[Snapshot]]:
-        """What is not known to be done, coupled or not; without the extra ones."""
+    def open(
+        self, side: System, size: int = CHUNK, *, coupled: bool = False
+    ) -> Iterator[list[Snapshot]]:
+        """What is not known to be done, ``coupled`` or all; without the extra ones."""
         last = 0
+        only = " AND coupling IS NOT NULL" if coupled else ""
         while rows := self._all(
             f"SELECT rowid, {_COLUMNS} FROM record"  # noqa: S608
-            " WHERE side = ? AND extra = 0 AND state NOT IN ('done', 'dropped')"
+            f" WHERE side = ? AND extra = 0 AND state NOT IN ('done', 'dropped'){only}"
             " AND rowid > ? ORDER BY rowid LIMIT ?",
             (side.value, last, size),
         ):

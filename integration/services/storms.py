@@ -12,10 +12,13 @@ from django.utils.translation import gettext_noop
 from integration.core.causes import Cause
 from integration.core.outcomes import Outcome, OutcomeKind
 from integration.models import TableMapping
+from integration.services.pending import release_cured
 from integration.services.sentences import InWords
 
 LAST_TRIES = 2_000
 WHOLE_RUN = 200
+TRIAL = 10
+"""Tries after a storm; if none of them passes, it is not over."""
 
 _PASSED = {OutcomeKind.INSERTED, OutcomeKind.MODIFIED, OutcomeKind.DELETED}
 
@@ -43,6 +46,19 @@ def note_tries(
         mapping.failing_tries += bool(fingerprint)
     if before != (mapping.failing_cause, mapping.failing_tries, mapping.on_trial):
         mapping.save(update_fields=["failing_cause", "failing_tries", "on_trial"])
+    if before[2] and not mapping.on_trial:
+        # It is over for the others that it stopped as well.
+        release_cured(mapping.connection, {before[0]}, mapping)
+
+
+def room(mapping: TableMapping, tries: Counter[str]) -> int:
+    """How many records may be tried at once: a storm ends with the very last try."""
+    left = (
+        TRIAL - tries.total()
+        if mapping.on_trial
+        else LAST_TRIES - mapping.failing_tries
+    )
+    return max(left, 1)
 
 
 def refuse_storm(
@@ -55,7 +71,8 @@ def refuse_storm(
         return
     whole_run = at_end and set(tries) == {mapping.failing_cause}
     is_enough = mapping.on_trial or tries.total() >= WHOLE_RUN
-    if failing >= LAST_TRIES or (whole_run and is_enough):
+    failed_trial = mapping.on_trial and tries.total() >= TRIAL
+    if failing >= LAST_TRIES or failed_trial or (whole_run and is_enough):
         raise Storm(
             gettext_noop("{failed} of {tries} tries failed for the same cause."),
             failed=failing,

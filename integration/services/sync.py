@@ -108,7 +108,7 @@ def _keep_untried(work: Work) -> None:
     """What a storm left untried stays pending, for all to see."""
     for side in System:
         if work.writes(way_from(side)):
-            for records in work.spool.open(side):
+            for records in work.spool.open(side, coupled=work.table.only_coupled):
                 pending.keep(work.mapping, side, records)
 
 

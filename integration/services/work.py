@@ -1,8 +1,9 @@
 """Work: what the steps of one run share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from integration import clock
 from integration.connectors.base import Connector, WriteResult, Written
@@ -18,8 +19,9 @@ from integration.services.long_texts import with_long_field
 from integration.services.retry_results import refuse_cancelled
 from integration.services.runs import Run, log_outcomes
 from integration.services.spool import Spool
-from integration.services.storms import refuse_storm
+from integration.services.storms import refuse_storm, room
 
+_T = TypeVar("_T")
 _CHUNK = 1_000
 _STOPPING = (FailureKind.THROTTLED, FailureKind.CONNECTION)
 
@@ -85,6 +87,16 @@ class Work:
             return False
         self.stopped_by = result
         return True
+
+    def portions(self, records: Sequence[_T]) -> Iterator[Sequence[_T]]:
+        """Never more of these at once than may be tried before it is a storm."""
+        left = records
+        while left:
+            size = room(self.mapping, self.run.tries)
+            if self.is_rehearsal:
+                size = len(left)
+            yield left[:size]
+            left = left[size:]
 
     def go_on(self) -> None:
         """After a chunk is recorded. Raises ``RemoteError``, ``Storm`` or ``Cancelled``

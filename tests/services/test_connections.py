@@ -24,6 +24,7 @@ from integration.services.connections import (
 from integration.services.pauses import pause, resume
 from tests.factories import make_connection, make_user
 from tests.running import Systems
+from tests.services.engine import Engine
 
 pytestmark = pytest.mark.django_db
 
@@ -268,26 +269,23 @@ def test_a_currency_in_use_without_rate_is_told(
     assert [line.told.key["params"]["currency"] for line in result.problems] == ["EUR"]
 
 
-def test_what_is_well_again_is_tried_at_once(
-    systems: Systems, connection: Connection
-) -> None:
-    systems.break_something("dv-missing-privilege", entity="accounts", verb="Create")
-    (wrong,) = check_connection(connection).problems
-    skipped = PendingRecord.objects.create(
-        mapping=connection.mappings.get(name="CUSTOMER"),
-        side="business_central",
-        record_id="b1",
-        fingerprint=wrong.fingerprint,
-        attempts=5,
-        skipped_at=clock.now(),
-    )
+def test_what_is_well_again_is_tried_at_once(engine: Engine) -> None:
+    engine.systems.break_something("dv-missing-privilege", record="prvCreateAccount")
+    engine.add_customer("S1")
+    engine.add_customer("S2", currencyCode="XYZ")
+    check_connection(engine.connection)
+    engine.sync("CUSTOMER")
+    pending = PendingRecord.objects.filter(waits_for="")
+    pending.update(attempts=5, next_attempt_at=None, skipped_at=clock.now())
 
-    systems.repair()
-    check_connection(connection)
+    engine.systems.repair()
+    check_connection(engine.connection)
 
-    skipped.refresh_from_db()
-    assert (skipped.skipped_at, skipped.attempts) == (None, 0)
-    assert skipped.next_attempt_at
+    row = pending.get()
+    assert (row.attempts, row.skipped_at) == (0, None)
+    assert row.next_attempt_at
+    assert PendingRecord.objects.exclude(waits_for="").count() == 1
+    assert engine.sync("CUSTOMER")["to_sales"]["inserted"] == 1
 
 
 def test_a_host_outside_the_allow_list_is_never_called() -> None:

@@ -23,7 +23,7 @@ from integration.services.dispatch import claim_due_mappings
 from integration.services.execution import execute
 from integration.services.pauses import resume_mapping
 from integration.services.runs import start_run
-from integration.services.storms import Storm, note_tries, refuse_storm
+from integration.services.storms import Storm, note_tries, refuse_storm, room
 from tests.factories import make_mapping, make_user
 from tests.services.engine import Engine
 
@@ -51,8 +51,11 @@ def stops(
     """In which run, after how many of its outcomes; ``(-1, "")`` if in none."""
     for number, run in enumerate(runs):
         tries: Counter[str] = Counter()
-        for start in range(0, len(run), chunk):
-            outcomes = [outcome(word) for word in run[start : start + chunk]]
+        left = run
+        while left:
+            size = min(chunk, room(mapping, tries))
+            outcomes = [outcome(word) for word in left[:size]]
+            left = left[size:]
             failed = [one for one in outcomes if one.kind is OutcomeKind.FAILED]
             causes = [Cause(one.record_key, "") for one in failed]
             mapping.refresh_from_db()
@@ -80,7 +83,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     ("runs", "expected"),
     [
         (["a" * 20], (0, "12 of 12")),  # nothing more is tried
-        (["+" * 5 + "a" * 20], (0, "15 of 15")),
+        (["+" * 5 + "a" * 20], (0, "12 of 12")),
         (["a" * 8], (0, "8 of 8")),
         (["a" * 7], (-1, "")),
         (["+" + "a" * 10], (-1, "")),
@@ -163,6 +166,83 @@ def test_a_storm_pauses_the_mapping_and_what_was_not_tried_stays_pending(
     }
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 13, 30])
+def test_a_storm_is_the_last_tries_exactly_whatever_the_chunks(
+    stormy: Engine, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setitem(creations.CHUNK, Direction.TO_SALES, chunk)
+    for number in range(5):
+        stormy.add_customer(f"R{number:02}", currencyCode="XYZ")  # waits, is no try
+
+    job = carry_out(stormy)
+
+    assert job.message == "Paused: 20 of 20 tries failed for the same cause."
+    assert SyncError.objects.filter(waits_for="").count() == 20
+
+
+def test_changes_of_coupled_records_storm_at_the_last_try_as_well(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storms, "LAST_TRIES", 5)
+    for customer in engine.all(engine.customers):
+        engine.change(customer, city="Bienne")
+    engine.systems.break_something("dv-missing-privilege", record="prvWriteAccount")
+
+    job = carry_out(engine)
+
+    assert job.message == "Paused: 5 of 5 tries failed for the same cause."
+    assert SyncError.objects.count() == 5
+    assert PendingRecord.objects.filter(attempts=0).count() == 3
+
+
+def test_what_passed_before_the_storm_is_not_left_pending(
+    stormy: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storms, "LAST_TRIES", 5)  # five in a row, wherever five pass
+    stormy.systems.repair()
+    for number in range(25):
+        stormy.systems.break_something(
+            "dv-plugin-aborted", entity="accounts", record=f"S{number:02}"
+        )
+
+    job = carry_out(stormy)
+
+    assert job.message == "Paused: 5 of 5 tries failed for the same cause."
+    untried = PendingRecord.objects.filter(attempts=0)
+    assert job.failed + job.inserted + untried.count() == 30
+    coupled = Coupling.objects.values("bc_id")
+    assert not PendingRecord.objects.filter(record_id__in=coupled).exists()
+
+
+def test_what_a_mapping_creates_no_partner_for_is_not_left_pending(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storms, "LAST_TRIES", 5)
+    TableMapping.objects.update(only_coupled=True)
+    engine.add_customer("S1")
+    for customer in engine.all(engine.customers):
+        engine.change(customer, city="Bienne")
+    engine.systems.break_something("dv-missing-privilege", record="prvWriteAccount")
+
+    assert carry_out(engine).failed == 5
+
+    coupled = Coupling.objects.values("bc_id")
+    assert not PendingRecord.objects.exclude(record_id__in=coupled).exists()
+
+
+def test_a_run_that_comes_before_the_trial_tries_ten_as_well(
+    stormy: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out(stormy)
+    assert resume_mapping(stormy.mapping(), make_user())
+    Job.objects.filter(state=JobState.QUEUED).delete()
+
+    job = carry_out(stormy)
+
+    assert job.failed == 10
+    assert stormy.mapping().pause_reason.startswith("30 of 30 tries")
+
+
 def test_resuming_tries_ten_and_pauses_again_while_nothing_passes(
     stormy: Engine,
 ) -> None:
@@ -191,7 +271,6 @@ def test_once_ten_pass_everything_goes_on(stormy: Engine) -> None:
         "The role has the privilege now.",
     )
     assert resume_mapping(stormy.mapping(), user) is None
-    stormy.make_due()
     job = carry_out(stormy)
 
     assert job.state == JobState.SUCCEEDED
