@@ -211,9 +211,6 @@ class BusinessCentral:
         """Every company of the environment, as the API gives it."""
         return self._rows("companies")
 
-    def company_information(self) -> dict[str, Any]:
-        return self._single(f"{self._company}/companyInformation")
-
     def ledger_setup(self) -> dict[str, Any]:
         """General ledger setup; ``localCurrencyCode`` is in it."""
         return self._single(f"{self._company}/generalLedgerSetup")

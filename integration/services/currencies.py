@@ -45,10 +45,6 @@ class Money:
     rates: Rates
     records: tuple[Record, ...]
 
-    def is_local(self, record: Record) -> bool:
-        """The local currency is none among others: it has no rate and no coupling."""
-        return _code(record) == self.rates.local
-
     def rated(self, record: Record) -> Record:
         """The record with its rate as a value, and in its version.
 

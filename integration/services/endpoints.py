@@ -12,7 +12,6 @@ from django.utils.translation import gettext_noop
 from integration import clock
 from integration.choices import SignIn as SignInChoice
 from integration.choices import System
-from integration.connectors.base import Connector
 from integration.connectors.business_central import BusinessCentral
 from integration.connectors.odata import is_guid
 from integration.connectors.sales import Sales
@@ -76,16 +75,6 @@ def refuse_foreign_addresses(endpoint: Endpoint) -> None:
                 ),
                 host=host or address,
             )
-
-
-def open_connector(endpoint: Endpoint) -> Connector:
-    """An open connector; closing it is the caller's.
-
-    Nothing is sent yet. Raises ``AddressNotAllowed`` and ``CredentialUnreadable``.
-    """
-    if endpoint.kind == System.SALES:
-        return open_sales(endpoint)
-    return open_business_central(endpoint)
 
 
 def open_business_central(

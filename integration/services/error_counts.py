@@ -111,15 +111,6 @@ def _totals(filters: ErrorFilter) -> Statement:
     return Statement.of(rows.annotate(total=Sum("n")))
 
 
-def problem_counts() -> dict[int, dict[str, int]]:
-    """Visible errors of every problem by chip: one query of the roll-up."""
-    rows = ErrorTotal.objects.order_by().values_list("problem_id", "state")
-    counts: dict[int, dict[str, int]] = {}
-    for problem_id, state, total in rows.annotate(total=Sum("n")):
-        counts.setdefault(problem_id, {})[state] = total
-    return counts
-
-
 def relevant_of(
     connection: Connection, fingerprints: Collection[str]
 ) -> dict[str, tuple[int, int]]:

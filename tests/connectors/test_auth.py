@@ -242,7 +242,7 @@ def test_the_first_401_renews_the_token_and_sends_again() -> None:
     wire = Wire(reply(status=401), reply({"UserId": "x"}))
     bc = wire.bc()
 
-    assert bc.company_information() == {"UserId": "x"}
+    assert bc.ledger_setup() == {"UserId": "x"}
     assert wire.bearers == ["Bearer token-1", "Bearer token-2"]
 
 

@@ -283,18 +283,16 @@ def test_a_company_that_is_not_there_refuses_the_connection() -> None:
 
 def test_what_a_check_reads_comes_as_the_api_gives_it() -> None:
     wire = Wire(
-        listed({"currencyCode": "CHF"}),
         listed({"localCurrencyCode": "CHF"}),
         listed({"status": "Ready"}, link=f"{BASE}/next"),
         listed({"status": "On Hold"}),
     )
     bc = wire.bc()
 
-    assert bc.company_information() == {"currencyCode": "CHF"}
     assert bc.ledger_setup() == {"localCurrencyCode": "CHF"}
     entries = bc.job_queue_entries("objectIdToRun eq 5339")
     assert [entry["status"] for entry in entries] == ["Ready", "On Hold"]
-    assert options(wire.calls[2])["$filter"] == "objectIdToRun eq 5339"
+    assert options(wire.calls[1])["$filter"] == "objectIdToRun eq 5339"
 
 
 def test_an_empty_set_up_is_refused_in_words() -> None:
