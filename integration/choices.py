@@ -141,6 +141,16 @@ class Presence(TextChoices):
     NONE = "none", _("no record")
 
 
+class LookFound(TextChoices):
+    """What a look at the records of an error found (C7)."""
+
+    SAME = "same", _("still so")
+    CHANGED = "changed", _("changed, being tried")
+    GONE = "gone", _("record gone")
+    NO_ACCESS = "no_access", _("no access")
+    NOT_READ = "not_read", _("could not be read")
+
+
 class Who(TextChoices):
     """Who can fix a cause."""
 

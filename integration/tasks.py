@@ -21,6 +21,8 @@ from integration.services.connections import check_connection, due_checks
 from integration.services.dispatch import due_runs, is_purge_due
 from integration.services.execution import execute
 from integration.services.handling import wake_ignored
+from integration.services.looking import look_at_due
+from integration.services.looks import are_looks_due
 from integration.services.purge import purge_due
 from integration.services.retry import (
     advance,
@@ -45,6 +47,8 @@ def dispatch_due() -> None:
         announce(advance_retry, operation_id)
     for connection_id in due_checks():
         announce(check, connection_id)
+    if are_looks_due():
+        announce(look)
     if is_purge_due():
         announce(purge)
     if is_ageing_due():
@@ -75,6 +79,12 @@ def check(connection_id: int) -> None:
     connection = Connection.objects.filter(pk=connection_id).first()
     if connection:
         check_connection(connection)
+
+
+@shared_task(name="integration.tasks.look")
+def look() -> None:
+    """Look at the records of errors again; the next tick goes on."""
+    announce_runs(look_at_due())
 
 
 @shared_task(name="integration.tasks.purge")

@@ -17,6 +17,7 @@ from integration.views import (
     handling,
     health,
     jobs,
+    looks,
     mappings,
     operations,
     overview,
@@ -52,7 +53,10 @@ errors_urls: Patterns = [
     path("export.xlsx", export.xlsx_file, name="errors_xlsx"),
     path("cleanup/", cleanup.preview, name="cleanup"),
     path("cleanup/delete/", cleanup.delete, name="cleanup_delete"),
+    path("live/", looks.errors_live, name="errors_live"),
     path("<key:error_id>/", errors.error, name="error"),
+    path("<key:error_id>/live/", errors.error_live, name="error_live"),
+    path("<key:error_id>/watch/", looks.watch_error, name="error_watch"),
     path("<key:error_id>/answer/", answers.answer_plan, name="error_plan"),
     path("<key:error_id>/answer/give/", answers.give, name="error_answer"),
     path("<key:error_id>/support/", support.support, name="error_support"),
@@ -64,6 +68,7 @@ errors_urls: Patterns = [
 problems_urls: Patterns = [
     path("", problems.problems, name="problems"),
     path("<key:problem_id>/", problems.problem, name="problem"),
+    path("<key:problem_id>/watch/", looks.watch_problem, name="problem_watch"),
     path("<key:problem_id>/assign/", problems.assign, name="problem_assign"),
     path("<key:problem_id>/comment/", problems.comment, name="problem_comment"),
 ]

@@ -91,6 +91,43 @@
     }
   });
 
+  // A page asks for news while somebody looks at it; at once when somebody comes back.
+  let seconds = 0;
+  const ask = (all) => {
+    if (document.hidden) return;
+    for (const one of document.querySelectorAll("[data-live]")) {
+      if (all || seconds % Number(one.dataset.live) === 0) htmx.trigger(one, "live");
+    }
+  };
+  setInterval(() => { seconds += 5; ask(false); }, 5000);
+  document.addEventListener("visibilitychange", () => ask(true));
+  addEventListener("focus", () => ask(true));
+
+  // What has the focus keeps it when its part of the page is renewed.
+  let focused = null;
+  document.addEventListener("htmx:beforeSwap", () => {
+    const one = document.activeElement;
+    focused = one && one.matches("#main [href]") ? one.getAttribute("href") : null;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (!focused || document.activeElement !== document.body) return;
+    const same = document.querySelector(`#main [href="${CSS.escape(focused)}"]`);
+    if (same) same.focus({ preventScroll: true });
+  });
+
+  // Whoever opens a record is about to mend it: have it looked at again.
+  for (const kind of ["click", "auxclick"]) {
+    document.addEventListener(kind, (event) => {
+      const link = event.target.closest('a[target="_blank"]');
+      const token = document.querySelector("[name=csrfmiddlewaretoken]");
+      const place = link && (link.closest("[data-watch]") || document.querySelector("#live[data-watch]"));
+      if (!place || !token) return;
+      const body = new FormData();
+      body.append(token.name, token.value);
+      navigator.sendBeacon(place.dataset.watch, body);
+    });
+  }
+
   // An empty filter has no place in the address.
   document.addEventListener("htmx:configRequest", (event) => {
     const values = event.detail.parameters;

@@ -12,6 +12,7 @@ from integration.models.couplings import Coupling
 from integration.models.endpoints import Endpoint
 from integration.models.errors import ErrorPayload, SyncError
 from integration.models.jobs import Job, JobEntry
+from integration.models.looks import Look
 from integration.models.mappings import FieldMapping, TableMapping
 from integration.models.operation_items import OperationItem
 from integration.models.operations import (
@@ -41,6 +42,7 @@ __all__ = [
     "FieldMapping",
     "Job",
     "JobEntry",
+    "Look",
     "Operation",
     "OperationCell",
     "OperationItem",

@@ -163,6 +163,17 @@ def due_checks() -> list[int]:
     return [found.pk for found in due if _claim_check(found, now)]
 
 
+def check_now_and_then(connection: Connection, every: timedelta) -> bool:
+    """Check unless anybody did within this time; whether it was checked."""
+    now = clock.now()
+    connection.refresh_from_db(fields=["checked_at"])
+    last = connection.checked_at
+    if (last and last > now - every) or not _claim_check(connection, now):
+        return False
+    check_connection(connection)
+    return True
+
+
 def _not_since(moment: datetime) -> Q:
     return Q(checked_at=None) | Q(checked_at__lte=moment)
 

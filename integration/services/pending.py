@@ -204,6 +204,11 @@ def _release(rows: QuerySet[PendingRecord]) -> int:
     )
 
 
+def release_changed(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
+    """These, or their partners, are not as they were tried: attempts from zero."""
+    _release(_of(mapping, side, ids))
+
+
 def release_coded(mapping: TableMapping, codes: Collection[str]) -> int:
     """What the mapping answers by another rule now: attempts from zero. How many."""
     rows = PendingRecord.objects.filter(mapping=mapping, code__in=codes)

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from integration import clock
 from integration.choices import OperationState
-from integration.models import ErrorPayload, Operation, OperationCell, SyncError
+from integration.models import ErrorPayload, Look, Operation, OperationCell, SyncError
 from integration.models.cuts import Cut
 from integration.models.dialect import (
     DELETE_CHUNK,
@@ -88,6 +88,7 @@ def _remove(operation: Operation, ids: list[int]) -> None:
     if relevant:
         note_removed(relevant, moment.read_clock())
     delete_rows(ErrorPayload, "error_id", ids)
+    delete_rows(Look, "error_id", ids)
     delete_rows(SyncError, "id", ids)
     operation.result["purged"] = operation.result.get("purged", 0) + len(ids)
     operation.heartbeat_at = clock.now()

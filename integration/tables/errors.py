@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from integration.choices import Chip, Who
 from integration.markup import parts
+from integration.markup.looks import look_words
 from integration.markup.records import (
     RecordSide,
     SideCells,
@@ -100,6 +101,10 @@ class ErrorTable(KeysetTable):
     # A page has some four hundred cells. format_html, gettext and reverse in each of
     # them were two thirds of its time, so words and addresses are found once a table.
 
+    def start(self, record: Row) -> str:
+        """A row says where to tell that somebody has opened one of its records."""
+        return f'<tr data-watch="{self.base}{record["id"]}/watch/">'
+
     def cell_pick(self, error: Row) -> str:
         label = escape(self.said["select"] % {"record": said_record(error)})
         return (
@@ -114,8 +119,14 @@ class ErrorTable(KeysetTable):
             f'href="{self.base}{error["id"]}/{self.suffix}" title="{title}">{title}</a>'
             '</span><span class="sub"><span class="mapping">'
             f"{escape(error['mapping_key'] or self.said['setup'])}</span>"
-            f"{badges(error)}</span></th>"
+            f"{badges(error)}{self.cell_look(error)}</span></th>"
         )
+
+    def cell_look(self, error: Row) -> str:
+        """What the latest look found; a part of the row that can be renewed alone."""
+        words = look_words(error.get("seen"), self.moments)
+        fixed = " fixed" if error["settled_at"] else ""
+        return f'<span class="cut look{fixed}" id="look-{error["id"]}">{words}</span>'
 
     def cell_record(self, error: Row) -> str:
         if error["mapping_key"]:
@@ -167,7 +178,8 @@ def can_retry(error: Row) -> bool:
 
 def badges(error: Row) -> SafeString:
     """Only what is not plainly open has one."""
-    if error.get("retrying"):
+    seen = error.get("seen")
+    if seen and seen.retrying:
         return parts.badge("retrying", _("retrying"))
     if error["waits_for"] and error["chip"] == Chip.WAITING:
         return parts.badge(

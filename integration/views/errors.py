@@ -14,15 +14,18 @@ from integration.filters.errors import filter_form
 from integration.forms.handling import IgnoreForm
 from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup import parts
+from integration.markup.looks import look_words, pace
+from integration.markup.parts import Moments
 from integration.markup.records import source_and_destination
 from integration.models import Operation, SyncError, TableMapping
 from integration.services import cleanup
 from integration.services.answers import answering_errors
 from integration.services.causes import count_of
+from integration.services.error_counts import ChipCounts
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
+from integration.services.looks import seen_of, watch
 from integration.services.places import NOWHERE, Places, place_of, read_places
-from integration.services.retry_results import retrying_errors
 from integration.services.status import read_engine
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
@@ -69,9 +72,10 @@ def list_context(
     """What the fragment needs: no query beyond the page's own but the retries'."""
     language = get_language() or "en"
     rows = with_titles(page.rows, language)
-    held = retrying_errors({row["id"] for row in rows}) if places.has_retries else set()
+    seen = seen_of([row["id"] for row in rows]) if places.has_news else {}
     for row in rows:
-        row["retrying"] = row["id"] in held
+        row["seen"] = seen.get(row["id"])
+        row.update(row["seen"].presences() if row["seen"] else {})
     query = listing.query()
     table = ErrorTable(
         rows,
@@ -87,9 +91,11 @@ def list_context(
         "query": query,
         "page": page,
         "table": table,
+        "ids": [row["id"] for row in rows],
+        "pace": pace(seen.values()),
         "total": total,
         "can_retry_all": request.user.is_operator and can_retry_all(listing, page),
-        "chips": chips(listing, page),
+        "chips": chips(listing, page.chips),
         "sorts": sorts(listing),
         "hidden": hidden_words(listing),
         "first": 1 if not page.before else None,
@@ -107,9 +113,9 @@ def can_retry_all(listing: Listing, page: ErrorPage) -> bool:
     return bool(more) and listing.filters.state != Chip.RESOLVED
 
 
-def chips(listing: Listing, page: ErrorPage) -> list[dict[str, Any]]:
+def chips(listing: Listing, counts: ChipCounts) -> list[dict[str, Any]]:
     """The four states with their counts under this filter; “+”: at least."""
-    counts, state = page.chips, listing.filters.state
+    state = listing.filters.state
     words = parts.labels(Chip)
     return [
         {
@@ -204,18 +210,15 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
     """What is wrong, what to do, both records, history, technical details."""
     found = find(error_id)
     listing = read_listing(request.GET)
-    mapping = TableMapping.objects.filter(
-        connection=found.connection_id, name=found.mapping_key
-    ).first()
-    if mapping is not None:
-        mapping.connection = found.connection
+    mapping = mapping_of(found)
+    if request.method == "GET":
+        watch(found)
     context = {
         "section": "errors",
-        "error": found,
         **list_place(found, listing),
         **case_context(found, mapping),
+        **state_context(found, mapping),
         **(choices_for(found, mapping) if request.user.is_operator else {}),
-        "events": history(found, mapping),
         "payloads": found.payloads.order_by("latest")
         if request.user.is_operator
         else None,
@@ -224,6 +227,42 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
         "ignore_form": IgnoreForm(),
     }
     return render(request, "integration/errors/detail.html", context)
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def error_live(request: SignedInRequest, error_id: int) -> HttpResponse:
+    """What may have changed on the page of an error while somebody has it open."""
+    found = find(error_id)
+    context = state_context(found, mapping_of(found))
+    return render(request, "integration/errors/_live.html", context)
+
+
+def mapping_of(found: SyncError) -> TableMapping | None:
+    mapping = TableMapping.objects.filter(
+        connection=found.connection_id, name=found.mapping_key
+    ).first()
+    if mapping is not None:
+        mapping.connection = found.connection
+    return mapping
+
+
+def state_context(found: SyncError, mapping: TableMapping | None) -> dict[str, Any]:
+    """State, what the latest look found, both records' links and the history."""
+    seen = seen_of([found.pk])[found.pk]
+    place = place_of(mapping) if mapping else None
+    row = vars(found) | seen.presences()
+    source, destination = source_and_destination(row, place)
+    return {
+        "error": found,
+        "source": source,
+        "destination": destination,
+        "events": history(found, mapping),
+        "is_retrying": seen.retrying or found.pk in answering_errors(),
+        "look": look_words(seen, Moments()),
+        "pace": pace([seen]),
+        "is_live": found.settled_at is None or seen.is_lively,
+    }
 
 
 def list_place(found: SyncError, listing: Listing) -> dict[str, Any]:
@@ -240,19 +279,14 @@ def list_place(found: SyncError, listing: Listing) -> dict[str, Any]:
 
 
 def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, Any]:
-    """Article and records."""
+    """Article and the fields of both records."""
     article = told(found.problem, Case(found.connection, mapping, found))
-    place = place_of(mapping) if mapping else None
-    source, destination = source_and_destination(vars(found), place)
     rows = field_rows(found, mapping, get_language() or "en")
     return {
         **told_context(article),
-        "source": source,
-        "destination": destination,
         "differing": [row for row in rows if row.differs or row.is_cause],
         "equal": [row for row in rows if not (row.differs or row.is_cause)],
         "affected": count_of(found.problem).relevant,
-        "is_retrying": found.pk in retrying_errors([found.pk]) | answering_errors(),
     }
 
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from integration.choices import Role, Who
 from integration.http import SignedInRequest, role_required
 from integration.markup.charts import meter, strip
+from integration.markup.looks import pace_now
 from integration.services.alert_status import read_state
 from integration.services.causes import relevant_problems
 from integration.services.endpoints import budgets_of
@@ -36,6 +37,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "section": "overview",
         "engine": read_engine(),
+        "pace": pace_now(),
         "alerts": read_state(),
         "causes": len(rows),
         "mine": len(mine),

@@ -15,11 +15,14 @@ from integration.choices import Role, Who
 from integration.forms.handling import AssigneeForm, CommentForm
 from integration.forms.setup import REASON_LENGTH
 from integration.http import SignedInRequest, role_required
+from integration.markup.looks import look_words, pace_now
+from integration.markup.parts import Moments
 from integration.models import Problem
 from integration.services import problem_history
 from integration.services.articles import RenderedArticle
 from integration.services.articles import render as render_article
 from integration.services.causes import CauseCount, count_of, relevant_problems
+from integration.services.looks import seen_of_cause
 from integration.services.problem_history import history_of
 from integration.services.status import read_engine
 from integration.views.targets import Case, addresses
@@ -78,6 +81,7 @@ def problems(request: SignedInRequest) -> HttpResponse:
         "records": sum(count.relevant for _problem, count in found),
         "causes": len(found),
         "engine": None if found else read_engine(),
+        "pace": pace_now(),
     }
     return render(request, "integration/problems/list.html", context)
 
@@ -105,6 +109,8 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
         "section": "errors",
         "problem": found,
         "records": count_of(found).relevant,
+        "look": look_words(seen_of_cause(found), Moments()),
+        "pace": pace_now(),
         "assignee_form": AssigneeForm(found),
         "comment_form": CommentForm(),
         "history": list(history_of(found)[:HISTORY_SHOWN]),

@@ -28,8 +28,12 @@ OPEN_TO_ALL = {
     *("healthz", "readyz", "metrics"),
     *("language", "theme", "login", "logout", "sign_in"),
 }
-PREFERENCES = {*("account", "account_alerts", "caught_up"), "demonstration", "explain"}
-"""What a viewer may post: it changes nothing for others."""
+PREFERENCES = {
+    *("account", "account_alerts", "caught_up", "demonstration", "explain"),
+    *("error_watch", "problem_watch"),
+}
+"""What a viewer may post: it changes nothing for others, or has something read again.
+"""
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 METHODS = (*SAFE, "POST", "PUT", "PATCH", "DELETE")
 RANKS = list(Role)

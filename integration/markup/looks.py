@@ -1,0 +1,92 @@
+"""A look in words: whether it is still so, and what an error was mended by."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from integration.choices import LookFound, System
+from integration.markup import parts
+from integration.services.articles import label_of
+from integration.services.looks import Seen, is_anything_watched
+
+FIELDS_TOLD = 3
+SOON, LATER = 5, 30
+"""Seconds until a page asks again: while something is being mended, and else."""
+
+
+def pace(seen: Iterable[Seen]) -> int:
+    return SOON if any(one.is_lively for one in seen) else LATER
+
+
+def pace_now() -> int:
+    """Of a page that is about everything."""
+    return SOON if is_anything_watched() else LATER
+
+
+def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
+    """looked at 2 min ago: still so; fixed by the change of City at 10:42."""
+    if seen is None:
+        return SafeString("")
+    if seen.settled_at is not None:
+        if seen.change is None:
+            said = _("settled at %(when)s") % {"when": _when(seen.settled_at)}
+            return format_html("{}", said)
+        mark = parts.drawn("circle-check", "i i-s i-good", "")
+        return format_html("{}<span>{}</span>", mark, fixed_words(seen.change))
+    if seen.looked_at is None:
+        waiting = seen.watched_until is not None
+        return SafeString(_("being looked at") if waiting else "")
+    told = _FOUND[LookFound(seen.found)]() if seen.found else ""
+    # Moments are markup, the words are the catalogue's: nothing to escape.
+    ago = moments.ago(seen.looked_at)
+    return SafeString(_("looked at %(ago)s: %(found)s") % {"ago": ago, "found": told})
+
+
+_FOUND = {
+    LookFound.SAME: lambda: _("still so"),
+    LookFound.CHANGED: lambda: _("changed, being tried"),
+    LookFound.GONE: lambda: _("a record is gone"),
+    LookFound.NO_ACCESS: lambda: _("a record may not be read"),
+    LookFound.NOT_READ: lambda: _("a system did not answer"),
+}
+
+
+def fixed_words(change: Mapping[str, Any]) -> str:
+    """What an error was mended by, as far as the other side tells."""
+    names = [label_of(name, get_language() or "en") for name in change["fields"]]
+    moment = _when(parse_datetime(change["at"]) if change["at"] else None)
+    values = {
+        "what": _joined(names),
+        "system": str(System(change["side"]).label),
+        "when": moment,
+    }
+    if names and moment:
+        return _("fixed by the change of %(what)s at %(when)s") % values
+    if names:
+        return _("fixed by the change of %(what)s") % values
+    if moment:
+        return _("fixed by a change in %(system)s at %(when)s") % values
+    return _("fixed by a change in %(system)s") % values
+
+
+def _joined(names: list[str]) -> str:
+    more = len(names) - FIELDS_TOLD
+    told = ", ".join(names[:FIELDS_TOLD])
+    if more <= 0:
+        return told
+    words = ngettext("%(names)s and %(n)s more", "%(names)s and %(n)s more", more)
+    return words % {"names": told, "n": parts.number(more)}
+
+
+def _when(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    today = timezone.localtime().date() == timezone.localtime(moment).date()
+    return parts.exact(moment, "TIME_FORMAT" if today else "DATETIME_FORMAT")

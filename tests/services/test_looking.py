@@ -1,0 +1,226 @@
+"""Watch and heal: what is looked at, what is tried because of it, and what it says."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import time_machine
+
+from integration import clock
+from integration.choices import LookFound
+from integration.models import Look, SyncError
+from integration.services.execution import execute
+from integration.services.looking import look_at_due
+from integration.services.looks import are_looks_due, claim_looks, watch
+from tests.services.engine import Engine, Live
+
+LONG = "https://example.ch/" + "a" * 190
+"""Longer than the website of an account."""
+
+
+@pytest.fixture
+def customer(engine: Engine) -> Live:
+    """One whose website does not fit into Sales; its next try is not due."""
+    found = engine.customer("100001")
+    engine.change(found, website=LONG)
+    engine.sync("CUSTOMER")
+    return found
+
+
+def the_error() -> SyncError:
+    return SyncError.objects.select_related("look").get()
+
+
+def run(run_ids: Iterable[UUID]) -> None:
+    for run_id in run_ids:
+        execute(run_id, "test")
+
+
+def look_later(seconds: int = 25) -> list[UUID]:
+    """As the next tick does."""
+    with time_machine.travel(clock.now() + timedelta(seconds=seconds), tick=True):
+        return look_at_due()
+
+
+def test_what_was_mended_in_its_own_system_is_tried_and_says_by_what(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    assert look_at_due() == []
+    engine.change(customer, website="https://example.ch", city="Sion")
+
+    run(look_later())
+    look_later(60)
+
+    error = the_error()
+    assert error.settled_at is not None
+    change = error.look.change or {}
+    assert (change["side"], change["fields"]) == (
+        "business_central",
+        ["city", "website"],
+    )
+    assert change["at"]
+    assert error.look.next_at is None
+
+
+def test_what_is_as_it_failed_is_not_tried_and_says_so(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+
+    assert look_at_due() == []
+    assert look_later() == []
+
+    error = the_error()
+    assert error.look.found == LookFound.SAME
+    assert error.occurrences == 1
+    assert error.look.change is None
+
+
+def test_a_change_that_does_not_mend_it_is_tried_once(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    engine.change(customer, city="Sion")
+
+    run(look_at_due())
+    again = look_later()
+
+    error = the_error()
+    assert again == []
+    assert error.occurrences == 2
+    assert error.look.found == LookFound.SAME
+    assert error.look.change is None
+
+
+def test_an_edit_before_the_first_look_is_seen(engine: Engine, customer: Live) -> None:
+    engine.change(customer, website="")
+    watch(the_error())
+
+    run(look_at_due())
+
+    assert the_error().settled_at is not None
+
+
+def test_what_the_usual_run_mended_first_still_says_by_what(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    look_at_due()
+    engine.change(customer, website="")
+    engine.sync("CUSTOMER")
+
+    assert look_later() == []
+
+    error = the_error()
+    assert error.settled_at is not None
+    assert (error.look.change or {})["fields"] == ["website"]
+    assert error.look.watched_until is None
+
+
+def test_a_deleted_record_is_known_before_the_click(
+    engine: Engine, customer: Live
+) -> None:
+    engine.customers.delete(customer.id)
+    watch(the_error())
+
+    look_at_due()
+
+    look = the_error().look
+    assert look.found == LookFound.GONE
+    assert (look.bc_presence, look.sales_presence) == ("deleted", "exists")
+
+
+def test_one_read_of_each_side_serves_all_watched_records(engine: Engine) -> None:
+    for number in ("100001", "100002", "100003"):
+        engine.change(engine.customer(number), website=LONG)
+    engine.sync("CUSTOMER")
+    for error in SyncError.objects.all():
+        watch(error)
+    mark = engine.asked()
+
+    look_at_due()
+
+    asked = [
+        one["path"].partition("?")[0].rpartition("/")[2] for one in engine.since(mark)
+    ]
+    assert asked.count("customers") == asked.count("accounts") == 1
+    assert Look.objects.filter(found=LookFound.SAME).count() == 3
+
+
+def test_two_workers_never_look_at_the_same(engine: Engine, customer: Live) -> None:
+    watch(the_error())
+
+    assert len(claim_looks()) == 1
+    assert claim_looks() == []
+
+
+def test_what_a_killed_worker_had_is_looked_at_again(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    claim_looks()
+
+    look_later(65)
+
+    assert the_error().look.found == LookFound.SAME
+
+
+def test_while_a_run_is_under_way_the_next_look_tries_it(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    engine.change(customer, website="")
+    under_way = engine.claim()
+
+    assert look_at_due() == []
+    under_way.mapping.jobs.filter(run=under_way.id).update(state="succeeded")
+    run(look_later())
+
+    assert the_error().settled_at is not None
+
+
+def test_after_half_an_hour_it_is_looked_at_now_and_then_only(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    look_at_due()
+
+    with time_machine.travel(clock.now() + timedelta(minutes=31), tick=True):
+        look_at_due()
+        assert not are_looks_due()
+
+    next_at = the_error().look.next_at
+    assert next_at is not None
+    assert next_at > clock.now() + timedelta(minutes=50)
+
+
+def test_the_newest_open_errors_are_looked_at_unasked(
+    engine: Engine, customer: Live
+) -> None:
+    assert are_looks_due()
+
+    look_at_due()
+
+    assert the_error().look.found == LookFound.SAME
+    assert not are_looks_due()
+
+
+def test_a_currency_that_gets_its_rate_brings_on_what_waits(fresh: Engine) -> None:
+    (rate,) = fresh.rates.find("currencyCode", "PLN")
+    fresh.rates.delete(rate.id)
+    fresh.accept()
+    fresh.add_customer("200001", currencyCode="PLN")
+    fresh.sync()
+    fresh.sync()
+    watch(SyncError.objects.get(mapping_key="CUSTOMER"))
+    assert look_at_due() == []
+    fresh.rates.insert(rate.values)
+
+    run(look_later())
+
+    assert not SyncError.objects.filter(mapping_key="CURRENCY", settled_at=None)
+    assert fresh.mapping("CUSTOMER").next_run_at is not None
+    fresh.sync("CUSTOMER")
+    assert not SyncError.objects.filter(settled_at=None)
