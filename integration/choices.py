@@ -228,6 +228,7 @@ class OperationKind(TextChoices):
     ACCEPT = "accept", _("Accept a review")
     CHECK = "check", _("Check a connection")
     SET_UP = "set_up", _("Change of set-up")
+    TEACH = "teach", _("Teach an article")
     USER = "user", _("Change of a user")
 
 

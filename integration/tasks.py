@@ -24,6 +24,7 @@ from integration.services.handling import wake_ignored
 from integration.services.looking import look_at_due
 from integration.services.looks import are_looks_due
 from integration.services.purge import purge_due
+from integration.services.regrouping import is_regrouping_due, regroup
 from integration.services.retry import (
     advance,
     forgotten_retries,
@@ -53,6 +54,8 @@ def dispatch_due() -> None:
         announce(purge)
     if is_ageing_due():
         announce(age)
+    if is_regrouping_due():
+        announce(move_to_taught)
     wake_ignored()
     tell_what_changed()
     if are_alerts_due():
@@ -97,6 +100,12 @@ def purge() -> None:
 def age() -> None:
     """Remove in chunks what errors that ended long ago hold; the next tick goes on."""
     age_due()
+
+
+@shared_task(name="integration.tasks.move_to_taught")
+def move_to_taught() -> None:
+    """Move open errors to what was taught of them; the next tick goes on."""
+    regroup()
 
 
 @shared_task(name="integration.tasks.send_alerts")

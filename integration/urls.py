@@ -25,6 +25,7 @@ from integration.views import (
     retries,
     setup,
     support,
+    teaching,
 )
 
 
@@ -109,7 +110,10 @@ operations_urls: Patterns = [
 ]
 articles_urls: Patterns = [
     path("", articles.articles, name="articles"),
+    path("teach/", teaching.teach, name="article_teach"),
     path("<slug:article_id>/", articles.article, name="article"),
+    path("<slug:article_id>/change/", teaching.change, name="article_change"),
+    path("<slug:article_id>/withdraw/", teaching.withdraw, name="article_withdraw"),
 ]
 account_urls: Patterns = [
     path("account/", accounts.account, name="account"),

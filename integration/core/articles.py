@@ -166,7 +166,9 @@ class Article:
     ``titles`` are tried in order until one has all its parameters; the last needs
     none. ``culprits`` are the parameters that make the cause another one ("message":
     its whole text). ``defaults`` are values of parameters that nobody gave; they may
-    use others. ``catalog`` are the ids of the error catalogue that it covers.
+    use others. ``catalog`` are the ids of the error catalogue that it covers. A
+    ``general`` article only repeats what a system said: it gives way to what somebody
+    taught. ``only_in`` is the one language it is written in ("" = both).
     """
 
     id: str
@@ -182,6 +184,8 @@ class Article:
     catalog: tuple[str, ...] = ()
     sample: Mapping[str, str] = dataclasses.field(default_factory=dict)
     examples: tuple[Example, ...] = ()
+    general: bool = False
+    only_in: str = ""
 
     def named_in(self, message: str) -> dict[str, str]:
         """Everything its patterns find in a message, whichever of them chose it."""

@@ -1,6 +1,6 @@
 """From what a server said, or the engine found, to the cause behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from integration.core.articles import Article, Catalog
 from integration.core.causes import Cause
@@ -15,18 +15,30 @@ from integration.core.fingerprint import (
     normalized,
 )
 from integration.core.outcomes import Finding
+from integration.core.taught import Taught, best_of
 from integration.core.wording import Words, fill
 
 VALUE = 120
 SYSTEM_NAMES = {"business_central": "Business Central", "sales": "Sales"}
 
 
-def classify(what: Failure | Finding, catalog: Catalog) -> Cause:
-    """The cause of a failure or finding; never fails, an unknown one is a cause too."""
+def classify(
+    what: Failure | Finding, catalog: Catalog, taught: Collection[Taught] = ()
+) -> Cause:
+    """The cause of a failure or finding; never fails, an unknown one is a cause too.
+
+    What was ``taught`` is asked where no article of the catalog knows more than what
+    was said.
+    """
     if isinstance(what, Finding):
         return _cause_of_finding(what, catalog)
     message = normalized(what.message)
     rule = catalog.rule_of(what, message)
+    if rule is None or rule[1].general:
+        lesson = best_of(taught, message)
+        if lesson:
+            given = {"system": str(what.system), "edition": lesson.edition}
+            return _known(lesson.article, given, message, catalog.words)
     if rule is None:
         return _unknown(str(what.system), what.code, message, what.status)
     article = rule[1]

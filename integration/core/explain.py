@@ -5,7 +5,7 @@ People paste what they have: a JSON body, a line of a log, a sentence from a pag
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from integration.core.classify import classify
 from integration.core.failures import Failure, FailureKind
 from integration.core.fingerprint import normal_code, normalized
 from integration.core.records import System
+from integration.core.taught import Taught, best_of
 
 LONGEST = 20_000
 """Characters of a pasted text that are read."""
@@ -53,7 +54,9 @@ def read_pasted(text: str) -> Pasted:
     return Pasted(message, tuple(known), int(status[1]) if status else 0)
 
 
-def explain(text: str, catalog: Catalog) -> tuple[Cause, ...]:
+def explain(
+    text: str, catalog: Catalog, taught: Collection[Taught] = ()
+) -> tuple[Cause, ...]:
     """The causes it may have; one without an article when nobody knows it.
 
     Several when both systems could have said it: they differ in their ``system``, or,
@@ -66,8 +69,13 @@ def explain(text: str, catalog: Catalog) -> tuple[Cause, ...]:
         rule = catalog.rule_of(failure, message)
         if rule and rule[0].is_certain:
             found.append((rule, failure))
+    if all(rule[1].general for rule, _failure in found) and best_of(taught, message):
+        found = []
     if not found:
-        return (classify(_reading(pasted), Catalog({}, catalog.words)),)
+        book = Catalog({}, catalog.words)
+        read = [*_readings(pasted)] if best_of(taught, message) else [_reading(pasted)]
+        causes = [classify(said, book, taught) for said in read]
+        return tuple({cause.fingerprint: cause for cause in causes}.values())
     best = min(rule[0].rank for rule, _failure in found)
     causes = [classify(said, catalog) for rule, said in found if rule[0].rank == best]
     return tuple({cause.fingerprint: cause for cause in causes}.values())

@@ -74,10 +74,22 @@ def normalized(message: str) -> str:
 
 def masked(message: str) -> str:
     """A normalized message with every id, number, date and quoted value as ``#``."""
+    message = _with_marks(message, "#")
+    return re.sub(r"#(?:[ ,.]{0,2}#)+", "#", message).casefold().rstrip(".! ")
+
+
+def with_places(message: str, place: str) -> str:
+    """A normalized message as a person reads it, with a place for each such value."""
+    # What is no letter, digit or quote is in no mask's way.
+    message = _with_marks(message.replace("\x1a", " "), "\x1a")
+    return re.sub("\x1a(?:[ ,.]{0,2}\x1a)*", place, message)
+
+
+def _with_marks(message: str, mark: str) -> str:
     for needed, mask in _MASKS:
         if needed.search(message):
-            message = mask.sub("#", message)
-    return re.sub(r"#(?:[ ,.]{0,2}#)+", "#", message).casefold().rstrip(".! ")
+            message = mask.sub(mark, message)
+    return message
 
 
 def normal_code(code: str) -> str:

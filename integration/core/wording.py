@@ -81,6 +81,11 @@ def short_language(language: str) -> str:
     return "fr" if language.lower().startswith("fr") else "en"
 
 
+def french_spaces(text: str) -> str:
+    """With no-break spaces where French sets them, typed as ordinary ones."""
+    return re.sub(r" (?=[:;!?»])", "\u00a0", text).replace("« ", "«\u00a0")
+
+
 def params_of(template: str) -> Iterator[tuple[str, str]]:
     """Every parameter of a template with its form ("" = plain)."""
     for found in PARAM.finditer(template):

@@ -7,6 +7,7 @@ from integration.models.alerts import (
     AlertRecipient,
     AlertSubject,
 )
+from integration.models.articles import TaughtArticle
 from integration.models.connections import Connection
 from integration.models.couplings import Coupling
 from integration.models.endpoints import Endpoint
@@ -51,5 +52,6 @@ __all__ = [
     "Problem",
     "SyncError",
     "TableMapping",
+    "TaughtArticle",
     "User",
 ]

@@ -12,7 +12,8 @@ class Problem(models.Model):
 
     ``title`` is the English sentence; pages render it in the reader's language from
     ``article`` and ``params`` (``services.articles``). How many errors it has is
-    counted in ``ErrorCell``.
+    counted in ``ErrorCell``. ``moved_to`` is where its errors went when somebody taught
+    what they mean.
     """
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="problems")
@@ -32,6 +33,9 @@ class Problem(models.Model):
         null=True,
         blank=True,
         related_name="assigned_problems",
+    )
+    moved_to = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+"
     )
 
     class Meta:

@@ -80,6 +80,26 @@ def note_removed(problems: Collection[int], moment: datetime) -> None:
     AlertSubject.objects.filter(problem__in=problems).update(removed_at=moment)
 
 
+def note_moved(source: Problem, target: Problem) -> None:
+    """Errors of one problem are counted under another: that is no news to tell.
+
+    In the transaction that moves them. Whoever was told of the one was told of both.
+    """
+    told = AlertSubject.objects.filter(problem=source, stands=True).first()
+    if told is None:
+        return
+    subject, _is_new = AlertSubject.objects.get_or_create(
+        problem=target, defaults={"stands": True, "since": told.since}
+    )
+    if not subject.stands:
+        AlertSubject.objects.filter(pk=subject.pk).update(
+            stands=True, since=told.since, removed_at=None
+        )
+    left = SyncError.objects.relevant().filter(problem=source)
+    if not left.exists():
+        AlertSubject.objects.filter(pk=told.pk).update(stands=False)
+
+
 def _look(now: datetime) -> datetime | None:
     """When somebody looked last; nobody else looks until this transaction ends."""
     row, is_first = AlertLook.objects.select_for_update().get_or_create(

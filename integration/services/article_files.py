@@ -5,6 +5,7 @@ A file:
     category = "currency"           # choices.Category
     who = "administrator"           # choices.Who
     culprits = ["currency"]         # parameters that make it another cause; "message"
+    general = true                  # it only repeats the message: what is taught wins
     catalog = ["…"]                 # rows of the error catalogue that it covers
     [defaults]                      # values of parameters that nobody gave
     [[title]]  en, fr               # tried in order; the last needs no parameter
@@ -36,12 +37,19 @@ from integration.core.articles import (
 )
 from integration.core.failures import FailureKind
 from integration.core.fingerprint import normal_code
-from integration.core.wording import FORMS, LINK, Word, Words, params_of
+from integration.core.wording import (
+    FORMS,
+    LINK,
+    Word,
+    Words,
+    french_spaces,
+    params_of,
+)
 
 KEYS = {
     "": {
         *("category", "who", "culprits", "catalog", "defaults", "title", "meaning"),
-        *("step", "cure", "match", "sample", "example"),
+        *("step", "cure", "match", "sample", "example", "general"),
     },
     "match": {
         *("system", "kind", "status", "code", "pattern", "params"),
@@ -105,6 +113,7 @@ def _article(id: str, data: Mapping[str, Any]) -> Article:
         catalog=tuple(data.get("catalog", ())),
         sample=data.get("sample", {}),
         examples=tuple(_example(id, e) for e in data.get("example", ())),
+        general=data.get("general", False),
     )
     _check_params(article)
     return article
@@ -133,8 +142,7 @@ def _both(id: str, key: str, entry: Mapping[str, Any]) -> Both:
     for language in ("en", "fr"):
         if not entry.get(language):
             raise ArticleError(f"{id}.toml: {key}.{language} is missing.")
-    french = re.sub(r" (?=[:;!?»])", "\u00a0", entry["fr"]).replace("« ", "«\u00a0")
-    both = Both(entry["en"], french)
+    both = Both(entry["en"], french_spaces(entry["fr"]))
     for template in (both.en, both.fr):
         for target in (link[2] for link in LINK.finditer(template)):
             _check_target(id, key, target)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from integration.core.articles import Article, Both, Catalog
@@ -10,8 +10,11 @@ from integration.core.causes import Cause
 from integration.core.classify import classify, title_in
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding
+from integration.core.taught import Taught
 from integration.core.wording import FORMS, Segment, fill, segments, short_language
+from integration.models.articles import TAUGHT
 from integration.services.article_files import read_catalog
+from integration.services.taught import read_taught, taught_article
 
 FOLDER = Path(__file__).resolve().parent.parent / "articles"
 UNKNOWN = "unknown"
@@ -24,7 +27,8 @@ class RenderedArticle:
     A step is a row of segments: text, or the text of a link with its ``target`` and
     its ``url`` ("" where nobody knows one: show the text). Nothing here is markup;
     escape it as any text. ``cure_label`` is "" when there is no cure to press;
-    ``cure_link`` is the address of ``cure_target``, if one was given.
+    ``cure_link`` is the address of ``cure_target``, if one was given. ``foreign`` is
+    the language ("en", "fr") of a taught article that nobody wrote in the reader's.
     """
 
     title: str
@@ -35,6 +39,7 @@ class RenderedArticle:
     cure_link: str
     who: str
     category: str
+    foreign: str = ""
 
     @property
     def targets(self) -> frozenset[str]:
@@ -54,12 +59,45 @@ def all_articles() -> tuple[Article, ...]:
     return tuple(a for a in catalog().articles.values() if a.id != UNKNOWN)
 
 
+class Causes:
+    """The causes of failed outcomes, in one transaction or on one page.
+
+    What was taught is read once, and only if something comes that no built-in article
+    knows: most of what fails is known.
+    """
+
+    @cached_property
+    def taught(self) -> list[Taught]:
+        return read_taught()
+
+    def __call__(self, failure: Failure | None, finding: Finding | None) -> Cause:
+        """A failed outcome carries one of the two."""
+        what = failure or finding
+        if what is None:
+            raise ValueError("a failed outcome carries a failure or a finding")
+        cause = classify(what, catalog())
+        if isinstance(what, Finding) or not is_open_to_teaching(cause.article):
+            return cause
+        return classify(what, catalog(), self.taught) if self.taught else cause
+
+
 def cause_of(failure: Failure | None, finding: Finding | None) -> Cause:
-    """The cause of a failed outcome: it carries one of the two."""
-    what = failure or finding
-    if what is None:
-        raise ValueError("a failed outcome carries a failure or a finding")
-    return classify(what, catalog())
+    """The cause of one failure or finding; for many at once see ``Causes``."""
+    return Causes()(failure, finding)
+
+
+def is_open_to_teaching(article_id: str) -> bool:
+    """Whether nobody knows more of this cause than what was said."""
+    if article_id.startswith(TAUGHT):
+        return False
+    article = catalog().find(article_id)
+    return article is None or article.general
+
+
+def find_article(article_id: str, params: Mapping[str, str]) -> Article | None:
+    """Built-in or taught, as it is now; ``params`` are those of the cause."""
+    known = catalog().find(article_id)
+    return known or taught_article(article_id, params.get("edition", ""))
 
 
 def title_of(
@@ -72,10 +110,10 @@ def title_of(
 
 @lru_cache(maxsize=4_096)
 def _title_of(article_id: str, told: tuple[tuple[str, str], ...], language: str) -> str:
-    article = catalog().find(article_id)
+    params = dict(told)
+    article = find_article(article_id, params)
     if article is None:
         return ""
-    params = dict(told)
     return title_in(article, params, short_language(language), catalog().words)
 
 
@@ -94,7 +132,7 @@ def render(
     params: a sentence that needs one is left out.
     """
     book, speech, known = catalog(), short_language(language), links or {}
-    article = book.find(article_id) or book.articles[UNKNOWN]
+    article = find_article(article_id, params) or book.articles[UNKNOWN]
 
     def told(sentences: tuple[Both, ...]) -> list[tuple[Segment, ...]]:
         rows = (
@@ -114,6 +152,7 @@ def render(
         cure_link=known.get(target, ""),
         who=article.who,
         category=article.category,
+        foreign="" if article.only_in == speech else article.only_in,
     )
 
 

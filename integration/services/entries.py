@@ -10,7 +10,7 @@ from integration.choices import Category, EntryKind
 from integration.core.outcomes import Note, Outcome, OutcomeKind
 from integration.models import Job, JobEntry
 from integration.models.dialect import insert
-from integration.services.articles import cause_of
+from integration.services.articles import Causes
 from integration.services.sentences import Told, of_cause, sentence
 
 _NOTED = {
@@ -56,8 +56,8 @@ _NOTES = {
 
 def note(job: Job, outcomes: Iterable[Outcome]) -> None:
     """The entries of a chunk, in the caller's transaction."""
-    now = clock.now()
-    noted = ((outcome, _kind(outcome)) for outcome in outcomes)
+    now, causes = clock.now(), Causes()
+    noted = ((outcome, _kind(outcome, causes)) for outcome in outcomes)
     rows = [
         (
             job.pk,
@@ -66,7 +66,7 @@ def note(job: Job, outcomes: Iterable[Outcome]) -> None:
             outcome.sales.id,
             _label(outcome)[:250],
             _message(outcome)[:500],
-            _cause(outcome),
+            _cause(outcome, causes),
             now,
         )
         for outcome, kind in noted
@@ -75,14 +75,14 @@ def note(job: Job, outcomes: Iterable[Outcome]) -> None:
     insert(JobEntry, _COLUMNS, rows)
 
 
-def _kind(outcome: Outcome) -> EntryKind | None:
+def _kind(outcome: Outcome, causes: Causes) -> EntryKind | None:
     """``None`` for what is only counted."""
     if _is_as_before(outcome):
         return None
     kind = _NOTED.get(outcome.kind)
     if kind is None and outcome.note:
         return EntryKind.ANSWERED
-    if kind is EntryKind.FAILED and _is_conflict(outcome):
+    if kind is EntryKind.FAILED and _is_conflict(outcome, causes):
         return EntryKind.CONFLICT
     return kind
 
@@ -94,8 +94,8 @@ def _is_as_before(outcome: Outcome) -> bool:
     return not (outcome.failure or (outcome.finding and outcome.finding.article))
 
 
-def _is_conflict(outcome: Outcome) -> bool:
-    cause = cause_of(outcome.failure, outcome.finding)
+def _is_conflict(outcome: Outcome, causes: Causes) -> bool:
+    cause = causes(outcome.failure, outcome.finding)
     return cause.category == Category.CONFLICT
 
 
@@ -107,12 +107,12 @@ def _label(outcome: Outcome) -> str:
     return outcome.record_key
 
 
-def _cause(outcome: Outcome) -> dict[str, Any] | None:
+def _cause(outcome: Outcome, causes: Causes) -> dict[str, Any] | None:
     """What a page says of it in the reader's language."""
     if outcome.note:
         return {"told": _told(outcome.note).key}
     if outcome.failure or (outcome.finding and outcome.finding.article):
-        cause = cause_of(outcome.failure, outcome.finding)
+        cause = causes(outcome.failure, outcome.finding)
         return {"told": of_cause(cause).key} if cause.article else None
     return None
 

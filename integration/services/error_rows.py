@@ -97,7 +97,7 @@ def failing_setup(
 def failing_copy(row: SyncError, cause: Cause) -> Failing:
     """A row as it stands, under another cause: what it waits for fails differently."""
     columns = {name: getattr(row, name) for name in COPIED}
-    columns["search_text"] = _search_text(columns, cause)
+    columns["search_text"] = search_text_of(columns, cause)
     return Failing(row.mapping_key, row.direction, row.record_key, cause, columns)
 
 
@@ -107,7 +107,7 @@ def _failing(
     columns: dict[str, Any],
     failure: Failure | None,
 ) -> Failing:
-    columns["search_text"] = _search_text(columns, cause)
+    columns["search_text"] = search_text_of(columns, cause)
     return Failing(
         *key,
         cause=cause,
@@ -138,7 +138,7 @@ def _said(failure: Failure | None, finding: Finding | None) -> dict[str, Any]:
     }
 
 
-def _search_text(columns: Mapping[str, Any], cause: Cause) -> str:
+def search_text_of(columns: Mapping[str, Any], cause: Cause) -> str:
     """Message, numbers, names and the sentence in both languages (D11)."""
     french = title_of(cause.article, cause.params, "fr", cause.title)
     names = ("bc_number", "bc_name", "sales_number", "sales_name")

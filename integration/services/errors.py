@@ -37,7 +37,7 @@ _IN_STEP = {
 
 
 def record_outcomes(
-    job: Job, outcomes: Sequence[Outcome], cause_of: CauseOf = articles.cause_of
+    job: Job, outcomes: Sequence[Outcome], cause_of: CauseOf | None = None
 ) -> list[Cause]:
     """Record what failed and settle what succeeded, in the caller's transaction.
 
@@ -59,7 +59,8 @@ def record_outcomes(
         settle(
             work, before(work, SyncError.objects.filter(rows)), SettledReason.RESOLVED
         )
-    causes = _causes(work, failed, cause_of)
+    # Taught articles are read under the lock of recording: none is missed.
+    causes = _causes(work, failed, cause_of or articles.Causes())
     record_failing(
         work,
         [
@@ -77,11 +78,10 @@ def record_setup_error(
     origin: str = Origin.ENGINE,
 ) -> SyncError:
     """An error without a record; the same cause is the same row."""
-    cause = articles.cause_of(failure, finding)
     with transaction.atomic():
-        record_failing(
-            writing(connection), [failing_setup(cause, failure, finding, origin)]
-        )
+        work = writing(connection)
+        cause = articles.cause_of(failure, finding)
+        record_failing(work, [failing_setup(cause, failure, finding, origin)])
         return SyncError.objects.get(
             _without_record(connection), fingerprint=cause.fingerprint
         )

@@ -7,6 +7,7 @@ from integration.core.explain import explain as causes_of
 from integration.models import Problem
 from integration.services.articles import catalog
 from integration.services.causes import count_of
+from integration.services.taught import read_taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Explanation:
 def explain(text: str) -> list[Explanation]:
     """One for each article it may belong to; without an article nobody knows it."""
     by_article: dict[str, list[Cause]] = {}
-    for cause in causes_of(text, catalog()):
+    for cause in causes_of(text, catalog(), read_taught()):
         by_article.setdefault(cause.article, []).append(cause)
     return [Explanation(causes[0], _known(causes)) for causes in by_article.values()]
 

@@ -14,6 +14,7 @@ from integration.services.cells import Placed
 from integration.services.cleanup_preview import CleanupRefused
 from integration.services.handling import HANDLING, undo_handling
 from integration.services.operations import record_undo
+from integration.services.regrouping import call_for_regrouping
 
 
 def undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
@@ -34,6 +35,7 @@ def undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
         _require_undoable(locked)
         undone = _undo(locked, name_of(by))
         record_undo(undone, by, reason)
+        call_for_regrouping()
         return undone
 
 

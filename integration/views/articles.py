@@ -8,9 +8,13 @@ from django.views.decorators.http import require_safe
 
 from integration.choices import Category, Role, Who
 from integration.core.articles import Article
+from integration.forms.setup import ReasonForm
 from integration.http import SignedInRequest, role_required
-from integration.services.articles import all_articles
+from integration.models import TaughtArticle
+from integration.services.articles import RenderedArticle, all_articles
 from integration.services.articles import render as render_article
+from integration.services.causes import count_of
+from integration.services.teaching import find_taught, problems_of, taught_articles
 
 
 @role_required(Role.VIEWER)
@@ -28,7 +32,14 @@ def articles(request: SignedInRequest) -> HttpResponse:
         for article in all_articles()
     ]
     rows.sort(key=lambda row: (row[2], row[1].title))
-    context = {"section": "setup", "side": "articles", "rows": rows}
+    context = {
+        "section": "setup",
+        "side": "articles",
+        "rows": rows,
+        "taught": [
+            (one.key, told_of(one), Who(one.who).label) for one in taught_articles()
+        ],
+    }
     return render(request, "integration/setup/articles.html", context)
 
 
@@ -41,6 +52,9 @@ def sample_of(article: Article) -> dict[str, str]:
 @require_safe
 def article(request: SignedInRequest, article_id: str) -> HttpResponse:
     """One cause, told with an example."""
+    taught = find_taught(article_id)
+    if taught:
+        return _taught(request, taught)
     found = next((one for one in all_articles() if one.id == article_id), None)
     if found is None:
         raise Http404(_("There is no such article."))
@@ -49,5 +63,29 @@ def article(request: SignedInRequest, article_id: str) -> HttpResponse:
         "side": "articles",
         "article": render_article(found.id, sample_of(found), get_language() or "en"),
         "who": Who(found.who).label,
+    }
+    return render(request, "integration/setup/article.html", context)
+
+
+def told_of(article: TaughtArticle) -> RenderedArticle:
+    """In the reader's language."""
+    params = {"edition": article.edition}
+    return render_article(article.key, params, get_language() or "en")
+
+
+def _taught(request: SignedInRequest, article: TaughtArticle) -> HttpResponse:
+    """Its words, its patterns, and what it has now."""
+    context = {
+        "section": "setup",
+        "side": "articles",
+        "article": told_of(article),
+        "who": Who(article.who).label,
+        "taught": article,
+        "patterns": article.patterns.splitlines(),
+        "problems": [
+            (problem, count_of(problem).relevant)
+            for problem in problems_of(article).select_related("connection")
+        ],
+        "reason_form": ReasonForm(),
     }
     return render(request, "integration/setup/article.html", context)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 from integration.choices import Role, Who
 from integration.forms.setup import MessageForm
 from integration.http import SignedInRequest, role_required
+from integration.services.articles import is_open_to_teaching
 from integration.services.articles import render as render_article
 from integration.services.explanations import Explanation
 from integration.services.explanations import explain as explain_message
@@ -28,6 +29,7 @@ def explain(request: SignedInRequest) -> HttpResponse:
         "side": "explain",
         "form": form,
         "explanations": [told(one) for one in found],
+        "message": form.cleaned_data["message"] if found else "",
     }
     return render(request, "integration/setup/explain.html", context)
 
@@ -40,6 +42,7 @@ def told(one: Explanation) -> dict[str, Any]:
     )
     return {
         "is_known": bool(cause.article),
+        "may_be_taught": is_open_to_teaching(cause.article),
         "article": article,
         "who": Who(article.who).label,
         "problems": one.known,

@@ -19,7 +19,7 @@ from integration.markup.looks import look_words, pace_now
 from integration.markup.parts import Moments
 from integration.models import Problem
 from integration.services import problem_history
-from integration.services.articles import RenderedArticle
+from integration.services.articles import RenderedArticle, is_open_to_teaching
 from integration.services.articles import render as render_article
 from integration.services.causes import CauseCount, count_of, relevant_problems
 from integration.services.looks import seen_of_cause
@@ -90,7 +90,7 @@ def find(problem_id: int) -> Problem:
     """The problem, or 404 in words."""
     found = (
         Problem.objects.select_related(
-            "connection__business_central", "connection__sales", "assignee"
+            "connection__business_central", "connection__sales", "assignee", "moved_to"
         )
         .filter(pk=problem_id)
         .first()
@@ -114,6 +114,8 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
         "assignee_form": AssigneeForm(found),
         "comment_form": CommentForm(),
         "history": list(history_of(found)[:HISTORY_SHOWN]),
+        "moved_to": found.moved_to and told(found.moved_to, Case(found.connection)),
+        "may_be_taught": is_open_to_teaching(found.article),
         **told_context(told(found, Case(found.connection))),
     }
     return render(request, "integration/problems/detail.html", context)

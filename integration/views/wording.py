@@ -207,6 +207,8 @@ def scope_names() -> dict[str, str]:
         "to_business_central": _("Written in Business Central"),
         "to_sales": _("Written in Sales"),
         "title": _("Error"),
+        "article": _("Article"),
+        "patterns": _("Patterns"),
         "user": pgettext("account", "User"),
     }
 
@@ -218,6 +220,7 @@ RESULTS: dict[str, Callable[[], str]] = {
     "new_secret": lambda: _("new secret or password"),
     "new_password": lambda: _("new password"),
     "made": lambda: _("made"),
+    "withdrawn": lambda: pgettext("an article", "withdrawn"),
     "changed": lambda: _("changed"),
     "True": lambda: _("yes"),
     "False": lambda: _("no"),

@@ -122,6 +122,7 @@ def test_both_languages_lead_to_the_same_places(article: Article) -> None:
     assert english == french
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("article", ARTICLES, ids=by_id)
 def test_its_examples_come_down_to_it(article: Article) -> None:
     assert article.id in FINDING_ONLY or len(article.examples) >= 2
