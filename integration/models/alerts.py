@@ -18,8 +18,9 @@ class AlertSubject(models.Model):
 
     ``stands``: told as there, or as silent; ``since`` is when that was noticed.
     ``removed_at`` is when a clean-up last removed errors of the problem that were still
-    relevant: then having none left does not mean that it is healed. ``watched_at`` is
-    since when the mapping has been expected to run.
+    relevant: then having none left does not mean that it is healed. ``mappings`` are
+    the ids of those a problem was told to be on; empty until somebody has looked.
+    ``watched_at`` is since when the mapping has been expected to run.
     """
 
     problem = models.OneToOneField(
@@ -35,6 +36,7 @@ class AlertSubject(models.Model):
     stands = models.BooleanField(default=False)
     since = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
+    mappings = models.JSONField(null=True, blank=True)
     watched_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -29,10 +29,13 @@ class Concern:
     """Whom something concerns: by who fixes it, and by the mappings it is seen on.
 
     ``who`` is "" for the silence of a mapping: everybody's who has to do with it.
+    ``told`` are the mappings whose followers know already, and with them everybody
+    else; ``None``: nobody does.
     """
 
     who: str
     mappings: Collection[int]
+    told: Collection[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,15 @@ class Listener:
         if concern.who == Who.ITSELF:
             return False
         if self.user is None:
-            return True
+            return concern.told is None
         by_set_up = concern.who in {Who.ADMINISTRATOR, ""} and (
             self.user.is_administrator
         )
         by_mapping = concern.who in {Who.USER, ""} and not (
             self.mappings.isdisjoint(concern.mappings)
         )
+        if concern.told is not None:
+            return by_mapping and self.mappings.isdisjoint(concern.told)
         return by_set_up or by_mapping
 
     def quiet_until(self, moment: datetime) -> datetime | None:

@@ -67,7 +67,11 @@ def tell_what_changed() -> None:
         everybody = listeners(now)
         if all(one.is_new for one in everybody):
             _know_every_problem(now)
-        changes = [*_changed_problems(now), *_changed_mappings(now, looked_at)]
+        changes = [
+            *_changed_problems(now),
+            *_spread_problems(),
+            *_changed_mappings(now, looked_at),
+        ]
         known = [one for one in everybody if not one.is_new]
         for listener in known:
             _tell(listener, [c for c in changes if listener.cares_for(c.concern)], now)
@@ -113,7 +117,9 @@ def _look(now: datetime) -> datetime | None:
 
 def _know_every_problem(now: datetime) -> None:
     """Nobody was told so far: what is past did not appear today, it comes back."""
-    past = Problem.objects.filter(alert_subject=None).exclude(pk__in=_in_sight())
+    past = Problem.objects.filter(alert_subject=None).exclude(
+        pk__in=_in_sight().values("problem_id")
+    )
     AlertSubject.objects.bulk_create(
         [AlertSubject(problem=problem, since=now) for problem in past],
         ignore_conflicts=True,
@@ -124,9 +130,8 @@ def _know_every_problem(now: datetime) -> None:
 
 
 def _in_sight() -> QuerySet[Any, Any]:
-    """Problems with errors in the list that need somebody: not ignored."""
-    rows = ErrorTotal.objects.filter(state__in=(Chip.OPEN, Chip.WAITING), n__gt=0)
-    return rows.values("problem_id")
+    """Errors in the list that need somebody: not ignored."""
+    return ErrorTotal.objects.filter(state__in=(Chip.OPEN, Chip.WAITING), n__gt=0)
 
 
 def _changed_problems(now: datetime) -> list[Changed]:
@@ -135,8 +140,9 @@ def _changed_problems(now: datetime) -> list[Changed]:
     hidden = rows.values("problem_id")
     told = Q(alert_subject__stands=True)
     untold = Q(alert_subject=None) | Q(alert_subject__stands=False)
-    begun = untold & Q(pk__in=_in_sight())
-    over = told & ~Q(pk__in=_in_sight()) & ~Q(pk__in=hidden)
+    in_sight = Q(pk__in=_in_sight().values("problem_id"))
+    begun = untold & in_sight
+    over = told & ~in_sight & ~Q(pk__in=hidden)
     found = list(Problem.objects.filter(begun | over).order_by("pk"))
     if not found:
         return []
@@ -147,9 +153,12 @@ def _changed_problems(now: datetime) -> list[Changed]:
     changes = []
     for problem in found:
         count = counts.get(problem.pk, CauseCount())
+        concern = concerns[problem.pk]
         subject, change = _change_of(problem, subjects.get(problem.pk), count, now)
+        if subject.stands:
+            subject.mappings = sorted(concern.mappings)
+            subject.save(update_fields=["mappings"])
         if change:
-            concern = concerns[problem.pk]
             changes.append(Changed(subject, change, concern, count.relevant))
     return changes
 
@@ -181,27 +190,63 @@ def _ending(subject: AlertSubject, count: CauseCount) -> AlertChange | None:
     return AlertChange.RESOLVED if by_hand.exists() else AlertChange.HEALED
 
 
+def _spread_problems() -> list[Changed]:
+    """What stands and is on another mapping since: news for those who follow that."""
+    subjects = AlertSubject.objects.filter(stands=True, problem__isnull=False)
+    standing = {one.problem_id: one for one in subjects.select_related("problem")}
+    if not standing:
+        return []
+    spread = []
+    for key, now_on in _mappings_of(_in_sight()).items():
+        subject = standing.get(key)
+        if subject is None or not now_on - set(subject.mappings or ()):
+            continue
+        told = now_on if subject.mappings is None else set(subject.mappings)
+        subject.mappings = sorted(told | now_on)
+        subject.save(update_fields=["mappings"])
+        if subject.problem and now_on - told:
+            concern = Concern(subject.problem.who, now_on - told, told)
+            spread.append((subject, concern))
+    counts = cause_counts(Q(problem__in=[s.problem_id for s, _concern in spread]))
+    return [
+        Changed(
+            subject,
+            AlertChange.APPEARED,
+            concern,
+            counts.get(subject.problem_id or 0, CauseCount()).relevant,
+        )
+        for subject, concern in spread
+    ]
+
+
 def _concerns(problems: Sequence[Problem]) -> Mapping[int, Concern]:
     """Whom each concerns; of what is over, those of every mapping it was on."""
-    keys: dict[int, set[tuple[int, str]]] = {}
-    for model in (ErrorTotal, OperationCell):
-        rows = model.objects.filter(problem__in=problems).order_by()
-        columns = ("problem_id", "connection_id", "mapping_key")
-        for problem, connection, name in rows.values_list(*columns).distinct():
-            keys.setdefault(problem, set()).add((connection, name))
+    models = (ErrorTotal, OperationCell)
+    found = _mappings_of(
+        *(model.objects.filter(problem__in=problems) for model in models)
+    )
+    return {
+        problem.pk: Concern(problem.who, found.get(problem.pk, set()))
+        for problem in problems
+    }
+
+
+def _mappings_of(*totals: QuerySet[Any, Any]) -> dict[int, set[int]]:
+    """By problem, the mappings of these roll-ups; one query more."""
     ids = {
         (connection, name): key
         for key, connection, name in TableMapping.objects.values_list(
             "pk", "connection_id", "name"
         )
     }
-    return {
-        problem.pk: Concern(
-            problem.who,
-            {ids[key] for key in keys.get(problem.pk, set()) if key in ids},
-        )
-        for problem in problems
-    }
+    found: dict[int, set[int]] = {}
+    for rows in totals:
+        columns = ("problem_id", "connection_id", "mapping_key")
+        for problem, *place in rows.order_by().values_list(*columns).distinct():
+            mapping = ids.get((place[0], place[1]))
+            if mapping:
+                found.setdefault(problem, set()).add(mapping)
+    return found
 
 
 # --- Mappings -----------------------------------------------------------------

@@ -17,6 +17,7 @@ from integration.services.sentences import InWords
 
 LAST_TRIES = 2_000
 WHOLE_RUN = 200
+FAILED_ALIKE = gettext_noop("{failed} of {tries} tries failed for the same cause.")
 TRIAL = 10
 """Tries after a storm; if none of them passes, it is not over."""
 
@@ -74,7 +75,7 @@ def refuse_storm(
     failed_trial = mapping.on_trial and tries.total() >= TRIAL
     if failing >= LAST_TRIES or failed_trial or (whole_run and is_enough):
         raise Storm(
-            gettext_noop("{failed} of {tries} tries failed for the same cause."),
+            FAILED_ALIKE,
             failed=failing,
             tries=failing,
         )

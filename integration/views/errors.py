@@ -27,6 +27,7 @@ from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.looks import seen_of, watch
 from integration.services.places import NOWHERE, Places, place_of, read_places
 from integration.services.status import read_engine
+from integration.services.storm_status import halts_of, read_halts
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
 from integration.views.details import choices_for, field_rows, history
@@ -172,6 +173,7 @@ def page_context(
     )
     return {
         "section": "errors",
+        "halts": read_halts(),
         "form": form,
         "chosen": chosen_labels(form),
         "has_connections": len(connections) > 1,
@@ -223,6 +225,7 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
         if request.user.is_operator
         else None,
         "can_retry": request.user.is_operator and found.settled_at is None,
+        "halts": halts_of(found.problem) if mapping and mapping.paused_at else (),
         "done": take_done(request),
         "ignore_form": IgnoreForm(),
     }

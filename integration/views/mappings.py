@@ -24,6 +24,7 @@ from integration.services.mappings import MappingInvalid, answerable, change_rul
 from integration.services.pauses import resume_mapping
 from integration.services.places import Place, place_of
 from integration.services.sentences import sentence
+from integration.services.storm_status import halt_of
 from integration.views.candidates import candidates_of
 
 AMBIGUOUS_SHOWN = 200
@@ -70,6 +71,7 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
         "recent": list(found.jobs.order_by("-id")[:RECENT]),
         "reason_form": ReasonForm(),
         **rules_context(found),
+        "halted": halt_of(found) if found.paused_at else None,
         "poll_seconds": POLL_SECONDS,
         **review_context(found, reviews),
     }

@@ -25,6 +25,7 @@ from integration.services.causes import CauseCount, count_of, relevant_problems
 from integration.services.looks import seen_of_cause
 from integration.services.problem_history import history_of
 from integration.services.status import read_engine
+from integration.services.storm_status import halts_by_cause, halts_of, read_halts
 from integration.views.targets import Case, addresses
 
 HISTORY_SHOWN = 50
@@ -58,10 +59,12 @@ def cause_rows(
     found: Iterable[tuple[Problem, CauseCount]],
 ) -> list[dict[str, Any]]:
     """Problems as lists show them, told in the reader's language."""
+    halts = halts_by_cause()
     return [
         {
             "problem": problem,
             "count": count,
+            "halts": halts.get((problem.connection_id, problem.fingerprint), ()),
             **told_context(told(problem, Case(problem.connection))),
         }
         for problem, count in found
@@ -82,6 +85,7 @@ def problems(request: SignedInRequest) -> HttpResponse:
         "causes": len(found),
         "engine": None if found else read_engine(),
         "pace": pace_now(),
+        "halts": read_halts(),
     }
     return render(request, "integration/problems/list.html", context)
 
@@ -111,6 +115,7 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
         "records": count_of(found).relevant,
         "look": look_words(seen_of_cause(found), Moments()),
         "pace": pace_now(),
+        "halts": halts_of(found),
         "assignee_form": AssigneeForm(found),
         "comment_form": CommentForm(),
         "history": list(history_of(found)[:HISTORY_SHOWN]),

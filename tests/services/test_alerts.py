@@ -402,6 +402,82 @@ def test_a_quiet_tick_costs_as_much_with_sixty_problems_as_with_one(
         tell_what_changed()
 
 
+def spread(problem: Problem, mapping: TableMapping) -> None:
+    """One more error of this problem, of another mapping."""
+    make_error(problem=problem, mapping_key=mapping.name)
+    recount()
+    tell_what_changed()
+
+
+@pytest.fixture
+def wim(now: Now, connection: Connection) -> User:
+    """A viewer who follows CONTACT."""
+    user = make_user(Role.VIEWER, email="wim@example.com")
+    user.subscriptions.add(make_mapping("CONTACT", connection=connection))
+    tell_what_changed()
+    return user
+
+
+def heard(user: User) -> list[tuple[str, int]]:
+    rows = Alert.objects.filter(recipient__user=user).order_by("id")
+    return list(rows.values_list("change", "records"))
+
+
+def test_a_problem_that_spreads_is_told_to_who_follows_the_other_mapping_once(
+    now: Now, vera: User, wim: User, connection: Connection, settings: Any
+) -> None:
+    settings.ALERTS_WEBHOOK_URL = "https://hooks.example.com/"
+    contact = wim.subscriptions.get()
+    tell_what_changed()
+    problem = fail(connection, 2, who="user")
+    tell_what_changed()
+    assert (heard(vera), heard(wim)) == ([("appeared", 2)], [])
+
+    for _n in range(2):
+        now.move(MINUTE)
+        spread(problem, contact)
+
+    assert (heard(vera), heard(wim)) == ([("appeared", 2)], [("appeared", 3)])
+    assert Alert.objects.filter(recipient__user=None).count() == 1
+
+
+def test_who_follows_both_mappings_hears_of_a_problem_once(
+    vera: User, wim: User, connection: Connection
+) -> None:
+    vera.subscriptions.add(wim.subscriptions.get())
+    problem = fail(connection, who="user")
+    tell_what_changed()
+
+    spread(problem, wim.subscriptions.get())
+
+    assert heard(vera) == [("appeared", 1)]
+
+
+def test_what_stood_before_anybody_looked_where_has_not_spread(
+    vera: User, wim: User, connection: Connection
+) -> None:
+    problem = fail(connection, who="user")
+    spread(problem, wim.subscriptions.get())
+    Alert.objects.all().delete()
+    AlertSubject.objects.update(mappings=None)  # as an earlier version left it
+
+    tell_what_changed()
+    assert heard(wim) == []
+    assert AlertSubject.objects.filter(problem=problem, mappings=None).count() == 0
+
+
+def test_the_administrators_problem_spreads_without_a_second_word(
+    anna: User, wim: User, connection: Connection
+) -> None:
+    anna.subscriptions.add(wim.subscriptions.get())
+    problem = fail(connection, who="administrator")
+    tell_what_changed()
+
+    spread(problem, wim.subscriptions.get())
+
+    assert (heard(anna), heard(wim)) == ([("appeared", 1)], [])
+
+
 # --- How often --------------------------------------------------------------------
 
 
