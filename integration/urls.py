@@ -85,6 +85,7 @@ mappings_urls: Patterns = [
     path("", mappings.mappings, name="mappings"),
     path("<key:mapping_id>/", mappings.mapping, name="mapping"),
     path("<key:mapping_id>/accept/", mappings.accept, name="mapping_accept"),
+    path("<key:mapping_id>/pause/", mappings.pause, name="mapping_pause"),
     path("<key:mapping_id>/resume/", mappings.resume, name="mapping_resume"),
     path("<key:mapping_id>/rules/", mappings.rules, name="mapping_rules"),
     path("<key:mapping_id>/review/", mappings.read_again, name="mapping_review"),

@@ -36,7 +36,7 @@ from integration.services.endpoints import open_business_central, open_sales
 from integration.services.errors import record_setup_error
 from integration.services.heartbeat import Heartbeat
 from integration.services.may_run import why_not
-from integration.services.pauses import pause_for, pause_mapping
+from integration.services.pauses import pause_for, pause_in_storm
 from integration.services.review import review_mapping
 from integration.services.runs import (
     Run,
@@ -211,7 +211,7 @@ def _end_badly(run: Run, error: Exception) -> None:
         _record(run, None, error.finding)
         finish(run, JobState.FAILED, _told(error))
     elif isinstance(error, Storm):
-        pause_mapping(run.mapping, error.told)
+        pause_in_storm(run.mapping, error.told)
         paused = sentence(gettext_noop("Paused: {reason}"), reason=error.told.key)
         finish(run, JobState.FAILED, paused)
     elif isinstance(error, InWords):

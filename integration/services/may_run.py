@@ -4,7 +4,14 @@ from django.utils.translation import gettext_noop
 
 from integration.choices import JobKind
 from integration.models import Connection, TableMapping
-from integration.services.sentences import Key, Told, sentence
+from integration.services.sentences import InWords, Key, Told, sentence
+
+_PAUSED = gettext_noop("{mapping} is paused: {reason}")
+_BY_HAND = gettext_noop("it was paused by hand")
+
+
+class Paused(InWords):
+    """Somebody paused the mapping while it ran; nothing more is tried."""
 
 
 def why_not(mapping: TableMapping, kind: str = JobKind.SYNC) -> Told | None:
@@ -20,11 +27,7 @@ def why_not(mapping: TableMapping, kind: str = JobKind.SYNC) -> Told | None:
             reason=pause_reason_of(connection),
         )
     if mapping.paused_at:
-        return sentence(
-            gettext_noop("{mapping} is paused: {reason}"),
-            mapping=str(mapping),
-            reason=mapping.pause_told or mapping.pause_reason,
-        )
+        return sentence(_PAUSED, mapping=str(mapping), reason=pause_reason_of(mapping))
     if kind == JobKind.SYNC and mapping.reviewed_at is None:
         return sentence(
             gettext_noop(
@@ -35,9 +38,19 @@ def why_not(mapping: TableMapping, kind: str = JobKind.SYNC) -> Told | None:
     return None
 
 
-def pause_reason_of(connection: Connection) -> str | Key:
+def refuse_paused(mapping: TableMapping) -> None:
+    """Raises ``Paused`` when somebody has paused it since its run began; one query."""
+    now = TableMapping.objects.only("name", "paused_at", "pause_reason", "pause_told")
+    paused = now.filter(pk=mapping.pk, paused_at__isnull=False).first()
+    if paused:
+        raise Paused(_PAUSED, mapping=str(paused), reason=pause_reason_of(paused))
+
+
+def pause_reason_of(one: Connection | TableMapping) -> str | Key:
     """A person's own words, or a sentence to be told."""
-    article, reason = connection.pause_article, connection.pause_reason
+    if isinstance(one, TableMapping):
+        return one.pause_told or one.pause_reason or sentence(_BY_HAND).key
+    article, reason = one.pause_article, one.pause_reason
     if article and article != "unknown":
-        return {"article": article, "params": connection.pause_params, "title": reason}
-    return reason or sentence(gettext_noop("it was paused by hand")).key
+        return {"article": article, "params": one.pause_params, "title": reason}
+    return reason or sentence(_BY_HAND).key

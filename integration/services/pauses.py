@@ -12,7 +12,7 @@ from integration.choices import OperationKind
 from integration.core.causes import Cause
 from integration.core.records import Direction, System
 from integration.models import Connection, SyncError, TableMapping, User
-from integration.services.actors import ENGINE_NAME
+from integration.services.actors import ENGINE_NAME, require_administrator
 from integration.services.may_run import pause_reason_of
 from integration.services.operations import record_operation
 from integration.services.runs import start_run
@@ -43,9 +43,9 @@ def pause_for(connection: Connection, cause: Cause) -> bool:
     )
 
 
-def reason_of(connection: Connection, language: str) -> str:
+def reason_of(one: Connection | TableMapping, language: str) -> str:
     """Why it is paused, in the reader's language; a person's own words as they are."""
-    reason = pause_reason_of(connection)
+    reason = pause_reason_of(one)
     with translation.override(language):
         return reason if isinstance(reason, str) else in_words(reason)
 
@@ -75,40 +75,73 @@ def _pause(
     return bool(changed)
 
 
-def pause_mapping(mapping: TableMapping, why: Told) -> bool:
+def is_paused_by_storm(mapping: TableMapping) -> bool:
+    """Whether resuming begins with a trial; a person's pause has no such sentence."""
+    return bool(mapping.paused_at and mapping.pause_told)
+
+
+def pause_mapping(mapping: TableMapping, by: User, reason: str = "") -> bool:
+    """By hand; ``False`` when it was paused already. Raises ``Refused``.
+
+    No further run is started, and one on its way ends after its chunk: what it has not
+    tried stays pending, and its cursors stay where they were.
+    """
+    require_administrator(by)
+    why = reason or sentence(gettext_noop("Paused by hand."))
+    return _pause_mapping(mapping, by, why, pause_reason=reason)
+
+
+def pause_in_storm(mapping: TableMapping, why: Told) -> bool:
     """Because of a storm (promise 9); ``False`` when it was paused already."""
+    because = {"pause_reason": why.english, "pause_told": dict(why.key)}
+    return _pause_mapping(mapping, None, why, **because)
+
+
+@transaction.atomic
+def resume_mapping(mapping: TableMapping, by: User, reason: str = "") -> UUID | None:
+    """Go on at once after a person's pause, and after a storm with ten that failed.
+
+    Whatever passes of these lets the mapping go on; if none does, it pauses again.
+    Returns the run to announce; ``None`` when the mapping was not paused, or runs as
+    usual. What a person paused, an administrator resumes. Raises ``Refused``.
+    """
+    mapping.refresh_from_db()
+    if not mapping.paused_at:
+        return None
+    by_storm = is_paused_by_storm(mapping)
+    if not by_storm:
+        require_administrator(by)
+    because: dict[str, Any] = {"on_trial": True} if by_storm else {}
+    # Of two clicks, or a resumption and another pause, only what was seen is ended.
+    changed = TableMapping.objects.filter(
+        pk=mapping.pk, paused_at=mapping.paused_at
+    ).update(
+        paused_at=None,
+        pause_reason="",
+        pause_told=None,
+        next_run_at=clock.now(),
+        **because,
+    )
+    mapping.refresh_from_db()
+    if not changed:
+        return None
+    why = reason or sentence(gettext_noop("Resumed by hand."))
+    _record(mapping.connection, by, why, "resumed", mapping=mapping.name)
+    failed = _latest_failed(mapping) if by_storm else []
+    return start_run(mapping, only=failed) if failed else None
+
+
+@transaction.atomic
+def _pause_mapping(
+    mapping: TableMapping, by: User | None, why: str | Told, **because: Any
+) -> bool:
     changed = TableMapping.objects.filter(pk=mapping.pk, paused_at=None).update(
-        paused_at=clock.now(), pause_reason=why.english, pause_told=dict(why.key)
+        paused_at=clock.now(), **because
     )
     mapping.refresh_from_db()
     if changed:
-        _record(mapping.connection, None, why, "paused", mapping=mapping.name)
+        _record(mapping.connection, by, why, "paused", mapping=mapping.name)
     return bool(changed)
-
-
-def resume_mapping(mapping: TableMapping, by: User, reason: str = "") -> UUID | None:
-    """Try ten of those that failed; whatever passes of them lets the mapping go on.
-
-    If none does, it pauses again. Returns the run to announce; ``None`` when the
-    mapping was not paused, or runs as usual.
-    """
-    with transaction.atomic():
-        changed = TableMapping.objects.filter(
-            pk=mapping.pk, paused_at__isnull=False
-        ).update(
-            paused_at=None,
-            pause_reason="",
-            pause_told=None,
-            on_trial=True,
-            next_run_at=clock.now(),
-        )
-        mapping.refresh_from_db()
-        if not changed:
-            return None
-        why = reason or sentence(gettext_noop("Resumed by hand."))
-        _record(mapping.connection, by, why, "resumed", mapping=mapping.name)
-        failed = _latest_failed(mapping)
-        return start_run(mapping, only=failed) if failed else None
 
 
 def _latest_failed(mapping: TableMapping) -> list[tuple[System, str]]:

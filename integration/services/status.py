@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Max, Min, Subquery, Sum
+from django.db.models import Count, Max, Min, OuterRef, Subquery, Sum
 
 from integration import clock
 from integration.choices import Chip, Engine, JobKind, JobState, System
@@ -52,6 +52,15 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Resting:
+    """How many mappings of running connections are paused; the first of them."""
+
+    n: int
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """The figures of the top bar; ``stopped`` begins with what is paused."""
 
@@ -60,6 +69,7 @@ class Shell:
     ignored: int
     systems: tuple[SystemState, ...]
     stopped: tuple[Stopped, ...]
+    resting: Resting | None = None
 
     @property
     def out_of_step(self) -> int:
@@ -98,7 +108,8 @@ def has_lesson() -> bool:
 class _Connected(NamedTuple):
     """A connection of our engine, with the last check of both its endpoints.
 
-    ``ran_at`` is when any synchronization last came to its end.
+    ``ran_at`` is when any synchronization last came to its end. Of its paused mappings
+    the first one is known by name.
     """
 
     id: int
@@ -110,6 +121,9 @@ class _Connected(NamedTuple):
     sales_passed: bool | None
     sales_checked_at: datetime | None
     ran_at: datetime | None
+    mappings_paused: int | None
+    paused_mapping: int | None
+    paused_name: str | None
 
 
 def read_shell() -> Shell:
@@ -135,6 +149,7 @@ def read_shell() -> Shell:
             ),
         ),
         stopped=stopped(connections),
+        resting=resting(running),
     )
 
 
@@ -153,7 +168,20 @@ def _connections() -> Statement:
     )
     columns = ("id", "name", "enabled", "paused_at", *ends)
     rows = Connection.objects.filter(engine=Engine.OURS)
-    return Statement.of(rows.values_list(*columns, Subquery(_successes()[:1])))
+    paused = TableMapping.objects.filter(
+        connection=OuterRef("pk"), paused_at__isnull=False
+    )
+    first = paused.order_by("position", "name")
+    count = paused.order_by().values("connection").annotate(n=Count("pk"))
+    return Statement.of(
+        rows.values_list(
+            *columns,
+            Subquery(_successes()[:1]),
+            Subquery(count.values("n")),
+            Subquery(first.values("pk")[:1]),
+            Subquery(first.values("name")[:1]),
+        )
+    )
 
 
 def _successes() -> Any:
@@ -170,6 +198,15 @@ def stopped(connections: Iterable[_Connected]) -> tuple[Stopped, ...]:
         if row.paused_at or not row.enabled
     ]
     return tuple(sorted(found, key=lambda one: not one.is_paused))
+
+
+def resting(running: Iterable[_Connected]) -> Resting | None:
+    """The paused mappings; one of a paused connection needs no word of its own."""
+    found = [row for row in running if row.paused_mapping]
+    if not found:
+        return None
+    count = sum(row.mappings_paused or 0 for row in found)
+    return Resting(count, found[0].paused_mapping or 0, found[0].paused_name or "")
 
 
 def state_of(

@@ -24,6 +24,7 @@ from integration.services.matching import (
     couple_matches,
     fail_ambiguous,
 )
+from integration.services.may_run import Paused
 from integration.services.pairs import Pair, settle_pairs
 from integration.services.retry_results import keys_to_try
 from integration.services.runs import Run
@@ -38,15 +39,15 @@ def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
 
     Safe to repeat after a stop at any point: what was done is found done. Raises
     ``RemoteError`` when a system cannot be read or refuses everything, ``Storm`` when
-    everything fails for one cause, ``RunLost`` when another worker has the run; the
-    cursors then stay where they were.
+    everything fails for one cause, ``Paused`` when somebody paused it, ``RunLost`` when
+    another worker has the run; the cursors then stay where they were.
     """
     with Spool() as spool:
         work = open_work(run, spool, bc, sales)
         cursors = _read(work)
         try:
             _carry_over(work)
-        except Storm:
+        except (Storm, Paused):
             _keep_untried(work)
             raise
         if cursors and not run.dry_run:
@@ -105,7 +106,7 @@ def _carry_over(work: Work) -> None:
 
 
 def _keep_untried(work: Work) -> None:
-    """What a storm left untried stays pending, for all to see."""
+    """What a storm or a pause left untried stays pending, for all to see."""
     for side in System:
         if work.writes(way_from(side)):
             for records in work.spool.open(side, coupled=work.table.only_coupled):

@@ -16,6 +16,7 @@ from integration.models import TableMapping
 from integration.services.answers import Answer
 from integration.services.currencies import Money
 from integration.services.long_texts import with_long_field
+from integration.services.may_run import refuse_paused
 from integration.services.retry_results import refuse_cancelled
 from integration.services.runs import Run, log_outcomes
 from integration.services.spool import Spool
@@ -99,12 +100,13 @@ class Work:
             left = left[size:]
 
     def go_on(self) -> None:
-        """After a chunk is recorded. Raises ``RemoteError``, ``Storm`` or ``Cancelled``
-        when nothing more is to be tried."""
+        """After a chunk is recorded. Raises ``RemoteError``, ``Storm``, ``Cancelled``
+        or ``Paused`` when nothing more is to be tried."""
         if self.stopped_by:
             raise remote_error(self.stopped_by)
         if self.run.operation is not None:
             refuse_cancelled(self.run.operation)
+        refuse_paused(self.mapping)
         refuse_storm(self.mapping, self.run.tries)
 
     def log(self, outcomes: Iterable[Outcome]) -> None:

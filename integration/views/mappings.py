@@ -6,8 +6,8 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST, require_safe
 
 from integration import tasks
@@ -16,12 +16,11 @@ from integration.core.answers import ConflictRule, DeletionRule
 from integration.forms.setup import ReasonForm, RulesForm, reason_of
 from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup.records import RecordSide
-from integration.models import Job, JobEntry, TableMapping
+from integration.models import Job, JobEntry, TableMapping, User
 from integration.models.jobs import ACTIVE_STATES
-from integration.services import review
+from integration.services import pauses, review
 from integration.services.actors import Refused
 from integration.services.mappings import MappingInvalid, answerable, change_rules
-from integration.services.pauses import resume_mapping
 from integration.services.places import Place, place_of
 from integration.services.sentences import sentence
 from integration.services.storm_status import halt_of
@@ -70,6 +69,7 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
         "fields": found.fields.all(),
         "recent": list(found.jobs.order_by("-id")[:RECENT]),
         "reason_form": ReasonForm(),
+        **pause_context(request.user, found),
         **rules_context(found),
         "halted": halt_of(found) if found.paused_at else None,
         "poll_seconds": POLL_SECONDS,
@@ -78,6 +78,18 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
     if is_fragment(request, "review"):
         return render(request, "integration/mappings/_review.html", context)
     return render(request, "integration/mappings/detail.html", context)
+
+
+def pause_context(user: User, found: TableMapping) -> dict[str, Any]:
+    """Why it is paused, and what this person may do about it."""
+    by_storm = pauses.is_paused_by_storm(found)
+    may_resume = user.is_operator if by_storm else user.is_administrator
+    return {
+        "paused_because": pauses.reason_of(found, get_language() or "en"),
+        "by_storm": by_storm,
+        "can_pause": user.is_administrator and not found.paused_at,
+        "can_resume": may_resume and found.paused_at is not None,
+    }
 
 
 def review_context(found: TableMapping, reviews: list[Job]) -> dict[str, Any]:
@@ -200,12 +212,30 @@ def read_again(request: SignedInRequest, mapping_id: int) -> HttpResponse:
     return redirect("mapping", mapping_id)
 
 
+@role_required(Role.ADMINISTRATOR)
+@require_POST
+def pause(request: SignedInRequest, mapping_id: int) -> HttpResponse:
+    """Try nothing more of it until an administrator resumes it."""
+    found = find(mapping_id)
+    if pauses.pause_mapping(found, request.user, reason_of(request.POST)):
+        said = _("%(mapping)s is paused until an administrator resumes it.")
+        messages.success(request, said % {"mapping": found.name})
+    else:
+        said = _("%(mapping)s was paused already.")
+        messages.info(request, said % {"mapping": found.name})
+    return redirect("mapping", mapping_id)
+
+
 @role_required(Role.OPERATOR)
 @require_POST
 def resume(request: SignedInRequest, mapping_id: int) -> HttpResponse:
-    """Go on after a storm, ten records first."""
+    """Go on; after a storm with ten records first."""
     found = find(mapping_id)
-    run = resume_mapping(found, request.user, reason_of(request.POST))
+    try:
+        run = pauses.resume_mapping(found, request.user, reason_of(request.POST))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("mapping", mapping_id)
     if run:
         transaction.on_commit(lambda: tasks.announce_runs([run]))
         said = _("Ten records are tried; if one passes, %(mapping)s goes on.")

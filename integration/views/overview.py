@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from integration.choices import Role, Who
@@ -15,6 +16,7 @@ from integration.services.alert_status import read_state
 from integration.services.causes import relevant_problems
 from integration.services.endpoints import budgets_of
 from integration.services.overview import read_mapping_lines, running_endpoints
+from integration.services.pauses import reason_of
 from integration.services.status import read_engine
 from integration.services.visits import read_news
 from integration.views.news import news_context
@@ -28,6 +30,7 @@ CAUSES_SHOWN = 10
 def overview(request: SignedInRequest) -> HttpResponse:
     """The verdict in one sentence, and what makes it."""
     rows = cause_rows(relevant_problems())
+    language = get_language() or "en"
     lines = read_mapping_lines()
     groups: dict[str, list[dict[str, Any]]] = {who: [] for who in Who}
     for row in rows:
@@ -47,6 +50,11 @@ def overview(request: SignedInRequest) -> HttpResponse:
         "by_itself": records_of(groups[Who.ITSELF]),
         "lines": [
             (line, meter(line.in_step, line.total), strip(line.hours)) for line in lines
+        ],
+        "paused": [
+            {"mapping": line.mapping, "reason": reason_of(line.mapping, language)}
+            for line in lines
+            if line.mapping.paused_at
         ],
         "in_step": sum(line.in_step for line in lines),
         "total": sum(line.total for line in lines),

@@ -8,7 +8,7 @@ from django.urls import reverse
 from integration.choices import JobKind, OperationKind, Role
 from integration.models import Coupling, JobEntry, Operation, TableMapping, User
 from integration.services import cells
-from integration.services.pauses import pause_mapping
+from integration.services.pauses import pause_in_storm
 from integration.services.sentences import sentence
 from tests.factories import (
     SOME_TIME,
@@ -401,7 +401,7 @@ def test_an_operator_resumes_a_mapping_that_a_storm_has_paused(
     why = sentence(
         "{failed} of {tries} tries failed for the same cause.", failed=2000, tries=2000
     )
-    pause_mapping(reviewed, why)
+    pause_in_storm(reviewed, why)
     page = reverse("mapping", args=[reviewed.pk])
     assert "Resume and try 10" not in text(viewer, page)
     assert "2,000 of 2,000 tries failed for the same cause." in text(operator, page)
@@ -414,3 +414,28 @@ def test_an_operator_resumes_a_mapping_that_a_storm_has_paused(
     reviewed.refresh_from_db()
     assert reviewed.paused_at is None
     assert Operation.objects.latest("id").reason == "fixed"
+
+
+def test_an_administrator_pauses_a_mapping_and_every_page_says_so(
+    administrator: Client, operator: Client, reviewed: TableMapping
+) -> None:
+    page = reverse("mapping", args=[reviewed.pk])
+    pause = reverse("mapping_pause", args=[reviewed.pk])
+    assert pause not in text(operator, page)
+    assert pause in text(administrator, page)
+
+    administrator.post(pause, {"reason": "Month-end"})
+
+    assert "Paused: Month-end" in text(administrator, page)
+    assert f"{reviewed.name}</a> is paused: Month-end" in text(administrator, "/")
+    assert f'href="{page}" title="{reviewed.name}"' in text(administrator, "/jobs/")
+    assert "paused" in text(administrator, "/mappings/")
+    resume = reverse("mapping_resume", args=[reviewed.pk])
+    assert resume not in text(operator, page)
+    operator.post(resume)
+    assert TableMapping.objects.exclude(paused_at=None).get() == reviewed
+
+    administrator.post(resume)
+
+    assert not TableMapping.objects.exclude(paused_at=None).exists()
+    assert "Resume and try 10" not in text(administrator, page)

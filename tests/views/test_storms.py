@@ -11,7 +11,7 @@ from django.urls import reverse
 from integration import clock
 from integration.models import PendingRecord, SyncError, TableMapping
 from integration.services import cells
-from integration.services.pauses import pause_mapping
+from integration.services.pauses import pause_in_storm
 from integration.services.sentences import sentence
 from integration.services.storms import FAILED_ALIKE
 from tests.factories import make_error, make_mapping, make_problem
@@ -61,7 +61,7 @@ def stormy(db: None) -> Stormy:
     with transaction.atomic():
         cells.rebuild()
     told = sentence(FAILED_ALIKE, failed=2_000, tries=2_000)
-    assert pause_mapping(mapping, told)
+    assert pause_in_storm(mapping, told)
     return Stormy(mapping, error)
 
 
