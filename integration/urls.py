@@ -22,6 +22,7 @@ from integration.views import (
     operations,
     overview,
     problems,
+    results,
     retries,
     setup,
     support,
@@ -106,6 +107,7 @@ connections_urls: Patterns = [
 operations_urls: Patterns = [
     path("", operations.operations, name="operations"),
     path("<key:operation_id>/", operations.operation, name="operation"),
+    path("<key:operation_id>/result.csv", results.csv_file, name="operation_csv"),
     path("<key:operation_id>/undo/", operations.undo, name="operation_undo"),
     path("<key:operation_id>/cancel/", retries.cancel, name="operation_cancel"),
 ]

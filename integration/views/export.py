@@ -1,6 +1,6 @@
 """The list of errors as a file to keep: CSV and XLSX."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
@@ -28,13 +28,24 @@ def csv_file(request: SignedInRequest) -> HttpResponseBase:
     listing, now = read_listing(request.GET), clock.now()
     if listing.dropped:
         return back_to_list(request)
-    usual = "semicolon" if language().startswith("fr") else "comma"
-    delimiter = DELIMITERS.get(request.GET.get("delimiter", usual), DELIMITERS[usual])
     words = {"moment": iso(now), "list": list_words(listing)}
     head = [*export.heads(), _("Exported %(moment)s: %(list)s") % words]
-    lines = export.write_csv(rows(request, listing), head, delimiter)
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{file_name(now)}.csv"'
+    lines = rows(request, listing)
+    return csv_answer(request, lines, head, file_name(now))
+
+
+def csv_answer(
+    request: SignedInRequest,
+    lines: Iterable[list[export.Row]],
+    head: Sequence[str],
+    name: str,
+) -> HttpResponseBase:
+    """Streamed, with the separator that was asked for or is usual in the language."""
+    usual = "semicolon" if language().startswith("fr") else "comma"
+    delimiter = DELIMITERS.get(request.GET.get("delimiter", usual), DELIMITERS[usual])
+    pieces = export.write_csv(lines, head, delimiter)
+    response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
 

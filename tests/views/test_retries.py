@@ -1,5 +1,6 @@
 """Retry of several, through the pages' own doors."""
 
+import csv
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ from django.db import transaction
 from django.test import Client
 
 from integration import clock
-from integration.models import Operation, SyncError
+from integration.models import Operation, OperationItem, SyncError
 from integration.services import cells, error_list
+from integration.services.operations import record_operation
 from integration.services.retry import retry_error
 from tests.factories import make_error, make_mapping, make_problem, make_user
 
@@ -115,3 +117,58 @@ def test_a_choice_is_nobody_elses_and_ends_with_a_word(
     told = html(administrator, f"/errors/retry/{prepared.pk}/start/", reason="")
     assert "made for another user" in told
     assert "Nothing was selected." in html(operator, "/errors/retry/", entry="x")
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "separator"),
+    [("en", "Record", ","), ("fr", "Enregistrement", ";")],
+)
+def test_what_became_of_each_record_is_a_file(
+    operator: Client,
+    viewer: Client,
+    errors: list[SyncError],
+    language: str,
+    first: str,
+    separator: str,
+) -> None:
+    SyncError.objects.filter(pk=errors[1].pk).update(bc_number="=1+1", bc_name="x;y")
+    page = html(operator, "/errors/retry/", entry=[row.pk for row in errors])
+    OperationItem.objects.filter(error=errors[0]).update(
+        outcome="failed", problem=errors[0].problem_id
+    )
+    address = f"/operations/{Operation.objects.latest('id').pk}/result.csv"
+    assert f'href="{address}"' in page
+
+    answer = viewer.get(address, headers={"Accept-Language": language})
+    content = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]  # streamed
+    head, *rows = csv.reader(content.splitlines(), delimiter=separator)
+
+    assert head[0] == first
+    assert [row[0] for row in rows] == [
+        f"{errors[0].bc_number} Hôtel 0",
+        "'=1+1 x;y",
+        f"{errors[2].bc_number} Hôtel 2",
+    ]
+    assert rows[0][4] == errors[0].problem.title
+    assert rows[0][6] == f"http://testserver/errors/{errors[0].pk}/"
+
+
+def test_the_file_reads_in_chunks_without_a_query_for_each_record(
+    viewer: Client, errors: list[SyncError], django_assert_max_num_queries: Any
+) -> None:
+    operation = record_operation("retry", by=make_user(), reason="Why")
+    OperationItem.objects.bulk_create(
+        OperationItem(operation=operation, label=f"{n}") for n in range(2_500)
+    )
+
+    with django_assert_max_num_queries(30):
+        answer = viewer.get(f"/operations/{operation.pk}/result.csv")
+        lines = b"".join(answer.streaming_content).splitlines()  # type: ignore[attr-defined]  # streamed
+
+    assert len(lines) == 2_501
+
+
+def test_an_operation_without_records_has_no_file(viewer: Client) -> None:
+    operation = record_operation("check", by=make_user(), reason="Why")
+
+    assert viewer.get(f"/operations/{operation.pk}/result.csv").status_code == 404
