@@ -34,6 +34,7 @@ from integration.services.regrouping import is_regrouping_due, regroup
 from integration.services.teaching import change, preview, teach, withdraw
 from integration.services.undo import undo
 from tests.factories import make_job, make_mapping, make_user
+from tests.services.engine import Engine
 
 pytestmark = pytest.mark.django_db
 BLOCKED = "Customer {} is blocked by the dunning team since {}."
@@ -446,3 +447,28 @@ def test_a_second_click_saves_nothing(anna: User) -> None:
 
     assert TaughtArticle.objects.count() == 1
     assert Operation.objects.get().state == OperationState.RUNNING
+
+
+def test_what_the_engine_meets_is_joined_after_it_was_taught(
+    anna: User, engine: Engine
+) -> None:
+    engine.systems.break_something("dv-plugin-aborted", entity="accounts")
+    for number in ("100001", "100002"):
+        engine.change(engine.customer(number), displayName=f"Renamed {number}")
+    engine.sync("CUSTOMER")
+    [before] = {row.problem.title for row in engine.errors()}
+
+    saved = taught(article(patterns="plug-in of this environment does not allow"), anna)
+    engine.change(engine.customer("100003"), displayName="Renamed, too")
+    engine.make_due()
+    engine.sync("CUSTOMER")
+
+    assert before == "The plug-in of this environment does not allow this change"
+    assert engine.articles() == [saved.key] * 3
+    assert same_counts()
+    assert sorted(row.occurrences for row in engine.errors()) == [1, 2, 2]
+
+    engine.systems.repair()
+    engine.make_due()
+    engine.sync("CUSTOMER")
+    assert engine.errors() == []
