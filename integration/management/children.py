@@ -139,7 +139,8 @@ class Children:
                 start_new_session=True,
             )
         self._note(f"+{child.process.pid}")
-        self.pid_file(child.name).write_text(f"{child.process.pid}\n")
+        with suppress(OSError):  # It runs, also when the disk is full.
+            self.pid_file(child.name).write_text(f"{child.process.pid}\n")
         child.started_at = clock.monotonic()
         child.due_at = None
 
@@ -147,7 +148,9 @@ class Children:
         while not self._stopping.wait(0.3):
             with self._lock:
                 for child in self._children.values():
-                    self._restart_if_ended(child)
+                    # A full disk takes neither a log nor our words; the next look does.
+                    with suppress(OSError):
+                        self._restart_if_ended(child)
 
     def _restart_if_ended(self, child: Child) -> None:
         if child.is_running or child.process is None or not child.is_kept:
@@ -157,12 +160,13 @@ class Children:
             self._has_ended(child.name, child.process)
             if now - child.started_at > STEADY_SECONDS:
                 child.wait_seconds = FIRST_WAIT_SECONDS
-            child.due_at = now + child.wait_seconds
+            wait = child.wait_seconds
+            child.due_at = now + wait
+            child.wait_seconds = min(wait * 2, LONGEST_WAIT_SECONDS)
             self._say(
-                f"{child.name} ended; it is started again in "
-                f"{child.wait_seconds:.0f} s ({self.log_of(child.name)})"
+                f"{child.name} ended; it is started again in {wait:.0f} s "
+                f"({self.log_of(child.name)})"
             )
-            child.wait_seconds = min(child.wait_seconds * 2, LONGEST_WAIT_SECONDS)
         elif now >= child.due_at:
             self._launch(child)
 

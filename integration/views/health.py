@@ -1,7 +1,10 @@
 """What machines ask for, and what a person reads when a page cannot be made."""
 
+import sys
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import (
     Http404,
     HttpRequest,
@@ -23,6 +26,7 @@ from integration.http import is_this_machine, language_of, signed_in
 from integration.services import doctor
 from integration.services.metrics import exposition
 
+RETRY_AFTER_SECONDS = "30"
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -89,4 +93,17 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 @login_not_required
 def server_error(request: HttpRequest) -> HttpResponse:
     """500 in words; no query, no session: whatever broke may break those too."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return cannot_store(request)
     return HttpResponseServerError(render_to_string("500.html"))
+
+
+def cannot_store(request: HttpRequest) -> HttpResponse:
+    """503 in words: a full disk, a locked database, or one that is away."""
+    try:
+        person = signed_in(request)
+    except (DatabaseError, InterfaceError):
+        person = None
+    with translation.override(language_of(request, person)):
+        page = render_to_string("503.html")
+    return HttpResponse(page, status=503, headers={"Retry-After": RETRY_AFTER_SECONDS})

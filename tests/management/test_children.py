@@ -122,6 +122,36 @@ def test_each_further_death_waits_longer(children: Children, said: list[str]) ->
     assert ["again in 1 s" in said[0], "again in 2 s" in said[1]] == [True, True]
 
 
+def test_a_child_that_cannot_be_started_again_is_as_soon_as_it_can(
+    children: Children,
+) -> None:
+    children.start(Child("one", SLEEPER))
+    log = children.log_of("one")
+    log.unlink()
+    log.mkdir()
+    os.kill(pid_of(children), signal.SIGKILL)
+    wait_until(lambda: children.get("one").due_at)
+    wait_until(lambda: clock.monotonic() > (children.get("one").due_at or 0) + 1)
+    assert not children.get("one").is_running
+
+    log.rmdir()
+
+    wait_until(lambda: children.get("one").is_running)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_keeps_no_child_from_starting_once(children: Children) -> None:
+    children.pid_file("one").symlink_to("/dev/full")
+
+    children.start(Child("one", SLEEPER))
+
+    assert children.get("one").is_running
+    os.kill(pid_of(children), signal.SIGKILL)
+    wait_until(lambda: children.pid_file("one").is_file())
+    wait_until(lambda: children.pid_file("one").read_text().strip())
+    assert int(children.pid_file("one").read_text()) == pid_of(children)
+
+
 def test_stopping_ends_a_child_that_will_not_and_its_offspring(
     children: Children, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """What machines ask: alive, ready, and the figures of the pages."""
 
 import re
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import connection as database
@@ -43,6 +44,36 @@ def test_ready_is_who_has_database_and_broker(
     )
 
     assert Client().get("/readyz").content == b"ok\n"
+
+
+@pytest.fixture
+def read_only(transactional_db: None) -> Iterator[Callable[[str], object]]:
+    """Makes SQLite refuse each write, as a full disk or a lock does."""
+    with database.cursor() as cursor:
+        yield lambda state: cursor.execute(f"PRAGMA query_only = {state}")
+        cursor.execute("PRAGMA query_only = off")
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Nothing was changed by this page"), ("fr-ch", "n'a rien changé")],
+)
+def test_what_cannot_be_stored_is_said_in_one_sentence(
+    read_only: Callable[[str], object], viewer: Client, language: str, said: str
+) -> None:
+    viewer.raise_request_exception = False
+    form = {"language": language, "time_zone": "Europe/Zurich", "theme": "dark"}
+    viewer.post("/account/", form)
+    read_only("on")
+
+    refused = viewer.post("/account/", form | {"theme": "light"})
+    read = viewer.get("/errors/")
+
+    assert (refused.status_code, refused["Retry-After"]) == (503, "30")
+    assert said in refused.content.decode()
+    assert refused["Content-Security-Policy"]
+    assert read.status_code == 200
 
 
 def test_not_ready_names_the_part_and_nothing_else(db: None) -> None:
