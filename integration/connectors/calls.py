@@ -1,6 +1,7 @@
 """One request to a system and its answer, as values free of any HTTP library."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,8 +14,11 @@ from integration.connectors.odata import dump_json
 from integration.connectors.redaction import excerpt, redacted
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
+from integration.core.texts import cleaned
 
 _DIGITS = 400
+_UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])", re.I)
+"""Escapes of NUL and of half a sign; that pairs of them make one is seen later."""
 _LONGEST_SECONDS = 86_400.0
 """Whoever asks us to wait longer is asked again after a day."""
 _REQUEST_ID_HEADERS = (
@@ -27,13 +31,42 @@ _REQUEST_ID_HEADERS = (
 
 
 def read_json(text: bytes | str) -> Any:
-    """JSON whose decimals are ``Decimal``. Raises ``ValueError``."""
+    """JSON whose decimals are ``Decimal``. Raises ``ValueError``.
+
+    Half of a sign, as a field leaves it that cuts by UTF-16, and NUL become U+FFFD: no
+    header, file or database would take them.
+    """
+    whole = True
     if isinstance(text, bytes):
-        text = text.decode(json.detect_encoding(text), "surrogatepass")
+        text, whole = _decoded(text)
     try:
-        return _decode(text)
+        value = _decode(text)
+        if whole and not ("\\u" in text and _UNSTORABLE.search(text)):
+            return value
+        return _cleaned(value)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _decoded(body: bytes) -> tuple[str, bool]:
+    """The text, and whether it holds whole signs only."""
+    encoding = json.detect_encoding(body)
+    try:
+        return body.decode(encoding), True
+    except UnicodeDecodeError:
+        return body.decode(encoding, "surrogatepass"), False
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str():
+            return cleaned(value)
+        case list():
+            return [_cleaned(inner) for inner in value]
+        case dict():
+            return {cleaned(key): _cleaned(inner) for key, inner in value.items()}
+        case _:
+            return value
 
 
 def _decimal(text: str) -> Decimal:

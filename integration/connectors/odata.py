@@ -12,6 +12,7 @@ from urllib.parse import quote
 from integration.core.records import Record
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_VERSION = re.compile(r"[\x20-\x7e]{1,250}")
 # What may stand in a query as it is; a comma, a quote or a bracket harms nobody.
 _SAFE = "$,()'=:/-._~*"
 
@@ -123,12 +124,16 @@ class RecordShape:
         return ",".join(dict.fromkeys((self.key, self.modified, *fields)))
 
     def record(self, body: Mapping[str, Any]) -> Record:
-        """Raises ``KeyError`` or ``TypeError`` when the body has no id."""
-        record_id = str(body[self.key]).lower()
+        """Raises ``KeyError``, ``TypeError`` or ``ValueError`` when it has no id.
+
+        A version that no header can carry is none: the record is read again first.
+        """
+        record_id = guid(str(body[self.key]))
+        etag = str(body.get("@odata.etag", ""))
         values = {k: v for k, v in body.items() if not k.startswith("@odata.")}
         return Record(
             id=record_id,
-            etag=str(body.get("@odata.etag", "")),
+            etag=etag if _VERSION.fullmatch(etag) else "",
             modified_at=parse_moment(body.get(self.modified)),
             values=values,
         )

@@ -1,5 +1,6 @@
 """One system, opened: signed-in calls, JSON answers, pages."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,9 @@ from integration.connectors.throttle import LocalThrottle, Throttle
 from integration.connectors.transport import Transport, build_client
 from integration.core.failures import FailureKind
 from integration.core.records import System
+
+_MOST_EMPTY_PAGES = 1_000
+"""In a row: a filter may leave whole pages out, but not for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +128,11 @@ class Session:
     def pages(self, call: Call) -> Iterator[tuple[dict[str, Any], Answer]]:
         """Each page of a list, following the system's own links to the last.
 
-        Every body has its rows in ``value``.
+        Every body has its rows in ``value``. A link that was followed before, or ever
+        new ones to nothing, would never end and are refused.
         """
+        followed: set[bytes] = set()
+        empty = 0
         while True:
             answer = self.transport.send(call)
             body = self.read(call, answer)
@@ -136,7 +143,12 @@ class Session:
             link = body.get("@odata.nextLink")
             if not link:
                 return
-            call = replace(call, url=self._next(call, str(link), answer))
+            empty = 0 if rows else empty + 1
+            followed.add(_digest(call.url))
+            url = self._next(call, str(link), answer)
+            if _digest(url) in followed or empty > _MOST_EMPTY_PAGES:
+                raise self._endless(call, answer)
+            call = replace(call, url=url)
 
     @contextmanager
     def readable(self, call: Call) -> Iterator[None]:
@@ -177,8 +189,19 @@ class Session:
             )
         return url
 
+    def _endless(self, call: Call, answer: Answer) -> Exception:
+        message = "The links from page to page have no end"
+        return remote_error(
+            call.failure(FailureKind.REFUSED, "next-link-endless", message, answer)
+        )
+
     def _unreadable(self, call: Call, answer: Answer, kind: FailureKind) -> Exception:
         message = "The answer is not the JSON object that was expected"
         return remote_error(
             call.failure(kind, "net-answer-unreadable", message, answer)
         )
+
+
+def _digest(url: str) -> bytes:
+    """Of an address, of which there may be as many as pages."""
+    return hashlib.blake2b(url.encode("utf-8", "replace"), digest_size=16).digest()

@@ -3,6 +3,7 @@
 import gzip
 import json
 import traceback
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from integration.connectors.base import Connector, Create, Update
 from integration.connectors.errors import RemoteError
-from tests.connectors.wire import SECRET, Seconds, Wire, guid, reply
+from integration.connectors.transport import MAX_ANSWER_BYTES
+from tests.connectors.wire import BASE, SECRET, Seconds, Wire, guid, refusal, reply
 
 KEYS = st.sampled_from(
     [
@@ -203,3 +205,90 @@ def test_a_refused_token_is_renewed_without_reading_the_refusal() -> None:
 
     assert wire.bc().ledger_setup() == {"a": 1}
     assert wire.bearers == ["Bearer token-1", "Bearer token-2"]
+
+
+def test_links_that_lead_round_in_a_circle_end() -> None:
+    pages = [f"{BASE}/api/data/v9.2/accounts?page={n}" for n in (1, 2)]
+    wire = Wire(
+        *(
+            reply({"value": [{"accountid": guid(n)}], "@odata.nextLink": pages[n % 2]})
+            for n in range(9)
+        )
+    )
+
+    with pytest.raises(RemoteError, match="next-link-endless"):
+        list(wire.sales().read_all("accounts", ("name",)))
+
+    assert len(wire.calls) <= 4
+
+
+def test_ever_new_links_to_nothing_end() -> None:
+    def nothing(request: httpx2.Request) -> httpx2.Response:
+        wire.replies.append(nothing)
+        link = f"{BASE}/api/data/v9.2/accounts?page={len(wire.calls)}"
+        return reply({"value": [], "@odata.nextLink": link})
+
+    wire = Wire(nothing)
+
+    with pytest.raises(RemoteError, match="next-link-endless"):
+        list(wire.sales().read_changes("accounts", ("name",), ""))
+
+
+@pytest.mark.parametrize("etag", ['W/"1"\r\nX-Evil: 1', "\ud800", "ä", "x" * 300, "\0"])
+def test_a_version_that_no_header_can_carry_is_none(etag: str) -> None:
+    row = {"accountid": guid(1), "@odata.etag": etag}
+    body = json.dumps({"value": [row]}).encode()
+    wire = Wire(httpx2.Response(200, content=body))
+
+    [page] = wire.sales().read_all("accounts", ("name",))
+    update = Update(guid(1), {"name": "x"}, page.records[0].etag)
+    [result] = wire.sales().update_many("accounts", ("name",), [update])
+
+    assert "etag-unknown" in repr(result)
+    assert len(wire.calls) == 1
+
+
+@pytest.mark.parametrize("key", ["", "1", guid(1) + "'", "x" * 5_000, None, {}])
+def test_a_record_whose_id_is_none_is_refused(key: object) -> None:
+    wire = Wire(reply({"value": [{"accountid": key}]}))
+
+    with pytest.raises(RemoteError, match="net-answer-unreadable"):
+        list(wire.sales().read_all("accounts", ("name",)))
+
+
+@pytest.mark.parametrize("seconds", ["1000000", "-5", "Mon, 01 Jan 1990 00:00:00 GMT"])
+def test_no_wait_is_longer_than_a_day_or_before_now(seconds: str) -> None:
+    replies = [refusal(429, "429", "slow down", retry_after=seconds) for _ in range(3)]
+    wire = Wire(*replies)
+
+    with pytest.raises(RemoteError) as caught:
+        wire.bc().ledger_setup()
+
+    asked = caught.value.failure.retry_after_seconds
+    assert asked is None or 0 <= asked <= 86_400
+    assert sum(wire.slept) < 60
+
+
+def test_one_layer_of_compression_stops_at_the_bound() -> None:
+    bomb = gzip.compress(b" " * 200_000_000, 1)
+    packed = {"content-encoding": "gzip"}
+    wire = Wire(httpx2.Response(200, headers=packed, content=iter([bomb])))
+
+    tracemalloc.start()
+    with pytest.raises(RemoteError, match="net-answer-too-large"):
+        wire.bc().ledger_setup()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 4 * MAX_ANSWER_BYTES
+
+
+def test_a_body_without_end_stops_at_the_bound() -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b" " * 1_000_000
+
+    wire = Wire(httpx2.Response(200, content=endless()))
+
+    with pytest.raises(RemoteError, match="net-answer-too-large"):
+        wire.bc().ledger_setup()
