@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 
 from integration import clock
 from integration.core.failures import Failure
@@ -124,7 +124,10 @@ def unlisted() -> QuerySet[PendingRecord]:
         mapping_key=OuterRef("mapping__name"),
         record_key=OuterRef("record_id"),
     )
-    return PendingRecord.objects.filter(~Exists(listed))
+    # As a value, not as a condition: else PostgreSQL, before it has looked at tables
+    # that a storm has just filled, compares each of 50,000 with each of 2,000.
+    is_listed = Case(When(Exists(listed), then=True), default=False)
+    return PendingRecord.objects.alias(is_listed=is_listed).filter(is_listed=False)
 
 
 def record_tried(mapping: TableMapping, tried: Sequence[Tried], now: datetime) -> None:
@@ -224,22 +227,31 @@ def release_cured(
 
     Which cause a record failed for stands in its open error. ``mapping``: only its own.
     """
-    failing = SyncError.objects.filter(
-        problem__in=Problem.objects.filter(
-            connection=connection, fingerprint__in=fingerprints
-        ),
-        settled_at=None,
-    )
-    rows = PendingRecord.objects.filter(
-        mapping__connection=connection,
-        record_id__in=failing.order_by().values("record_key"),
-        waits_for="",
-    )
-    if mapping:
-        rows = rows.filter(mapping=mapping)
-    return rows.update(
-        attempts=0, next_attempt_at=clock.now(), skipped_at=None, skip_reason=""
-    )
+    mappings = [mapping] if mapping else list(connection.mappings.all())
+    released = 0
+    for keys in _failing_for(connection, fingerprints):
+        rows = PendingRecord.objects.filter(
+            mapping__in=mappings, side__in=[*System], record_id__in=among(keys)
+        )
+        released += rows.filter(waits_for="").update(
+            attempts=0, next_attempt_at=clock.now(), skipped_at=None, skip_reason=""
+        )
+    return released
+
+
+def _failing_for(
+    connection: Connection, fingerprints: Collection[str]
+) -> Iterator[list[str]]:
+    causes = Problem.objects.filter(connection=connection, fingerprint__in=fingerprints)
+    rows = SyncError.objects.filter(
+        problem__in=list(causes.values_list("pk", flat=True)), settled_at=None
+    ).order_by("id")
+    last = 0
+    while found := list(
+        rows.filter(id__gt=last).values_list("id", "record_key")[:_CHUNK]
+    ):
+        last = found[-1][0]
+        yield [key for _id, key in found]
 
 
 def awaited(mapping: TableMapping) -> dict[str, set[str]]:

@@ -102,3 +102,10 @@ def test_what_is_set_aside_comes_back_when_it_is_wanted() -> None:
     pending.release_wanted(currency)
 
     assert list(pending.due(currency, BC, clock.now())) == [["e1"]]
+
+
+@pytest.mark.postgresql
+def test_tables_that_a_storm_has_just_filled_are_not_compared_each_with_each() -> None:
+    tried(make_mapping())
+
+    assert "Anti Join" not in pending.unlisted().explain()
