@@ -125,6 +125,7 @@
       const body = new FormData();
       body.append(token.name, token.value);
       navigator.sendBeacon(place.dataset.watch, body);
+      for (const one of document.querySelectorAll("[data-live]")) one.dataset.live = "5";
     });
   }
 

@@ -37,16 +37,16 @@ def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
     if seen.settled_at is not None:
         if seen.change is None:
             said = _("settled at %(when)s") % {"when": _when(seen.settled_at)}
-            return format_html("{}", said)
+            return format_html("<span>{}</span>", said)
         mark = parts.drawn("circle-check", "i i-s i-good", "")
         return format_html("{}<span>{}</span>", mark, fixed_words(seen.change))
-    if seen.looked_at is None:
-        waiting = seen.watched_until is not None
-        return SafeString(_("being looked at") if waiting else "")
-    told = _FOUND[LookFound(seen.found)]() if seen.found else ""
+    if seen.looked_at is None or not seen.found:
+        words = _("being looked at") if seen.watched_until else ""
+    else:
+        ago, found = moments.ago(seen.looked_at), _FOUND[LookFound(seen.found)]()
+        words = _("looked at %(ago)s: %(found)s") % {"ago": ago, "found": found}
     # Moments are markup, the words are the catalogue's: nothing to escape.
-    ago = moments.ago(seen.looked_at)
-    return SafeString(_("looked at %(ago)s: %(found)s") % {"ago": ago, "found": told})
+    return SafeString(f"<span>{words}</span>" if words else "")
 
 
 _FOUND = {
@@ -61,6 +61,9 @@ _FOUND = {
 def fixed_words(change: Mapping[str, Any]) -> str:
     """What an error was mended by, as far as the other side tells."""
     names = [label_of(name, get_language() or "en") for name in change["fields"]]
+    if names and change.get("of"):
+        of = {"what": _joined(names), "record": change["of"]}
+        names = [_("%(what)s of %(record)s") % of]
     moment = _when(parse_datetime(change["at"]) if change["at"] else None)
     values = {
         "what": _joined(names),

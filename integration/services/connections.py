@@ -59,6 +59,13 @@ class CheckResult:
         )
 
     @property
+    def causes(self) -> set[str] | None:
+        """Fingerprints of all that was found; ``None`` where not all was looked at."""
+        if any(line.stops or line.blocks for line in self.lines):
+            return None
+        return {one.fingerprint for one in self.lines if one.failure or one.finding}
+
+    @property
     def problems(self) -> tuple[CheckLine, ...]:
         """The lines that failed."""
         return tuple(line for line in self.lines if line.state == CheckState.FAIL)
@@ -163,15 +170,14 @@ def due_checks() -> list[int]:
     return [found.pk for found in due if _claim_check(found, now)]
 
 
-def check_now_and_then(connection: Connection, every: timedelta) -> bool:
-    """Check unless anybody did within this time; whether it was checked."""
+def check_now_and_then(connection: Connection, every: timedelta) -> CheckResult | None:
+    """Check unless anybody did within this time."""
     now = clock.now()
     connection.refresh_from_db(fields=["checked_at"])
     last = connection.checked_at
     if (last and last > now - every) or not _claim_check(connection, now):
-        return False
-    check_connection(connection)
-    return True
+        return None
+    return check_connection(connection)
 
 
 def _not_since(moment: datetime) -> Q:

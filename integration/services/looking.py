@@ -61,6 +61,8 @@ _CHECKED = {Category.PERMISSION, Category.CONFIGURATION}
 """Causes that are mended elsewhere than in the record."""
 _FOR_WATCHED, _UNASKED = REQUESTS // 2, REQUESTS // 4
 """How much of a budget may be spent when a look still asks: the rest is the runs'."""
+_BY_CHECK = "by a check"
+"""Stands for the version that was tried because a check passed."""
 _SHORT = {System.BUSINESS_CENTRAL: "bc", System.SALES: "sales"}
 _Read = Mapping[System, Mapping[str, Any] | None]
 """Snapshots by id; ``None`` for a side that may not be read."""
@@ -110,11 +112,28 @@ def _check(connection: Connection, looks: Iterable[Look]) -> None:
     """
     now = clock.now()
     asking = [one for one in looks if is_watched(one, now) and _needs_check(one.error)]
-    if asking and check_now_and_then(connection, CHECKED_EVERY):
-        connection.refresh_from_db()
-        for look in asking:
-            if not look.error.record_key:
-                look.looked_at, look.found = clock.now(), LookFound.SAME
+    result = check_now_and_then(connection, CHECKED_EVERY) if asking else None
+    if result is None:
+        return
+    connection.refresh_from_db()
+    for look in asking:
+        if not look.error.record_key:
+            look.looked_at, look.found = clock.now(), LookFound.SAME
+    _free_unseen(connection, asking, result.causes)
+
+
+def _free_unseen(
+    connection: Connection, looks: Iterable[Look], causes: set[str] | None
+) -> None:
+    """What the check does not see is over, or is nothing it can see: tried once."""
+    freed = set()
+    for look in looks:
+        cause, is_new = look.error.fingerprint, look.tried != _BY_CHECK
+        if is_new and causes is not None and cause not in causes:
+            look.tried = _BY_CHECK
+            freed.add(cause)
+    if freed and pending.release_cured(connection, freed):
+        connection.mappings.update(next_run_at=clock.now())
 
 
 def _needs_check(error: SyncError) -> bool:
@@ -296,13 +315,23 @@ def _try(mapping: TableMapping, changed: Sequence[Look]) -> UUID | None:
     return run_id
 
 
+def _change_of_awaited(error: SyncError) -> dict[str, Any] | None:
+    """What mended the record that this one waited for."""
+    looks = Look.objects.filter(
+        error__problem=error.problem_id, error__waits_for="", change__isnull=False
+    )
+    latest = looks.order_by("-error__settled_at").first()
+    return {**(latest.change or {}), "of": error.waits_for} if latest else None
+
+
 def _end(look: Look) -> None:
     """A settled error is looked at no more; what replaced a watched one is."""
     look.error.refresh_from_db()
-    is_over = look.error.settled_at is not None
-    if not is_over:
+    if look.error.settled_at is None:
         keep(look)
         return
+    if look.change is None and look.error.waits_for:
+        look.change = _change_of_awaited(look.error)
     if look.error.settled_reason == SettledReason.REPLACED and look.watched_until:
         same = SyncError.objects.relevant().filter(
             connection=look.error.connection_id,

@@ -6,13 +6,14 @@ without that. A look is claimed by one conditional update: two workers never hav
 same, and that of a killed one is free again after a minute.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.expressions import Combinable
 
 from integration import clock
 from integration.choices import Chip, ItemOutcome
@@ -81,6 +82,13 @@ class Seen(NamedTuple):
         known = self.settled_at is None
         return {name: value for name, value in found.items() if value and known}
 
+    @classmethod
+    def of(cls, known: Sequence[Any]) -> "Seen":
+        """From ``seen_columns``."""
+        retrying, settled_at, until, at, found, bc, sales, change = known
+        texts = (found or "", bc or "", sales or "")
+        return cls(bool(retrying), settled_at, until, at, *texts, change)
+
     @property
     def is_lively(self) -> bool:
         """Whether news is to be expected soon."""
@@ -89,25 +97,19 @@ class Seen(NamedTuple):
         return self.retrying or watched
 
 
+def seen_columns(error: str = "") -> list[str | Combinable]:
+    """What a query asks for, in the order of ``Seen``; ``error``: the way to it."""
+    held = OperationItem.objects.filter(
+        outcome=ItemOutcome.PENDING, error=OuterRef(f"{error}pk")
+    )
+    known = [f"look__{name}" for name in Seen._fields[2:]]
+    return [Exists(held), *(f"{error}{name}" for name in ("settled_at", *known))]
+
+
 def seen_of(ids: Collection[int]) -> dict[int, Seen]:
     """Of these errors; one query."""
-    held = OperationItem.objects.filter(
-        outcome=ItemOutcome.PENDING, error=OuterRef("pk")
-    )
-    looks = [f"look__{name}" for name in _SEEN]
-    rows = SyncError.objects.filter(pk__in=ids)
-    return {
-        key: Seen(retrying, settled, until, at, found or "", bc or "", sales or "", how)
-        for key, retrying, settled, until, at, found, bc, sales, how in (
-            rows.values_list("id", Exists(held), "settled_at", *looks)
-        )
-    }
-
-
-_SEEN = (
-    *("watched_until", "looked_at", "found"),
-    *("bc_presence", "sales_presence", "change"),
-)
+    rows = SyncError.objects.filter(pk__in=ids).values_list("id", *seen_columns())
+    return {key: Seen.of(known) for key, *known in rows}
 
 
 def seen_of_cause(problem: Problem) -> Seen | None:

@@ -5,15 +5,10 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from django.db.models import Case, Exists, When
-
-from integration.choices import ItemOutcome
 from integration.models import (
     Connection,
     Coupling,
     Endpoint,
-    Look,
-    OperationItem,
     TableMapping,
 )
 from integration.models.statements import Statement
@@ -49,13 +44,11 @@ def place_of(mapping: TableMapping) -> Place:
 class Places:
     """Every mapping's place by (connection id, mapping key), in the mappings' order.
 
-    ``connections`` are names by id. ``has_news`` says whether it is worth asking
-    which errors are being retried, and which were looked at.
+    ``connections`` are names by id.
     """
 
     by_key: Mapping[tuple[int, str], Place]
     connections: Mapping[int, str]
-    has_news: bool = False
 
     def of(self, row: Mapping[str, Any]) -> Place | None:
         """The place of an error's records; ``None`` for an error without a record."""
@@ -80,15 +73,14 @@ def read_places() -> Places:
     """One query: connections, also those without a mapping, with their mappings."""
     places: dict[tuple[int, str], Place] = {}
     connections: dict[int, str] = {}
-    news = False
-    for key, name, news, mapping, entity, table, *ends in _places().rows():  # noqa: B007  # the last one says it for all
+    for key, name, mapping, entity, table, *ends in _places().rows():
         connections[key] = name
         if mapping:
             half = len(_LINKED)
             places[key, mapping] = Place(
                 _links(entity, *ends[:half]), _links(table, *ends[half:])
             )
-    return Places(places, connections, has_news=bool(news))
+    return Places(places, connections)
 
 
 _LINKED = (
@@ -100,16 +92,12 @@ _LINKED = (
 
 @cache
 def _places() -> Statement:
-    retrying = OperationItem.objects.filter(outcome=ItemOutcome.PENDING)
-    news = Case(
-        When(Exists(retrying) | Exists(Look.objects.all()), then=True), default=False
-    )
     rows = Connection.objects.order_by("name", "mappings__position", "mappings__name")
     ends = (
         f"{end}__{name}" for end in ("business_central", "sales") for name in _LINKED
     )
     columns = ("mappings__name", "mappings__entity", "mappings__table", *ends)
-    return Statement.of(rows.values_list("id", "name", news, *columns))
+    return Statement.of(rows.values_list("id", "name", *columns))
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ from typing import Any
 from integration.core.causes import Cause
 from integration.models import Connection, Problem
 from integration.models.statements import Slots, Statement
+from integration.services.looks import Seen, seen_columns
 
 _TITLE_LENGTH = 300
 
@@ -67,21 +68,24 @@ _SHOWN = ("title", "article", "params", "who", "category")
 
 
 def with_problems(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of the list with their problem's columns as ``problem__title`` and so on."""
+    """Rows of the list with their problem's columns as ``problem__title`` and so on.
+
+    ``seen`` is what retries and looks know of each. One query, by their ids.
+    """
     found = list(rows)
-    keys = sorted({row["problem_id"] for row in found})
+    keys = [row["id"] for row in found]
     names = [f"problem__{name}" for name in _SHOWN]
-    told = {
-        key: dict(zip(names, shown, strict=True))
-        for key, *shown in _shown(len(keys)).rows(*keys)
-    }
+    told = {key: known for key, *known in _shown(len(keys)).rows(*keys)}
     for row in found:
-        row.update(told[row["problem_id"]])
+        known = told[row["id"]]
+        row.update(zip(names, known, strict=False))
+        row["seen"] = Seen.of(known[len(names) :])
     return found
 
 
 @lru_cache
 def _shown(count: int) -> Statement:
     keys = Slots.keys(count)
-    rows = Problem.objects.filter(id__in=keys).order_by()
-    return Statement.of(rows.values_list("id", *_SHOWN), keys)
+    rows = Problem.objects.filter(errors__id__in=keys).order_by()
+    columns = rows.values_list("errors__id", *_SHOWN, *seen_columns("errors__"))
+    return Statement.of(columns, keys)

@@ -70,13 +70,11 @@ def question(query: str) -> str:
 def list_context(
     request: SignedInRequest, listing: Listing, page: ErrorPage, places: Places
 ) -> dict[str, Any]:
-    """What the fragment needs: no query beyond the page's own but the retries'."""
+    """What the fragment needs: no query beyond the page's own."""
     language = get_language() or "en"
     rows = with_titles(page.rows, language)
-    seen = seen_of([row["id"] for row in rows]) if places.has_news else {}
     for row in rows:
-        row["seen"] = seen.get(row["id"])
-        row.update(row["seen"].presences() if row["seen"] else {})
+        row.update(row["seen"].presences())
     query = listing.query()
     table = ErrorTable(
         rows,
@@ -93,7 +91,7 @@ def list_context(
         "page": page,
         "table": table,
         "ids": [row["id"] for row in rows],
-        "pace": pace(seen.values()),
+        "pace": pace(row["seen"] for row in rows),
         "total": total,
         "can_retry_all": request.user.is_operator and can_retry_all(listing, page),
         "chips": chips(listing, page.chips),

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import time_machine
 
 from integration import clock
 from integration.choices import LookFound
+from integration.connectors.throttle import REQUESTS
 from integration.models import Look, SyncError
+from integration.services import endpoints
+from integration.services.budgets import SharedThrottle
 from integration.services.execution import execute
 from integration.services.looking import look_at_due
 from integration.services.looks import are_looks_due, claim_looks, watch
+from integration.services.shared_memory import SharedMemory
 from tests.services.engine import Engine, Live
 
 LONG = "https://example.ch/" + "a" * 190
@@ -224,3 +228,97 @@ def test_a_currency_that_gets_its_rate_brings_on_what_waits(fresh: Engine) -> No
     assert fresh.mapping("CUSTOMER").next_run_at is not None
     fresh.sync("CUSTOMER")
     assert not SyncError.objects.filter(settled_at=None)
+
+
+def test_a_conflict_is_over_when_somebody_makes_sales_agree(engine: Engine) -> None:
+    here, there = engine.pair()
+    engine.change(here, phoneNumber="+41 21 111 11 11")
+    engine.change(there, telephone1="+41 21 222 22 22")
+    engine.sync("CUSTOMER")
+    watch(the_error())
+    assert look_at_due() == []
+    engine.change(there, telephone1="+41 21 111 11 11")
+
+    run(look_later())
+    look_later(60)
+
+    error = the_error()
+    assert error.settled_at is not None
+    change = error.look.change or {}
+    assert (change["side"], change["fields"]) == ("sales", ["phoneNumber"])
+
+
+def test_a_granted_privilege_is_seen_by_the_check_and_frees_its_records(
+    engine: Engine,
+) -> None:
+    engine.systems.break_something("dv-missing-privilege", record="prvWriteAccount")
+    engine.change(engine.customer("100001"), city="Sion")
+    engine.sync("CUSTOMER")
+    watch(the_error())
+    look_at_due()
+    engine.systems.repair()
+
+    with time_machine.travel(clock.now() + timedelta(seconds=45), tick=True):
+        look_at_due()
+        engine.sync("CUSTOMER")
+
+    assert the_error().settled_at is not None
+
+
+def test_nothing_is_asked_of_a_connection_that_is_paused(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    engine.connection.paused_at = clock.now()
+    engine.connection.save()
+    mark = engine.asked()
+
+    look_at_due()
+
+    assert engine.since(mark) == []
+    assert the_error().look.found == ""
+
+
+def test_a_table_that_may_not_be_read_is_no_deletion(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    engine.systems.break_something("dv-missing-privilege", record="prvReadAccount")
+
+    look_at_due()
+
+    look = the_error().look
+    assert look.found == LookFound.NO_ACCESS
+    assert (look.bc_presence, look.sales_presence) == ("exists", "no_access")
+
+
+def test_what_fails_for_another_cause_now_is_watched_instead(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    engine.change(customer, website="", currencyCode="XXX")
+
+    run(look_at_due())
+    look_later()
+
+    new = SyncError.objects.get(settled_at=None)
+    assert Look.objects.get(error=new).watched_until is not None
+
+
+def test_the_second_half_of_a_budget_is_left_to_the_runs(
+    engine: Engine,
+    customer: Live,
+    broker_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = SharedMemory(broker_url)
+    throttle = SharedThrottle(memory, f"test:{uuid4()}", 5)
+    monkeypatch.setattr(endpoints, "throttle_of", lambda _endpoint: throttle)
+    watch(the_error())
+    assert throttle.acquire(REQUESTS // 2) == 0
+    throttle.release()
+    mark = engine.asked()
+
+    look_at_due()
+
+    assert engine.since(mark) == []

@@ -1,0 +1,216 @@
+"""What pages say about what was looked at, and how they renew themselves."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from integration import clock
+from integration.models import Look, SyncError
+from integration.services.cells import rebuild
+from tests.factories import make_error, make_mapping, make_problem
+
+pytestmark = pytest.mark.django_db
+CHANGE = {
+    "side": "business_central",
+    "fields": ["city"],
+    "at": "2026-11-26T09:42:00+00:00",
+}
+HERE = {"bc_presence": "exists", "sales_presence": "exists"}
+
+
+@pytest.fixture
+def error() -> SyncError:
+    mapping = make_mapping()
+    problem = make_problem(mapping.connection)
+    found = make_error(problem=problem, bc_id="b1", sales_id="s1", **HERE)
+    rebuild()
+    return found
+
+
+def look_at(error: SyncError, **values: Any) -> Look:
+    ago = clock.now() - timedelta(minutes=2, seconds=5)
+    known = {"looked_at": ago, "found": "same", **values}
+    return Look.objects.create(error=error, **known)
+
+
+def settle(error: SyncError) -> None:
+    SyncError.objects.filter(pk=error.pk).update(
+        state="resolved", settled_at=clock.now(), settled_reason="resolved"
+    )
+    rebuild()
+
+
+def html(client: Client, path: str, **headers: str) -> str:
+    response = client.get(path, headers=headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def text(page: str) -> str:
+    return " ".join(page.replace("</time>", "").split())
+
+
+def test_opening_a_record_has_its_error_watched_for_half_an_hour(
+    viewer: Client, error: SyncError
+) -> None:
+    response = viewer.post(f"/errors/{error.pk}/watch/")
+
+    assert response.status_code == 200
+    look = Look.objects.get(error=error)
+    assert look.watched_until is not None
+    assert look.watched_until > clock.now() + timedelta(minutes=29)
+    assert look.next_at is not None
+    assert look.next_at <= clock.now()
+
+
+def test_opening_the_page_of_an_error_does_so_without_a_script(
+    viewer: Client, error: SyncError
+) -> None:
+    viewer.head(f"/errors/{error.pk}/")
+    assert not Look.objects.exists()
+
+    viewer.get(f"/errors/{error.pk}/")
+    assert Look.objects.get().watched_until is not None
+
+
+def test_asking_for_news_does_not_go_on_watching(
+    viewer: Client, error: SyncError
+) -> None:
+    html(viewer, f"/errors/{error.pk}/live/")
+    html(viewer, f"/errors/live/?entry={error.pk}")
+
+    assert not Look.objects.exists()
+
+
+def test_watching_needs_its_token(error: SyncError, viewer: Client) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = viewer.cookies
+
+    assert strict.post(f"/errors/{error.pk}/watch/").status_code == 403
+
+
+def test_the_cure_of_a_cause_has_its_errors_watched(
+    viewer: Client, error: SyncError
+) -> None:
+    viewer.post(f"/problems/{error.problem_id}/watch/")
+
+    assert Look.objects.get().error == error
+
+
+def test_what_is_settled_is_not_watched(viewer: Client, error: SyncError) -> None:
+    settle(error)
+
+    viewer.get(f"/errors/{error.pk}/")
+
+    assert not Look.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "looked at"), ("fr", "vérifié")],
+)
+def test_a_row_says_whether_it_is_still_so(
+    viewer: Client, error: SyncError, language: str, words: str
+) -> None:
+    look_at(error)
+    headers = {"accept-language": language}
+
+    page = text(html(viewer, "/errors/", **headers))
+
+    assert words in page
+    still = {"en": "2 min ago: still so", "fr": "il y a 2 min\xa0: toujours le cas"}
+    assert " ".join(still[language].split()) in page
+
+
+def test_a_link_that_leads_nowhere_says_so_before_the_click(
+    viewer: Client, error: SyncError
+) -> None:
+    look_at(error, found="gone", sales_presence="deleted", bc_presence="exists")
+
+    for path in ("/errors/", f"/errors/{error.pk}/"):
+        page = html(viewer, path).partition("What to do</h2>")[0]
+        assert "pagetype=entityrecord" not in page
+        assert "deleted" in page
+        assert "page=21" in page
+
+
+def test_a_healed_row_is_struck_through_where_it_stands(
+    viewer: Client, error: SyncError
+) -> None:
+    look_at(error, change=CHANGE, watched_until=clock.now() + timedelta(minutes=9))
+    assert 'data-live="5"' in html(viewer, "/errors/")
+    settle(error)
+
+    page = text(html(viewer, f"/errors/live/?entry={error.pk}"))
+
+    assert f'<span class="cut look healed" id="look-{error.pk}" hx-swap-oob' in page
+    assert "fixed by the change of City at" in page
+    assert 'id="chips"' in page
+    assert "<tr" not in page
+
+
+def test_the_page_of_an_error_says_resolved_by_itself(
+    operator: Client, error: SyncError
+) -> None:
+    page = html(operator, f"/errors/{error.pk}/")
+    assert f'hx-get="/errors/{error.pk}/live/"' in page
+    Look.objects.update(change=CHANGE)
+    settle(error)
+
+    live = text(html(operator, f"/errors/{error.pk}/live/"))
+
+    assert "resolved" in live
+    assert "fixed by the change of City at" in live
+    assert "Settled: resolved" in live
+    assert "retry/" not in live
+
+
+def test_the_page_of_a_cause_says_resolved_with_its_last_error(
+    viewer: Client, error: SyncError
+) -> None:
+    look_at(error, change=CHANGE)
+    settle(error)
+
+    page = text(html(viewer, f"/problems/{error.problem_id}/"))
+
+    assert "resolved" in page
+    assert "fixed by the change of City at" in page
+
+
+@pytest.mark.parametrize("path", ["/", "/problems/"])
+def test_pages_about_everything_ask_often_while_something_is_mended(
+    viewer: Client, error: SyncError, path: str
+) -> None:
+    assert 'data-live="30"' in html(viewer, path)
+    look_at(error, watched_until=clock.now() + timedelta(minutes=9))
+
+    assert 'data-live="5"' in html(viewer, path)
+
+
+@pytest.mark.parametrize("entry", ["x", "", "9" * 30, "-1", "0"])
+def test_an_entry_that_makes_no_sense_is_left_out(
+    viewer: Client, error: SyncError, entry: str
+) -> None:
+    page = html(viewer, f"/errors/live/?entry={entry}")
+
+    assert "look-" not in page
+
+
+def test_looks_cost_the_list_no_query_more(viewer: Client, error: SyncError) -> None:
+    look_at(error)
+    fragment = {"HX-Request": "true", "HX-Target": "list"}
+    for n in range(30):
+        look_at(make_error(problem=error.problem, search_text=f"Hôtel {n}"))
+    rebuild()
+
+    with CaptureQueriesContext(database) as captured:
+        html(viewer, "/errors/?q=Hôtel", **fragment)
+    with CaptureQueriesContext(database) as news:
+        html(viewer, f"/errors/live/?entry={error.pk}")
+
+    assert len(captured) <= 8
+    assert len(news) <= 8
