@@ -276,14 +276,16 @@ class Delivery(TextChoices):
 
 
 class ItemOutcome(TextChoices):
-    """What became of one record of a retry.
+    """What became of one record of an operation on many.
 
     *Chosen* ones are not looked at yet; *pending* ones are held until they were tried.
+    *Done*: ignored or resolved, as the operation says.
     """
 
-    CHOSEN = "chosen", _("to be tried")
+    CHOSEN = "chosen", pgettext_lazy("record", "not begun")
     PENDING = "pending", _("being tried")
     HEALED = "healed", pgettext_lazy("record", "healed")
+    DONE = "done", pgettext_lazy("record", "done")
     FAILED = "failed", _("failed again")
     NOT_TRIED = "not_tried", _("not tried")
     CHANGED = "changed", _("changed meanwhile")

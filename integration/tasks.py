@@ -12,6 +12,7 @@ from uuid import UUID
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
+from integration.choices import OperationState
 from integration.models import Connection, Operation
 from integration.services.ageing import age_due, is_ageing_due
 from integration.services.alert_sending import are_alerts_due, send_due
@@ -21,6 +22,10 @@ from integration.services.connections import check_connection, due_checks
 from integration.services.dispatch import due_runs, is_purge_due
 from integration.services.execution import execute
 from integration.services.handling import wake_ignored
+from integration.services.handling_of_many import (
+    advance_handling,
+    forgotten_handling,
+)
 from integration.services.looking import look_at_due
 from integration.services.looks import are_looks_due
 from integration.services.purge import purge_due
@@ -44,8 +49,7 @@ def dispatch_due() -> None:
     announce_runs(start_waiting_retries())
     announce_runs(start_waiting_answers())
     announce_runs(due_runs())
-    for operation_id in forgotten_retries():
-        announce(advance_retry, operation_id)
+    take_up_forgotten()
     for connection_id in due_checks():
         announce(check, connection_id)
     if are_looks_due():
@@ -62,6 +66,14 @@ def dispatch_due() -> None:
         announce(send_alerts)
 
 
+def take_up_forgotten() -> None:
+    """Operations on many whose message, or worker, was lost."""
+    for operation_id in forgotten_retries():
+        announce(advance_retry, operation_id)
+    for operation_id in forgotten_handling():
+        announce(handle_many, operation_id)
+
+
 @shared_task(name="integration.tasks.execute_run")
 def execute_run(run_id: str) -> None:
     """Carry out one run, if it is still to be had."""
@@ -74,6 +86,12 @@ def execute_run(run_id: str) -> None:
 def advance_retry(operation_id: int) -> None:
     """Take the records of a retry and start its runs; the next tick goes on."""
     announce_runs(advance(operation_id))
+
+
+@shared_task(name="integration.tasks.handle_many")
+def handle_many(operation_id: int) -> None:
+    """Ignore or resolve, in chunks, what somebody chose; the next tick goes on."""
+    advance_handling(operation_id)
 
 
 @shared_task(name="integration.tasks.check")
@@ -119,6 +137,12 @@ def announce_retry(operation: Operation) -> None:
     announce_runs(runs_of(operation))
     if needs_worker(operation):
         announce(advance_retry, operation.pk)
+
+
+def announce_handling(operation: Operation) -> None:
+    """Tell a worker of what the click did not handle itself."""
+    if operation.state == OperationState.RUNNING:
+        announce(handle_many, operation.pk)
 
 
 def announce_runs(run_ids: Iterable[UUID]) -> None:

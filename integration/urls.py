@@ -51,6 +51,8 @@ errors_urls: Patterns = [
     path("delete/", errors.delete, name="errors_delete"),
     path("ignore/", handling.ignore, name="errors_ignore"),
     path("resolve/", handling.resolve, name="errors_resolve"),
+    path("handle/<key:operation_id>/", handling.preview, name="handling"),
+    path("handle/<key:operation_id>/start/", handling.start, name="handling_start"),
     path("export.csv", export.csv_file, name="errors_csv"),
     path("export.xlsx", export.xlsx_file, name="errors_xlsx"),
     path("cleanup/", cleanup.preview, name="cleanup"),
@@ -109,7 +111,7 @@ operations_urls: Patterns = [
     path("<key:operation_id>/", operations.operation, name="operation"),
     path("<key:operation_id>/result.csv", results.csv_file, name="operation_csv"),
     path("<key:operation_id>/undo/", operations.undo, name="operation_undo"),
-    path("<key:operation_id>/cancel/", retries.cancel, name="operation_cancel"),
+    path("<key:operation_id>/cancel/", operations.cancel, name="operation_cancel"),
 ]
 articles_urls: Patterns = [
     path("", articles.articles, name="articles"),

@@ -29,9 +29,14 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         )
 
     def prepared(self) -> "OperationQuerySet":
-        """Retries that were shown and not asked for yet."""
+        """Those on many that were shown and not asked for yet."""
+        return self.filter(finished_at=None, state=OperationState.PREPARED)
+
+    def unfinished_handling(self) -> "OperationQuerySet":
+        """Many that are being ignored or resolved."""
+        kinds = [OperationKind.IGNORE, OperationKind.RESOLVE]
         return self.filter(
-            kind=OperationKind.RETRY, finished_at=None, state=OperationState.PREPARED
+            kind__in=kinds, finished_at=None, state=OperationState.RUNNING
         )
 
     def cuts(self) -> list[Cut]:
@@ -126,8 +131,8 @@ class Operation(models.Model):
             ),
             models.Index(
                 fields=["id"],
-                condition=Q(kind="retry", finished_at=None),
-                name="operation_retries",
+                condition=Q(finished_at=None),
+                name="operation_unfinished",
             ),
         ]
 

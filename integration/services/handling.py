@@ -5,7 +5,7 @@ resolved comes back by itself. One operation holds who, why and which rows; each
 points to it as long as it stays as the operation left it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from django.db import transaction
@@ -13,8 +13,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from integration import clock
-from integration.choices import ErrorState, OperationKind, OperationState, SettledReason
+from integration.choices import (
+    ErrorState,
+    ItemOutcome,
+    OperationKind,
+    OperationState,
+    SettledReason,
+)
 from integration.models import Connection, Operation, SyncError
+from integration.models.dialect import among_ids
 from integration.models.errors import SyncErrorQuerySet
 from integration.services.actors import (
     Actor,
@@ -37,6 +44,8 @@ from integration.services.settling import (
 )
 
 HANDLING = {OperationKind.IGNORE, OperationKind.RESOLVE}
+CHUNK = 1_000
+"""Entries handled in one transaction; up to as many by the click itself."""
 _CHUNK = 500
 _LEFT_AS = {
     OperationKind.IGNORE: ErrorState.IGNORED,
@@ -51,34 +60,46 @@ def ignore_errors(
 
     They grow when a further record fails for the same cause. Raises ``Refused``.
     """
-    if until is not None and until <= clock.now():
-        raise Refused(_("Choose a day that is still to come."))
     why = reason or sentence(gettext_noop("Selected in the list."))
-    scope = {"until": until.isoformat() if until else "it grows"}
-    rows = SyncError.objects.filter(state=ErrorState.OPEN)
-    return _handle(
-        OperationKind.IGNORE,
-        rows.filter(id__in=_few(ids)),
-        by,
-        why,
-        scope,
-        lambda _work, chunk, operation: ignore(chunk, until, operation),
-    )
+    return _handle(OperationKind.IGNORE, _few(ids), by, why, scope_of(until))
 
 
 def resolve_errors(ids: Collection[int], by: Actor, reason: str = "") -> Operation:
     """Call these entries, at most 100, resolved. Raises ``Refused``."""
     why = reason or sentence(gettext_noop("Selected in the list."))
-    return _handle(
-        OperationKind.RESOLVE,
-        SyncError.objects.relevant().filter(id__in=_few(ids)),
-        by,
-        why,
-        {},
-        lambda work, chunk, operation: settle(
-            work, chunk, SettledReason.RESOLVED, operation
-        ),
-    )
+    return _handle(OperationKind.RESOLVE, _few(ids), by, why, {})
+
+
+def scope_of(until: datetime | None) -> dict[str, str]:
+    """Until when, as an operation keeps it. Raises ``Refused``."""
+    if until is not None and until <= clock.now():
+        raise Refused(_("Choose a day that is still to come."))
+    return {"until": until.isoformat() if until else "it grows"}
+
+
+def handled_by(operation: Operation) -> SyncErrorQuerySet:
+    """What the operation may change, as things stand."""
+    if operation.kind == OperationKind.IGNORE:
+        rows = SyncError.objects.filter(state=ErrorState.OPEN)
+    else:
+        rows = SyncError.objects.relevant()
+    return rows.visible(Operation.objects.cuts())
+
+
+def handle(operation: Operation, ids: Collection[int]) -> set[int]:
+    """Ignore or resolve these, in the caller's transaction; which of them it could."""
+    done: set[int] = set()
+    for work, chunk in _locked(
+        handled_by(operation).filter(id__in=among_ids(sorted(ids)))
+    ):
+        if operation.kind == OperationKind.IGNORE:
+            told = operation.scope["until"]
+            until = None if told == "it grows" else datetime.fromisoformat(told)
+            ignore(chunk, until, operation)
+        else:
+            settle(work, chunk, SettledReason.RESOLVED, operation)
+        done |= {row["id"] for row in chunk}
+    return done
 
 
 def _few(ids: Collection[int]) -> set[int]:
@@ -90,11 +111,10 @@ def _few(ids: Collection[int]) -> set[int]:
 @transaction.atomic
 def _handle(
     kind: OperationKind,
-    rows: SyncErrorQuerySet,
+    ids: Collection[int],
     by: Actor,
     reason: str | Told,
     scope: dict[str, str],
-    change: Callable[[Writing, Sequence[Before], Operation], object],
 ) -> Operation:
     require_operator(by)
     operation = record_operation(
@@ -105,35 +125,57 @@ def _handle(
         scope=scope,
         state=OperationState.IN_FORCE,
     )
-    for work, chunk in _locked(rows.visible(Operation.objects.cuts())):
-        change(work, chunk, operation)
-        operation.rows += len(chunk)
+    operation.rows = len(handle(operation, ids))
     if not operation.rows:
         raise Refused(_("None of the selected entries is in the list any more."))
     operation.save(update_fields=["rows"])
     return operation
 
 
-@transaction.atomic
 def undo_handling(operation: Operation, by: Actor, reason: str = "") -> Operation:
-    """Open again what is still as this operation left it.
+    """Open again what is still as this operation left it, in chunks.
 
     ``result`` then says ``restored``; what changed since stays as it is. A second undo
-    changes nothing. Raises ``Refused``.
+    changes nothing, and one that was interrupted goes on. Raises ``Refused``.
     """
     require_operator(by)
-    locked = Operation.objects.select_for_update().get(pk=operation.pk)
-    if locked.state == OperationState.UNDONE:
-        return locked
+    while _reopen_chunk(operation.pk):
+        pass
+    return _end_undo(operation.pk, by, reason)
+
+
+@transaction.atomic
+def _reopen_chunk(operation_id: int) -> bool:
+    """``False`` when nothing is as the operation left it any more."""
+    locked = Operation.objects.select_for_update().get(pk=operation_id)
+    if locked.state != OperationState.IN_FORCE:
+        return False
+    rows = SyncError.objects.filter(
+        state=_LEFT_AS[OperationKind(locked.kind)], handled_by=locked
+    )
+    ids = list(rows.order_by("id").values_list("id", flat=True)[:CHUNK])
     restored = 0
-    rows = SyncError.objects.filter(state=_LEFT_AS[OperationKind(locked.kind)])
-    for _work, chunk in _locked(rows.filter(handled_by=locked)):
+    for _work, chunk in _locked(rows.filter(id__in=among_ids(ids))):
         reopen(chunk)
         restored += len(chunk)
+    locked.result["restored"] = locked.result.get("restored", 0) + restored
+    locked.save(update_fields=["result"])
+    return bool(ids)
+
+
+@transaction.atomic
+def _end_undo(operation_id: int, by: Actor, reason: str) -> Operation:
+    locked = Operation.objects.select_for_update().get(pk=operation_id)
+    if locked.state == OperationState.UNDONE:
+        return locked
+    if locked.state != OperationState.IN_FORCE:
+        raise Refused(_("This goes on still: cancel the rest first."))
+    handled = locked.result.get("outcomes", {}).get(ItemOutcome.DONE, locked.rows)
+    restored = locked.result["restored"]
     locked.state = OperationState.UNDONE
     locked.undone_at = clock.now()
     locked.undone_by_name = name_of(by)
-    locked.result = {"restored": restored, "changed_since": locked.rows - restored}
+    locked.result["changed_since"] = handled - restored
     locked.save(update_fields=["state", "undone_at", "undone_by_name", "result"])
     record_undo(locked, by, reason)
     return locked

@@ -5,8 +5,10 @@ the page counted is exactly what is tried, whatever the list does meanwhile. It 
 for one hour and one user, and forgotten if nobody asks for it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
@@ -96,8 +98,19 @@ def prepare(filters: ErrorFilter, by: User) -> Operation:
         raise RetryRefused(_("What is resolved is not tried again."))
     if filters.state == ALL:
         filters = replace(filters, state=RELEVANT)
+    operation = freeze(OperationKind.RETRY, filters, by)
+    if operation is None:
+        raise RetryRefused(_("Nothing matches that could be tried again."))
+    return operation
+
+
+def freeze(kind: OperationKind, filters: ErrorFilter, by: User) -> Operation | None:
+    """Every error of this list as the scope of an operation; ``None``: there is none.
+
+    It is good for an hour and one user, whatever the operation is.
+    """
     operation = record_operation(
-        OperationKind.RETRY,
+        kind,
         by=by,
         reason=sentence(MATCHING),
         scope={"query": filters.query()},
@@ -111,7 +124,7 @@ def prepare(filters: ErrorFilter, by: User) -> Operation:
             rows += choose(operation, [row[1] for row in chunk[start : start + CHUNK]])
     if not rows:
         operation.delete()
-        raise RetryRefused(_("Nothing matches that could be tried again."))
+        return None
     operation.rows = rows
     operation.save(update_fields=["rows"])
     return operation
@@ -124,9 +137,13 @@ def _whole_problem(filters: ErrorFilter) -> Problem | None:
     return Problem.objects.filter(pk=filters.problem).first()
 
 
-def prepared_for(operation_id: int, by: User) -> Operation | None:
+def prepared_for(
+    operation_id: int, by: User, kinds: Collection[str] = (OperationKind.RETRY,)
+) -> Operation | None:
     """This user's choice, not asked for yet and complete; ``None``: there is none."""
-    found = Operation.objects.prepared().filter(pk=operation_id, by=by, rows__gt=0)
+    found = Operation.objects.prepared().filter(
+        pk=operation_id, by=by, rows__gt=0, kind__in=kinds
+    )
     return found.first()
 
 
@@ -188,27 +205,40 @@ def confirm(operation_id: int, by: User, reason: str = "") -> Operation:
     Up to a thousand records are taken here; more are left to a worker
     (``retry.needs_worker``). Raises ``RetryRefused``.
     """
-    with transaction.atomic():
-        lock_retries()
-        found = Operation.objects.filter(kind=OperationKind.RETRY, pk=operation_id)
-        operation = found.select_for_update().first()
-        if operation is None:
-            raise RetryRefused(_too_old())
-        if operation.by_id != by.pk:
-            raise RetryRefused(_("This page was made for another user. Open your own."))
-        if operation.state != OperationState.PREPARED:
-            return operation
-        if operation.created_at <= _oldest() or not operation.rows:
-            raise RetryRefused(_too_old())
-        operation.state = OperationState.RUNNING
-        operation.created_at = clock.now()
-        if reason:
-            operation.reason = reason[:500]
-            operation.scope.pop("why", None)
-        operation.save(update_fields=["state", "created_at", "reason", "scope"])
-    begin(operation)
-    operation.refresh_from_db()
+    operation, is_begun = ask_for([OperationKind.RETRY], operation_id, by, reason)
+    if is_begun:
+        begin(operation)
+        operation.refresh_from_db()
     return operation
+
+
+@transaction.atomic
+def ask_for(
+    kinds: Collection[str], operation_id: int, by: User, reason: str, **scope: Any
+) -> tuple[Operation, bool]:
+    """A prepared operation set running, with more of its ``scope``; whether it was now.
+
+    Raises ``RetryRefused``.
+    """
+    lock_retries()
+    found = Operation.objects.filter(kind__in=kinds, pk=operation_id)
+    operation = found.select_for_update().first()
+    if operation is None:
+        raise RetryRefused(_too_old())
+    if operation.by_id != by.pk:
+        raise RetryRefused(_("This page was made for another user. Open your own."))
+    if operation.state != OperationState.PREPARED:
+        return operation, False
+    if operation.created_at <= _oldest() or not operation.rows:
+        raise RetryRefused(_too_old())
+    operation.state = OperationState.RUNNING
+    operation.created_at = clock.now()
+    operation.scope |= scope
+    if reason:
+        operation.reason = reason[:500]
+        operation.scope.pop("why", None)
+    operation.save(update_fields=["state", "created_at", "reason", "scope"])
+    return operation, True
 
 
 def _too_old() -> str:

@@ -15,15 +15,17 @@ from integration.choices import OperationKind, OperationState, Role
 from integration.forms.setup import ReasonForm, reason_of
 from integration.http import SignedInRequest, role_required, safe_next
 from integration.markup.parts import number
-from integration.models import Operation, User
+from integration.models import Operation
+from integration.services import retry
 from integration.services.actors import Refused
 from integration.services.error_filters import parse_filter
 from integration.services.handling import HANDLING
+from integration.services.handling_of_many import cancel_handling
 from integration.services.operations import by_colleagues, recent_operations
 from integration.services.paging import newest_first
 from integration.services.undo import undo as undo_operation
 from integration.views.addresses import chosen, say_dropped, whole_number
-from integration.views.retries import result
+from integration.views.retries import may_undo, result
 from integration.views.wording import result_lines, scope_lines
 
 
@@ -78,8 +80,9 @@ def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
     """Who, why, exact scope, result, Undo."""
     found = find(operation_id)
     if found.state == OperationState.PREPARED:
-        return redirect("retry", found.pk)
-    if found.kind == OperationKind.RETRY:
+        page = "retry" if found.kind == OperationKind.RETRY else "handling"
+        return redirect(page, found.pk)
+    if found.kind == OperationKind.RETRY or found.items.exists():
         return result(request, found)
     context: dict[str, Any] = {
         "section": "setup",
@@ -93,12 +96,19 @@ def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
     return render(request, "integration/operations/detail.html", context)
 
 
-def may_undo(user: User, operation: Operation) -> bool:
-    """Whether there is something to take back, and this person may."""
-    if operation.kind in HANDLING:
-        return user.is_operator and operation.state == OperationState.IN_FORCE
-    is_hiding = operation.state in {OperationState.IN_FORCE, OperationState.PURGING}
-    return user.is_administrator and is_hiding
+@role_required(Role.OPERATOR)
+@require_POST
+def cancel(request: SignedInRequest, operation_id: int) -> HttpResponse:
+    """Leave what was not begun as it is."""
+    found = find(operation_id)
+    stop = cancel_handling if found.kind in HANDLING else retry.cancel
+    try:
+        stop(found, request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("Cancelled: what was not begun stays as it was."))
+    return redirect("operation", operation_id)
 
 
 @role_required(Role.OPERATOR)

@@ -21,10 +21,18 @@ from integration.core.texts import read_number
 from integration.forms.setup import ReasonForm, reason_of
 from integration.http import SignedInRequest, role_required, safe_next
 from integration.markup.parts import number
-from integration.models import Connection, Operation, OperationItem, Problem, SyncError
+from integration.models import (
+    Connection,
+    Operation,
+    OperationItem,
+    Problem,
+    SyncError,
+    User,
+)
 from integration.services import retry, retry_preview
 from integration.services.articles import title_of
 from integration.services.error_filters import parse_filter
+from integration.services.handling import HANDLING
 from integration.services.paging import newest_first
 from integration.services.retry_results import UNFINISHED, holding, outcome_counts
 from integration.services.sentences import in_words
@@ -34,6 +42,7 @@ from integration.views.wording import query_words, scope_lines
 
 SAID: dict[str, Callable[[int], str]] = {
     ItemOutcome.HEALED: lambda n: ngettext("%(n)s healed", "%(n)s healed", n),
+    ItemOutcome.DONE: lambda n: ngettext("%(n)s done", "%(n)s done", n),
     ItemOutcome.FAILED: lambda n: ngettext(
         "%(n)s failed again", "%(n)s failed again", n
     ),
@@ -158,22 +167,6 @@ def start(request: SignedInRequest, operation_id: int) -> HttpResponse:
     return redirect("operation", operation.pk)
 
 
-@role_required(Role.OPERATOR)
-@require_POST
-def cancel(request: SignedInRequest, operation_id: int) -> HttpResponse:
-    """Leave what was not begun as it is."""
-    found = Operation.objects.filter(pk=operation_id).first()
-    if found is None:
-        raise Http404(_("There is no such operation."))
-    try:
-        retry.cancel(found, request.user)
-    except retry.RetryRefused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, _("Cancelled: what was not begun stays as it was."))
-    return redirect("operation", operation_id)
-
-
 @dataclass(frozen=True, slots=True)
 class ItemRow:
     """One record of a retry as the result page shows it."""
@@ -186,7 +179,7 @@ class ItemRow:
 
 
 def result(request: SignedInRequest, operation: Operation) -> HttpResponse:
-    """Progress, how many came to what, and each record."""
+    """Of an operation on many: progress, how many came to what, and each record."""
     dropped: list[str] = []
     outcome = chosen(request.GET, "outcome", ItemOutcome.values, dropped)
     items = operation.items.select_related("held_by")
@@ -215,10 +208,20 @@ def result(request: SignedInRequest, operation: Operation) -> HttpResponse:
         "is_unfinished": operation.finished_at is None,
         "can_cancel": request.user.is_operator
         and operation.state == OperationState.RUNNING,
+        "can_undo": may_undo(request.user, operation),
+        "reason_form": ReasonForm(),
         "page": page,
         "rows": item_rows(page.rows, get_language() or "en"),
     }
     return render(request, "integration/operations/retry.html", context)
+
+
+def may_undo(user: User, operation: Operation) -> bool:
+    """Whether there is something to take back, and this person may."""
+    if operation.kind in HANDLING:
+        return user.is_operator and operation.state == OperationState.IN_FORCE
+    is_hiding = operation.state in {OperationState.IN_FORCE, OperationState.PURGING}
+    return user.is_administrator and is_hiding
 
 
 def outcome_links(

@@ -133,3 +133,47 @@ def test_a_viewer_or_nobody_takes_care_of_no_cause(
     assert "Nobody of that name may take care of it." in said
     assert "A comment has between 1 and 500 characters." in empty
     assert not Operation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "word", "state"),
+    [
+        ("/errors/ignore/", "Ignore 3 entries", "ignored"),
+        ("/errors/resolve/", "Mark 3 entries as resolved", "resolved"),
+    ],
+)
+def test_all_that_match_are_shown_first_and_handled_by_a_second_button(
+    operator: Client, viewer: Client, address: str, word: str, state: str
+) -> None:
+    problem = make_problem()
+    rows = [make_error(problem=problem) for _number in range(3)]
+    make_error()
+    place = f"{address}?problem={problem.pk}&state=relevant"
+    assert viewer.post(place, {"do": "all"}).status_code == 403
+
+    shown = operator.post(place, {"do": "all"}, follow=True)
+    assert word in shown.content.decode()
+    assert set(SyncError.objects.values_list("state", flat=True)) == {"open"}
+
+    begin = f"{shown.request['PATH_INFO']}start/"
+    done = operator.post(begin, {"reason": "Month-end"}, follow=True).content.decode()
+
+    assert "3 done" in done
+    assert "Month-end" in done
+    changed = SyncError.objects.filter(state=state).values_list("pk", flat=True)
+    assert set(changed) == {row.pk for row in rows}
+    operation = Operation.objects.latest("id")
+    undo = f"/operations/{operation.pk}/undo/"
+    assert undo in done
+    operator.post(undo)
+    assert set(SyncError.objects.values_list("state", flat=True)) == {"open"}
+    assert operator.get(shown.request["PATH_INFO"]).status_code == 302
+
+
+def test_what_cannot_be_handled_is_said_in_a_sentence(operator: Client) -> None:
+    answer = operator.post("/errors/resolve/?q=nothing", {"do": "all"}, follow=True)
+
+    assert "Nothing matches that could be ignored or resolved." in (
+        answer.content.decode()
+    )
+    assert operator.get("/errors/handle/999/").status_code == 404
