@@ -150,6 +150,7 @@ def test_a_healed_row_is_struck_through_where_it_stands(
     assert f'<span class="cut look healed" id="look-{error.pk}" hx-swap-oob' in page
     assert "fixed by the change of City at" in page
     assert 'id="chips"' in page
+    assert 'id="open"' in page
     assert "<tr" not in page
 
 
