@@ -37,14 +37,19 @@ def classify(
     if rule is None or rule[1].general:
         lesson = best_of(taught, message)
         if lesson:
-            given = {"system": str(what.system), "edition": lesson.edition}
-            return _known(lesson.article, given, message, catalog.words)
+            return cause_taught(lesson, message, catalog)
     if rule is None:
         return _unknown(str(what.system), what.code, message, what.status)
     article = rule[1]
     params = {"field": what.field, **article.named_in(message)}
     params |= {"system": str(what.system), "code": normal_code(what.code)}
     return _known(article, params, message, catalog.words)
+
+
+def cause_taught(lesson: Taught, message: str, catalog: Catalog) -> Cause:
+    """The cause of what was taught, which is one whoever said it."""
+    given = {"edition": lesson.edition}
+    return _known(lesson.article, given, message, catalog.words)
 
 
 def title_in(

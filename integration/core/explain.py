@@ -72,10 +72,7 @@ def explain(
     if all(rule[1].general for rule, _failure in found) and best_of(taught, message):
         found = []
     if not found:
-        book = Catalog({}, catalog.words)
-        read = [*_readings(pasted)] if best_of(taught, message) else [_reading(pasted)]
-        causes = [classify(said, book, taught) for said in read]
-        return tuple({cause.fingerprint: cause for cause in causes}.values())
+        return (classify(_reading(pasted), Catalog({}, catalog.words), taught),)
     best = min(rule[0].rank for rule, _failure in found)
     causes = [classify(said, catalog) for rule, said in found if rule[0].rank == best]
     return tuple({cause.fingerprint: cause for cause in causes}.values())

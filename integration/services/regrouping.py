@@ -6,6 +6,7 @@ transaction that holds the rows, their counts and what was told of them. Killed 
 any two, or run by two at once, the rest is found as it is.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,11 +18,11 @@ from django.db.models import F, Q, Sum
 from integration import clock
 from integration.choices import Direction, OperationState
 from integration.core.causes import Cause
-from integration.core.classify import classify
+from integration.core.classify import cause_taught, classify
 from integration.core.failures import Failure, FailureKind
-from integration.core.fingerprint import fingerprint_of_message, normalized
+from integration.core.fingerprint import normalized
 from integration.core.records import System
-from integration.core.taught import Taught
+from integration.core.taught import Taught, best_of
 from integration.models import (
     ErrorTotal,
     Operation,
@@ -165,31 +166,45 @@ def _cause_of(problem: Problem, row: Said, taught: Sequence[Taught]) -> Cause | 
     """What it belongs to now; ``None``: to nothing that was taught, as before."""
     if row["waits_for"]:
         return None
-    said = Failure(
-        _system_of(problem, row),
-        FailureKind.REFUSED,
-        row["code"],
-        row["message"],
-        row["http_status"],
-    )
-    cause = classify(said, catalog(), taught)
-    was_taught = problem.article.startswith(TAUGHT)
-    return cause if was_taught or cause.article.startswith(TAUGHT) else None
+    message = normalized(row["message"])
+    lesson = best_of(taught, message)
+    if lesson:
+        return cause_taught(lesson, message, catalog())
+    if problem.article.startswith(TAUGHT):
+        return _untaught(_system_of(problem, row), row)
+    return None
 
 
 def _system_of(problem: Problem, row: Said) -> System:
-    """Who said it: the cause knows, or its fingerprint tells."""
-    if problem.params.get("system"):
-        return System(problem.params["system"])
-    article = catalog().find(problem.article)
-    if article:
-        return System(next(iter(article.matches[0].systems)))
-    what, message = row["code"] or str(row["http_status"]), normalized(row["message"])
-    for system in System:
-        if fingerprint_of_message(system, what, message) == row["fingerprint"]:
-            return system
+    """Who said it: what the error was called before somebody taught it tells."""
+    names = {_untaught(system, row).fingerprint: system for system in System}
+    had = Problem.objects.filter(
+        connection=problem.connection_id, fingerprint__in=names
+    ).values_list("fingerprint", flat=True)
+    found = {names[fingerprint] for fingerprint in had}
+    return found.pop() if len(found) == 1 else _likely_system(row)
+
+
+def _untaught(system: System, row: Said) -> Cause:
+    return classify(_failure(system, row), catalog())
+
+
+def _failure(system: System, row: Said) -> Failure:
+    kind = FailureKind.REFUSED
+    return Failure(system, kind, row["code"], row["message"], row["http_status"])
+
+
+def _likely_system(row: Said) -> System:
+    """By the shape of the code, else by the side that was written."""
+    if re.match(r"0x|-?\d{9,10}\Z", row["code"]):
+        return System.SALES
     to_sales = row["direction"] == Direction.TO_SALES
-    return System.SALES if to_sales else System.BUSINESS_CENTRAL
+    of_business_central = re.match(r"[A-Z][A-Za-z]+_[A-Z]", row["code"])
+    return (
+        System.SALES
+        if to_sales and not of_business_central
+        else System.BUSINESS_CENTRAL
+    )
 
 
 @transaction.atomic

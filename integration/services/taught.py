@@ -38,8 +38,7 @@ def article_value(row: TaughtArticle) -> Article:
         titles=(_both(row, "title"),),
         meaning=(_both(row, "meaning"),),
         steps=_steps(row),
-        culprits=("system",),
-        sample={"system": "", "edition": ""},
+        sample={"edition": ""},
         only_in=only_in,
     )
 

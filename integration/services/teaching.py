@@ -83,7 +83,7 @@ def find_taught(article_id: str) -> TaughtArticle | None:
 
 
 def problems_of(article: TaughtArticle) -> QuerySet[Problem]:
-    """What it has explained so far, one for each connection and system."""
+    """What it has explained so far, one for each connection."""
     return Problem.objects.filter(article=article.key).order_by("pk")
 
 

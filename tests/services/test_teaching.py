@@ -273,6 +273,24 @@ def test_withdrawing_shows_errors_as_the_systems_said_them(
         change(saved, anna)
 
 
+def test_what_both_systems_say_is_one_cause_and_goes_back_to_two(
+    anna: User, mapping: TableMapping
+) -> None:
+    failing(mapping, blocked(1), code="Unknown")
+    failing(mapping, blocked(2), code="Unknown", system=System.SALES)
+    fingerprints = sorted(SyncError.objects.values_list("fingerprint", flat=True))
+
+    saved = taught(article(), anna)
+    assert Problem.objects.filter(article=saved.key).count() == 1
+    assert problems() == {saved.title_en: 2}
+    withdraw(saved, anna)
+    regroup()
+
+    back = sorted(SyncError.objects.values_list("fingerprint", flat=True))
+    assert back == fingerprints
+    assert same_counts()
+
+
 def test_a_changed_article_takes_and_leaves_errors_and_is_told_anew(
     anna: User, mapping: TableMapping
 ) -> None:
