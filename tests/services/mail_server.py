@@ -19,7 +19,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 class MailBox:
     """What the server took; ``refusal`` is what it says instead, to DATA or to RCPT.
 
-    ``hangs_up``: it takes the whole mail and goes without a word.
+    ``hangs_up``: it takes the whole mail and goes without a word. ``at`` is what else
+    happens at a command, before its answer: "RCPT", "DATA" (the mail is kept), "QUIT".
     """
 
     mails: list[EmailMessage] = field(default_factory=list)
@@ -27,7 +28,11 @@ class MailBox:
     refusal: str = ""
     refusal_of_recipient: str = ""
     hangs_up: bool = False
+    at: dict[str, Callable[[], object]] = field(default_factory=dict)
     port: int = 0
+
+    def reach(self, command: str) -> None:
+        self.at.get(command, int)()
 
     async def handle_RCPT(  # noqa: N802  (aiosmtpd's name)
         self,
@@ -37,6 +42,7 @@ class MailBox:
         address: str,
         options: list[str],
     ) -> str:
+        self.reach("RCPT")
         if self.refusal_of_recipient:
             return self.refusal_of_recipient
         envelope.rcpt_tos.append(address)
@@ -50,7 +56,14 @@ class MailBox:
             server.transport.abort()  # type: ignore[attr-defined]  # a socket's
         elif not self.refusal:
             self.keep(envelope)
+        self.reach("DATA")
         return self.refusal or "250 Kept for you"
+
+    async def handle_QUIT(  # noqa: N802  (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        self.reach("QUIT")
+        return "221 Bye"
 
     def keep(self, envelope: Envelope) -> None:
         content = envelope.content
@@ -88,13 +101,17 @@ def mail_server() -> Iterator[MailBox]:
 
 @dataclass(slots=True)
 class Hook:
-    """What was posted; it answers ``status``, or hangs up for 0."""
+    """What was posted; it answers ``status``, or hangs up for 0.
+
+    ``meanwhile`` happens when it has the post, before its answer.
+    """
 
     posts: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     status: int = 200
     more: dict[str, str] = field(default_factory=dict)
     url: str = ""
+    meanwhile: Callable[[], object] = int
 
 
 @contextmanager
@@ -106,6 +123,7 @@ def web_server() -> Iterator[Hook]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hook.posts.append(json.loads(body))
             hook.headers.append(dict(self.headers))
+            hook.meanwhile()
             if not hook.status:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
