@@ -80,14 +80,18 @@ class Taught:
 
 def comparable(message: str) -> str:
     """A message as patterns are compared with it: one line, in small letters."""
-    return normalized(message).casefold().replace("’", "'")
+    return _small(normalized(message))
+
+
+def _small(message: str) -> str:
+    return message.casefold().replace("’", "'")
 
 
 def best_of(taught: Collection[Taught], message: str) -> Taught | None:
-    """The one that knows most of a message; of equals, the one taught first."""
+    """The one that knows most of a normalized message; of equals, the first taught."""
     if not taught:
         return None
-    small = comparable(message)
+    small = _small(message)
     best = max(taught, key=lambda one: one.weight(small))
     return best if best.weight(small) else None
 

@@ -275,6 +275,8 @@ def _followers(
     """What waits for one of these records under the same cause."""
     numbers = {row[name] for row in said for name in ("bc_number", "sales_number")}
     numbers.discard("")
+    if not numbers:
+        return []
     waiting = SyncError.objects.relevant().filter(
         within or Q(), problem=source, waits_for__in=numbers
     )
