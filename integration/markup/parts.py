@@ -169,6 +169,12 @@ def day(moment: datetime | None) -> str:
     return when(moment, "DATE_FORMAT")
 
 
+def on_day(moment: datetime) -> SafeString:
+    """With the day of the week, which is what people remember: Friday 20 Nov 2026."""
+    weekday = _written(timezone.localtime(moment), "l")
+    return format_html("{} {}", weekday, when(moment))
+
+
 class Moments:
     """The moments and counts of one page: language, zone and now are asked for once."""
 

@@ -14,6 +14,7 @@ for tag in (
     parts.day,
     parts.external,
     parts.icon,
+    parts.on_day,
     parts.other_languages,
     parts.times,
     parts.to_the_second,

@@ -7,8 +7,8 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import OperationKind, OperationState, Role
@@ -26,7 +26,7 @@ from integration.services.paging import newest_first
 from integration.services.undo import undo as undo_operation
 from integration.views.addresses import chosen, say_dropped, whole_number
 from integration.views.retries import may_undo, result
-from integration.views.wording import result_lines, scope_lines
+from integration.views.wording import result_lines, scope_lines, scope_summary
 
 
 @role_required(Role.VIEWER)
@@ -45,10 +45,12 @@ def operations(request: SignedInRequest) -> HttpResponse:
         whole_number(request.GET, "before", dropped),
     )
     say_dropped(request, dropped)
+    language = get_language() or "en"
     context = {
         "section": "setup",
         "side": "operations",
         "page": page,
+        "rows": [(one, scope_summary(one, language)) for one in page.rows],
         "kinds": OperationKind.choices,
         "kind": kind,
         "colleagues_since": since,
@@ -88,7 +90,7 @@ def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
         "section": "setup",
         "side": "operations",
         "operation": found,
-        "scope": scope_lines(found),
+        "scope": scope_lines(found, get_language() or "en"),
         "result": result_lines(found),
         "can_undo": may_undo(request.user, found),
         "reason_form": ReasonForm(),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -171,6 +172,15 @@ def scope_lines(operation: Operation, language: str = "en") -> list[Line]:
     if operation.rows:
         lines.append((_("Entries"), parts.number(operation.rows)))
     return lines
+
+
+def scope_summary(operation: Operation, language: str) -> SafeString:
+    """The same in a line of the log: without counts and instants, which it has."""
+    names = scope_names()
+    left_out = {_("Entries"), _("Last seen until"), names["settled"], names["relevant"]}
+    lines = scope_lines(operation, language)
+    said = ((value,) for word, value in lines if word not in left_out)
+    return format_html_join(", ", "{}", said)
 
 
 def until_words(until: str) -> str:

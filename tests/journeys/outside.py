@@ -197,6 +197,30 @@ def simulators(data: Path, *arguments: str, port: int = 0) -> Iterator[Systems]:
             process.stdout.close()
 
 
+@contextlib.contextmanager
+def demonstration(data: Path) -> Iterator[tuple[str, Systems]]:
+    """``quickstart`` on ports of its own: the link that signs in, and its systems."""
+    process = subprocess.Popen(  # noqa: S603  # our own command
+        [
+            *(sys.executable, "manage.py", "quickstart", "--data", str(data)),
+            *("--port", "0", "--sim-port", "0"),
+        ],
+        cwd=REPOSITORY,
+        env=environment(data) | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        told = next((line for line in process.stdout if "/sign-in/" in line), "")
+        assert told, "quickstart did not start"
+        described = json.loads((data / "simulators.json").read_text())
+        yield told.split()[-1], Systems(described)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
 def is_list_read(entry: dict[str, Any]) -> bool:
     """A successful list or delta GET of a mapped entity."""
     known = MAPPED.get(entry["target"], set())

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+from contextlib import ExitStack
 
 import django
 
@@ -24,32 +25,42 @@ def main(scene: str) -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     from integration.models import User
-    from tests.journeys.scene import make_nobody, make_scene
+    from tests.journeys.scene import make_answers, make_nobody, make_scene
+    from tests.running import running_systems
+    from tests.services.engine import running_engine
 
     class Silent(WSGIRequestHandler):
         def log(self, type: str, message: str, *args: object) -> None:
             """A test's standard error is for its own words."""
 
     call_command("migrate", verbosity=0)
-    keys = make_scene() if scene == "full" else make_nobody()
-    # The full scene shows what was told; the other, how to turn it on.
-    settings.ALERTS_BY_MAIL = scene == "full"
-    settings.EMAIL_HOST = "mail.example.com"
-    sessions = {}
-    for user in User.objects.all():
-        client = Client()
-        client.force_login(user)
-        sessions[user.username] = client.cookies[settings.SESSION_COOKIE_NAME].value
-    server = make_server(
-        "127.0.0.1", 0, get_wsgi_application(), threaded=True, request_handler=Silent
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.port}"
-    told = {"url": url, "sessions": sessions, "keys": keys}
-    sys.stdout.write(json.dumps(told) + "\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-    server.shutdown()
+    with ExitStack() as stack:
+        if scene == "full":
+            keys = make_scene()
+            systems = stack.enter_context(running_systems(records=4))
+            keys |= make_answers(stack.enter_context(running_engine(systems)))
+        else:
+            keys = make_nobody()
+        # The full scene shows what was told; the other, how to turn it on.
+        settings.ALERTS_BY_MAIL = scene == "full"
+        settings.EMAIL_HOST = "mail.example.com"
+        sessions = {}
+        for user in User.objects.all():
+            client = Client()
+            client.force_login(user)
+            sessions[user.username] = client.cookies[settings.SESSION_COOKIE_NAME].value
+        server = make_server(
+            *("127.0.0.1", 0, get_wsgi_application()),
+            threaded=True,
+            request_handler=Silent,
+        )
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.port}"
+        told = {"url": url, "sessions": sessions, "keys": keys}
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+        server.shutdown()
 
 
 if __name__ == "__main__":

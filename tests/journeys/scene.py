@@ -11,6 +11,7 @@ from integration.choices import (
     Direction,
     ItemOutcome,
     JobKind,
+    JobState,
     OperationKind,
     OperationState,
     Role,
@@ -46,6 +47,7 @@ from tests.factories import (
     make_problem,
     make_user,
 )
+from tests.services.engine import Engine
 
 CAUSES: tuple[tuple[str, dict[str, str]], ...] = (
     ("dv-missing-privilege", {"privilege": "prvWriteAccount", "right": "Write"}),
@@ -255,6 +257,37 @@ VALUES = {
 }
 
 
+def make_answers(engine: Engine) -> dict[str, int]:
+    """What a person can answer, with both systems there to read: four customers.
+
+    One is changed on both sides, one is deleted in Sales, and one mapping is read anew.
+    """
+    engine.accept()
+    engine.sync()
+    engine.sync("CUSTOMER")
+    (customer, account), (_, gone) = (engine.pair(one) for one in ANSWERED)
+    engine.change(customer, phoneNumber="021 555 11 11", city="Vevey")
+    engine.change(account, telephone1="022 555 22 22", address1_city="Morges")
+    engine.accounts.delete(gone.id, "a person")
+    engine.sync("CUSTOMER")
+    errors = SyncError.objects.filter(connection=engine.connection, settled_at=None)
+    found = {error.problem.article: error.pk for error in errors}
+    reviewed = engine.mapping("CURRENCY")
+    make_job(reviewed, kind=JobKind.REVIEW, state=JobState.RUNNING)
+    reviewed.reviewed_at = None
+    reviewed.save()
+    with transaction.atomic():
+        cells.rebuild()
+    return {
+        "conflict": found["conflict-both-changed"],
+        "deletion": found["record-deleted-sales"],
+        "reviewed": reviewed.pk,
+    }
+
+
+ANSWERED = ("100001", "100002")
+
+
 def made_operations(error: int) -> dict[str, int]:
     deletion = cleanup.delete_selected([error], "anna", "a test entry")
     checked = record_operation(
@@ -289,4 +322,5 @@ def made_retries() -> dict[str, int]:
         item.told = dict(told) if outcome == ItemOutcome.NOT_TRIED else None
         item.save()
     prepared = prepare(ErrorFilter(state="relevant"), anna)
-    return {"retry": running.pk, "prepared": prepared.pk}
+    tried = items[list(ItemOutcome).index(ItemOutcome.PENDING)].error_id
+    return {"retry": running.pk, "prepared": prepared.pk, "tried": tried}

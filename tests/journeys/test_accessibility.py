@@ -5,26 +5,25 @@ whole rule set in light, what depends on colour again in dark.
 """
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from subprocess import DEVNULL, PIPE
 from typing import Any
 
 import axe_playwright_python
 import pytest
+from django.test import Client
+from django.urls import Resolver404, resolve
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.outside import REPOSITORY, environment
+from tests.journeys.site import WIDTHS, Site, served
+from tests.views import test_addresses
 
 pytestmark = pytest.mark.journey
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
-WIDTHS = ((1366, 768), (390, 844))
 PAGES = {
     "overview": "/",
     "errors": "/errors/",
@@ -35,6 +34,13 @@ PAGES = {
     "errors filtered to nothing": "/errors/?q=nothing+like+this",
     "errors with nonsense": "/errors/?sort=x&who=y",
     "error": "/errors/{error}/",
+    "error being retried": "/errors/{tried}/",
+    "error to answer": "/errors/{conflict}/",
+    "answer": "/errors/{conflict}/answer/?take=sales",
+    "answer field by field": "/errors/{conflict}/answer/?take=fields",
+    "answer: restore": "/errors/{deletion}/answer/?take=restore",
+    "answer: remove the coupling": "/errors/{deletion}/answer/?take=uncouple",
+    "answer: delete, too": "/errors/{deletion}/answer/?take=delete",
     "problems": "/problems/",
     "problem": "/problems/{problem}/",
     "problem unknown": "/problems/{unknown}/",
@@ -48,6 +54,7 @@ PAGES = {
     "mappings": "/mappings/",
     "mapping": "/mappings/{mapping}/",
     "mapping accepted": "/mappings/{accepted}/",
+    "mapping being reviewed": "/mappings/{reviewed}/",
     "connections": "/connections/",
     "connection": "/connections/{connection}/",
     "connection paused": "/connections/{paused}/",
@@ -70,10 +77,29 @@ PAGES = {
     "admin": "/admin/",
     "admin errors": "/admin/integration/syncerror/",
     "admin error": "/admin/integration/syncerror/{error}/change/",
+    "admin error's history": "/admin/integration/syncerror/{error}/history/",
     "admin couplings": "/admin/integration/coupling/",
+    "admin coupling": "/admin/integration/coupling/{coupling}/change/",
+    "admin coupling's history": "/admin/integration/coupling/{coupling}/history/",
+    "admin jobs": "/admin/integration/job/",
+    "admin job": "/admin/integration/job/{job}/change/",
+    "admin job's history": "/admin/integration/job/{job}/history/",
     "admin users": "/admin/integration/user/",
     "admin new user": "/admin/integration/user/add/",
+    "admin user": "/admin/integration/user/1/change/",
+    "admin user's history": "/admin/integration/user/1/history/",
+    "admin deletes a user": "/admin/integration/user/2/delete/",
+    "admin password of a user": "/admin/integration/user/2/password/",
+    "admin own password": "/admin/password_change/",
+    "admin own password changed": "/admin/password_change/done/",
+    "admin of the product": "/admin/integration/",
 }
+STRANGERS = {"sign in": "/login/", "admin sign in": "/admin/login/"}
+NO_PAGES = {
+    *("errors_csv", "errors_xlsx", "error_support", "metrics", "healthz", "readyz"),
+    *("sign_in", "admin:jsi18n", "admin:autocomplete", "admin:view_on_site"),
+}
+"""A browser may ask for them: files, redirections, answers to machines."""
 VIEWERS = {
     "check": "/check/",
     "errors": "/errors/",
@@ -89,72 +115,15 @@ EMPTY = [
 ACTS = {
     "a selection": ("/errors/", ["tbody .pick"]),
     "an open menu": ("/errors/", [".m-more summary"]),
+    "a selection to ignore": ("/errors/", ["tbody .pick", ".selbar .menu summary"]),
+    "an error to ignore": ("/errors/{error}/", [".actions .menu summary"]),
+    "the theme's menu": ("/", [".tool-menu summary"]),
+    "a new password": ("/connections/{paused}/", [".fold-block summary"]),
     "open details": ("/errors/{error}/", [".a-tech summary", ".a-tech .fold summary"]),
     "the relevant as well": ("/errors/cleanup/?all=1", [".fold-block summary"]),
     "a new secret": ("/connections/{connection}/", [".fold-block summary"]),
     "the user's menu": ("/", [".tool-menu:last-of-type summary"]),
 }
-
-
-class Site:
-    """The pages on a port, and a window on them for each language."""
-
-    def __init__(self, url: str, keys: Mapping[str, int], sessions: Any) -> None:
-        self.url = url
-        self.keys = keys
-        self.sessions = sessions
-        self.complaints: list[str] = []
-        self.windows: dict[str, Page] = {}
-
-    def window(self, browser: Browser, language: str, *, user: str = "anna") -> Page:
-        """A page that speaks the language, opened once; ``user`` "" is nobody."""
-        name = f"{language} {user}"
-        if name not in self.windows:
-            context = browser.new_context(locale=language, color_scheme="light")
-            if user:
-                value = self.sessions[user]
-                context.add_cookies(
-                    [{"name": "sessionid", "value": value, "url": self.url}]
-                )
-            page = context.new_page()
-            page.on("console", lambda message: self.hear(message.type, message.text))
-            page.on("pageerror", lambda error: self.hear("error", str(error)))
-            self.windows[name] = page
-        return self.windows[name]
-
-    def hear(self, kind: str, text: str) -> None:
-        if kind in {"error", "warning"} and "status of 40" not in text:
-            self.complaints.append(text)
-
-    def open(self, page: Page, path: str) -> None:
-        page.set_viewport_size({"width": WIDTHS[0][0], "height": WIDTHS[0][1]})
-        page.goto(self.url + path.format(**self.keys), wait_until="load")
-        page.evaluate(AXE)
-
-    def close(self) -> None:
-        for page in self.windows.values():
-            page.context.close()
-
-
-@contextmanager
-def served(scene: str) -> Iterator[Site]:
-    """The pages of a process of their own; it ends when its input does."""
-    command = [sys.executable, "-m", "tests.journeys.pages_server", scene]
-    with subprocess.Popen(  # noqa: S603  # our own module
-        command,
-        cwd=REPOSITORY,
-        env=environment(Path()),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout
-        told = json.loads(process.stdout.readline())
-        site = Site(told["url"], told["keys"], told["sessions"])
-        yield site
-        site.close()
-        process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +159,7 @@ def spills(page: Page) -> bool:
 
 def examine(site: Site, page: Page) -> list[str]:
     """Everything wrong with what the window shows, at both widths in both themes."""
+    page.evaluate(AXE)
     wrong: list[str] = []
     for width, height in WIDTHS:
         page.set_viewport_size({"width": width, "height": height})
@@ -213,6 +183,53 @@ def test_a_page_has_no_violation(
     page = site.window(browser, language)
 
     site.open(page, PAGES[name])
+
+    assert examine(site, page) == []
+
+
+keys = test_addresses.keys
+
+
+def test_every_page_of_the_project_is_examined(
+    administrator: Client, keys: dict[str, object]
+) -> None:
+    paths = [*PAGES.values(), *VIEWERS.values(), *STRANGERS.values()]
+    known = {name_of(path) for path in paths}
+    administrator.raise_request_exception = False
+
+    unknown = {
+        name
+        for name in set(test_addresses.ROUTES) - known - NO_PAGES - {"admin:None"}
+        if answers_a_page(administrator, name, keys)
+    }
+
+    assert unknown == set()
+
+
+def name_of(path: str) -> str:
+    """Of the address of a path; "" for one that leads nowhere."""
+    try:
+        return resolve(re.sub(r"\{\w+\}", "1", path).partition("?")[0]).view_name
+    except Resolver404:
+        return ""
+
+
+def answers_a_page(client: Client, name: str, keys: dict[str, object]) -> bool:
+    """Whether a browser may ask for it; the admin's refusals are one page."""
+    response = client.get(test_addresses.address(name, keys))
+    list(response)
+    refused = {405, 403, 404} if name.startswith("admin:") else {405}
+    return response.status_code not in refused
+
+
+@pytest.mark.parametrize("language", ["en-GB", "fr-CH"])
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_a_stranger_sees_has_no_violation(
+    browser: Browser, site: Site, name: str, language: str
+) -> None:
+    page = site.window(browser, language, user="")
+
+    site.open(page, STRANGERS[name])
 
     assert examine(site, page) == []
 
@@ -266,7 +283,6 @@ def test_sign_in_has_no_violation_when_refused(
     page.fill("[name=password]", "wrong")
     page.click(".btn-primary")
     page.wait_for_selector(".wrong")
-    page.evaluate(AXE)
 
     assert examine(site, page) == []
 

@@ -1,15 +1,12 @@
-"""The four set-up errors of the brief, healed by hand as their articles say (Shows 9).
+"""The administrator's morning, in both languages: from the overview to healed.
 
-Everything goes through our pages and the record pages that their links open; so do the
-answers to a conflict and to a deletion.
+Each journey starts on the overview, follows what a person would click, touches only our
+pages and the record pages of the simulated systems, and ends on the page that is open,
+without a reload. After each step navigation, chips, problems, overview and metrics must
+tell the same number.
 """
 
-import json
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,207 +14,296 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys import outside
+from tests.journeys.person import ENGLISH, FRENCH, SECONDS, Person, Words
 
 pytestmark = pytest.mark.journey
 
-SECONDS = 60
 NEW_PASSWORD = "Brand-new 2026"
+FIRST, SECOND = "Fabrique du Léman SA", "Léman Services SA"
+EUROS = 143
+"""Customers of the second company who pay in a currency that is not coupled there."""
+
+PRIVILEGE = (
+    "Privilege prvWriteTransactionCurrency is missing",
+    "Le privilège prvWriteTransactionCurrency manque",
+)
+ROLE = ("Open the integration role in Sales", "Ouvrir le rôle d'intégration dans Sales")
+NO_RATE = (
+    "Currency GBP has no exchange rate",
+    "La devise GBP n'a pas de taux de change",
+)
+NO_BASE_RATE = (
+    "Base currency DKK has no exchange rate",
+    "La devise de base DKK n'a pas de taux",
+)
+RATES = (
+    "Open the rates of {} in Business Central",
+    "Ouvrir les taux de {} dans Business Central",
+)
+PASSWORD = (
+    "Password for Business Central must be changed",
+    "Mot de passe à changer pour Business Central",
+)
+ACCOUNT = (
+    "Open the account in Microsoft Entra",
+    "Ouvrir le compte dans Microsoft Entra",
+)
+ADMINISTRATOR = (
+    "The integration user is an administrator",
+    "L'utilisateur d'intégration est administrateur",
+)
+USER = (
+    "Open the integration user in Sales",
+    "Ouvrir l'utilisateur d'intégration dans Sales",
+)
+CONNECTION = ("the connection's page", "la page de la connexion")
+UNCOUPLED = ("Currency EUR is not coupled", "La devise EUR n'est pas couplée")
+CONFLICT = ("Changed on both sides: phone", "Modifié des deux côtés : téléphone")
+DELETED = ("The account was deleted in Sales", "Le compte a été supprimé dans Sales")
+TOO_LONG = ("Name is longer than 100 characters", "Le nom dépasse 100 caractères")
+IN_SALES = ("Open the record in Sales", "Ouvrir l'enregistrement dans Sales")
+DUPLICATE = (
+    "Several records could be the same one",
+    "Plusieurs enregistrements peuvent correspondre",
+)
+CANDIDATES = ("Open the candidates", "Ouvrir les candidats")
 
 
 @dataclass
-class Demonstration:
-    """A running quickstart, and a person signed in to its pages."""
+class Morning:
+    """A demonstration on this machine, and the administrator at its pages."""
 
-    url: str
-    page: Page
+    person: Person
+    systems: outside.Systems
+    data: Path
 
-    def open(self, path: str) -> Page:
-        self.page.goto(self.url + path)
-        return self.page
+    def run(self, connection: str = FIRST) -> None:
+        """Let a connection synchronize now: before a journey, not in it."""
+        outside.manage(self.data, "sync", "--connection", connection)
 
-    def open_error(self, title: str) -> str:
-        """From the list to the detail of the first error called so; its address."""
-        self.open("/errors/?state=relevant&size=100")
-        self.page.get_by_role("link", name=title).first.click()
-        self.page.wait_for_selector(".big-title")
-        return self.page.url.removeprefix(self.url).partition("?")[0]
+    def begin(self, cause: Words) -> Person:
+        """On the overview, which tells of the cause."""
+        person = self.person
+        person.start()
+        link = person.page.locator("main").get_by_role("link", name=person.of(cause))
+        expect(link.first).to_be_visible()
+        person.agrees()
+        return person
 
-    def cure(self, label: str) -> Page:
-        """Press the filled button; the page it opens in another window."""
-        with self.page.expect_popup() as popup:
-            self.page.locator(".actions").get_by_role("link", name=label).click()
-        return popup.value
+    def to_cause(self, cause: Words) -> Person:
+        """From the overview to the page of the cause."""
+        person = self.begin(cause)
+        person.follow(person.of(cause))
+        expect(person.page.locator("h1")).to_have_text(person.of(cause))
+        person.agrees()
+        return person
 
-    def until(self, is_so: Callable[[], bool]) -> None:
-        """Wait for a condition. Fails after a minute."""
-        end = time.monotonic() + SECONDS
-        while not is_so():
-            assert time.monotonic() < end, self.page.inner_text("main")[:2000]
-            self.page.wait_for_timeout(250)
+    def to_error(self, cause: Words, record: str = "") -> Person:
+        """From the overview over the cause to one of its records."""
+        person = self.to_cause(cause)
+        person.click(person.page.locator(".actions a[href^='/errors/?problem=']"))
+        person.agrees()
+        row = person.page.locator("tbody tr", has_text=record).first
+        person.click(row.locator("a.title"))
+        expect(person.page.locator("h1")).to_have_text(person.of(cause))
+        person.agrees()
+        return person
 
-    def is_resolved(self, path: str) -> bool:
-        self.open(path)
-        return self.page.locator(".facts .badge").first.inner_text() == "resolved"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("heal")
-
-
-@pytest.fixture(scope="module")
-def address(data: Path) -> Iterator[str]:
-    """The demonstration on ports and in a directory of its own."""
-    port, sim_port = outside.free_port(), outside.free_port()
-    command = [sys.executable, "manage.py", "quickstart", "--data", str(data)]
-    command += ["--port", str(port), "--sim-port", str(sim_port)]
-    with subprocess.Popen(  # noqa: S603  # our own command
-        command,
-        cwd=outside.REPOSITORY,
-        env=outside.environment(data) | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        told = next((line for line in process.stdout if "/sign-in/" in line), "")
-        assert told, "quickstart did not start"
-        yield f"http://127.0.0.1:{port}"
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+    def healed(self) -> None:
+        """The open page says so by itself, and every page the same number."""
+        resolved = self.person.say("resolved", "reason")
+        badge = self.person.page.locator(".facts .badge").first
+        expect(badge).to_have_text(resolved, timeout=SECONDS * 1000)
+        self.person.agrees()
 
 
-@pytest.fixture(scope="module")
-def demonstration(browser: Browser, address: str) -> Iterator[Demonstration]:
-    context = browser.new_context(locale="en-GB")
-    page = context.new_page()
-    page.goto(f"{address}/login/")
-    page.fill("[name=username]", "admin")
-    page.fill("[name=password]", outside.PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_selector("nav")
-    yield Demonstration(address, page)
-    context.close()
+@pytest.fixture(scope="module", params=[ENGLISH, FRENCH])
+def morning(
+    browser: Browser,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Morning]:
+    """One demonstration for each language; the person comes by the printed link."""
+    data = tmp_path_factory.mktemp("heal")
+    with outside.demonstration(data) as (link, systems):
+        context = browser.new_context(locale=request.param)
+        page = context.new_page()
+        page.goto(link)
+        base = link.partition("/sign-in/")[0]
+        yield Morning(Person(base, page, request.param), systems, data)
+        context.close()
 
 
-def save(page: Page) -> None:
-    """Save a record of a simulated system."""
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_have_text("Saved.")
-    page.close()
+def code_in(words: Words, code: str) -> Words:
+    return words[0].format(code), words[1].format(code)
+
+
+def add_rate(rates: Page) -> None:
+    rates.locator("[name=new-exchangeRateAmount]").fill("100")
+    rates.locator("[name=new-relationalExchangeRateAmount]").fill("112.5")
 
 
 def test_a_missing_privilege_is_granted_on_the_role_and_retried(
-    demonstration: Demonstration,
+    morning: Morning,
 ) -> None:
-    path = demonstration.open_error("prvWriteTransactionCurrency")
-    role = demonstration.cure("Open the integration role in Sales")
-    role.get_by_label("Write (prvWriteTransactionCurrency)").check()
-    save(role)
+    person = morning.to_error(PRIVILEGE)
 
-    demonstration.page.get_by_role("button", name="Retry").click()
+    with person.cured(ROLE) as role:
+        role.get_by_label("Write (prvWriteTransactionCurrency)").check()
+    person.press(person.say("Retry"))
 
-    demonstration.until(lambda: demonstration.is_resolved(path))
+    morning.healed()
 
 
 def test_a_currency_without_rate_heals_with_what_waits_for_it(
-    demonstration: Demonstration,
+    morning: Morning,
 ) -> None:
-    path = demonstration.open_error("Currency GBP has no exchange rate")
-    rates = demonstration.cure("Open the rates of GBP in Business Central")
-    rates.locator("[name=new-exchangeRateAmount]").fill("100")
-    rates.locator("[name=new-relationalExchangeRateAmount]").fill("112.5")
-    save(rates)
+    person = morning.to_error(NO_RATE, "GBP Pound")
 
-    demonstration.open(path).get_by_role("button", name="Retry").click()
+    with person.cured(code_in(RATES, "GBP")) as rates:
+        add_rate(rates)
+    person.press(person.say("Retry"))
 
-    demonstration.until(lambda: demonstration.is_resolved(path))
-    demonstration.until(
-        lambda: "GBP" not in demonstration.open("/problems/").inner_text("main")
-    )
+    morning.healed()
+    person.until(lambda: "GBP" not in person.asked("/problems/"))
+    person.agrees()
+
+
+def test_a_base_currency_without_rate_stops_all_until_it_has_one(
+    morning: Morning,
+) -> None:
+    fault = {"id": "bc-base-currency-no-rate", "record": "DKK"}
+    morning.systems.control("faults", fault)
+    morning.run()
+    person = morning.to_error(NO_BASE_RATE, "CURRENCY")
+
+    with person.cured(code_in(RATES, "DKK")) as rates:
+        add_rate(rates)
+    person.press(person.say("Retry"))
+
+    morning.healed()
+    morning.systems.control("faults", {"clear": True})
+    morning.run()
 
 
 def test_a_new_password_is_saved_once_and_the_connection_resumes(
-    demonstration: Demonstration,
+    morning: Morning,
 ) -> None:
-    path = demonstration.open_error("Password for Business Central must be changed")
-    account = demonstration.cure("Open the account in Microsoft Entra")
-    account.locator("[name=password]").fill(NEW_PASSWORD)
-    save(account)
+    person = morning.to_error(PASSWORD)
 
-    page = demonstration.page
-    page.get_by_role("link", name="the connection's page").click()
-    page.locator("summary", has_text="New password").first.click()
+    with person.cured(ACCOUNT) as account:
+        account.locator("[name=password]").fill(NEW_PASSWORD)
+    person.follow(person.of(CONNECTION))
+    person.agrees()
+    page = person.page
+    person.click(page.locator("summary", has_text=person.say("New password")).first)
     page.locator("[type=password]").first.fill(NEW_PASSWORD)
-    page.get_by_role("button", name="Save and check").first.click()
+    person.press(person.say("Save and check"))
 
-    expect(
-        page.get_by_text("The check passed and the connection goes on.")
-    ).to_be_visible()
-    assert demonstration.is_resolved(path)
+    person.sees(person.say("The check passed and the connection goes on."))
+    person.agrees()
+    assert person.of(PASSWORD) not in person.asked("/problems/")
 
 
-def test_without_the_administrators_role_the_connection_can_be_enabled(
-    demonstration: Demonstration,
+def test_a_company_is_set_up_and_143_customers_go_when_their_currency_is_coupled(
+    morning: Morning,
 ) -> None:
-    path = demonstration.open_error("The integration user is an administrator")
-    user = demonstration.cure("Open the integration user in Sales")
-    user.get_by_label("System Administrator").uncheck()
-    user.get_by_label("Business Central Dataverse Integration").check()
-    save(user)
+    add_euro_customers(morning.systems)
+    person = morning.to_error(ADMINISTRATOR)
+    with person.cured(USER) as user:
+        user.get_by_label("System Administrator").uncheck()
+        user.get_by_label("Business Central Dataverse Integration").check()
+    person.follow(person.of(CONNECTION))
+    person.press(person.say("Check and enable"))
+    person.sees(person.say("The connection is enabled."))
+    person.agrees()
+    assert person.of(ADMINISTRATOR) not in person.asked("/problems/")
 
-    page = demonstration.page
-    page.get_by_role("link", name="the connection's page").click()
-    page.get_by_role("button", name="Check and enable").click()
+    accept(person, "CUSTOMER")
+    person.until(lambda: person.of(UNCOUPLED) in person.asked("/"))
+    person.follow(person.say("Overview"), "nav")
+    person.agrees()
+    cause = person.page.locator(".causes li", has_text=person.of(UNCOUPLED))
+    records = person.count("%(count)s record", "%(count)s records", EUROS)
+    person.click(cause.get_by_role("link", name=records))
+    person.agrees()
 
-    expect(page.get_by_text("The connection is enabled.")).to_be_visible()
-    assert demonstration.is_resolved(path)
+    person.follow(person.say("Overview"), "nav")
+    person.follow(SECOND)
+    accept(person, "CURRENCY")
+
+    person.until(lambda: person.of(UNCOUPLED) not in person.asked("/problems/"))
+    person.agrees()
 
 
-def test_a_whole_problem_is_retried_from_its_page(
-    demonstration: Demonstration, data: Path
+def add_euro_customers(systems: outside.Systems) -> None:
+    """Customers in euro, and the currency with its rate, in the second company."""
+    place = {"system": "business_central", "company": SECOND, "action": "add"}
+    named = {"code": "EUR", "displayName": "Euro", "symbol": "€"}
+    rate = {"currencyCode": "EUR", "startingDate": "2026-01-01"}
+    amounts = {"exchangeRateAmount": 100, "relationalExchangeRateAmount": 94}
+    customers = [
+        {"number": str(70001 + n), "displayName": f"Euro {n}", "currencyCode": "EUR"}
+        for n in range(EUROS)
+    ]
+    for entity, rows in (
+        ("currencies", [named]),
+        ("currencyExchangeRates", [rate | amounts]),
+        ("customers", customers),
+    ):
+        systems.control("records", {**place, "entity": entity, "records": rows})
+
+
+def accept(person: Person, mapping: str) -> None:
+    """From the connection's page to the plan of a mapping, and let it write."""
+    person.follow(mapping)
+    expect(person.page.locator("h1")).to_contain_text(mapping)
+    person.press(person.say("Accept and start writing"))
+    person.sees(person.say("accepted"))
+
+
+def test_a_conflict_is_answered_after_its_plan_was_shown(morning: Morning) -> None:
+    person = morning.to_error(CONFLICT)
+
+    person.follow(person.say("Take Sales' values…"))
+    person.agrees()
+    person.press(person.count("Overwrite %(n)s field", "Overwrite %(n)s fields", 1))
+
+    morning.healed()
+
+
+def test_what_was_deleted_in_sales_is_restored(morning: Morning) -> None:
+    person = morning.to_error(DELETED)
+
+    person.follow(person.say("Restore…"))
+    person.agrees()
+    person.press(person.say("Restore in %(gone)s", gone="Sales"))
+
+    morning.healed()
+
+
+def test_a_name_that_is_too_long_is_shortened(morning: Morning) -> None:
+    person = morning.to_error(TOO_LONG)
+
+    with person.cured(IN_SALES) as account:
+        account.locator("[name=name]").fill("Groupement des menuisiers")
+    person.press(person.say("Retry"))
+
+    morning.healed()
+
+
+def test_of_two_accounts_one_is_given_the_number_of_its_customer(
+    morning: Morning,
 ) -> None:
-    systems = outside.Systems(json.loads((data / "simulators.json").read_text()))
-    privilege = {"id": "dv-missing-privilege", "record": "prvWriteAccount"}
-    systems.control("faults", privilege)
-    for number in ("10010", "10020", "10030"):
-        change = {"where": {"number": number}, "values": {"city": "Aubonne"}}
-        place = {"system": "business_central", "entity": "customers"}
-        systems.control("records", {**place, "action": "change", **change})
-    page = demonstration.page
-    cause = page.get_by_role("link", name="prvWriteAccount").first
-    demonstration.until(
-        lambda: bool(demonstration.open("/problems/")) and cause.is_visible()
-    )
-    cause.click()
-    role = demonstration.cure("Open the integration role in Sales")
-    role.get_by_label("Write (prvWriteAccount)").check()
-    save(role)
+    person = morning.to_error(DUPLICATE, "12340")
 
-    page.get_by_role("button", name="Retry 3 records").click()
-    expect(page.get_by_text("3 will be tried")).to_be_visible()
-    page.get_by_role("button", name="Retry 3 records").click()
+    person.follow(person.of(CANDIDATES))
+    person.agrees()
+    row = person.page.locator("tr", has_text="12340").first
+    with person.opened(row.locator(".candidates a").first) as account:
+        account.locator("[name=accountnumber]").fill("12340")
+        person.save(account)
+    person.page.go_back()
+    person.press(person.say("Retry"))
 
-    expect(page.locator("#said")).to_have_text("3 healed", timeout=SECONDS * 1000)
-    expect(page.locator("#title .badge")).to_have_text("done")
-    badges = page.locator("#result tbody .badge")
-    expect(badges).to_have_text(["healed", "healed", "healed"])
-
-
-def test_a_conflict_is_answered_after_its_plan_was_shown(
-    demonstration: Demonstration,
-) -> None:
-    path = demonstration.open_error("Changed on both sides")
-    page = demonstration.page
-    page.get_by_role("link", name="Take Sales' values…").click()
-    page.get_by_role("button", name="Overwrite 1 field").click()
-
-    demonstration.until(lambda: demonstration.is_resolved(path))
-
-
-def test_what_was_deleted_in_sales_is_restored(demonstration: Demonstration) -> None:
-    path = demonstration.open_error("was deleted in Sales")
-    page = demonstration.page
-    page.get_by_role("link", name="Restore…").click()
-    page.get_by_role("button", name="Restore in Sales").click()
-
-    demonstration.until(lambda: demonstration.is_resolved(path))
+    morning.healed()
