@@ -1,8 +1,10 @@
-"""Make the pictures of the documentation from a running quickstart.
+"""Make the pictures of the documentation, and one of every page in every guise.
 
 ``uv run --group dev python docs/screenshots.py`` starts quickstart on a directory and
 ports of its own, signs in with a Chromium of this system (``CHROMIUM`` names another
-one than /usr/bin/chromium), and writes ``docs/images``.
+one than /usr/bin/chromium), and writes ``docs/images``. Then it opens every page that
+``tests/journeys`` examines, on the rows of its scene, and writes ``docs/images/pages``:
+light and dark, English and French, as WebP, which is a sixth of a PNG of the same page.
 """
 
 import json
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,9 +28,16 @@ import httpx2
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.journeys.site import PAGES, served  # noqa: E402  (after its place is known)
+
 IMAGES = ROOT / "docs" / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")  # noqa: TID251  (no Django here)
-LARGEST_BYTES = 200_000
+PAGES_FOLDER = IMAGES / "pages"
+LARGEST_BYTES, LARGEST_FOLDER = 200_000, 5_000_000
+SIGHT = {"x": 0, "y": 0, "width": 1366, "height": 768, "scale": 0.75}
+SMALL = {"format": "webp", "quality": 40, "clip": SIGHT}
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TRUE_COLOUR, PAETH = 2, 4
 SIGN_IN = re.compile(r"Open\s+(?P<base>http://[^/\s]+)(?P<path>/sign-in/\S+)")
@@ -93,6 +103,29 @@ def main() -> None:
         heal(Path(folder))
         for shot in AFTER_HEALING:
             take(browser, cookies, base, shot)
+        take_every_page(browser)
+
+
+def take_every_page(browser: Browser) -> None:
+    """Each in both languages and both themes; what is no page any more goes."""
+    PAGES_FOLDER.mkdir(exist_ok=True)
+    for old in PAGES_FOLDER.glob("*.webp"):
+        old.unlink()
+    with served("full") as site:
+        for language in ("en-GB", "fr-CH"):
+            page = site.window(browser, language)
+            wire = page.context.new_cdp_session(page)
+            for name, path in PAGES.items():
+                site.open(page, path)
+                for theme in ("light", "dark"):
+                    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+                    told = wire.send("Page.captureScreenshot", SMALL)
+                    title = re.sub(r"[^a-z]+", "-", name)
+                    file = f"{title}-{language[:2]}-{theme}.webp"
+                    (PAGES_FOLDER / file).write_bytes(b64decode(told["data"]))
+    weight = sum(file.stat().st_size for file in PAGES_FOLDER.iterdir())
+    if weight > LARGEST_FOLDER:
+        sys.exit(f"{PAGES_FOLDER} is {weight:,} bytes, more than {LARGEST_FOLDER:,}")
 
 
 @contextmanager

@@ -102,6 +102,7 @@ def review_context(found: TableMapping, reviews: list[Job]) -> dict[str, Any]:
     return {
         "review": latest,
         "is_running": is_running,
+        "is_awaited": latest is None and found.reviewed_at is None and may_run,
         "has_failed": latest is not None and latest.state == JobState.FAILED,
         "plan": plan_lines(planned) if planned else [],
         "ambiguous": ambiguous_records(planned, place_of(found)) if planned else [],

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import unescape
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -119,11 +120,12 @@ class Person:
             place = self.page.get_by_text(text).first
             expect(place).to_be_visible(timeout=seconds * 1000)
 
-    def until(self, is_so: Callable[[], bool], why: str = "") -> None:
-        """Wait for a condition. Fails after a minute."""
+    def until(self, is_so: Callable[[], bool], told: object = None) -> None:
+        """Wait for a condition. Fails after a minute with what was ``told``."""
         end = time.monotonic() + SECONDS
         while not is_so():
-            assert time.monotonic() < end, why or self.page.inner_text("main")[:2000]
+            why = self.page.inner_text("main")[:2000] if told is None else told
+            assert time.monotonic() < end, why
             self.page.wait_for_timeout(250)
 
     def asked(self, path: str) -> str:
@@ -131,7 +133,7 @@ class Person:
         headers = {"Accept-Language": self.language}
         answer = self.page.request.get(f"{self.base}{path}", headers=headers)
         assert answer.ok, f"{path} answered {answer.status}"
-        return answer.text()
+        return unescape(answer.text())
 
     def figures(self) -> dict[str, tuple[int, ...]]:
         """How many are open, and out of step, by whoever tells it."""
@@ -164,7 +166,7 @@ class Person:
             return all(one == told["chips"][: len(one)] for one in told.values())
 
         told: dict[str, tuple[int, ...]] = {}
-        self.until(same, f"They differ: {told}")
+        self.until(same, told)
 
 
 def first(pattern: re.Pattern[str], text: str) -> int:

@@ -298,6 +298,18 @@ def made_operations(error: int) -> dict[str, int]:
         scope={"name": "Fabrique du Léman SA"},
         result={"passed": False, "problems": ["rates"], "settled": 2},
     )
+    friday = clock.now() - timedelta(days=(clock.now().weekday() - 4) % 7 or 7)
+    record_operation(
+        OperationKind.DELETE,
+        by=None,
+        by_name="Jürg Wälchli",
+        reason="fin de semaine",
+        scope={"older_than": 7},
+        filter={"mapping": "CUSTOMER"},
+        state=OperationState.UNDONE,
+        rows=12,
+        created_at=friday,
+    )
     return {"operation": deletion.pk, "check": checked.pk, **made_retries()}
 
 
@@ -322,5 +334,5 @@ def made_retries() -> dict[str, int]:
         item.told = dict(told) if outcome == ItemOutcome.NOT_TRIED else None
         item.save()
     prepared = prepare(ErrorFilter(state="relevant"), anna)
-    tried = items[list(ItemOutcome).index(ItemOutcome.PENDING)].error_id
+    tried = items[list(ItemOutcome).index(ItemOutcome.PENDING)].error_id or 0
     return {"retry": running.pk, "prepared": prepared.pk, "tried": tried}

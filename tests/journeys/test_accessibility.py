@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import Resolver404, resolve
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.site import WIDTHS, Site, served
+from tests.journeys.site import PAGES, WIDTHS, Site, served
 from tests.views import test_addresses
 
 pytestmark = pytest.mark.journey
@@ -24,82 +24,13 @@ pytestmark = pytest.mark.journey
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
-PAGES = {
-    "overview": "/",
-    "errors": "/errors/",
-    "errors waiting": "/errors/?state=waiting",
-    "errors resolved": "/errors/?state=resolved",
-    "errors empty state": "/errors/?state=ignored",
-    "errors filtered": "/errors/?mapping=CUSTOMER&who=administrator",
-    "errors filtered to nothing": "/errors/?q=nothing+like+this",
-    "errors with nonsense": "/errors/?sort=x&who=y",
-    "error": "/errors/{error}/",
-    "error being retried": "/errors/{tried}/",
-    "error to answer": "/errors/{conflict}/",
-    "answer": "/errors/{conflict}/answer/?take=sales",
-    "answer field by field": "/errors/{conflict}/answer/?take=fields",
-    "answer: restore": "/errors/{deletion}/answer/?take=restore",
-    "answer: remove the coupling": "/errors/{deletion}/answer/?take=uncouple",
-    "answer: delete, too": "/errors/{deletion}/answer/?take=delete",
-    "problems": "/problems/",
-    "problem": "/problems/{problem}/",
-    "problem unknown": "/problems/{unknown}/",
-    "cleanup old": "/errors/cleanup/?older_than=7",
-    "cleanup all": "/errors/cleanup/?all=1&who=user",
-    "couplings": "/couplings/",
-    "couplings skipped": "/couplings/?skipped=1",
-    "coupling": "/couplings/{coupling}/",
-    "jobs": "/jobs/",
-    "job": "/jobs/{job}/",
-    "mappings": "/mappings/",
-    "mapping": "/mappings/{mapping}/",
-    "mapping accepted": "/mappings/{accepted}/",
-    "mapping being reviewed": "/mappings/{reviewed}/",
-    "connections": "/connections/",
-    "connection": "/connections/{connection}/",
-    "connection paused": "/connections/{paused}/",
-    "operations": "/operations/",
-    "operation": "/operations/{operation}/",
-    "check operation": "/operations/{check}/",
-    "retry": "/operations/{retry}/",
-    "retry, what failed": "/operations/{retry}/?outcome=failed",
-    "retry before it begins": "/errors/retry/{prepared}/",
-    "setup": "/setup/",
-    "users": "/users/",
-    "retention": "/retention/",
-    "check": "/check/",
-    "explain": "/explain/",
-    "alerts": "/alerts/",
-    "articles": "/articles/",
-    "article": "/articles/dv-missing-privilege/",
-    "account": "/account/",
-    "not found": "/nothing/",
-    "admin": "/admin/",
-    "admin errors": "/admin/integration/syncerror/",
-    "admin error": "/admin/integration/syncerror/{error}/change/",
-    "admin error's history": "/admin/integration/syncerror/{error}/history/",
-    "admin couplings": "/admin/integration/coupling/",
-    "admin coupling": "/admin/integration/coupling/{coupling}/change/",
-    "admin coupling's history": "/admin/integration/coupling/{coupling}/history/",
-    "admin jobs": "/admin/integration/job/",
-    "admin job": "/admin/integration/job/{job}/change/",
-    "admin job's history": "/admin/integration/job/{job}/history/",
-    "admin users": "/admin/integration/user/",
-    "admin new user": "/admin/integration/user/add/",
-    "admin user": "/admin/integration/user/1/change/",
-    "admin user's history": "/admin/integration/user/1/history/",
-    "admin deletes a user": "/admin/integration/user/2/delete/",
-    "admin password of a user": "/admin/integration/user/2/password/",
-    "admin own password": "/admin/password_change/",
-    "admin own password changed": "/admin/password_change/done/",
-    "admin of the product": "/admin/integration/",
-}
 STRANGERS = {"sign in": "/login/", "admin sign in": "/admin/login/"}
 NO_PAGES = {
     *("errors_csv", "errors_xlsx", "error_support", "metrics", "healthz", "readyz"),
+    *("error_live", "errors_live"),
     *("sign_in", "admin:jsi18n", "admin:autocomplete", "admin:view_on_site"),
 }
-"""A browser may ask for them: files, redirections, answers to machines."""
+"""A browser may ask for them: files, parts, redirections, answers to machines."""
 VIEWERS = {
     "check": "/check/",
     "errors": "/errors/",

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.journey
 
 NEW_PASSWORD = "Brand-new 2026"
 FIRST, SECOND = "Fabrique du Léman SA", "Léman Services SA"
-EUROS = 143
+FOREIGN = 143
 """Customers of the second company who pay in a currency that is not coupled there."""
 
 PRIVILEGE = (
@@ -57,16 +57,19 @@ USER = (
     "Ouvrir l'utilisateur d'intégration dans Sales",
 )
 CONNECTION = ("the connection's page", "la page de la connexion")
-UNCOUPLED = ("Currency EUR is not coupled", "La devise EUR n'est pas couplée")
+UNCOUPLED = ("Currency CAD is not coupled", "La devise CAD n'est pas couplée")
 CONFLICT = ("Changed on both sides: phone", "Modifié des deux côtés : téléphone")
 DELETED = ("The account was deleted in Sales", "Le compte a été supprimé dans Sales")
 TOO_LONG = ("Name is longer than 100 characters", "Le nom dépasse 100 caractères")
 IN_SALES = ("Open the record in Sales", "Ouvrir l'enregistrement dans Sales")
+COUNTRY = ("Country “SUISSE” is unknown", "Pays « SUISSE » : valeur inconnue")
 DUPLICATE = (
     "Several records could be the same one",
     "Plusieurs enregistrements peuvent correspondre",
 )
 CANDIDATES = ("Open the candidates", "Ouvrir les candidats")
+
+ACCEPT = "Accept and start writing"
 
 
 @dataclass
@@ -109,6 +112,11 @@ class Morning:
         person.agrees()
         return person
 
+    def gone(self, cause: Words) -> None:
+        """Nothing fails for this cause any more."""
+        person = self.person
+        person.until(lambda: person.of(cause) not in person.asked("/problems/"))
+
     def healed(self) -> None:
         """The open page says so by itself, and every page the same number."""
         resolved = self.person.say("resolved", "reason")
@@ -130,6 +138,7 @@ def morning(
         page = context.new_page()
         page.goto(link)
         base = link.partition("/sign-in/")[0]
+        assert page.url == f"{base}/", "the link leads to the overview"
         yield Morning(Person(base, page, request.param), systems, data)
         context.close()
 
@@ -165,7 +174,7 @@ def test_a_currency_without_rate_heals_with_what_waits_for_it(
     person.press(person.say("Retry"))
 
     morning.healed()
-    person.until(lambda: "GBP" not in person.asked("/problems/"))
+    morning.gone(NO_RATE)
     person.agrees()
 
 
@@ -175,13 +184,14 @@ def test_a_base_currency_without_rate_stops_all_until_it_has_one(
     fault = {"id": "bc-base-currency-no-rate", "record": "DKK"}
     morning.systems.control("faults", fault)
     morning.run()
-    person = morning.to_error(NO_BASE_RATE, "CURRENCY")
+    person = morning.to_cause(NO_BASE_RATE)
 
     with person.cured(code_in(RATES, "DKK")) as rates:
         add_rate(rates)
-    person.press(person.say("Retry"))
 
-    morning.healed()
+    resolved = person.say("resolved", "state of an error")
+    expect(person.page.locator("#state")).to_have_text(resolved, timeout=SECONDS * 1000)
+    person.agrees()
     morning.systems.control("faults", {"clear": True})
     morning.run()
 
@@ -202,13 +212,13 @@ def test_a_new_password_is_saved_once_and_the_connection_resumes(
 
     person.sees(person.say("The check passed and the connection goes on."))
     person.agrees()
-    assert person.of(PASSWORD) not in person.asked("/problems/")
+    morning.gone(PASSWORD)
 
 
 def test_a_company_is_set_up_and_143_customers_go_when_their_currency_is_coupled(
     morning: Morning,
 ) -> None:
-    add_euro_customers(morning.systems)
+    add_foreign_customers(morning.systems)
     person = morning.to_error(ADMINISTRATOR)
     with person.cured(USER) as user:
         user.get_by_label("System Administrator").uncheck()
@@ -217,34 +227,39 @@ def test_a_company_is_set_up_and_143_customers_go_when_their_currency_is_coupled
     person.press(person.say("Check and enable"))
     person.sees(person.say("The connection is enabled."))
     person.agrees()
-    assert person.of(ADMINISTRATOR) not in person.asked("/problems/")
+    morning.gone(ADMINISTRATOR)
 
     accept(person, "CUSTOMER")
     person.until(lambda: person.of(UNCOUPLED) in person.asked("/"))
     person.follow(person.say("Overview"), "nav")
     person.agrees()
     cause = person.page.locator(".causes li", has_text=person.of(UNCOUPLED))
-    records = person.count("%(count)s record", "%(count)s records", EUROS)
+    records = person.count("%(count)s record", "%(count)s records", FOREIGN)
+    person.clicks = 0
     person.click(cause.get_by_role("link", name=records))
+    expect(person.page.locator("tbody tr").first).to_contain_text(
+        person.say("waiting for %(what)s", what="CAD")
+    )
+    assert person.clicks == 1, "all that wait for it are found at once"
     person.agrees()
 
     person.follow(person.say("Overview"), "nav")
     person.follow(SECOND)
     accept(person, "CURRENCY")
 
-    person.until(lambda: person.of(UNCOUPLED) not in person.asked("/problems/"))
+    morning.gone(UNCOUPLED)
     person.agrees()
 
 
-def add_euro_customers(systems: outside.Systems) -> None:
-    """Customers in euro, and the currency with its rate, in the second company."""
+def add_foreign_customers(systems: outside.Systems) -> None:
+    """Customers who pay in Canadian dollars, and the currency with its rate."""
     place = {"system": "business_central", "company": SECOND, "action": "add"}
-    named = {"code": "EUR", "displayName": "Euro", "symbol": "€"}
-    rate = {"currencyCode": "EUR", "startingDate": "2026-01-01"}
+    named = {"code": "CAD", "displayName": "Canadian Dollar"}
+    rate = {"currencyCode": "CAD", "startingDate": "2026-01-01"}
     amounts = {"exchangeRateAmount": 100, "relationalExchangeRateAmount": 94}
     customers = [
-        {"number": str(70001 + n), "displayName": f"Euro {n}", "currencyCode": "EUR"}
-        for n in range(EUROS)
+        {"number": str(70001 + n), "displayName": f"Érable {n}", "currencyCode": "CAD"}
+        for n in range(FOREIGN)
     ]
     for entity, rows in (
         ("currencies", [named]),
@@ -258,7 +273,9 @@ def accept(person: Person, mapping: str) -> None:
     """From the connection's page to the plan of a mapping, and let it write."""
     person.follow(mapping)
     expect(person.page.locator("h1")).to_contain_text(mapping)
-    person.press(person.say("Accept and start writing"))
+    button = person.page.get_by_role("button", name=person.say(ACCEPT))
+    expect(button).to_be_visible(timeout=SECONDS * 1000)
+    person.click(button)
     person.sees(person.say("accepted"))
 
 
@@ -290,6 +307,18 @@ def test_a_name_that_is_too_long_is_shortened(morning: Morning) -> None:
     person.press(person.say("Retry"))
 
     morning.healed()
+
+
+def test_the_first_error_heals_by_itself_five_clicks_from_the_printed_link(
+    morning: Morning,
+) -> None:
+    person = morning.to_error(COUNTRY)
+
+    with person.cured(IN_SALES) as account:
+        account.locator("[name=address1_country]").fill("CH")
+
+    morning.healed()
+    assert person.clicks == 5
 
 
 def test_of_two_accounts_one_is_given_the_number_of_its_customer(

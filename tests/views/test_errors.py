@@ -397,3 +397,15 @@ def test_the_language_switch_leads_nowhere_else(viewer: Client) -> None:
     )
 
     assert response["Location"] == "/"
+
+
+def test_an_open_page_renews_the_number_in_the_navigation(viewer: Client) -> None:
+    error = make_error(problem=make_problem())
+    with transaction.atomic():
+        cells.rebuild()
+
+    lists = viewer.get("/errors/live/", {"entry": error.pk}).content.decode()
+    page = viewer.get(f"/errors/{error.pk}/live/").content.decode()
+
+    for part in (lists, page):
+        assert '<span id="open" hx-swap-oob="true"> <span class="count"' in part

@@ -1,13 +1,16 @@
 """Connections, mappings, jobs, couplings, operations, and Django's admin."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from integration.choices import JobKind, OperationKind, Role
+from integration.choices import JobKind, OperationKind, OperationState, Role
 from integration.models import Coupling, JobEntry, Operation, TableMapping, User
 from integration.services import cells
+from integration.services.operations import record_operation
 from integration.services.pauses import pause_in_storm
 from integration.services.sentences import sentence
 from tests.factories import (
@@ -109,6 +112,40 @@ def test_a_running_review_asks_again_by_itself(viewer: Client, db: None) -> None
     assert "1,200 records so far" in page
     assert 'hx-trigger="load delay:3s"' in page
     assert b"<html" not in part.content
+
+
+@pytest.mark.parametrize(("enabled", "asks"), [(True, True), (False, False)])
+def test_a_review_that_has_yet_to_begin_is_awaited(
+    viewer: Client, enabled: bool, asks: bool
+) -> None:
+    mapping = make_mapping(connection=make_connection(enabled=enabled))
+
+    page = text(viewer, reverse("mapping", args=[mapping.pk]))
+
+    assert "The review has not run yet." in page
+    assert ('hx-trigger="load delay:3s"' in page) is asks
+
+
+def test_the_log_tells_the_day_of_the_week_and_what_was_deleted(
+    viewer: Client,
+) -> None:
+    record_operation(
+        OperationKind.DELETE,
+        by=None,
+        by_name="Jürg",
+        reason="why",
+        scope={"older_than": 7},
+        filter={"mapping": "CUSTOMER"},
+        state=OperationState.UNDONE,
+        created_at=datetime(2026, 11, 20, 16, 12, tzinfo=UTC),
+    )
+
+    english = text(viewer, reverse("operations"))
+    french = viewer.get(reverse("operations"), headers={"accept-language": "fr-CH"})
+
+    assert "entries older than 7 days, mapping CUSTOMER" in english
+    assert "Friday <time" in english
+    assert "vendredi <time" in french.content.decode()
 
 
 def test_a_paused_connection_says_why_and_is_resumed_with_a_reason(
