@@ -4,7 +4,7 @@
 ports of its own, signs in with a Chromium of this system (``CHROMIUM`` names another
 one than /usr/bin/chromium), and writes ``docs/images``. Then it opens every page that
 ``tests/journeys`` examines, on the rows of its scene, and writes ``docs/images/pages``:
-light and dark, English and French, as WebP, which is a sixth of a PNG of the same page.
+light and dark, English and French. They weigh 5 MB, so that folder is not committed.
 """
 
 import json

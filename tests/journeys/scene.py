@@ -29,6 +29,7 @@ from integration.models import (
     PendingRecord,
     SyncError,
     TableMapping,
+    TaughtArticle,
     User,
 )
 from integration.services import alert_sending, cells, cleanup, mail
@@ -38,6 +39,7 @@ from integration.services.operations import record_operation
 from integration.services.retry import NO_MAPPING, choose
 from integration.services.retry_preview import prepare
 from integration.services.sentences import sentence
+from integration.services.teaching import teach
 from tests.factories import (
     make_connection,
     make_endpoint,
@@ -94,7 +96,26 @@ def make_scene() -> dict[str, int]:
     with transaction.atomic():
         cells.rebuild()
     make_messages(keys["problem"], customer)
+    keys["taught"] = made_article().pk
     return keys | made_operations(keys["deleted"])
+
+
+def made_article() -> TaughtArticle:
+    """One of an administrator's own."""
+    return teach(
+        TaughtArticle(
+            patterns="blocked by the dunning team",
+            title_en="The dunning team blocked the customer",
+            title_fr="Le service du contentieux a bloqué le client",
+            meaning_en="Somebody has not paid.",
+            meaning_fr="Quelqu'un n'a pas payé.",
+            steps_en="Ask the dunning team.",
+            steps_fr="Demandez au contentieux.",
+            who="user",
+            category="validation",
+        ),
+        User.objects.get(username="anna"),
+    )
 
 
 def made_lines() -> list[CheckLine]:
