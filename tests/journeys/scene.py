@@ -35,6 +35,7 @@ from integration.models import (
 from integration.services import alert_sending, cells, cleanup, mail
 from integration.services.check_lines import CheckLine, found, passed, said
 from integration.services.error_filters import ErrorFilter
+from integration.services.handling_of_many import prepare_handling
 from integration.services.operations import record_operation
 from integration.services.retry import NO_MAPPING, choose
 from integration.services.retry_preview import prepare
@@ -356,4 +357,8 @@ def made_retries() -> dict[str, int]:
         item.save()
     prepared = prepare(ErrorFilter(state="relevant"), anna)
     tried = items[list(ItemOutcome).index(ItemOutcome.PENDING)].error_id or 0
-    return {"retry": running.pk, "prepared": prepared.pk, "tried": tried}
+    handled = prepare_handling(
+        OperationKind.IGNORE, ErrorFilter(state="relevant"), anna
+    )
+    keys = {"retry": running.pk, "prepared": prepared.pk, "tried": tried}
+    return keys | {"handled": handled.pk}

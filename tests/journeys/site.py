@@ -54,6 +54,7 @@ PAGES = {
     "retry": "/operations/{retry}/",
     "retry, what failed": "/operations/{retry}/?outcome=failed",
     "retry before it begins": "/errors/retry/{prepared}/",
+    "ignoring many before it begins": "/errors/handle/{handled}/",
     "setup": "/setup/",
     "users": "/users/",
     "retention": "/retention/",

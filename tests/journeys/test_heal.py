@@ -249,6 +249,7 @@ def test_a_company_is_set_up_and_143_customers_go_when_their_currency_is_coupled
     person.click(line.get_by_role("link", name="CURRENCY"))
     accept(person)
 
+    person.follow(person.say("Overview"), "nav")
     morning.gone(UNCOUPLED)
     person.agrees()
 
