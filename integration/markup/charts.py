@@ -1,14 +1,16 @@
-"""The small drawings of a line: how much is in step, and how the last day went."""
+"""The small drawings of a line: how much is in step, how the last day or week went."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from integration.services.overview import Hour
+from integration.services.trends import Trend
 
 WIDTH = 96
 """Of a whole meter."""
 STEP = 6
 TOP, BOTTOM = 4, 20
+_DAY = 14
 LEAST = 2
 """A single failure among thousands of runs is seen."""
 
@@ -31,6 +33,14 @@ class Strip:
     troubled: int
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The bars of some days, and what they stand for in figures."""
+
+    bars: tuple[Bar, ...]
+    figures: Trend
+
+
 def meter(part: int, whole: int) -> int:
     """The width of the part; an empty whole is full: nothing is missing."""
     return WIDTH * part // whole if whole else WIDTH
@@ -42,6 +52,16 @@ def strip(hours: Sequence[Hour]) -> Strip:
     for place, hour in enumerate(hours):
         found += _bars(place * STEP, hour)
     return Strip(tuple(found), sum(hour.troubled > 0 for hour in hours))
+
+
+def columns(trend: Trend) -> Columns:
+    """Each day as a bar, the highest as high as there is room."""
+    highest = max(*trend, 1)
+    bars = []
+    for place, failed in enumerate(trend):
+        height = max(BOTTOM * failed // highest, 1 + (failed > 0))
+        bars.append(Bar("", place * _DAY, BOTTOM - height, height))
+    return Columns(tuple(bars), trend)
 
 
 def _bars(x: int, hour: Hour) -> list[Bar]:

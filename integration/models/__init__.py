@@ -24,7 +24,7 @@ from integration.models.operations import (
     PreviewInstant,
 )
 from integration.models.pending import PendingRecord
-from integration.models.problems import Problem
+from integration.models.problems import Problem, ProblemDay
 from integration.models.users import FailedSignIn, User
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "PendingRecord",
     "PreviewInstant",
     "Problem",
+    "ProblemDay",
     "SyncError",
     "TableMapping",
     "TaughtArticle",

@@ -1,4 +1,4 @@
-"""Problem: all errors with the same cause."""
+"""Problem: all errors with the same cause, and how many failed for it each day."""
 
 from django.conf import settings
 from django.db import models
@@ -49,3 +49,24 @@ class Problem(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class ProblemDay(models.Model):
+    """How many records failed for a cause on one UTC day, each once.
+
+    Counted when it happens: what becomes of the errors later changes nothing.
+    """
+
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="days")
+    day = models.DateField()
+    n = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["problem", "day"], name="a_day_of_a_problem_is_counted_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.problem}, {self.day}: {self.n}"

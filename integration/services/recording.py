@@ -23,6 +23,7 @@ from integration.services.settling import (
     reopen,
     settle,
 )
+from integration.services.trends import note_failures
 
 _CHUNK = 1_000
 _KEY = ("connection_id", "mapping_key", "direction", "record_key", "fingerprint")
@@ -151,11 +152,16 @@ def _reopened_at(work: Writing, old: Before | None, *, came_back: bool) -> Any:
 
 def _count(rows: Iterable[_Row], before: Iterable[Before | None]) -> None:
     changes = new_changes()
+    failed = []
     for row, old in zip(rows, before, strict=True):
+        day = row["last_seen"].date()
+        if old is None or old["last_seen"].date() < day:
+            failed.append((row["problem_id"], day))
         if old is not None:
             changes[old["place"]][cell_of(old)] -= 1
         changes[VISIBLE][_cell_of(row)] += 1
     cells.add(changes)
+    note_failures(failed)
 
 
 def _cell_of(row: _Row) -> Cell:

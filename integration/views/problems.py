@@ -15,6 +15,7 @@ from integration.choices import Role, Who
 from integration.forms.handling import AssigneeForm, CommentForm
 from integration.forms.setup import REASON_LENGTH
 from integration.http import SignedInRequest, role_required
+from integration.markup.charts import columns
 from integration.markup.looks import look_words, pace_now
 from integration.markup.parts import Moments
 from integration.models import Problem
@@ -26,6 +27,7 @@ from integration.services.looks import seen_of_cause
 from integration.services.problem_history import history_of
 from integration.services.status import read_engine
 from integration.services.storm_status import halts_by_cause, halts_of, read_halts
+from integration.services.trends import read_trends
 from integration.views.targets import Case, addresses
 
 HISTORY_SHOWN = 50
@@ -77,9 +79,13 @@ def problems(request: SignedInRequest) -> HttpResponse:
     """Every cause that is still relevant, most records first."""
     found = relevant_problems()
     several = len({problem.connection_id for problem, _count in found}) > 1
+    trends = read_trends([problem.pk for problem, _count in found])
+    rows = cause_rows(found)
+    for row in rows:
+        row["trend"] = columns(trends[row["problem"].pk])
     context: dict[str, Any] = {
         "section": "errors",
-        "rows": cause_rows(found),
+        "rows": rows,
         "several_connections": several,
         "records": sum(count.relevant for _problem, count in found),
         "causes": len(found),
@@ -113,6 +119,7 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
         "section": "errors",
         "problem": found,
         "records": count_of(found).relevant,
+        "trend": columns(read_trends([found.pk])[found.pk]),
         "look": look_words(seen_of_cause(found), Moments()),
         "pace": pace_now(),
         "halts": halts_of(found),
