@@ -1,6 +1,7 @@
 """Recording failing records: grouped by cause, one row each, in few statements."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from django.db.models import Q
@@ -86,7 +87,9 @@ def _record_chunk(work: Writing, chunk: Sequence[Failing]) -> list[Failing]:
     rows = [_row(work, one, problems, known.get(one.key)) for one in chunk]
     values = [[row[name] for name in _COLUMNS] for row in rows]
     ids = upsert(SyncError, _COLUMNS, values, _KEY, _REPEATED)
-    _count(rows, [known.get(one.key) for one in chunk])
+    seen_before = [known.get(one.key) for one in chunk]
+    _count(rows, seen_before)
+    note_failures(_first_of_their_day(rows, seen_before))
     _wake_what_grows(work, rows, standing)
     _keep_payloads(work, zip(chunk, ids, strict=True), known)
     replaced = _replaced(chunk, standing)
@@ -152,16 +155,21 @@ def _reopened_at(work: Writing, old: Before | None, *, came_back: bool) -> Any:
 
 def _count(rows: Iterable[_Row], before: Iterable[Before | None]) -> None:
     changes = new_changes()
-    failed = []
     for row, old in zip(rows, before, strict=True):
-        day = row["last_seen"].date()
-        if old is None or old["last_seen"].date() < day:
-            failed.append((row["problem_id"], day))
         if old is not None:
             changes[old["place"]][cell_of(old)] -= 1
         changes[VISIBLE][_cell_of(row)] += 1
     cells.add(changes)
-    note_failures(failed)
+
+
+def _first_of_their_day(
+    rows: Iterable[_Row], before: Iterable[Before | None]
+) -> Iterator[tuple[int, date]]:
+    """Problem and day of those that had not failed on that day yet."""
+    for row, old in zip(rows, before, strict=True):
+        day = row["last_seen"].date()
+        if old is None or old["last_seen"].date() < day:
+            yield row["problem_id"], day
 
 
 def _cell_of(row: _Row) -> Cell:
