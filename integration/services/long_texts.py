@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from integration.core.classify import classify
 from integration.core.failures import Failure
 from integration.core.outcomes import Outcome
-from integration.services.articles import cause_of
+from integration.services.articles import catalog
 
 _ARTICLES = {"bc-text-too-long", "dv-text-too-long"}
 _LENGTH = re.compile(r"\d+")
@@ -22,7 +23,7 @@ def with_long_field(outcome: Outcome) -> Outcome:
     failure, values = outcome.failure, outcome.values
     if failure is None or failure.field or not values:
         return outcome
-    cause = cause_of(failure, None)
+    cause = classify(failure, catalog())
     limit = cause.params.get("max", "")
     if cause.article not in _ARTICLES or cause.params.get("field") or not limit:
         return outcome
