@@ -1,7 +1,8 @@
 """Drives the product and both simulated systems, and holds them to the model."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Protocol
@@ -167,6 +168,14 @@ class Machine:
         row = table.get(getattr(line, side))
         assert row
         table.update(row, named, "a person")
+
+    @contextmanager
+    def committing_late(self, seconds: float) -> Iterator[None]:
+        """What is written was stamped so long ago: its transaction took as long."""
+        offset = self.store.setting("clock.offset", 0)
+        self.store.move_clock(offset - seconds)
+        yield
+        self.store.move_clock(offset)
 
     def note(self, line: Tracked, *, blocked: bool | None = None) -> None:
         left, right = self.values(line)
@@ -382,7 +391,7 @@ class Machine:
         for after in (LATE, LATE, LATE):
             self.tick(after)
         self.audit()
-        while self.take_back(0):
+        while self.take_back(len(self.lines)):  # not always the oldest first
             pass
         relevant = SyncError.objects.filter(settled_at__isnull=True)
         assert set(relevant.values_list("pk", flat=True)) <= self._visible()

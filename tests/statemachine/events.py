@@ -49,7 +49,8 @@ def _awake(machine: Machine, *sides: str) -> Callable[[Line], bool]:
 def edit_left(machine: Machine, a: int, b: int, c: int) -> bool:
     line = _chosen(machine, a, _awake(machine, "left"))
     if line:
-        _edit(machine, line, "left", _EDITED[c % 3], b)
+        with machine.committing_late(100.0 * (b % 2)):
+            _edit(machine, line, "left", _EDITED[c % 3], b)
     return bool(line)
 
 
@@ -107,13 +108,17 @@ def create_both(machine: Machine, a: int, b: int, c: int) -> bool:
 
 
 def edit_meanwhile(machine: Machine, a: int, b: int, c: int) -> bool:
-    """Between what a run reads and what it writes."""
-    side, field = ("left", "right")[b % 2], (CITY, PHONE)[c % 2]
+    """Between what a run reads and what it writes, most often where it writes."""
+    side = ("left", "right")[b % 2]
+
+    def coupled(line: Line) -> bool:
+        return line.coupled and _awake(machine, side)(line)
 
     def edit() -> None:
-        line = _chosen(
-            machine, a, lambda each: each.coupled and _awake(machine, side)(each)
-        )
+        field, places = (CITY, PHONE)[c % 2], _about_to_be_written(machine, coupled)
+        line = _chosen(machine, a, coupled)
+        if places and a % 3:
+            line, field = places[a % len(places)]
         if line:
             edit = Edit(side, field, _VALUES[c % 3])
             machine.write(line, side, **{FIELDS[field]: edit.value})
@@ -121,6 +126,18 @@ def edit_meanwhile(machine: Machine, a: int, b: int, c: int) -> bool:
 
     machine.wire.meanwhile = edit
     return True
+
+
+def _about_to_be_written(
+    machine: Machine, holds: Callable[[Line], bool]
+) -> list[tuple[Tracked, int]]:
+    """Lines and fields whose two records differ."""
+    found = []
+    for line in machine.lines:
+        left, right = machine.values(line) if line.all(holds) else (None, None)
+        if left and right:
+            found += [(line, f) for f in (CITY, PHONE) if left[f] != right[f]]
+    return found
 
 
 def _delete(machine: Machine, place: int, *sides: str) -> bool:
@@ -233,7 +250,7 @@ OFTEN = {
     "sync late": 3,
     "edit left": 2,
     "edit right": 2,
-    "clean-up": 2,
+    "clean-up": 4,
     "undo": 2,
 }
 KINDS = [kind for kind in EVENTS for _ in range(OFTEN.get(kind, 1))]

@@ -129,7 +129,7 @@ def ends(line: Line, rules: Rules) -> set[Line]:
     """
     states = {synced(line, rules)}
     if not line.in_sight(rules) and line.coupled and line.right is not None:
-        states |= {line, _settled(line, rules)}
+        states |= {line, _settled(line, rules), *_half_settled(line, rules)}
     return states
 
 
