@@ -7,21 +7,16 @@ tell the same number.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys import outside
-from tests.journeys.person import ENGLISH, FRENCH, SECONDS, Person, Words
+from tests.journeys.morning import Morning, a_morning
+from tests.journeys.person import ENGLISH, FRENCH, SECONDS, Words
 
 pytestmark = pytest.mark.journey
 
 NEW_PASSWORD = "Brand-new 2026"
-FIRST, SECOND = "Fabrique du Léman SA", "Léman Services SA"
-FOREIGN = 143
-"""Customers of the second company who pay in a currency that is not coupled there."""
 
 PRIVILEGE = (
     "Privilege prvWriteTransactionCurrency is missing",
@@ -48,16 +43,7 @@ ACCOUNT = (
     "Open the account in Microsoft Entra",
     "Ouvrir le compte dans Microsoft Entra",
 )
-ADMINISTRATOR = (
-    "The integration user is an administrator",
-    "L'utilisateur d'intégration est administrateur",
-)
-USER = (
-    "Open the integration user in Sales",
-    "Ouvrir l'utilisateur d'intégration dans Sales",
-)
 CONNECTION = ("the connection's page", "la page de la connexion")
-UNCOUPLED = ("Currency CAD is not coupled", "La devise CAD n'est pas couplée")
 CONFLICT = ("Changed on both sides: phone", "Modifié des deux côtés : téléphone")
 DELETED = ("The account was deleted in Sales", "Le compte a été supprimé dans Sales")
 TOO_LONG = ("Name is longer than 100 characters", "Le nom dépasse 100 caractères")
@@ -69,61 +55,6 @@ DUPLICATE = (
 )
 CANDIDATES = ("Open the candidates", "Ouvrir les candidats")
 
-ACCEPT = "Accept and start writing"
-
-
-@dataclass
-class Morning:
-    """A demonstration on this machine, and the administrator at its pages."""
-
-    person: Person
-    systems: outside.Systems
-    data: Path
-
-    def run(self, connection: str = FIRST) -> None:
-        """Let a connection synchronize now: before a journey, not in it."""
-        outside.manage(self.data, "sync", "--connection", connection)
-
-    def begin(self, cause: Words) -> Person:
-        """On the overview, which tells of the cause."""
-        person = self.person
-        person.start()
-        link = person.page.locator("main").get_by_role("link", name=person.of(cause))
-        expect(link.first).to_be_visible()
-        person.agrees()
-        return person
-
-    def to_cause(self, cause: Words) -> Person:
-        """From the overview to the page of the cause."""
-        person = self.begin(cause)
-        person.follow(person.of(cause))
-        expect(person.page.locator("h1")).to_have_text(person.of(cause))
-        person.agrees()
-        return person
-
-    def to_error(self, cause: Words, record: str = "") -> Person:
-        """From the overview over the cause to one of its records."""
-        person = self.to_cause(cause)
-        person.click(person.page.locator(".actions a[href^='/errors/?problem=']"))
-        person.agrees()
-        row = person.page.locator("tbody tr", has_text=record).first
-        person.click(row.locator("a.title"))
-        expect(person.page.locator("h1")).to_have_text(person.of(cause))
-        person.agrees()
-        return person
-
-    def gone(self, cause: Words) -> None:
-        """Nothing fails for this cause any more."""
-        person = self.person
-        person.until(lambda: person.of(cause) not in person.asked("/problems/"))
-
-    def healed(self) -> None:
-        """The open page says so by itself, and every page the same number."""
-        resolved = self.person.say("resolved", "reason")
-        badge = self.person.page.locator(".facts .badge").first
-        expect(badge).to_have_text(resolved, timeout=SECONDS * 1000)
-        self.person.agrees()
-
 
 @pytest.fixture(scope="module", params=[ENGLISH, FRENCH])
 def morning(
@@ -131,16 +62,9 @@ def morning(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Morning]:
-    """One demonstration for each language; the person comes by the printed link."""
-    data = tmp_path_factory.mktemp("heal")
-    with outside.demonstration(data) as (link, systems):
-        context = browser.new_context(locale=request.param)
-        page = context.new_page()
-        page.goto(link)
-        base = link.partition("/sign-in/")[0]
-        assert page.url == f"{base}/", "the link leads to the overview"
-        yield Morning(Person(base, page, request.param), systems, data)
-        context.close()
+    """One demonstration for each language."""
+    with a_morning(browser, request.param, tmp_path_factory.mktemp("heal")) as one:
+        yield one
 
 
 def code_in(words: Words, code: str) -> Words:
@@ -213,71 +137,6 @@ def test_a_new_password_is_saved_once_and_the_connection_resumes(
     person.sees(person.say("The check passed and the connection goes on."))
     person.agrees()
     morning.gone(PASSWORD)
-
-
-def test_a_company_is_set_up_and_143_customers_go_when_their_currency_is_coupled(
-    morning: Morning,
-) -> None:
-    add_foreign_customers(morning.systems)
-    person = morning.to_error(ADMINISTRATOR)
-    with person.cured(USER) as user:
-        user.get_by_label("System Administrator").uncheck()
-        user.get_by_label("Business Central Dataverse Integration").check()
-    person.follow(person.of(CONNECTION))
-    person.press(person.say("Check and enable"))
-    person.sees(person.say("The connection is enabled."))
-    person.agrees()
-    morning.gone(ADMINISTRATOR)
-
-    person.follow("CUSTOMER")
-    accept(person)
-    person.until(lambda: person.of(UNCOUPLED) in person.asked("/"))
-    person.follow(person.say("Overview"), "nav")
-    person.agrees()
-    cause = person.page.locator(".causes li", has_text=person.of(UNCOUPLED))
-    records = person.count("%(count)s record", "%(count)s records", FOREIGN)
-    person.clicks = 0
-    person.click(cause.get_by_role("link", name=records))
-    expect(person.page.locator("tbody tr").first).to_contain_text(
-        person.say("waiting for %(what)s", what="CAD")
-    )
-    assert person.clicks == 1, "all that wait for it are found at once"
-    person.agrees()
-
-    person.follow(person.say("Overview"), "nav")
-    line = person.page.locator("tr", has_text="CURRENCY").filter(has_text=SECOND)
-    person.click(line.get_by_role("link", name="CURRENCY"))
-    accept(person)
-
-    person.follow(person.say("Overview"), "nav")
-    morning.gone(UNCOUPLED)
-    person.agrees()
-
-
-def add_foreign_customers(systems: outside.Systems) -> None:
-    """Customers who pay in Canadian dollars, and the currency with its rate."""
-    place = {"system": "business_central", "company": SECOND, "action": "add"}
-    named = {"code": "CAD", "displayName": "Canadian Dollar"}
-    rate = {"currencyCode": "CAD", "startingDate": "2026-01-01"}
-    amounts = {"exchangeRateAmount": 100, "relationalExchangeRateAmount": 94}
-    customers = [
-        {"number": str(70001 + n), "displayName": f"Érable {n}", "currencyCode": "CAD"}
-        for n in range(FOREIGN)
-    ]
-    for entity, rows in (
-        ("currencies", [named]),
-        ("currencyExchangeRates", [rate | amounts]),
-        ("customers", customers),
-    ):
-        systems.control("records", {**place, "entity": entity, "records": rows})
-
-
-def accept(person: Person) -> None:
-    """Look at the plan of a mapping on its page, and let it write."""
-    button = person.page.get_by_role("button", name=person.say(ACCEPT))
-    expect(button).to_be_visible(timeout=SECONDS * 1000)
-    person.click(button)
-    person.sees(person.say("accepted"))
 
 
 def test_a_conflict_is_answered_after_its_plan_was_shown(morning: Morning) -> None:
