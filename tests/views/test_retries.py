@@ -141,7 +141,8 @@ def test_what_became_of_each_record_is_a_file(
 
     answer = viewer.get(address, headers={"Accept-Language": language})
     content = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]  # streamed
-    head, *rows = csv.reader(content.splitlines(), delimiter=separator)
+    head, *unordered = csv.reader(content.splitlines(), delimiter=separator)
+    rows = sorted(unordered, key=lambda row: int(row[6].split("/")[-2]))
 
     assert head[0] == first
     assert [row[0] for row in rows] == [
