@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.morning import Morning, a_morning
-from tests.journeys.person import ENGLISH, FRENCH, SECONDS, Words
+from tests.journeys.morning import LANGUAGES, Morning, a_morning
+from tests.journeys.person import SECONDS, Words
 
 pytestmark = pytest.mark.journey
 
@@ -56,7 +56,7 @@ DUPLICATE = (
 CANDIDATES = ("Open the candidates", "Ouvrir les candidats")
 
 
-@pytest.fixture(scope="module", params=[ENGLISH, FRENCH])
+@pytest.fixture(scope="module", params=LANGUAGES)
 def morning(
     browser: Browser,
     request: pytest.FixtureRequest,

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.journeys import outside
-from tests.journeys.morning import Morning, a_morning
-from tests.journeys.person import ENGLISH, FRENCH, SECONDS, Person
+from tests.journeys.morning import LANGUAGES, Morning, a_morning
+from tests.journeys.person import SECONDS, Person
 
 pytestmark = pytest.mark.journey
 
@@ -32,7 +32,7 @@ UNCOUPLED = ("Currency CAD is not coupled", "La devise CAD n'est pas couplée")
 ACCEPT = "Accept and start writing"
 
 
-@pytest.fixture(scope="module", params=[ENGLISH, FRENCH])
+@pytest.fixture(scope="module", params=LANGUAGES)
 def morning(
     browser: Browser,
     request: pytest.FixtureRequest,
