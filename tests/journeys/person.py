@@ -17,9 +17,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.journeys.outside import REPOSITORY
 
 ENGLISH, FRENCH = "en-GB", "fr-CH"
-SECONDS = 120
-"""From a save in a system until our open page says that it is healed it takes half a
-minute; more only where the machine does other work meanwhile."""
+SECONDS = 60
+"""So long may it take from a save in a system until our open page says it is healed."""
 CHIPS = ("open", "waiting", "ignored")
 CHIP = re.compile(r'class="chip" href="\?([^"]*)"[^>]*>[^<]*<b>([^<]*)</b>')
 NAVIGATION = re.compile(r'<span class="count"[^>]*>([^<]*)<')

@@ -29,7 +29,7 @@ from tests.factories import make_connection, make_job, make_mapping, make_user
 from tests.services.test_errors import cause_of, failed, passed
 
 pytestmark = pytest.mark.django_db
-SEEDS = range(2)
+SEEDS = range(3)
 RECORDS = 30
 START = datetime(2026, 11, 8, 8, 0, tzinfo=UTC)
 Rows = dict[int, tuple[Any, ...]]
