@@ -15,7 +15,7 @@ from integration.management.steps import StepFailed
 from integration.management.summary import Summary, summarize
 from integration.management.supervisor import SimulatorOptions, Supervisor
 from integration.management.words import this_process
-from integration.models import Connection, Job, TableMapping, User
+from integration.models import Connection, Job, Look, TableMapping, User
 from integration.models.jobs import ACTIVE_STATES
 from integration.services.connections import CheckResult
 from integration.services.demo import (
@@ -193,10 +193,11 @@ def state_of(result: CheckResult) -> str:
 
 
 def _wait_for_rest() -> None:
-    """Until no run is active; a parked one rests."""
+    """Until no run is active and no worker looks at records; a parked one rests."""
     deadline = clock.monotonic() + REST_SECONDS
     active = Job.objects.filter(state__in=ACTIVE_STATES, parked_until=None)
-    while active.exists():
+    looks = Look.objects.exclude(claim="")
+    while active.exists() or looks.filter(next_at__gt=clock.now()).exists():
         if clock.monotonic() > deadline:
             raise StepFailed("rest", "a run did not end")
         clock.sleep(0.1)

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db.models import Count, F, Sum
 
-from integration.choices import ErrorState, OperationKind
+from integration.choices import ErrorState
 from integration.management.browser import OpenedPage
-from integration.models import Coupling, Job, Operation, SyncError
+from integration.models import Connection, Coupling, Job, SyncError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,14 @@ class Summary:
 
 def summarize(pages: Iterable[OpenedPage]) -> Summary:
     """Call it when nothing runs any more."""
+    outside = Connection.objects.aggregate(read=Sum("records_fetched", default=0))
     totals = Job.objects.aggregate(
         read=Sum("records_fetched"), written=Sum(F("inserted") + F("modified"))
     )
     open_rows = SyncError.objects.filter(state=ErrorState.OPEN)
     by_title = open_rows.values("problem__title").annotate(rows=Count("pk"))
     return Summary(
-        read=(totals["read"] or 0) + _read_by_checks(),
+        read=(totals["read"] or 0) + outside["read"],
         written=totals["written"] or 0,
         couplings=Coupling.objects.count(),
         errors_by_problem={
@@ -49,9 +50,3 @@ def summarize(pages: Iterable[OpenedPage]) -> Summary:
             for page in pages
         ],
     )
-
-
-def _read_by_checks() -> int:
-    checks = Operation.objects.filter(kind=OperationKind.CHECK)
-    results = checks.values_list("result", flat=True)
-    return sum(result.get("records_fetched", 0) for result in results)

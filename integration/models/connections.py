@@ -21,6 +21,8 @@ class Connection(models.Model):
     ``pause_reason`` is what a person gave, or an English sentence; then
     ``pause_article`` and ``pause_params`` say it in the reader's language.
     ``check_lines`` is what the last check found (``services.check_lines``).
+    ``records_fetched`` is what list and delta answers held outside of jobs: when the
+    set-up was checked, or the records of an error were read again.
     """
 
     name = models.CharField(_("name"), max_length=100, unique=True)
@@ -40,6 +42,7 @@ class Connection(models.Model):
     pause_params = models.JSONField(default=dict, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
     check_lines = models.JSONField(default=list, blank=True, editable=False)
+    records_fetched = models.PositiveBigIntegerField(default=0, editable=False)
 
     objects = ConnectionQuerySet.as_manager()
 

@@ -26,6 +26,11 @@ from integration.services import may_run
 from integration.services.actors import Actor, Refused, require_operator, user_of
 from integration.services.answers import Answer
 from integration.services.articles import cause_of, label_of
+from integration.services.counting import (
+    CountingBusinessCentral,
+    CountingSales,
+    add_fetched_outside_jobs,
+)
 from integration.services.endings import way_from
 from integration.services.endpoints import open_business_central, open_sales
 from integration.services.pairs import Pair, values_of
@@ -191,7 +196,11 @@ def _opened(mapping: TableMapping) -> Iterator[tuple[Work, Sales]]:
             closing(open_sales(connection.sales)) as sales,
             Spool() as spool,
         ):
-            yield open_work(dry_run(mapping), spool, bc, sales), sales
+            counted = CountingBusinessCentral(bc), CountingSales(sales)
+            try:
+                yield open_work(dry_run(mapping), spool, *counted), sales
+            finally:
+                add_fetched_outside_jobs(connection, *(one.fetched for one in counted))
     except RemoteError as refusal:
         told = of_cause(cause_of(refusal.failure, None))
         raise AnswerRefused(

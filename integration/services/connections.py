@@ -16,6 +16,7 @@ from integration.choices import Category, CheckState, OperationKind, Origin
 from integration.models import Connection, Endpoint, SyncError, User
 from integration.services.articles import cause_of
 from integration.services.check_lines import CheckLine, CheckRow, in_rows
+from integration.services.counting import add_fetched_outside_jobs
 from integration.services.credentials import keep_secret
 from integration.services.errors import record_setup_error, settle_setup_errors
 from integration.services.operations import record_operation
@@ -97,6 +98,7 @@ def check_connection(
     connection.refresh_from_db()
     fetched: Counter[str] = Counter()
     lines = tuple(examine(connection, fetched))
+    add_fetched_outside_jobs(connection, fetched)
     settled = _record(connection, lines)
     _try_again(connection, lines)
     paused, resumed = _pause_or_resume(connection, lines, by)
@@ -104,7 +106,7 @@ def check_connection(
     result = CheckResult(connection, lines, settled, paused, resumed)
     if by:
         asked = sentence(gettext_noop("To see whether both systems can be used."))
-        _record_check(result, by, reason or asked, _mapped(connection, fetched))
+        _record_check(result, by, reason or asked)
     return result
 
 
@@ -268,15 +270,7 @@ def _stamp(connection: Connection, lines: Iterable[CheckLine]) -> None:
         )
 
 
-def _mapped(connection: Connection, fetched: Counter[str]) -> int:
-    """How many of these records are of mapped entities."""
-    places = connection.mappings.values_list("entity", "table")
-    return sum(fetched[name] for name in {name for both in places for name in both})
-
-
-def _record_check(
-    result: CheckResult, by: User, reason: str | Told, fetched: int
-) -> None:
+def _record_check(result: CheckResult, by: User, reason: str | Told) -> None:
     connection = result.connection
     record_operation(
         OperationKind.CHECK,
@@ -289,7 +283,6 @@ def _record_check(
             "told": [line.told.key for line in result.problems],
             "settled": result.settled,
             "resumed": result.resumed,
-            "records_fetched": fetched,
         },
     )
 

@@ -1,9 +1,11 @@
 """Connectors that count the records their list and delta answers held."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from django.db.models import F
 
 from integration.connectors.base import (
     Connector,
@@ -16,6 +18,7 @@ from integration.connectors.base import (
 from integration.connectors.business_central import BusinessCentral
 from integration.connectors.sales import Organization, Sales
 from integration.core.records import Page, Record, System
+from integration.models import Connection
 
 
 class CountingConnector:
@@ -99,3 +102,14 @@ class CountingSales(CountingConnector):
 
     def organization(self) -> Organization:
         return self._client.organization()
+
+
+def add_fetched_outside_jobs(
+    connection: Connection, *counted: Mapping[str, int]
+) -> None:
+    """Add what was read without a job; records of mapped entities only."""
+    places = connection.mappings.values_list("entity", "table")
+    names = {name for both in places for name in both}
+    records = sum(fetched.get(name, 0) for fetched in counted for name in names)
+    mine = Connection.objects.filter(pk=connection.pk)
+    mine.update(records_fetched=F("records_fetched") + records)

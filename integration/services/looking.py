@@ -40,6 +40,11 @@ from integration.models import (
 )
 from integration.services import pending
 from integration.services.connections import check_now_and_then
+from integration.services.counting import (
+    CountingBusinessCentral,
+    CountingSales,
+    add_fetched_outside_jobs,
+)
 from integration.services.endpoints import (
     budgets_of,
     open_business_central,
@@ -163,8 +168,12 @@ def _read(mapping: TableMapping, errors: Sequence[SyncError]) -> _Read:
         closing(open_sales(connection.sales)) as sales,
         Spool() as spool,
     ):
-        work = open_work(dry_run(mapping), spool, bc, sales)
-        return {side: _read_side(work, side, errors) for side in System}
+        counted = CountingBusinessCentral(bc), CountingSales(sales)
+        try:
+            work = open_work(dry_run(mapping), spool, *counted)
+            return {side: _read_side(work, side, errors) for side in System}
+        finally:
+            add_fetched_outside_jobs(connection, *(one.fetched for one in counted))
 
 
 def _read_side(

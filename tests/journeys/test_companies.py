@@ -80,6 +80,15 @@ def test_every_customer_of_a_demo_company_becomes_its_account(
     assert all(page["status"] == 200 for page in summary["pages"])
 
 
+def test_the_figures_of_the_demonstration_are_those_of_the_log(tmp_path: Path) -> None:
+    done = outside.quickstart(tmp_path)
+
+    assert done.code == 0, done.err
+    with outside.simulators(tmp_path) as systems:
+        figures = recomputed(systems)
+    assert {key: done.json[key] for key in figures} == figures
+
+
 def test_a_missing_rate_is_one_problem_that_heals_in_one_run(tmp_path: Path) -> None:
     port = outside.free_port()
     with outside.simulators(tmp_path, *company("classic-w1"), port=port) as systems:

@@ -153,6 +153,24 @@ def test_one_read_of_each_side_serves_all_watched_records(engine: Engine) -> Non
     assert Look.objects.filter(found=LookFound.SAME).count() == 3
 
 
+def test_what_a_look_reads_is_counted(engine: Engine, customer: Live) -> None:
+    watch(the_error())
+    engine.connection.refresh_from_db()
+    before, mark = engine.connection.records_fetched, engine.asked()
+
+    look_at_due()
+
+    engine.connection.refresh_from_db()
+    mapped = {"customers", "accounts", "currencies", "transactioncurrencies"}
+    told = sum(
+        one["records"]
+        for one in engine.since(mark)
+        if one["entity"] in mapped and one["method"] == "GET"
+    )
+    assert told
+    assert engine.connection.records_fetched - before == told
+
+
 def test_two_workers_never_look_at_the_same(engine: Engine, customer: Live) -> None:
     watch(the_error())
 
