@@ -220,6 +220,17 @@ class SyncError(models.Model):
         db_index=False,
         verbose_name=_("ignored or resolved by"),
     )
+    ignored_before_by = models.ForeignKey(
+        Operation,
+        # What ignored an error is never removed, so nothing has to look for its rows.
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("ignored before by"),
+    )
     problem = models.ForeignKey(
         Problem,
         models.CASCADE,

@@ -5,10 +5,11 @@ resolved comes back by itself. One operation holds who, why and which rows; each
 points to it as long as it stays as the operation left it.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -77,6 +78,11 @@ def scope_of(until: datetime | None) -> dict[str, str]:
     return {"until": until.isoformat() if until else "it grows"}
 
 
+def _until(operation: Operation) -> datetime | None:
+    told = operation.scope["until"]
+    return None if told == "it grows" else datetime.fromisoformat(told)
+
+
 def handled_by(operation: Operation) -> SyncErrorQuerySet:
     """What the operation may change, as things stand."""
     if operation.kind == OperationKind.IGNORE:
@@ -93,9 +99,7 @@ def handle(operation: Operation, ids: Collection[int]) -> set[int]:
         handled_by(operation).filter(id__in=among_ids(sorted(ids)))
     ):
         if operation.kind == OperationKind.IGNORE:
-            told = operation.scope["until"]
-            until = None if told == "it grows" else datetime.fromisoformat(told)
-            ignore(chunk, until, operation)
+            ignore(chunk, _until(operation), operation)
         else:
             settle(work, chunk, SettledReason.RESOLVED, operation)
         done |= {row["id"] for row in chunk}
@@ -133,7 +137,7 @@ def _handle(
 
 
 def undo_handling(operation: Operation, by: Actor, reason: str = "") -> Operation:
-    """Open again what is still as this operation left it, in chunks.
+    """Put back what is still as this operation left it, in chunks.
 
     ``result`` then says ``restored``; what changed since stays as it is. A second undo
     changes nothing, and one that was interrupted goes on. Raises ``Refused``.
@@ -156,11 +160,37 @@ def _reopen_chunk(operation_id: int) -> bool:
     ids = list(rows.order_by("id").values_list("id", flat=True)[:CHUNK])
     restored = 0
     for _work, chunk in _locked(rows.filter(id__in=among_ids(ids))):
-        reopen(chunk)
+        _put_back(chunk)
         restored += len(chunk)
     locked.result["restored"] = locked.result.get("restored", 0) + restored
     locked.save(update_fields=["result"])
     return bool(ids)
+
+
+def _put_back(chunk: Sequence[Before]) -> None:
+    """Open again; or ignored as before, unless what ends that has come meanwhile."""
+    earlier = Operation.objects.exclude(state=OperationState.UNDONE).in_bulk(
+        {row["ignored_before_by_id"] for row in chunk} - {None}
+    )
+    groups: dict[tuple[int | None, int, datetime | None], list[Before]] = {}
+    for row in chunk:
+        key = (row["ignored_before_by_id"], row["problem_id"], row["settled_at"])
+        groups.setdefault(key, []).append(row)
+    for (by, problem, since), rows in groups.items():
+        ignoring = earlier.get(by or 0)
+        if ignoring and not _is_over(_until(ignoring), problem, since):
+            ignore(rows, _until(ignoring), ignoring)
+        else:
+            reopen(rows)
+
+
+def _is_over(until: datetime | None, problem: int, since: datetime | None) -> bool:
+    """Whether what was ignored until then would not be any more."""
+    if until:
+        return until <= clock.now()
+    further = Q(first_seen__gt=since) | Q(reopened_at__gt=since)
+    rows = SyncError.objects.filter(further, problem=problem, last_seen__gt=since)
+    return rows.exists()
 
 
 @transaction.atomic

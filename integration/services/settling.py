@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, F, Q, Value, When
 
 from integration.choices import Chip, ErrorState, SettledReason
 from integration.models import Connection, Operation, SyncError
@@ -35,10 +35,14 @@ _COLUMNS = (
     "waits_for",
     "ignored_until",
     "handled_by_id",
+    "ignored_before_by_id",
+    "settled_at",
     "day",
     "place",
 )
 _CHUNK = 500
+_IGNORED_BY = Case(When(state=ErrorState.IGNORED, then=F("handled_by")))
+"""What ignores a row that is about to be resolved by hand: its undo needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ def settle(
         settled_reason=reason,
         ignored_until=None,
         handled_by=by,
+        ignored_before_by=_IGNORED_BY if by else None,
         spared=_spared(work),
     )
     return len(rows)
@@ -112,13 +117,16 @@ def ignore(rows: Sequence[Before], until: datetime | None, by: Operation) -> Non
         rows,
         lambda _row: Chip.IGNORED,
         state=ErrorState.IGNORED,
+        settled_at=None,
+        settled_reason="",
         ignored_until=until,
         handled_by=by,
+        ignored_before_by=None,
     )
 
 
 def reopen(rows: Sequence[Before]) -> None:
-    """These are open again, as they were before a person ignored or resolved them."""
+    """These are open again, or waiting."""
     _change(
         rows,
         lambda row: Chip.WAITING if row["waits_for"] else Chip.OPEN,
@@ -127,6 +135,7 @@ def reopen(rows: Sequence[Before]) -> None:
         settled_reason="",
         ignored_until=None,
         handled_by=None,
+        ignored_before_by=None,
     )
 
 

@@ -21,8 +21,8 @@ def undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
     """Bring back what this clean-up hid and no other one in force still hides.
 
     ``result`` then says ``restored``, ``still_hidden`` (by another) and ``purged``
-    (removed for good before). What was ignored or resolved by hand is open again, as
-    ``undo_handling`` says. A second undo changes nothing. Raises ``Refused``.
+    (removed for good before). What was ignored or resolved by hand is as it was before,
+    as ``undo_handling`` says. A second undo changes nothing. Raises ``Refused``.
     """
     if operation.kind in HANDLING:
         return undo_handling(operation, by, reason)

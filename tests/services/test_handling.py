@@ -151,6 +151,51 @@ def test_an_ignored_entry_may_be_resolved(anna: User, rows: list[SyncError]) -> 
     assert chips(rows[0]) == ["open"]
 
 
+@pytest.mark.parametrize("days", [None, 3])
+def test_what_was_ignored_is_ignored_again_when_its_resolving_is_undone(
+    anna: User, rows: list[SyncError], days: int | None
+) -> None:
+    until = clock.now() + timedelta(days=days) if days else None
+    first = ignore_errors(ids(rows[0], rows[2]), make_user(), until)
+    second = resolve_errors(ids(*rows), anna)
+
+    assert undo(second, anna).result["restored"] == 4
+
+    assert chips(*rows) == ["ignored", "open", "ignored", "open"]
+    row = SyncError.objects.get(pk=rows[0].pk)
+    assert (row.ignored_until, row.handled_by) == (until, first)
+    assert (row.settled_at, row.settled_reason) == (None, "")
+    assert undo(first, anna).result == {"restored": 2, "changed_since": 0}
+    assert chips(*rows) == ["open", "open", "waiting", "open"]
+
+
+def test_what_ends_it_meanwhile_ends_it_for_what_is_put_back(
+    anna: User, rows: list[SyncError]
+) -> None:
+    now = clock.now()
+    ignore_errors(ids(rows[0], rows[3]), anna)
+    ignore_errors(ids(rows[1]), anna, now + timedelta(days=2))
+    operation = resolve_errors(ids(*rows), anna)
+    fails(rows[0], record_key="another")
+
+    with time_machine.travel(now + timedelta(days=3)):
+        undo(operation, anna)
+
+    assert chips(*rows) == ["open", "open", "waiting", "ignored"]
+
+
+def test_what_an_earlier_ignoring_left_is_not_taken_for_the_latest(
+    anna: User, rows: list[SyncError]
+) -> None:
+    ignore_errors(ids(rows[0]), anna)
+    resolve_errors(ids(rows[0]), anna)
+    fails(rows[0])
+    latest = ignore_errors(ids(rows[0]), anna)
+
+    assert undo(latest, anna).result["restored"] == 1
+    assert chips(rows[0]) == ["open"]
+
+
 def test_undo_finds_what_was_deleted_since(anna: User, rows: list[SyncError]) -> None:
     operation = resolve_errors(ids(rows[0]), anna)
     deletion = delete_selected(ids(rows[0]), make_user())
