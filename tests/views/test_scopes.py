@@ -1,9 +1,10 @@
 """What is done to many is done to those that were shown, or to fewer; never to others.
 
 Every action on many rows is a line of ``ACTIONS``: how its confirmation is opened, and
-which rows that shows. Between what is shown and the click, and between the click and
-its Undo, records fail, heal and come back, and a second person acts. Whatever was done
-is then read from the tables, not from what the action says of itself.
+which rows that shows. Between what is shown and the click, between two chunks, and
+between the click and its Undo, records fail, heal and come back, and a second person
+acts. Whatever was done is then read from the tables, not from what the action says of
+itself. Addresses and buttons are counted: a new one has to be among them.
 """
 
 import random
@@ -12,27 +13,48 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from typing import Any
+from html.parser import HTMLParser
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import transaction
 from django.test import Client
+from django.urls import resolve
 
 from integration import clock
 from integration.choices import ItemOutcome
 from integration.core.outcomes import Outcome
 from integration.models import Job, Operation, OperationItem, SyncError, User
-from integration.services import moment
+from integration.services import handling, handling_of_many, moment, retry
 from integration.services.errors import record_outcomes
-from integration.services.retry import advance
 from tests.factories import make_connection, make_job, make_mapping, make_user
 from tests.services.test_errors import cause_of, failed, passed
+from tests.views.test_addresses import OURS, address
+from tests.views.test_addresses import keys as keys  # a fixture
 
 pytestmark = pytest.mark.django_db
 SEEDS = range(3)
 RECORDS = 30
+FEW = 4
+"""Rows handled at a time: something happens before the next."""
 START = datetime(2026, 11, 8, 8, 0, tzinfo=UTC)
-Rows = dict[int, tuple[Any, ...]]
+SOME_DAY = "2099-01-01"
+
+
+class Row(NamedTuple):
+    """A row as it is, whether the list shows it, and who ignored or resolved it."""
+
+    in_sight: bool
+    state: str
+    chip: str
+    settled_at: datetime | None
+    ignored_until: datetime | None
+    handled_by: int | None
+    occurrences: int
+
+
+Rows = dict[int, Row]
 
 
 @dataclass(slots=True)
@@ -47,6 +69,8 @@ class World:
     other: Client
     held: set[int] = field(default_factory=set)
     """What the other person retries now: nobody else does."""
+    grown: list[int] = field(default_factory=list)
+    """The causes a further record failed for, in that order."""
 
     def pass_time(self, span: timedelta) -> None:
         self.now[0] += span
@@ -62,7 +86,10 @@ class World:
     def fail(self) -> None:
         key, code = self._key(), self.draw.choice(("long", "plain", "other"))
         waits = self.draw.choice(("", "", "", "CURRENCY:EUR"))
+        failing = SyncError.objects.relevant()
+        before = list(failing.values_list("pk", flat=True))
         self._record(failed(key, code, waits_for=waits))
+        self.grown += failing.exclude(pk__in=before).values_list("problem", flat=True)
 
     def heal(self) -> None:
         self._record(passed(self._key()))
@@ -73,7 +100,8 @@ class World:
         ids = listed(self.other, "/errors/?state=relevant")
         few = self.draw.sample(sorted(ids), min(2, len(ids)))
         if few:
-            self.other.post(f"/errors/{what}/", {"entry": few})
+            until = self.draw.choice(("", SOME_DAY))
+            self.other.post(f"/errors/{what}/", {"entry": few, "until": until})
         if what == "retry":
             self.held.update(few)
 
@@ -140,21 +168,33 @@ def selection(what: str, listing: str) -> Callable[[World], Shown]:
     return show
 
 
-def retry_of_all(query: str) -> Callable[[World], Shown]:
-    """The preview of a retry, with the list it was made of."""
+def all_of(what: str, query: str, until: str = "") -> Callable[[World], Shown]:
+    """The preview of an action on a whole list, with the list it was made of.
+
+    What is ignored already is in the list, and the page says that it stays so.
+    """
 
     def show(world: World) -> Shown:
         problem = SyncError.objects.relevant().values_list("problem", flat=True).first()
         asked = query.format(problem=problem)
-        page = world.me.post(f"/errors/retry/?{asked}", {"do": "all"}, follow=True)
+        page = world.me.post(f"/errors/{what}/?{asked}", {"do": "all"}, follow=True)
         html = page.content.decode()
-        start = re.search(r'action="(/errors/retry/\d+/start/)"', html)
-        back = re.search(r'<a class="btn" href="(/errors/[^"]*)">Try nothing', html)
+        start = re.search(r'action="(/errors/\w+/\d+/start/)"', html)
+        back = re.search(r'<a class="btn" href="(/errors/[^"]*)">', html)
+        number = re.search(r"<h1>\D*(\d+)\D*</h1>", html)
         assert start
         assert back
-        return Shown(listed(world.me, unescape(back[1])), start[1])
+        assert number
+        ids = listed(world.me, unescape(back[1]))
+        assert len(ids) == int(number[1])
+        if what == "ignore":
+            ids -= listed(world.me, "/errors/?state=ignored")
+        return Shown(ids, start[1], {"until": until})
 
     return show
+
+
+WHOLE_CAUSE = "problem={problem}&state=relevant"
 
 
 ACTIONS: dict[str, Callable[[World], Shown]] = {
@@ -170,88 +210,227 @@ ACTIONS: dict[str, Callable[[World], Shown]] = {
     ),
     "delete the selected": selection("delete", "all"),
     "ignore the selected": selection("ignore", "open"),
-    "resolve the selected": selection("resolve", "open"),
+    "resolve the selected": selection("resolve", "relevant"),
     "retry the selected": selection("retry", "relevant"),
-    "retry all that match": retry_of_all("state=open&mapping=CUSTOMER"),
-    "retry a whole cause": retry_of_all("problem={problem}&state=relevant"),
+    "retry all that match": all_of("retry", "state=open&mapping=CUSTOMER"),
+    "retry a whole cause": all_of("retry", WHOLE_CAUSE),
+    "ignore all that match": all_of("ignore", "state=open&mapping=CUSTOMER"),
+    "ignore a whole cause until a day": all_of("ignore", WHOLE_CAUSE, SOME_DAY),
+    "resolve all that match": all_of("resolve", "state=relevant&mapping=CUSTOMER"),
+    "resolve a whole cause": all_of("resolve", WHOLE_CAUSE),
 }
 NO_UNDO = {name for name in ACTIONS if name.startswith("retry")}
 
 
-@pytest.fixture(params=SEEDS)
-def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Two weeks of failing and healing."""
-    now = [START]
-    monkeypatch.setattr(moment, "read_clock", lambda: now[0])
-    connection = make_connection()
-    mappings = [
-        make_mapping(name, connection=connection, reviewed_at=clock.now())
-        for name in ("CUSTOMER", "VENDOR")
-    ]
-    me, other = Client(), Client()
-    user = make_user()
-    me.force_login(user)
-    other.force_login(make_user())
-    jobs = [make_job(mapping) for mapping in mappings]
-    draw = random.Random(request.param)  # noqa: S311  (test data)
-    found = World(draw, now, jobs, user, me, other)
-    found.happen(40)
-    found.pass_time(timedelta(days=6))
-    found.happen(30)
-    return found
+@pytest.fixture
+def make_world(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], World]:
+    """Two weeks of failing and healing, by a seed."""
+
+    def make(seed: int) -> World:
+        now = [START]
+        monkeypatch.setattr(moment, "read_clock", lambda: now[0])
+        for module in (handling, handling_of_many, retry):
+            monkeypatch.setattr(module, "CHUNK", FEW)
+        connection = make_connection()
+        mappings = [
+            make_mapping(name, connection=connection, reviewed_at=clock.now())
+            for name in ("CUSTOMER", "VENDOR")
+        ]
+        me, other = Client(), Client()
+        user = make_user()
+        me.force_login(user)
+        other.force_login(make_user())
+        jobs = [make_job(mapping) for mapping in mappings]
+        draw = random.Random(seed)  # noqa: S311  (test data)
+        found = World(draw, now, jobs, user, me, other)
+        found.happen(40)
+        found.pass_time(timedelta(days=6))
+        found.happen(30)
+        return found
+
+    return make
 
 
 def rows() -> Rows:
     """Each row as it is, and whether the list shows it."""
     in_sight = SyncError.objects.visible(Operation.objects.cuts())
     seen = set(in_sight.values_list("pk", flat=True))
-    columns = ("state", "chip", "settled_at", "ignored_until", "occurrences")
-    found = SyncError.objects.values_list("pk", "last_seen", *columns)
-    return {key: (key in seen, *values) for key, *values in found}
+    found = SyncError.objects.values_list("pk", *Row._fields[1:])
+    return {key: Row(key in seen, *values) for key, *values in found}
 
 
 def changed(before: Rows, after: Rows) -> set[int]:
     return {key for key, row in after.items() if before.get(key) != row}
 
 
-def done_by(operation: Operation, before: Rows, after: Rows) -> set[int]:
-    """What an action did: the rows it changed, or those it is going to try."""
-    if operation.kind != "retry":
-        return changed(before, after)
-    assert changed(before, after) == set()
-    tried = OperationItem.objects.filter(
-        operation=operation, outcome=ItemOutcome.PENDING
-    )
-    return set(tried.values_list("error", flat=True))
+@dataclass(slots=True)
+class Done:
+    """What an action did, chunk by chunk, and what others did meanwhile."""
+
+    operation: Operation
+    before: Rows = field(default_factory=dict)
+    """Each row of its own just before."""
+    grown: dict[int, int] = field(default_factory=dict)
+    """How many times causes had grown by then."""
+    touched: set[int] = field(default_factory=set)
+    """What others changed before it was done, or instead."""
+    since: set[int] = field(default_factory=set)
+    """What others changed after it was done."""
+
+    def note(self, world: World, before: Rows, after: Rows) -> None:
+        mine = changed(before, after)
+        if self.operation.kind == "retry":
+            assert mine == set()
+            tried = self.operation.items.filter(outcome=ItemOutcome.PENDING)
+            mine = set(tried.values_list("error", flat=True))
+        for key in mine - self.before.keys():
+            self.before[key] = before[key]
+            self.grown[key] = len(world.grown)
+
+    def meanwhile(self, world: World, times: int) -> None:
+        before = rows()
+        world.happen(times)
+        others = changed(before, rows())
+        self.touched |= others - self.before.keys()
+        self.since |= others & self.before.keys()
 
 
+def carry_out(world: World, shown: Shown) -> Done:
+    """By the click, and then by a worker, who takes his time."""
+    before = rows()
+    world.me.post(shown.address, shown.form)
+    done = Done(Operation.objects.filter(by=world.user).latest("id"))
+    done.note(world, before, rows())
+    key = done.operation.pk
+    more = OperationItem.objects.filter(operation=key, outcome=ItemOutcome.CHOSEN)
+    while more.exists():
+        done.meanwhile(world, 3)
+        before = rows()
+        if done.operation.kind == "retry":
+            retry.take_chunk(done.operation)
+        else:
+            handling_of_many.handle_chunk(key)
+        done.note(world, before, rows())
+    return done
+
+
+def put_back(world: World, done: Done, key: int) -> Row:
+    """What an undo has to make of a row: what it was, or open if that has ended."""
+    was = done.before[key]
+    problem, waits = SyncError.objects.values_list("problem", "waits_for").get(pk=key)
+    ends = was.state == "ignored" and was.ignored_until is None
+    if not ends or problem not in world.grown[done.grown[key] :]:
+        return was
+    chip = "waiting" if waits else "open"
+    return was._replace(state="open", chip=chip, handled_by=None)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("action", ACTIONS)
 def test_what_is_done_is_what_was_shown_whatever_happens_meanwhile(
-    world: World, action: str
+    make_world: Callable[[int], World], seed: int, action: str
 ) -> None:
+    world = make_world(seed)
     shown = ACTIONS[action](world)
     at_sight = rows()
 
     world.happen(12)
-    at_click = rows()
-    world.me.post(shown.address, shown.form)
-    operation = Operation.objects.filter(by=world.user).latest("id")
-    advance(operation.pk)
-    after = rows()
+    touched = changed(at_sight, rows())
+    done = carry_out(world, shown)
 
-    done = done_by(operation, at_click, after)
-    touched = changed(at_sight, at_click) | world.held
-    assert done <= shown.ids
-    assert shown.ids - done <= touched
+    assert done.before.keys() <= shown.ids
+    assert shown.ids - done.before.keys() <= touched | done.touched | world.held
     if action in NO_UNDO:
         return
 
-    world.happen(12)
+    done.meanwhile(world, 12)
     before_undo = rows()
-    since = changed(after, before_undo)
-    world.me.post(f"/operations/{operation.pk}/undo/")
+    world.me.post(f"/operations/{done.operation.pk}/undo/")
 
     end = rows()
-    assert changed(before_undo, end) <= done
-    for key in done - since:
-        assert end[key] == at_click[key]
+    assert changed(before_undo, end) <= done.before.keys()
+    for key in done.before.keys() - done.since:
+        assert end[key] == put_back(world, done, key)
+
+
+ON_ONE_OR_NONE = {
+    *("language", "theme", "login", "logout", "account", "account_alerts"),
+    *("caught_up", "demonstration", "alerts_test", "explain"),
+    *("connection_check", "connection_enable"),
+    *("connection_pause", "connection_resume", "connection_secret"),
+    *("mapping_accept", "mapping_pause", "mapping_resume", "mapping_rules"),
+    *("mapping_review", "check_all"),
+    *("error_watch", "error_retry", "error_answer"),
+    *("problem_watch", "problem_assign", "problem_comment"),
+    *("article_teach", "article_change", "article_withdraw"),
+    *("operation_undo", "operation_cancel"),
+}
+"""What may be posted and acts on no rows that somebody was shown, or on one."""
+
+
+class Buttons(HTMLParser):
+    """What the buttons of a page post: the name of the address, and what to do."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: set[tuple[str, str]] = set()
+        self.action = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.action = given.get("action", "")
+        elif tag == "button" and given.get("type") == "submit":
+            self.note(given.get("formaction", self.action), given.get("value", ""))
+
+    def note(self, address: str, do: str) -> None:
+        if address:
+            self.found.add((name_of(address), do))
+
+
+class Recording(Client):
+    """A client that knows what it has posted: the name of the address, what to do."""
+
+    posted: set[tuple[str, str]]
+
+    def post(self, path: str, data: Any = None, **more: Any) -> Any:  # type: ignore[override]
+        self.posted.add((name_of(path), (data or {}).get("do", "")))
+        return super().post(path, data, **more)
+
+
+def name_of(address: str) -> str:
+    return resolve(urlsplit(address).path).url_name or ""
+
+
+def test_no_action_on_many_rows_is_forgotten(
+    make_world: Callable[[int], World], keys: dict[str, object]
+) -> None:
+    world = make_world(0)
+    world.me = Recording()
+    world.me.posted = set()
+    world.me.force_login(world.user)
+    problem = SyncError.objects.relevant().values_list("problem", flat=True)[0]
+    pages = ("/errors/", "/problems/", f"/problems/{problem}/")
+    buttons = {
+        button
+        for page in (*pages, "/errors/cleanup/?all=1")
+        for button in Buttons(world.me.get(page).content.decode()).found
+        if button[0] not in ON_ONE_OR_NONE
+    }
+    posting = {
+        name
+        for name in OURS
+        if "POST" in world.me.put(address(name, keys)).headers.get("Allow", "")
+    }
+
+    for show in ACTIONS.values():
+        with transaction.atomic():
+            shown = show(world)
+            world.me.post(shown.address, shown.form)
+            transaction.set_rollback(True)  # the next one finds all of it again
+
+    assert {name for name, _do in world.me.posted} == posting - ON_ONE_OR_NONE
+    assert posting >= ON_ONE_OR_NONE
+    assert buttons <= world.me.posted
+    assert len(buttons) > 6
