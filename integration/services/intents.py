@@ -6,7 +6,7 @@ what it may have created (promise 1).
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from integration.connectors.odata import literal, parse_moment
@@ -15,19 +15,21 @@ from integration.core.outcomes import Finding
 from integration.core.records import Direction, System
 from integration.core.values import digest
 from integration.services import couplings, pending
+from integration.services.changes import OVERLAP
 from integration.services.endings import Trouble
 from integration.services.work import Work
 
 Sign = Callable[[Mapping[str, Any]], str]
 """What two records have in common when one may have been made from the other."""
 
-_MARGIN = timedelta(seconds=5)
-"""The ``Date`` of an answer is told to the second, and comes after the fact."""
-
 
 def intent_of(record: Snapshot, since: datetime) -> dict[str, Any]:
-    """What to look for: the values that go out, and since when."""
-    return {"since": (since - _MARGIN).isoformat(), "values": dict(record.values)}
+    """What to look for: the values that go out, and since when.
+
+    Who changes it afterwards may stamp it earlier (protocols §5): as much earlier as
+    when changes are read.
+    """
+    return {"since": (since - OVERLAP).isoformat(), "values": dict(record.values)}
 
 
 @dataclass(slots=True)

@@ -270,6 +270,23 @@ def test_two_records_that_could_be_the_lost_one_are_for_a_person(bare: Engine) -
     assert not bare.errors()
 
 
+def test_what_was_created_and_then_stamped_earlier_is_found(bare: Engine) -> None:
+    """Somebody changes it at once, in a transaction that began long before."""
+    bare.accept()
+    bare.sync("CUSTOMER")
+    account = bare.add_account("Nur dort", address1_city="Bern")
+    lose_a_creation(bare)
+    [made] = bare.all(bare.customers)
+    bare.systems.store.move_clock(-100)
+    bare.change(made, city="Biel", postalCode="2500")
+    bare.systems.store.move_clock(0)
+
+    bare.sync("CUSTOMER")
+
+    assert len(bare.customers) == Coupling.objects.count() == 1
+    assert account.values["address1_city"] == "Biel"
+
+
 def test_twins_whose_creation_was_lost_are_shared_out(bare: Engine) -> None:
     bare.accept()
     for city in ("Bern", "Bern", "Biel"):
