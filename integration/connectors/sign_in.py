@@ -10,6 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from cryptography import x509
@@ -130,8 +131,12 @@ class Certificate:
 SignIn = ClientSecret | Certificate | UserAccount
 
 
+@lru_cache(maxsize=64)
 def _digest(salt: str, secret: str) -> str:
-    """Tells two secrets apart in a cache's key without helping to guess them."""
+    """Tells two secrets apart in a cache's key without helping to guess them.
+
+    Slow on purpose, so each is made once a process and not once a run.
+    """
     slow = hashlib.scrypt(secret.encode(), salt=salt.encode(), n=2**12, r=8, p=1)
     return slow[:8].hex()
 
