@@ -37,7 +37,7 @@ class Pattern:
             pieces[0], pieces[-1] = pieces[0].lstrip(), pieces[-1].rstrip(".! ")
         return tuple(piece for piece in pieces if piece)
 
-    @property
+    @cached_property
     def letters(self) -> int:
         """How much it asks for."""
         return sum(sign.isalpha() for piece in self.pieces for sign in piece)
@@ -92,8 +92,10 @@ def best_of(taught: Collection[Taught], message: str) -> Taught | None:
     if not taught:
         return None
     small = _small(message)
-    best = max(taught, key=lambda one: one.weight(small))
-    return best if best.weight(small) else None
+    weight, best = max(
+        ((one.weight(small), one) for one in taught), key=lambda pair: pair[0]
+    )
+    return best if weight else None
 
 
 def suggested(message: str) -> str:

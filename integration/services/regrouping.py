@@ -7,8 +7,10 @@ any two, or run by two at once, the rest is found as it is.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -56,6 +58,7 @@ _SAID = (
     *("waits_for", "search_text"),
     *("bc_number", "bc_name", "sales_number", "sales_name"),
 )
+_NUMBERS = ("bc_number", "sales_number")
 Said = dict[str, Any]
 """What an error says of its cause, and of its record."""
 
@@ -78,7 +81,7 @@ def is_regrouping_due() -> bool:
 
 def is_small() -> bool:
     """Whether it takes no longer than a page may take."""
-    rows = ErrorTotal.objects.filter(_open_to_teaching("problem__"))
+    rows = ErrorTotal.objects.filter(open_to_teaching("problem__"))
     relevant = rows.filter(state__in=RELEVANT_CHIPS)
     return (relevant.aggregate(total=Sum("n"))["total"] or 0) <= _SMALL
 
@@ -115,13 +118,11 @@ def call_for_regrouping() -> None:
 def problems_open_to_teaching() -> Iterator[Problem]:
     """Those that no built-in article knows more of than what was said."""
     rows = SyncError.objects.relevant().order_by()
-    found = Problem.objects.filter(
-        _open_to_teaching(), pk__in=rows.values("problem_id")
-    )
+    found = Problem.objects.filter(open_to_teaching(), pk__in=rows.values("problem_id"))
     yield from found.select_related("connection").order_by("connection_id", "pk")
 
 
-def _open_to_teaching(to: str = "") -> Q:
+def open_to_teaching(to: str = "") -> Q:
     """``to`` leads from the rows to their problem."""
     general = [a.id for a in catalog().articles.values() if a.general]
     name = f"{to}article"
@@ -129,11 +130,10 @@ def _open_to_teaching(to: str = "") -> Q:
     return Q(**{name: ""}) | Q(**{f"{name}__in": general}) | taught
 
 
-def open_errors(problem: Problem, within: Q | None = None) -> Iterator[list[Said]]:
+def open_errors(problem: Problem) -> Iterator[list[Said]]:
     """What its errors that are still relevant say, a chunk at a time."""
     last = 0
-    rows = SyncError.objects.relevant().filter(within or Q(), problem=problem)
-    rows = rows.order_by("id")
+    rows = SyncError.objects.relevant().filter(problem=problem).order_by("id")
     while chunk := list(rows.filter(id__gt=last).values(*_SAID)[:_CHUNK]):
         last = chunk[-1]["id"]
         yield chunk
@@ -269,17 +269,13 @@ def _move_to(
     return len(moved)
 
 
-def _followers(
-    source: Problem, said: Sequence[Said], within: Q | None = None
-) -> list[Said]:
+def _followers(source: Problem, said: Sequence[Said]) -> list[Said]:
     """What waits for one of these records under the same cause."""
-    numbers = {row[name] for row in said for name in ("bc_number", "sales_number")}
+    numbers = {row[name] for row in said for name in _NUMBERS}
     numbers.discard("")
     if not numbers:
         return []
-    waiting = SyncError.objects.relevant().filter(
-        within or Q(), problem=source, waits_for__in=numbers
-    )
+    waiting = SyncError.objects.relevant().filter(problem=source, waits_for__in=numbers)
     return list(waiting.exclude(id__in=[row["id"] for row in said]).values(*_SAID))
 
 
@@ -369,21 +365,36 @@ def _finish(article: TaughtArticle) -> None:
 
 def what_would_move(
     taught: Sequence[Taught], article_id: str, within: Q
-) -> dict[Problem, list[Said]]:
-    """What would belong to this article, by its problem now, without moving anything.
+) -> dict[Problem, list[int]]:
+    """Ids of what would belong to this article, by its problem now; nothing is moved.
 
-    What waits for one of these records is among them.
+    What waits for one of these records is among them. Two queries, and of the rows only
+    what they say is read, each message once.
     """
-    found: dict[Problem, list[Said]] = {}
-    for problem in problems_open_to_teaching():
-        mine: list[Said] = []
-        for rows in open_errors(problem, within):
-            causes = ((row, _cause_of(problem, row, taught)) for row in rows)
-            fits = [
-                row for row, cause in causes if cause and cause.article == article_id
-            ]
-            mine += fits
-            mine += _followers(problem, fits, within)
-        if mine:
-            found[problem] = list({row["id"]: row for row in mine}.values())
-    return found
+    open_ones = Problem.objects.filter(open_to_teaching()).select_related("connection")
+    rows = SyncError.objects.relevant().filter(
+        within, problem__in=open_ones.values("pk")
+    )
+    mine: defaultdict[int, list[int]] = defaultdict(list)
+    waiting: list[tuple[int, int, str]] = []
+    numbers: set[tuple[int, str]] = set()
+
+    @lru_cache(maxsize=_CHUNK)
+    def fits(message: str) -> bool:
+        lesson = best_of(taught, normalized(message))
+        return lesson is not None and lesson.article.id == article_id
+
+    said = rows.order_by().values_list(
+        "problem", "id", "waits_for", "message", *_NUMBERS
+    )
+    for problem, key, waits_for, message, *named in said.iterator():
+        if waits_for:
+            waiting.append((problem, key, waits_for))
+        elif fits(message):
+            mine[problem].append(key)
+            numbers.update((problem, number) for number in named)
+    for problem, key, waits_for in waiting:
+        if (problem, waits_for) in numbers:
+            mine[problem].append(key)
+    found = open_ones.in_bulk(mine)
+    return {found[key]: mine[key] for key in sorted(mine)}

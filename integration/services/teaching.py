@@ -8,6 +8,8 @@ then follow (``services.regrouping``), what fails later is classified by the sam
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -38,7 +40,7 @@ from integration.services.articles import (
     title_of,
 )
 from integration.services.operations import find_operation, record_operation
-from integration.services.regrouping import Said, what_would_move
+from integration.services.regrouping import open_to_teaching, what_would_move
 from integration.services.sentences import Told, sentence
 from integration.services.taught import patterns_of, read_taught, taught_value
 
@@ -55,18 +57,16 @@ _TEXTS = (
 class Preview:
     """What an article would have if it were saved now, by the problem it has today."""
 
-    found: Mapping[Problem, Sequence[Said]]
+    found: Mapping[Problem, Sequence[int]]
+    """Ids of the errors."""
 
     @property
     def errors(self) -> int:
-        return sum(len(rows) for rows in self.found.values())
+        return sum(len(ids) for ids in self.found.values())
 
-    @property
-    def ids(self) -> list[int]:
-        """Of the errors, newest first."""
-        return sorted(
-            (row["id"] for rows in self.found.values() for row in rows), reverse=True
-        )
+    def newest(self, most: int) -> list[int]:
+        """Ids of that many errors."""
+        return nlargest(most, chain.from_iterable(self.found.values()))
 
 
 def taught_articles() -> list[TaughtArticle]:
@@ -190,14 +190,13 @@ def _is_example(pattern: Pattern, article: Article) -> bool:
 
 def _failing_now(pattern: Pattern) -> Iterator[tuple[str, Mapping[str, str]]]:
     word = max((w for p in pattern.pieces for w in p.split()), key=len)
-    rows = (
-        SyncError.objects.relevant().filter(text_q(word)).order_by("-last_seen", "-id")
-    )
-    columns = ("problem__article", "problem__params", "message")
-    for article, params, message in rows.values_list(*columns)[:_LOOKED_AT]:
-        is_known = not article.startswith(TAUGHT) and not is_open_to_teaching(article)
-        if is_known and pattern.fits(comparable(message)):
-            yield article, params
+    known = list(Problem.objects.exclude(open_to_teaching()))
+    rows = SyncError.objects.relevant().filter(text_q(word), problem__in=known)
+    rows = rows.order_by("-last_seen", "-id")
+    by_id = {problem.pk: problem for problem in known}
+    for key, message in rows.values_list("problem", "message")[:_LOOKED_AT]:
+        if pattern.fits(comparable(message)):
+            yield by_id[key].article, by_id[key].params
 
 
 def _require_in_force(article: TaughtArticle) -> None:

@@ -93,6 +93,8 @@ def operation(request: SignedInRequest, operation_id: int) -> HttpResponse:
         "scope": scope_lines(found, get_language() or "en"),
         "result": result_lines(found),
         "can_undo": may_undo(request.user, found),
+        "is_moving": found.kind == OperationKind.TEACH
+        and found.state == OperationState.RUNNING,
         "reason_form": ReasonForm(),
     }
     return render(request, "integration/operations/detail.html", context)

@@ -61,10 +61,9 @@ def withdraw(request: SignedInRequest, article_id: str) -> HttpResponse:
         teaching.withdraw(article, request.user, reason_of(request.POST))
     except Refused as refusal:
         messages.error(request, str(refusal))
-    else:
-        messages.success(request, _("The article was withdrawn."))
-        _move()
-    return redirect("articles")
+        return redirect("articles")
+    messages.success(request, _("The article was withdrawn."))
+    return _moved(article) or redirect("articles")
 
 
 def find(article_id: str) -> TaughtArticle:
@@ -113,14 +112,15 @@ def _save(
     else:
         teaching.change(wanted, request.user, reason)
     messages.success(request, _("The article was saved."))
-    _move()
-    return redirect("article", wanted.key)
+    return _moved(wanted) or redirect("article", wanted.key)
 
 
-def _move() -> None:
-    """A few errors at once, so that the next page shows it; many by a worker."""
-    if not is_small() or not regroup(SECONDS_INLINE):
-        tasks.announce(tasks.move_to_taught)
+def _moved(article: TaughtArticle) -> HttpResponse | None:
+    """A few errors at once; many by a worker: the page that tells how far that is."""
+    if is_small() and regroup(SECONDS_INLINE):
+        return None
+    tasks.announce(tasks.move_to_taught)
+    return redirect("operation", article.operation_id)
 
 
 def _page(
@@ -147,7 +147,7 @@ def title(problem: Problem) -> str:
 
 
 def _found(found: Preview) -> dict[str, Any]:
-    shown = found.ids[:ERRORS_SHOWN]
+    shown = found.newest(ERRORS_SHOWN)
     rows = SyncError.objects.in_bulk(shown)
     return {
         "preview": found,
@@ -158,8 +158,7 @@ def _found(found: Preview) -> dict[str, Any]:
         )
         % {"n": number(found.errors)},
         "problems": [
-            (problem, title(problem), len(rows))
-            for problem, rows in found.found.items()
+            (problem, title(problem), len(ids)) for problem, ids in found.found.items()
         ],
         "errors": [rows[key] for key in shown if key in rows],
         "more": max(found.errors - ERRORS_SHOWN, 0),

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Sum
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from integration import clock
 from integration.choices import OperationKind, OperationState, Role
@@ -137,6 +139,19 @@ def test_a_preview_counts_what_would_be_moved_and_changes_nothing(
     assert {problem.title for problem in found.found} <= before.keys()
     assert problems() == before
     assert not Operation.objects.exists()
+
+
+def test_a_preview_costs_the_same_queries_however_many_errors_there_are(
+    mapping: TableMapping, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    failing(mapping, blocked(1, 2, 3))
+    with CaptureQueriesContext(connection) as few:
+        assert preview(article()).errors == 3
+
+    failing(mapping, blocked(*range(4, 1_300)))
+
+    with django_assert_num_queries(len(few)):
+        assert preview(article()).errors == 1_299
 
 
 def test_open_errors_move_to_what_was_taught_and_new_ones_find_it(

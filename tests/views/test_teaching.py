@@ -4,7 +4,8 @@ import pytest
 from django.test import Client
 
 from integration.models import Operation, SyncError, TaughtArticle
-from integration.services import cells
+from integration.services import cells, regrouping
+from integration.services.regrouping import regroup
 from tests.factories import make_error, make_problem
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +109,27 @@ def test_what_was_saved_explains_its_errors_at_once(
     assert "Its records are under “A gondola is closed” now" in old
     shown = viewer.get("/errors/").content.decode()
     assert shown.count("A gondola is closed") >= 3
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_many_errors_are_moved_by_a_worker_and_the_page_that_follows_tells(
+    administrator: Client,
+    errors: list[SyncError],
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+) -> None:
+    monkeypatch.setattr(regrouping, "_SMALL", 2)
+
+    html = post(administrator, language, do="save", seen=PATTERN)
+
+    assert 'hx-trigger="load delay:2s"' in html
+    said = {"en": "0 errors have moved so far", "fr": "0 erreur déplacée jusqu"}
+    assert said[language] in html
+    assert SyncError.objects.filter(problem__article="").count() == 3
+    regroup()
+    page = administrator.get(f"/operations/{Operation.objects.get().pk}/")
+    assert "moved so far" not in page.content.decode()
+    assert SyncError.objects.filter(problem__article="").count() == 0
 
 
 def test_a_reader_of_the_other_language_is_told_so(
