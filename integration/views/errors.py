@@ -1,5 +1,6 @@
 """The list of errors, one error, and what may be done to them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -100,10 +101,25 @@ def list_context(
         "first": 1 if not page.before else None,
         "next_href": f"?{listing.query(after=page.after)}" if page.after else "",
         "previous_href": f"?{listing.query(before=page.before)}" if page.before else "",
-        "filter_words": filter_words(listing.filters, language),
+        "filter_words": filter_words(
+            listing.filters, language, names=_names(listing, rows, places)
+        ),
         "unsolved": page.chips.of(RELEVANT),
         "engine": SimpleLazyObject(read_engine),
     }
+
+
+def _names(
+    listing: Listing, rows: Sequence[Mapping[str, Any]], places: Places
+) -> dict[str, str]:
+    """Of the chosen connection and problem, as the page has read them already."""
+    names = {}
+    chosen = listing.filters.connection
+    if chosen is not None and chosen in places.connections:
+        names["connection"] = places.connections[chosen]
+    if listing.filters.problem and rows:
+        names["problem"] = str(rows[0]["title"])
+    return names
 
 
 def can_retry_all(listing: Listing, page: ErrorPage) -> bool:

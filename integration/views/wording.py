@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.utils.html import format_html_join
@@ -44,10 +45,17 @@ def state_words(state: str) -> str:
 
 
 def filter_words(
-    filters: ErrorFilter, language: str, *, only_scope: bool = False
+    filters: ErrorFilter,
+    language: str,
+    *,
+    only_scope: bool = False,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
-    """What limits the list, without its state; only what limits a clean-up if asked."""
-    said = scope_words(filters.scope(), language)
+    """What limits the list, without its state; only what limits a clean-up if asked.
+
+    ``names`` are those of the chosen connection and problem, where they are known.
+    """
+    said = scope_words(filters.scope(), language, names)
     if not only_scope:
         said += [
             name_words(Ignored(name, value, 0), filters.moment)
@@ -64,18 +72,24 @@ def query_words(query: Mapping[str, str], language: str) -> list[str]:
     return [state, *filter_words(filters, language)]
 
 
-def scope_words(scope: Mapping[str, Any], language: str) -> list[str]:
+def scope_words(
+    scope: Mapping[str, Any],
+    language: str,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
     """A clean-up's filter: mapping CUSTOMER, connection Fabrique du Léman SA."""
     told: dict[str, Callable[[Any], str]] = {
         "connection": lambda key: (
-            _("connection %(name)s") % {"name": name_of_connection(key)}
+            _("connection %(name)s")
+            % {"name": names.get("connection") or name_of_connection(key)}
         ),
         "mapping": lambda key: _("mapping %(name)s") % {"name": key},
         "direction": lambda key: (
             _("direction %(name)s") % {"name": label(Direction, key)}
         ),
         "problem": lambda key: (
-            _("cause “%(name)s”") % {"name": name_of_problem(key, language)}
+            _("cause “%(name)s”")
+            % {"name": names.get("problem") or name_of_problem(key, language)}
         ),
         "record": lambda keys: _("one record"),
         "text": lambda key: _("search “%(text)s”") % {"text": key},

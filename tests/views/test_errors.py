@@ -197,10 +197,20 @@ def test_a_token_that_makes_no_sense_shows_the_first_page(
     assert html(viewer, f"{LIST}?{name}={token}").count('name="entry"') == 12
 
 
-@pytest.mark.parametrize("query", ["", "state=all", "q=Hôtel", "who=user&sort=record"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "state=all",
+        "q=Hôtel",
+        "who=user&sort=record",
+        "state=all&connection={connection}&problem={problem}&q=Hôtel",
+    ],
+)
 def test_the_fragment_takes_at_most_eight_queries_at_any_size(
     viewer: Client, scene: dict[str, Any], query: str
 ) -> None:
+    query = query.format(**{k: scene[k].pk for k in ("connection", "problem")})
     few = queries(viewer, query)
     for _n in range(60):
         make_error(problem=scene["problem"], search_text="Hôtel")
