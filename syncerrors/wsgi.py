@@ -1,6 +1,7 @@
 """The web entry point: ``gunicorn syncerrors.wsgi``."""
 
 import os
+from importlib import import_module
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -10,3 +11,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncerrors.settings")
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 application = get_wsgi_application()
+# Else the first person's click waits until every page's module is loaded.
+import_module(settings.ROOT_URLCONF)
