@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from integration.choices import Category, Direction, Who
+from integration.markup.inputs import PlainDate
 from integration.models import SyncError
 from integration.services.error_filters import ErrorFilter
 
@@ -52,7 +53,7 @@ def radios(every: Any, **options: Any) -> django_filters.ChoiceFilter:
 
 def day(label: Any) -> django_filters.DateFilter:
     """A day of the reader's zone."""
-    widget = forms.DateInput(
+    widget = PlainDate(
         attrs={"type": "date", "form": FORM_ID, "class": "input"}, format="%Y-%m-%d"
     )
     return django_filters.DateFilter(label=label, widget=widget)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Role
 from integration.forms.setup import REASON_LENGTH, ReasonForm
+from integration.markup.inputs import PlainDate
 from integration.models import Problem, User
 
 
@@ -21,9 +22,7 @@ class IgnoreForm(ReasonForm):
         label=_("Until (optional)"),
         required=False,
         help_text=_("Without a day: until another record fails for the same cause."),
-        widget=forms.DateInput(
-            attrs={"class": "input", "type": "date"}, format="%Y-%m-%d"
-        ),
+        widget=PlainDate(attrs={"class": "input", "type": "date"}, format="%Y-%m-%d"),
         input_formats=["%Y-%m-%d"],
     )
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.choices import ConflictPolicy, DeletionPolicy, SignIn
 from integration.core.explain import LONGEST
+from integration.markup.inputs import PlainInput
 from integration.models import Endpoint
 
 REASON_LENGTH = 500
@@ -22,7 +23,7 @@ class ReasonForm(forms.Form):
         label=_("Reason (optional)"),
         max_length=REASON_LENGTH,
         required=False,
-        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
+        widget=PlainInput(attrs={"class": "input", "autocomplete": "off"}),
     )
 
 

@@ -75,7 +75,7 @@ class Statement:
         )
 
     def rows(self, *values: Any) -> list[list[Any]]:
-        """What it finds with these values in its slots."""
+        """What it finds with these values in its slots; equal ones are one object."""
         if not self.sql:
             return []
         params = list(self.params)
@@ -85,9 +85,12 @@ class Statement:
             cursor.execute(self.sql, params)
             found = list(map(list, cursor.fetchall()))
         for place, convert in self.converters:
+            made: dict[Any, Any] = {None: None}
             for row in found:
-                if row[place] is not None:
-                    row[place] = convert(row[place])
+                value = row[place]
+                if value not in made:
+                    made[value] = convert(value)
+                row[place] = made[value]
         return found
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.db.models import Count
 
 from integration.models import PendingRecord, Problem, TableMapping
+from integration.models.mappings import TableMappingQuerySet
+from integration.models.statements import Statement
 from integration.services.storms import FAILED_ALIKE
 
 
@@ -20,11 +23,23 @@ class Halt:
 
 def read_halts(**chosen: Any) -> list[Halt]:
     """Every mapping that a storm has paused, or the ``chosen``; one query if none."""
-    rows = TableMapping.objects.in_order().select_related("connection")
-    stopped = rows.filter(paused_at__isnull=False, pause_told__text=FAILED_ALIKE)
-    found = list(stopped.filter(**chosen))
+    if not _any_stopped().rows():
+        return []
+    rows = _stopped().in_order().select_related("connection")
+    found = list(rows.filter(**chosen))
     counts = _untried(found) if found else {}
     return [Halt(one, counts.get(one.pk, 0)) for one in found]
+
+
+def _stopped() -> TableMappingQuerySet:
+    return TableMapping.objects.filter(
+        paused_at__isnull=False, pause_told__text=FAILED_ALIKE
+    )
+
+
+@cache
+def _any_stopped() -> Statement:
+    return Statement.of(_stopped().order_by().values_list("id")[:1])
 
 
 def halts_of(problem: Problem) -> list[Halt]:

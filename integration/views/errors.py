@@ -1,6 +1,6 @@
 """The list of errors, one error, and what may be done to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -91,7 +91,7 @@ def list_context(
         "query": query,
         "page": page,
         "table": table,
-        "ids": [row["id"] for row in rows],
+        "entries": entries(row["id"] for row in rows),
         "pace": pace(row["seen"] for row in rows),
         "total": total,
         "can_retry_all": request.user.is_operator and can_retry_all(listing, page),
@@ -120,6 +120,11 @@ def _names(
     if listing.filters.problem and rows:
         names["problem"] = str(rows[0]["title"])
     return names
+
+
+def entries(ids: Iterable[int]) -> str:
+    """These rows in the address that tells what is new about them."""
+    return "".join(f"entry={key}&" for key in ids)
 
 
 def can_retry_all(listing: Listing, page: ErrorPage) -> bool:

@@ -44,7 +44,7 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
     listing = read_listing(_without_entries(request.GET))
     seen, moments = seen_of(ids), Moments()
     context: dict[str, Any] = {
-        "ids": ids,
+        "entries": errors.entries(ids),
         "pace": pace(seen.values()),
         "looks": [
             (key, look_words(one, moments), one.settled_at) for key, one in seen.items()
