@@ -47,6 +47,7 @@ from integration.services.problems import with_problems
 from integration.services.search import MOST_HITS, Search, search
 
 PAGE_SIZE = 50
+MOST_NEW = 1_000
 _CHUNK = 5_000
 SORTS = {
     "last_seen": "last_seen",
@@ -140,9 +141,29 @@ def read_page(
     )
 
 
-def read_chips(filters: ErrorFilter) -> ChipCounts:
-    """The counts of a list, without its rows."""
-    return _Reading.start(filters, NEWEST_FIRST).chips
+def read_chips(
+    filters: ErrorFilter, since: datetime | None = None
+) -> tuple[ChipCounts, int]:
+    """The counts of a list without its rows, and how many are new since a moment.
+
+    New is what failed for the first time, or again after it was in order. Only the
+    newest thousand are looked at for that; without a moment none is.
+    """
+    reading = _Reading.start(filters, NEWEST_FIRST)
+    return reading.chips, _count_new(reading, since) if since else 0
+
+
+def _count_new(reading: "_Reading", since: datetime) -> int:
+    rows = SyncError.objects.visible(reading.cuts).filter(
+        reading.filters.matching(),
+        chip__in=chips_of(reading.filters.state),
+        last_seen__gt=since,
+    )
+    newest = rows.order_by("-last_seen", "-id").values_list("first_seen", "reopened_at")
+    return sum(
+        first_seen > since or (reopened_at is not None and reopened_at > since)
+        for first_seen, reopened_at in newest[:MOST_NEW]
+    )
 
 
 def neighbours(error: SyncError, filters: ErrorFilter, sort: Sort) -> Neighbours:

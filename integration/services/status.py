@@ -128,7 +128,7 @@ class _Connected(NamedTuple):
 
 def read_shell() -> Shell:
     """Two queries."""
-    counts = dict(_counts().rows())
+    counts = read_relevant()
     connections = [_Connected(*row) for row in _connections().rows()]
     ran_at = connections[0].ran_at if connections else None
     running = [row for row in connections if row.enabled and not row.paused_at]
@@ -151,6 +151,11 @@ def read_shell() -> Shell:
         stopped=stopped(connections),
         resting=resting(running),
     )
+
+
+def read_relevant() -> dict[str, int]:
+    """How many errors are open, waiting or ignored, by chip; one query."""
+    return dict(_counts().rows())
 
 
 @cache

@@ -1,7 +1,9 @@
 """The list of errors, one error, and what may be done to them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -91,7 +93,7 @@ def list_context(
         "query": query,
         "page": page,
         "table": table,
-        "entries": entries(row["id"] for row in rows),
+        "entries": entries((row["id"] for row in rows), listing.asked_at),
         "pace": pace(row["seen"] for row in rows),
         "total": total,
         "can_retry_all": request.user.is_operator and can_retry_all(listing, page),
@@ -122,9 +124,13 @@ def _names(
     return names
 
 
-def entries(ids: Iterable[int]) -> str:
-    """These rows in the address that tells what is new about them."""
-    return "".join(f"entry={key}&" for key in ids)
+def entries(ids: Iterable[int], since: datetime, told: int = 0) -> str:
+    """These rows in the address that tells what is new: about them, and beside them.
+
+    ``told`` is how many new ones the page tells of already.
+    """
+    rows = "".join(f"entry={key}&" for key in ids)
+    return f"{rows}{urlencode({'since': since.isoformat(), 'told': told})}&"
 
 
 def can_retry_all(listing: Listing, page: ErrorPage) -> bool:

@@ -1,6 +1,7 @@
 """The list an address means: filter, sort, page; it goes along from page to page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from integration import clock
 from integration.services.error_filters import ErrorFilter, parse_filter
 from integration.services.error_list import NEWEST_FIRST, PAGE_SIZE, Sort, parse_sort
 from integration.views.addresses import read_words
@@ -26,6 +28,8 @@ class Listing:
     after: str
     before: str
     dropped: tuple[str, ...]
+    asked_at: datetime = field(default_factory=clock.now)
+    """Before it was read: what failed since then is news to its reader."""
 
     @cached_property
     def words(self) -> dict[str, str]:

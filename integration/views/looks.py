@@ -6,13 +6,15 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
-from integration.choices import Role
+from integration.choices import Chip, Role
 from integration.core.texts import read_number
 from integration.http import SignedInRequest, role_required
 from integration.markup.looks import look_words, pace
 from integration.markup.parts import Moments
+from integration.services.error_filters import parse_filter
 from integration.services.error_list import read_chips
 from integration.services.looks import seen_of, watch, watch_cause
+from integration.services.status import read_relevant
 from integration.views import errors, problems
 from integration.views.listings import read_listing
 
@@ -38,20 +40,29 @@ def watch_problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
 @role_required(Role.VIEWER)
 @require_safe
 def errors_live(request: SignedInRequest) -> HttpResponse:
-    """What is new about the rows of a list: no row moves, nothing loses the focus."""
+    """What is new about the rows of a list: no row moves, nothing loses the focus.
+
+    What is not among them yet is told in a line that leads to it.
+    """
     told = map(read_number, request.GET.getlist("entry")[:MOST])
     ids = [key for key in told if key is not None]
     listing = read_listing(_without_entries(request.GET))
     seen, moments = seen_of(ids), Moments()
+    since = parse_filter({"from": request.GET.get("since", "")})[0].since
+    counts, new = read_chips(listing.filters, since)
     context: dict[str, Any] = {
-        "entries": errors.entries(ids),
+        "entries": errors.entries(ids, since or listing.asked_at, new),
         "pace": pace(seen.values()),
         "looks": [
             (key, look_words(one, moments), one.settled_at) for key, one in seen.items()
         ],
         "query": listing.query(),
-        "chips": errors.chips(listing, read_chips(listing.filters)),
+        "new": new,
+        "new_told": read_number(request.GET.get("told", "")) or 0,
+        "newest_first": listing.query(sort=""),
+        "chips": errors.chips(listing, counts),
         "hidden": errors.hidden_words(listing),
+        "shell": {"open": read_relevant().get(Chip.OPEN, 0)},
     }
     return render(request, "integration/errors/_rows_live.html", context)
 

@@ -1,6 +1,8 @@
 """What pages say about what was looked at, and how they renew themselves."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from integration import clock
 from integration.models import Look, SyncError
 from integration.services.cells import rebuild
-from tests.factories import make_error, make_mapping, make_problem
+from tests.factories import SOME_TIME, make_error, make_mapping, make_problem
 
 pytestmark = pytest.mark.django_db
 CHANGE = {
@@ -182,6 +184,52 @@ def test_the_page_of_a_cause_says_resolved_with_its_last_error(
     assert "fixed by the change of City at" in page
 
 
+def live_of(page: str) -> str:
+    """The address that an open list asks for news."""
+    found = re.search(r'data-live="\d+" hx-get="([^"]+)"', page)
+    assert found
+    return unescape(found[1])
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "2 new entries – show"), ("fr", "2 nouvelles entrées – afficher")],
+)
+def test_an_open_list_says_how_many_entries_are_new_and_moves_no_row(
+    viewer: Client, error: SyncError, language: str, words: str
+) -> None:
+    headers = {"accept-language": language}
+    page = html(viewer, "/errors/?mapping=CUSTOMER&sort=record", **headers)
+    assert 'id="news" role="status"' in page
+    assert "news" not in html(viewer, live_of(page), **headers)
+    now = {"problem": error.problem, "last_seen": clock.now()}
+    make_error(**now)
+    make_error(**now, first_seen=SOME_TIME, reopened_at=clock.now())
+    make_error(**now, mapping_key="VENDOR")
+    SyncError.objects.filter(pk=error.pk).update(last_seen=clock.now())
+
+    live = html(viewer, live_of(page), **headers)
+
+    assert words in live
+    assert f'href="/errors/?mapping=CUSTOMER">{words}' in live
+    assert "<tr" not in live
+    assert words not in html(viewer, live_of(live), **headers)
+
+
+def test_an_empty_list_hears_of_the_first_entry(viewer: Client) -> None:
+    page = html(viewer, "/errors/")
+    make_error(last_seen=clock.now())
+
+    assert "1 new entry – show" in html(viewer, live_of(page))
+
+
+@pytest.mark.parametrize("since", ["", "x", "0000-99", "9" * 30])
+def test_a_moment_that_makes_no_sense_has_no_news(
+    viewer: Client, error: SyncError, since: str
+) -> None:
+    assert "news" not in html(viewer, f"/errors/live/?since={since}&told=x")
+
+
 @pytest.mark.parametrize("path", ["/", "/problems/"])
 def test_pages_about_everything_ask_often_while_something_is_mended(
     viewer: Client, error: SyncError, path: str
@@ -208,10 +256,11 @@ def test_looks_cost_the_list_no_query_more(viewer: Client, error: SyncError) -> 
         look_at(make_error(problem=error.problem, search_text=f"Hôtel {n}"))
     rebuild()
 
+    live = live_of(html(viewer, "/errors/"))
     with CaptureQueriesContext(database) as captured:
         html(viewer, "/errors/?q=Hôtel", **fragment)
     with CaptureQueriesContext(database) as news:
-        html(viewer, f"/errors/live/?entry={error.pk}")
+        html(viewer, f"{live}&q=Hôtel")
 
     assert len(captured) <= 8
     assert len(news) <= 8
