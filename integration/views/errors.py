@@ -238,7 +238,7 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
     found = find(error_id)
     listing = read_listing(request.GET)
     mapping = mapping_of(found)
-    if request.method == "GET":
+    if request.method == "GET" and request.user.is_operator:
         watch(found)
     context = {
         "section": "errors",

@@ -24,8 +24,13 @@ MOST = 200
 @role_required(Role.VIEWER, own=True)
 @require_POST
 def watch_error(request: SignedInRequest, error_id: int) -> HttpResponse:
-    """Somebody has opened one of its records: look at it again for half an hour."""
-    watch(errors.find(error_id))
+    """Somebody has opened one of its records: look at it again for half an hour.
+
+    What a viewer opens is not tried again: the click is heard and changes nothing.
+    """
+    error = errors.find(error_id)
+    if request.user.is_operator:
+        watch(error)
     return HttpResponse()
 
 
@@ -33,7 +38,9 @@ def watch_error(request: SignedInRequest, error_id: int) -> HttpResponse:
 @require_POST
 def watch_problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
     """Somebody has opened the cure of a cause."""
-    watch_cause(problems.find(problem_id))
+    problem = problems.find(problem_id)
+    if request.user.is_operator:
+        watch_cause(problem)
     return HttpResponse()
 
 

@@ -32,8 +32,7 @@ PREFERENCES = {
     *("account", "account_alerts", "caught_up", "demonstration", "explain"),
     *("error_watch", "problem_watch"),
 }
-"""What a viewer may post: it changes nothing for others, or has something read again.
-"""
+"""What a viewer may post: it changes nothing for others."""
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 METHODS = (*SAFE, "POST", "PUT", "PATCH", "DELETE")
 RANKS = list(Role)

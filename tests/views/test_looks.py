@@ -57,9 +57,9 @@ def text(page: str) -> str:
 
 
 def test_opening_a_record_has_its_error_watched_for_half_an_hour(
-    viewer: Client, error: SyncError
+    operator: Client, error: SyncError
 ) -> None:
-    response = viewer.post(f"/errors/{error.pk}/watch/")
+    response = operator.post(f"/errors/{error.pk}/watch/")
 
     assert response.status_code == 200
     look = Look.objects.get(error=error)
@@ -70,13 +70,23 @@ def test_opening_a_record_has_its_error_watched_for_half_an_hour(
 
 
 def test_opening_the_page_of_an_error_does_so_without_a_script(
-    viewer: Client, error: SyncError
+    operator: Client, error: SyncError
 ) -> None:
-    viewer.head(f"/errors/{error.pk}/")
+    operator.head(f"/errors/{error.pk}/")
     assert not Look.objects.exists()
 
-    viewer.get(f"/errors/{error.pk}/")
+    operator.get(f"/errors/{error.pk}/")
     assert Look.objects.get().watched_until is not None
+
+
+def test_nothing_a_viewer_opens_is_tried_again(
+    viewer: Client, error: SyncError
+) -> None:
+    viewer.get(f"/errors/{error.pk}/")
+    viewer.post(f"/errors/{error.pk}/watch/")
+    viewer.post(f"/problems/{error.problem_id}/watch/")
+
+    assert not Look.objects.exists()
 
 
 def test_asking_for_news_does_not_go_on_watching(
@@ -96,17 +106,17 @@ def test_watching_needs_its_token(error: SyncError, viewer: Client) -> None:
 
 
 def test_the_cure_of_a_cause_has_its_errors_watched(
-    viewer: Client, error: SyncError
+    operator: Client, error: SyncError
 ) -> None:
-    viewer.post(f"/problems/{error.problem_id}/watch/")
+    operator.post(f"/problems/{error.problem_id}/watch/")
 
     assert Look.objects.get().error == error
 
 
-def test_what_is_settled_is_not_watched(viewer: Client, error: SyncError) -> None:
+def test_what_is_settled_is_not_watched(operator: Client, error: SyncError) -> None:
     settle(error)
 
-    viewer.get(f"/errors/{error.pk}/")
+    operator.get(f"/errors/{error.pk}/")
 
     assert not Look.objects.exists()
 
