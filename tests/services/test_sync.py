@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from integration.models import Coupling, Job, PendingRecord, SyncError
+from integration.services.mappings import change_mapping
 from integration.services.runs import RunLost
 from integration.services.sync import run_mapping
 from tests.services.engine import LONG_AGO, Engine, Meanwhile
@@ -528,3 +529,19 @@ def test_deletions_here_are_looked_for_once_a_day(engine: Engine) -> None:
     [error] = engine.errors()
     assert error.record_key == sales.id
     assert engine.mapping().scanned_at != LONG_AGO
+
+
+def test_what_one_way_left_behind_goes_over_when_the_field_goes_both_ways_again(
+    engine: Engine,
+) -> None:
+    customer, account = engine.pair()
+    change_mapping(engine.mapping(), "test", "One.", fields={"city": "to_sales"})
+    engine.change(account, address1_city="Vevey")
+    engine.sync("CUSTOMER")
+    assert customer.values["city"] != "Vevey"
+
+    change_mapping(engine.mapping(), "test", "Both.", fields={"city": "both"})
+    engine.sync("CUSTOMER")
+
+    assert customer.values["city"] == "Vevey"
+    assert in_step(engine)
