@@ -30,6 +30,7 @@ from integration.services.looking import look_at_due
 from integration.services.looks import are_looks_due
 from integration.services.purge import purge_due
 from integration.services.regrouping import is_regrouping_due, regroup
+from integration.services.retention import is_retention_due, retain
 from integration.services.retry import (
     advance,
     forgotten_retries,
@@ -56,6 +57,8 @@ def dispatch_due() -> None:
         announce(look)
     if is_purge_due():
         announce(purge)
+    if is_retention_due():
+        announce(clean_up)
     if is_ageing_due():
         announce(age)
     if is_regrouping_due():
@@ -112,6 +115,12 @@ def look() -> None:
 def purge() -> None:
     """Remove for good, in chunks, what clean-ups hid; the next tick goes on."""
     purge_due()
+
+
+@shared_task(name="integration.tasks.clean_up")
+def clean_up() -> None:
+    """The week's clean-up by schedule, if there is one."""
+    retain()
 
 
 @shared_task(name="integration.tasks.age")

@@ -409,6 +409,8 @@ SITE_NAME = _("Sync Errors")
 UNDO_DAYS = 30
 PAYLOAD_DAYS = min(whole_number("SYNCERRORS_PAYLOAD_DAYS", 30, minimum=1), 36_500)
 """So long after its end an error keeps its requests, answers and call stack."""
+RETENTION_DAYS = min(whole_number("SYNCERRORS_RETENTION_DAYS", 0, minimum=0), 36_500)
+"""Finished errors last seen longer ago are deleted once a week; 0: none ever is."""
 PREVIEW_TOKEN_SECONDS = 3600
 ADMIN_PASSWORD = env.str("SYNCERRORS_ADMIN_PASSWORD", default="")
 """The password of the user quickstart makes; without it a new one is made and shown."""

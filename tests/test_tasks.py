@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from celery import Task, current_app
+from pytest_django import Settings
 
 from integration import tasks
 from integration.models import Connection, Job
@@ -41,6 +42,18 @@ def test_a_tick_announces_what_is_due_once(announced: Announced) -> None:
         ("integration.tasks.execute_run", (run_id,)),
         ("integration.tasks.check", (mapping.connection_id,)),
     ]
+
+
+def test_a_tick_announces_the_clean_up_by_schedule_where_there_is_one(
+    announced: Announced, settings: Settings
+) -> None:
+    tasks.dispatch_due()
+    assert announced == []
+
+    settings.RETENTION_DAYS = 30
+    tasks.dispatch_due()
+
+    assert announced == [("integration.tasks.clean_up", ())]
 
 
 def test_without_a_broker_nothing_is_lost() -> None:

@@ -48,7 +48,7 @@ def delete(
     *,
     include_relevant: bool = False,
     typed: str = "",
-    reason: str = "",
+    reason: str | Told = "",
 ) -> Operation:
     """Hide exactly what the preview with this token showed, or less.
 

@@ -38,5 +38,6 @@ def retention(request: SignedInRequest) -> HttpResponse:
         "side": "retention",
         "undo_days": settings.UNDO_DAYS,
         "payload_days": settings.PAYLOAD_DAYS,
+        "retention_days": settings.RETENTION_DAYS,
     }
     return render(request, "integration/setup/retention.html", context)

@@ -1,11 +1,13 @@
 """Connections, mappings, jobs, couplings, operations, and Django's admin."""
 
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from integration.choices import JobKind, OperationKind, OperationState, Role
 from integration.models import Coupling, JobEntry, Operation, TableMapping, User
@@ -476,3 +478,23 @@ def test_an_administrator_pauses_a_mapping_and_every_page_says_so(
 
     assert not TableMapping.objects.exclude(paused_at=None).exists()
     assert "Resume and try 10" not in text(administrator, page)
+
+
+@pytest.mark.parametrize(
+    ("language", "off", "on"),
+    [
+        ("en", "Nothing is deleted by schedule", "more than 90 days ago are deleted"),
+        ("fr", "Rien n'est supprimé automatiquement", "plus de 90 jours"),
+    ],
+)
+def test_the_page_of_retention_says_whether_a_schedule_deletes(
+    viewer: Client, settings: Settings, language: str, off: str, on: str
+) -> None:
+    def page() -> str:
+        answer = viewer.get("/retention/", headers={"accept-language": language})
+        return unescape(answer.content.decode())
+
+    assert off in page()
+    settings.RETENTION_DAYS = 90
+    assert off not in page()
+    assert on in page()
