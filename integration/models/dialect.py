@@ -187,6 +187,14 @@ def hit_ids(texts: Iterable[str], limit: int) -> list[int] | None:
     return ids if len(ids) <= limit and None not in ids else None
 
 
+def are_hits_tested() -> bool:
+    """Whether ``hit_ids`` has tested them as ``icontains`` would.
+
+    SQLite's index folds capitals beyond ASCII as well, so its hits are candidates.
+    """
+    return _is_postgresql()
+
+
 def _hits_unless_surely_more(words: Sequence[str], limit: int) -> tuple[str, list[Any]]:
     """A NULL among the hits says that the statistics expect far more than ``limit``."""
     patterns = [f"%{_like_escaped(word)}%" for word in words]

@@ -64,7 +64,8 @@ def _bounded(
         Chip.RESOLVED if filters.reason else ALL,
         "plain_last_seen" if led else "last_seen",
     )
-    chosen = filters.matching()
+    untested = replace(filters, q="") if found and found.is_tested else filters
+    chosen = untested.matching()
     if led and filters.bounded == "first_seen":
         chosen &= Q(chip__in=Chip.values)
     parts = [chosen & sight.above]

@@ -451,11 +451,15 @@ class _Reading:
         for name, part in filters.beyond_scope().items():
             if name in {"settled", "unsettled"}:
                 chosen &= part
-        if self.found:
-            chosen &= self.found.matching
-            if leader == "text" and self.found.among is not None:
-                chosen &= self.found.among
-        return chosen
+        return chosen & self._of_text(leader)
+
+    def _of_text(self, leader: str) -> Q:
+        found = self.found
+        if found is None:
+            return Q()
+        if leader != "text" or found.among is None:
+            return found.matching
+        return found.among if found.is_tested else found.matching & found.among
 
     def _of_problems(self, leader: str) -> Q:
         wanted = {

@@ -12,7 +12,13 @@ from django.db.models import Q
 
 from integration.models import SyncError
 from integration.models.cuts import text_q
-from integration.models.dialect import PREFIX_LENGTH, among_ids, hit_ids, prefix
+from integration.models.dialect import (
+    PREFIX_LENGTH,
+    among_ids,
+    are_hits_tested,
+    hit_ids,
+    prefix,
+)
 from integration.models.folding import spellings
 
 MOST_HITS = 10_000
@@ -37,6 +43,11 @@ class Search:
     def matching(self) -> Q:
         """Tests a row."""
         return text_q(self.text)
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether every hit has passed the test: reading its text again costs most."""
+        return self.hits is not None and (self.by_beginning or are_hits_tested())
 
     @property
     def among(self) -> Q | None:
