@@ -127,6 +127,23 @@ def kept_key(name: str, fresh: str) -> str:
     return fresh
 
 
+def credential_keys() -> list[str]:
+    """Of the environment or the data directory; what is no key is not repeated."""
+    name = "CREDENTIAL_KEYS"
+    kept = kept_key(name, Fernet.generate_key().decode())
+    keys = [key.strip() for key in kept.split(",")]
+    try:
+        for key in keys:
+            Fernet(key)
+    except ValueError:
+        place = name if env.str(name, default="") else DATA_DIR / name.lower()
+        raise ImproperlyConfigured(
+            f"{place} holds something that is no Fernet key; one or more of them "
+            "belong there, separated by commas."
+        ) from None
+    return keys
+
+
 # --- Where things are ---------------------------------------------------------
 DATA_DIR = Path(
     env.str("SYNCERRORS_DATA_DIR", default=str(BASE_DIR / "data"))
@@ -135,10 +152,7 @@ DATA_DIR = Path(
 # --- Safety -------------------------------------------------------------------
 DEBUG = flag("DEBUG", default=False)
 SECRET_KEY = kept_key("SECRET_KEY", secrets.token_urlsafe(50))
-CREDENTIAL_KEYS = [
-    key.strip()
-    for key in kept_key("CREDENTIAL_KEYS", Fernet.generate_key().decode()).split(",")
-]
+CREDENTIAL_KEYS = credential_keys()
 """Fernet keys for stored credentials; the first encrypts, all decrypt (D13)."""
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])

@@ -8,6 +8,8 @@ import pytest
 
 from tests.journeys.outside import REPOSITORY, environment
 
+GOOD_KEY = "iT4ES1Nz6rJ5l7mJbbL4zRr0xkM2PzXKc3M8vV0W5ls="
+
 
 def check(data: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """What ``manage.py check`` says with these variables set."""
@@ -82,6 +84,31 @@ def test_alerts_that_cannot_work_stop_the_start_without_telling_a_secret(
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert said in done.stderr
+    assert "very-secret" not in done.stderr
+
+
+@pytest.mark.parametrize("keys", ["very-secret", f"{GOOD_KEY},very-secret"])
+def test_a_key_that_is_none_stops_the_start_in_one_sentence(
+    keys: str, tmp_path: Path
+) -> None:
+    done = check(tmp_path, CREDENTIAL_KEYS=keys)
+
+    assert done.returncode != 0
+    assert done.stderr.splitlines() == [
+        "Sync Errors cannot start: CREDENTIAL_KEYS holds something that is no Fernet "
+        "key; one or more of them belong there, separated by commas."
+    ]
+
+
+def test_a_damaged_file_of_keys_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "credential_keys"
+    file.write_text("very-secret")
+
+    done = check(tmp_path)
+
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert str(file) in done.stderr
     assert "very-secret" not in done.stderr
 
 
