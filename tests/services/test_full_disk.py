@@ -1,17 +1,27 @@
-"""Recording survives its own failure: what does not fit now is recorded later, once."""
+"""Recording survives its own failure: what does not fit now is recorded later, once.
 
-import sqlite3
+As workers do it: a run that could not record is taken up when its time has come.
+"""
+
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import connection
 from django.db.models import Sum
-from pytest_django.fixtures import Settings
 
+from integration import clock
+from integration.choices import JobState
 from integration.core.records import Direction
 from integration.models import ErrorTotal, Job, SyncError, TableMapping
 from integration.services.creations import CHUNK
-from integration.services.foreground import RunReport, run_now
+from integration.services.dispatch import due_runs
+from integration.tasks import execute_run
 from tests.factories import make_user
 from tests.running import Systems, running_systems
 
@@ -19,11 +29,54 @@ FAILURES = 1_000
 ROOM = range(20, 2_000, 60)
 """Pages of 4 kB that the disk has left, each time it is full again: less than what
 records a chunk, because what a table's own growth takes is not ours to say."""
+BUSY_SECONDS = 0.5
+"""So long somebody waits for the lock; 20 s outside tests."""
+LATER = timedelta(seconds=61)
+"""Past what a run is put off for, and what a lost worker or message is waited for."""
+HOLD = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own limit"),
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
+
+
+@pytest.fixture
+def file(transactional_db: None, tmp_path: Path) -> Iterator[Path]:
+    """The database in a file, which other processes can open, instead of in memory."""
+    path = tmp_path / "errors.sqlite3"
+    settings, memory = connection.settings_dict, connection.connection
+    name, options = settings["NAME"], settings["OPTIONS"]
+    memory.execute("VACUUM INTO ?", [str(path)])
+    settings["NAME"], settings["OPTIONS"] = path, {**options, "timeout": BUSY_SECONDS}
+    connection.connection = None
+    yield path
+    connection.close()
+    settings["NAME"], settings["OPTIONS"] = name, options
+    connection.connection = memory
+
+
+@pytest.fixture
+def time() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(clock.now(), tick=True) as traveller:
+        yield traveller
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Another process is about to write, and takes its time."""
+    with subprocess.Popen(  # noqa: S603  # our own command
+        [sys.executable, "-c", HOLD, str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"held\n"
+        yield
+        process.kill()
 
 
 def all_fail_but_one(systems: Systems) -> None:
@@ -45,88 +98,88 @@ def all_are_refused_but_one(systems: Systems) -> None:
 
 
 def accepted(systems: Systems) -> TableMapping:
+    """Currencies are in step; of the customers nothing has been read."""
     [connected] = systems.connect(make_user())
-    now = connected.business_central.checked_at
-    connected.mappings.update(reviewed_at=now)
-    run_now(connected.mappings.get(name="CURRENCY"), "worker")
+    connected.mappings.update(reviewed_at=connected.business_central.checked_at)
+    work()
     return connected.mappings.get(name="CUSTOMER")
 
 
-@pytest.fixture
-def no_free_pages(transactional_db: None) -> Iterator[None]:
-    """Earlier tests leave pages behind that a full disk would still offer."""
-    with connection.cursor() as cursor:
-        free = cursor.execute("PRAGMA freelist_count").fetchone()[0]
-        cursor.execute(f"CREATE TABLE filler AS SELECT zeroblob({free * 4096}) AS body")
-        yield
-        cursor.execute("DROP TABLE filler")
+def work() -> None:
+    """What a scheduler announces now, carried out by a worker."""
+    for run in due_runs():
+        execute_run(str(run))
 
 
-def sync_with_room_for(mapping: TableMapping, pages: int) -> RunReport:
-    """A run on a disk that takes so many pages more."""
-    Job.objects.filter(mapping=mapping).update(parked_until=None)
+def work_with_room_for(pages: int) -> None:
+    """On a disk that takes so many pages more, whoever writes them."""
+    options = connection.settings_dict["OPTIONS"]
+    usual = options["init_command"]
     with connection.cursor() as cursor:
         used = cursor.execute("PRAGMA page_count").fetchone()[0]
-        cursor.execute(f"PRAGMA max_page_count = {used + pages}")
-        try:
-            return run_now(mapping, "worker")
-        finally:
-            cursor.execute("PRAGMA max_page_count = 4294967294")
+    options["init_command"] = f"{usual} PRAGMA max_page_count = {used + pages};"
+    connection.close()
+    work()
+    options["init_command"] = usual
+    connection.close()
 
 
-@pytest.mark.usefixtures("no_free_pages")
+@pytest.mark.usefixtures("file")
 def test_a_thousand_failures_on_a_full_disk_are_a_thousand_rows_afterwards(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    time: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CHUNK, Direction.TO_SALES, 200)
-    settings.HEARTBEAT_SECONDS = 600  # no second connection in this process
     with running_systems(records=FAILURES + 1) as systems:
         all_fail_but_one(systems)
         mapping = accepted(systems)
-
         rows = SyncError.objects.filter(mapping_key="CUSTOMER")
-        full = []
+        jobs = Job.objects.filter(mapping=mapping)
+        said: list[str] = []
         for pages in ROOM:
-            full.append(sync_with_room_for(mapping, pages))
+            work_with_room_for(pages)
+            said += jobs.filter(state=JobState.QUEUED).values_list("message", flat=True)
             if rows.exists():
                 break
+            time.shift(LATER)
         recorded = rows.count()
-        last = sync_with_room_for(mapping, 100_000)
+        time.shift(LATER)
+        work()
 
-    assert len(full) > 1
-    assert all("cannot store its own data" in report.problem for report in full)
-    assert "database or disk is full" in full[0].problem
+    assert len(said) > 2
+    assert all("cannot store its own data" in message for message in said)
+    assert "database or disk is full" in said[0]
     assert 0 < recorded < FAILURES
-    assert last.problem == ""
     assert_each_is_recorded_once()
 
 
 def test_a_thousand_failures_on_a_locked_database_are_a_thousand_rows_afterwards(
-    settings: Settings,
+    file: Path, time: time_machine.Traveller
 ) -> None:
-    """Another program takes the lock while the answer to a write is on its way."""
-    settings.HEARTBEAT_SECONDS, settings.TAKE_UP_SECONDS = 600, 0
-    name = connection.settings_dict["NAME"]
-    other = sqlite3.connect(
-        name, uri=True, check_same_thread=False, isolation_level=None
-    )
-    with running_systems(
-        records=FAILURES + 1, end=lambda target: other.execute("BEGIN IMMEDIATE")
-    ) as systems:
+    """Another process takes the lock while the answer to a write is on its way, and
+    holds it for longer than anybody waits."""
+    with (
+        ExitStack() as other,
+        running_systems(
+            records=FAILURES + 1,
+            end=lambda target: other.enter_context(locked(file)),
+        ) as systems,
+    ):
         all_are_refused_but_one(systems)
         mapping = accepted(systems)
         systems.kill("worker", writes=True)
-
-        locked = run_now(mapping, "w1")
+        work()
+        jobs = Job.objects.filter(mapping=mapping)
+        left = set(jobs.values_list("state", "attempt"))
         recorded = SyncError.objects.filter(mapping_key="CUSTOMER").count()
-        other.execute("ROLLBACK")
-        last = run_now(mapping, "w2")
-    other.close()
+        other.close()
+        time.shift(LATER)
+        work()
 
-    assert "goes on by itself" in locked.problem
+    assert left == {(JobState.RUNNING, 1)}
     assert recorded == 0
-    # The only one that passes had passed before; of this run all failed alike.
-    assert "1,000 of 1,000 tries failed" in last.problem
+    # The only one that passes had passed before; of this attempt all failed alike.
+    assert "1,000 of 1,000 tries failed" in jobs.get(failed=FAILURES).message
+    assert set(jobs.values_list("state", "attempt")) == {(JobState.FAILED, 2)}
     assert_each_is_recorded_once()
 
 
