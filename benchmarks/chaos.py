@@ -10,13 +10,17 @@ When all is at rest, both stores, the couplings and the errors must be what they
 without a kill. Prints the moments and the verdict; exits 1 on a difference.
 
 Imports nothing of the product: it starts commands, speaks HTTP to the simulators'
-controls and reads the product's database from outside.
+controls and reads the product's database from outside. While web is killed, somebody
+presses: retries what failed, deletes all entries and takes that back.
 """
 
 import argparse
+import http.client
+import http.cookiejar
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -24,7 +28,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +47,8 @@ CUSTOMERS, ACCOUNTS, TWINS = 4_000, 1_000, 20
 DIRECTIONS = 3  # currencies to Sales, customers to both
 QUICKSTART = ("quickstart", "--no-accept")
 TARGETS = ("worker",) * 7 + ("broker",) * 2 + ("web",)
+WEB_EVERY = 4  # of so many runs one kills web for sure
+PASSWORD = "nobody-else-uses-this"
 MOMENTS = ("before", "after_write", "mid_response")
 PHASES = ("first", "incremental")
 ANYWHERE = 4  # every fourth kill falls on any request, the others inside a write
@@ -47,6 +56,12 @@ INTERVAL_SECONDS = 10
 START_SECONDS, REST_SECONDS = 300, 600
 # Not compared: what each system gives by itself, in the order things happen.
 GIVEN = {"id", "_version", "_createdAt", "_modifiedAt", "_modifiedBy"}
+
+WEB = re.compile(r"^Open  (http://\S+)$", re.M)
+TOKEN = re.compile(r'name="(csrfmiddlewaretoken|token)" value="([^"]+)"')
+ENTRY = re.compile(r'name="entry" value="(\d+)"')
+RELEVANT = re.compile(r'for="typed">\D*(\d+)<')
+UNDO = re.compile(r'action="(/operations/\d+/undo/)"')
 
 Facts = Counter[str]
 
@@ -73,6 +88,7 @@ class End:
     facts: dict[str, Facts] = field(default_factory=dict)
     killed: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[str, dict[bool, int]] = field(default_factory=dict)
+    pressed: str = ""
     seconds: float = 0.0
     problem: str = ""
 
@@ -82,7 +98,7 @@ class Place:
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.control_url = ""
+        self.control_url = self.web_url = ""
 
     @contextmanager
     def running(self, ready: str, *arguments: str) -> Iterator[None]:
@@ -100,6 +116,7 @@ class Place:
                 raise RuntimeError(f"{arguments[0]} ended: {log.read_text()}")
             described = json.loads((self.data / "simulators.json").read_text())
             self.control_url = described["control_url"]
+            self.web_url = "".join(WEB.findall(log.read_text())[:1])
             yield
         finally:
             process.send_signal(signal.SIGINT)
@@ -124,17 +141,89 @@ class Place:
     def last_request(self) -> int:
         return int(self.control("requests")["requests"][-1]["n"])
 
+    def kills(self) -> list[dict[str, Any]]:
+        log = self.control("requests")["requests"]
+        return [entry for entry in log if entry["fault"].startswith("kill")]
+
     def last_job(self) -> int:
         return int(self.rows("SELECT coalesce(max(id), 0) FROM integration_job")[0][0])
 
     def is_at_rest(self, since: int) -> bool:
-        """Both mappings have run since that job, the last time without a write."""
+        """Both mappings have run since that job, the last time without a write, and
+        nobody waits for what they asked for."""
+        if self.rows("SELECT 1 FROM integration_operation WHERE state = 'running'"):
+            return False
         jobs = self.rows(
             "SELECT mapping_id, direction, state, inserted + modified + coupled"
-            f" FROM integration_job WHERE id > {since} ORDER BY id"
+            f" FROM integration_job WHERE id > {since} AND operation_id IS NULL"
+            " ORDER BY id"
         )
         last = {job[:2]: job[2:] for job in jobs}
         return len(last) == DIRECTIONS and set(last.values()) == {("succeeded", 0)}
+
+
+class Person:
+    """Somebody who is signed in and presses without a pause, until told to stop."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self._browser = urllib.request.build_opener(cookies)
+        self._page = ""
+        self.acts: Facts = Counter()
+
+    def sign_in(self) -> None:
+        self._open("/login/")
+        self._press("/login/", username="admin", password=PASSWORD)
+
+    @contextmanager
+    def pressing(self) -> Iterator[None]:
+        """Press beside the block. Raises RuntimeError when a page was not right."""
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            rounds = pool.submit(self._rounds, stop)
+            try:
+                yield
+            finally:
+                stop.set()
+            rounds.result()
+
+    def _rounds(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self._round()
+            except urllib.error.HTTPError as error:
+                raise RuntimeError(f"{error.url} answered {error.code}") from error
+            except (OSError, http.client.HTTPException):
+                self.acts["cut off"] += 1  # web is killed; the next one waits for it
+
+    def _round(self) -> None:
+        self._open("/errors/?state=open&sort=record")
+        if entries := ENTRY.findall(self._page)[:5]:
+            self._press("/errors/retry/", entry=entries)
+            self.acts["retried"] += 1
+        self._open("/errors/cleanup/?all=1")
+        relevant = RELEVANT.findall(self._page)
+        how = {"do": "delete-all", "typed": relevant[0]} if relevant else {}
+        self._press("/errors/cleanup/delete/?all=1", **{"do": "delete", **how})
+        for undo in UNDO.findall(self._page):
+            self.acts["deleted"] += 1
+            self._press(undo)
+            self.acts["taken back"] += 1
+
+    def undo(self, operation: int) -> None:
+        self._open(f"/operations/{operation}/")
+        self._press(f"/operations/{operation}/undo/")
+
+    def _open(self, path: str, data: bytes | None = None) -> None:
+        url = urllib.parse.urljoin(self._base, path)
+        with self._browser.open(url, data, timeout=120) as answer:
+            self._page = answer.read().decode()
+
+    def _press(self, path: str, **fields: Any) -> None:
+        """A button of a form on the page that is open."""
+        given = dict(TOKEN.findall(self._page)) | fields
+        self._open(path, urllib.parse.urlencode(given, doseq=True).encode())
 
 
 def start(data: Path, *arguments: str, output: Any) -> "subprocess.Popen[bytes]":
@@ -165,6 +254,7 @@ def environment(data: Path) -> dict[str, str]:
         "SYNCERRORS_DATA_DIR": str(data),
         "SYNCERRORS_HEARTBEAT_SECONDS": "1",
         "SYNCERRORS_TAKE_UP_SECONDS": "4",
+        "SYNCERRORS_ADMIN_PASSWORD": PASSWORD,
     }
 
 
@@ -265,10 +355,11 @@ def carry_out(prepared: Path, data: Path, kill: Kill | None) -> End:
                 since, before = place.last_job(), place.last_request()
                 if kill and kill.phase == phase:
                     plan_kill(place, kill)
+                    if kill.target == "web":
+                        end.pressed = press_until_killed(place)
                 wait_until(partial(place.is_at_rest, since), REST_SECONDS, phase)
                 end.counts[phase] = count(place, before)
-            log = place.control("requests")["requests"]
-            end.killed = [e for e in log if e["fault"].startswith("kill")]
+            end.killed = place.kills()
             end.facts = observe(place)
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         end.problem = f"{type(error).__name__}: {error}"
@@ -286,6 +377,18 @@ def plan_kill(place: Place, kill: Kill) -> None:
             "writes": kill.writes,
         },
     )
+
+
+def press_until_killed(place: Place) -> str:
+    """What somebody did meanwhile; what a cut-off click had deleted is taken back."""
+    person = Person(place.web_url)
+    person.sign_in()
+    with person.pressing():
+        wait_until(lambda: bool(place.kills()), REST_SECONDS, "the kill of web")
+    query = "SELECT id FROM integration_operation WHERE state = 'in_force'"
+    for (key,) in place.rows(query):
+        person.undo(key)
+    return ", ".join(f"{n} {act}" for act, n in sorted(person.acts.items()))
 
 
 def count(place: Place, before: int) -> dict[bool, int]:
@@ -329,6 +432,13 @@ def observe(place: Place) -> dict[str, Facts]:
             for row in place.rows(
                 "SELECT side, label, waits_for FROM integration_pendingrecord"
                 " WHERE attempts > 0 OR intent IS NOT NULL"
+            )
+        ),
+        "operations in mid-air": Counter(
+            " ".join(row)
+            for row in place.rows(
+                "SELECT kind, state FROM integration_operation"
+                " WHERE state NOT IN ('done', 'failed', 'undone')"
             )
         ),
         "failed runs": Counter(
@@ -377,6 +487,8 @@ def choose(seed: int, run: int, reference: End) -> Kill:
     writes = run % ANYWHERE != ANYWHERE - 1
     request = chance.randint(1, reference.counts[phase][writes])
     target, when = chance.choice(TARGETS), chance.choice(MOMENTS)
+    if run % WEB_EVERY == 1:
+        target = "web"
     return Kill(phase, request, target, when, writes)
 
 
@@ -399,7 +511,11 @@ def tell(run: int, kill: Kill, end: End, wrong: list[str]) -> None:
         path = hit["path"].partition("?")[0].rpartition("/")[2]
         where = f"{hit['at']} {hit['target']} {hit['method']} {path}{parts}"
     verdict = "DIFFERENT" if wrong else "same"
-    print(f"run {run:3} {end.seconds:5.0f} s  {kill}: {where}: {verdict}", flush=True)
+    pressed = f" ({end.pressed})" if end.pressed else ""
+    print(
+        f"run {run:3} {end.seconds:5.0f} s  {kill}: {where}{pressed}: {verdict}",
+        flush=True,
+    )
     for line in wrong:
         print(f"      {line}", flush=True)
 
