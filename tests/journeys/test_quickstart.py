@@ -1,5 +1,6 @@
 """``manage.py quickstart`` on bad days: one sentence, nothing left running."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from tests.journeys.outside import REPOSITORY, environment, quickstart
 pytestmark = pytest.mark.journey
 
 PATIENCE_SECONDS = 90
+OUR_WARNING = re.compile(
+    r"^(?!.*/site-packages/).*: (?:Resource|Deprecation)Warning: .*", re.M
+)
 COMMAND = [sys.executable, "manage.py", "quickstart", "--port", "0", "--sim-port", "0"]
 
 
@@ -119,14 +123,21 @@ def test_a_second_one_names_the_first_and_sigterm_leaves_nothing(
     assert left_of(tmp_path) == []
 
 
-def test_nothing_is_written_outside_its_directory(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_nothing_is_written_outside_its_directory_or_left_open(tmp_path: Path) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
     home.mkdir()
+    more = {"HOME": str(home), "PYTHONDEVMODE": "1"}
 
-    done = quickstart(tmp_path / "data", "--records", "3", more={"HOME": str(home)})
+    done = quickstart(data, "--records", "3", more=more)
 
     assert done.code == 0, done.err
     assert list(home.rglob("*")) == []
+    said = {log.stem: log.read_text() for log in (data / "logs").glob("*.log")}
+    assert {"worker", "beat", "web", "simulators"} <= set(said)
+    said["quickstart"] = done.err
+    # gunicorn leaves its pipes to the end of its process.
+    said["web"] = said["web"].partition("Shutting down: Master")[0]
+    assert OUR_WARNING.findall("\n".join(said.values())) == []
 
 
 def test_killing_it_leaves_nothing_either(tmp_path: Path) -> None:
