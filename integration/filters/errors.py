@@ -16,7 +16,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from integration.choices import Category, Direction, Who
+from integration.choices import Category, Direction, Moment, Who
 from integration.markup.inputs import PlainDate
 from integration.models import SyncError
 from integration.services.error_filters import ErrorFilter
@@ -59,6 +59,14 @@ def day(label: Any) -> django_filters.DateFilter:
     return django_filters.DateFilter(label=label, widget=widget)
 
 
+DAYS: dict[str, tuple[Any, Any]] = {
+    "": (_("Seen from"), _("Seen until")),
+    Moment.FIRST_SEEN: (_("First seen from"), _("First seen until")),
+    Moment.CAME_BACK: (_("Came back from"), _("Came back until")),
+    Moment.SETTLED: (_("Finished from"), _("Finished by")),
+}
+"""What the two days bound, for each moment that a filter may name."""
+
 RADIOS = ("mapping", "who", "problem", "connection", "direction", "category")
 WAYS = [
     (Direction.TO_SALES.value, Direction.TO_SALES.label),
@@ -92,8 +100,7 @@ class ErrorFilterSet(django_filters.FilterSet):
     def get_filters(cls) -> Any:
         """``from`` is no name in Python, so the two days are added here."""
         filters = super().get_filters()
-        filters["from"] = day(_("Seen from"))
-        filters["to"] = day(_("Seen until"))
+        filters["from"], filters["to"] = (day(label) for label in DAYS[""])
         return filters
 
 
@@ -116,6 +123,8 @@ def filter_form(
     offered = {"mapping": mappings, "problem": problems, "connection": connections}
     for name, choices in offered.items():
         form.fields[name].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+    for name, label in zip(("from", "to"), DAYS[filters.moment], strict=True):
+        form.fields[name].label = label
     return form
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from integration.choices import (
     Direction,
@@ -158,6 +159,8 @@ def endings(error: SyncError) -> list[Event]:
     events = []
     if error.settled_at:
         reason = SettledReason(error.settled_reason).label
+        if error.settled_reason == SettledReason.RESOLVED:
+            reason = pgettext("state of an error", "resolved")
         text = _("Settled: %(reason)s") % {"reason": reason}
         events.append(Event("circle-check", text, error.settled_at))
     if error.reopened_at:

@@ -37,6 +37,16 @@ def overview(request: SignedInRequest) -> HttpResponse:
         if row["count"].needs_someone:
             groups[row["article"].who].append(row)
     mine = groups[Who.ADMINISTRATOR] if request.user.is_administrator else []
+    sections = [
+        cause_section(who, groups[who]) for who in (Who.ADMINISTRATOR, Who.USER)
+    ]
+    # A storm is told where its cause stands, not once more in the verdict.
+    told = {
+        halt.mapping.pk
+        for one in sections
+        for row in one["rows"]
+        for halt in row["halts"]
+    }
     context: dict[str, Any] = {
         "section": "overview",
         "engine": read_engine(),
@@ -44,9 +54,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
         "alerts": read_state(),
         "causes": len(rows),
         "mine": len(mine),
-        "sections": [
-            cause_section(who, groups[who]) for who in (Who.ADMINISTRATOR, Who.USER)
-        ],
+        "sections": sections,
         "by_itself": records_of(groups[Who.ITSELF]),
         "lines": [
             (line, meter(line.in_step, line.total), strip(line.hours)) for line in lines
@@ -54,7 +62,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
         "paused": [
             {"mapping": line.mapping, "reason": reason_of(line.mapping, language)}
             for line in lines
-            if line.mapping.paused_at
+            if line.mapping.paused_at and line.mapping.pk not in told
         ],
         "in_step": sum(line.in_step for line in lines),
         "total": sum(line.total for line in lines),

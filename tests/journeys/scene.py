@@ -37,9 +37,11 @@ from integration.services.check_lines import CheckLine, found, passed, said
 from integration.services.error_filters import ErrorFilter
 from integration.services.handling_of_many import prepare_handling
 from integration.services.operations import record_operation
+from integration.services.pauses import pause_in_storm
 from integration.services.retry import NO_MAPPING, choose
 from integration.services.retry_preview import prepare
 from integration.services.sentences import sentence
+from integration.services.storms import FAILED_ALIKE
 from integration.services.teaching import teach
 from tests.factories import (
     make_connection,
@@ -93,12 +95,32 @@ def make_scene() -> dict[str, int]:
         **made_jobs(customer),
         **made_pairs(customer),
     }
-    keys |= made_errors(connection, paused)
+    keys |= made_errors(connection, paused) | made_storm(connection)
     with transaction.atomic():
         cells.rebuild()
     make_messages(keys["problem"], customer)
     keys["taught"] = made_article().pk
     return keys | made_operations(keys["deleted"])
+
+
+def made_storm(connection: Connection) -> dict[str, int]:
+    """A mapping that paused because all its tries failed alike; one was not tried."""
+    problem = make_problem(connection, title="Primary contact is missing", who="user")
+    mapping = make_mapping(
+        "CONTACT",
+        connection=connection,
+        reviewed_at=clock.now(),
+        failing_cause=problem.fingerprint,
+    )
+    failed = make_error(problem=problem, mapping_key=mapping.name)
+    PendingRecord.objects.create(
+        mapping=mapping,
+        side="business_central",
+        record_id=str(uuid4()),
+        next_attempt_at=clock.now(),
+    )
+    pause_in_storm(mapping, sentence(FAILED_ALIKE, failed=2_000, tries=2_000))
+    return {"storm": problem.pk, "stormy": mapping.pk, "failed_alike": failed.pk}
 
 
 def made_article() -> TaughtArticle:

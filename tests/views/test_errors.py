@@ -1,5 +1,6 @@
 """The list of errors and one error, through the page's own door."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -130,6 +131,24 @@ def test_every_filter_finds_its_rows_and_is_told_in_words(
 
         assert 'name="entry"' in page, name
         assert name == "state" or "filterline" in page, name
+
+
+@pytest.mark.parametrize(
+    ("moment", "days"),
+    [
+        ("", ("Seen from", "Seen until")),
+        ("first_seen", ("First seen from", "First seen until")),
+        ("reopened", ("Came back from", "Came back until")),
+        ("settled", ("Finished from", "Finished by")),
+    ],
+)
+def test_the_days_are_named_after_the_moment_that_they_bound(
+    viewer: Client, scene: dict[str, Any], moment: str, days: tuple[str, str]
+) -> None:
+    page = html(viewer, f"{LIST}?moment={moment}")
+
+    labels = re.findall(r'<label class="label" for="id_(?:from|to)">(.*?)<', page)
+    assert tuple(labels) == days
 
 
 @pytest.mark.parametrize("sort", [*SORTS, *(f"-{name}" for name in SORTS)])

@@ -77,6 +77,12 @@ def test_every_page_of_the_cause_says_what_was_not_tried(
         assert LEFT[language] in shown, address
 
 
+def test_the_overview_tells_a_storm_once(viewer: Client, stormy: Stormy) -> None:
+    shown = viewer.get(reverse("overview")).content.decode()
+
+    assert shown.count(SAID["en"]) == 1
+
+
 def test_the_cause_offers_to_resume_to_those_who_may(
     operator: Client, viewer: Client, stormy: Stormy
 ) -> None:
