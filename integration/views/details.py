@@ -158,7 +158,7 @@ def endings(error: SyncError) -> list[Event]:
     """That it was settled, or came back."""
     events = []
     if error.settled_at:
-        reason = SettledReason(error.settled_reason).label
+        reason = str(SettledReason(error.settled_reason).label)
         if error.settled_reason == SettledReason.RESOLVED:
             reason = pgettext("state of an error", "resolved")
         text = _("Settled: %(reason)s") % {"reason": reason}
