@@ -388,8 +388,12 @@ class Machine:
         self.wire.troubles.clear()
         self.store.move_clock(0)
         self.change_rules(leaves_blocked=False)
-        for after in (LATE, LATE, LATE):
-            self.tick(after)
+        self.tick(LATE)
+        for _ in range(2):
+            written = self.wire.writes
+            self.tick(LATE)
+            if self.wire.writes == written:
+                break
         self.audit()
         while self.take_back(len(self.lines)):  # not always the oldest first
             pass

@@ -108,36 +108,32 @@ def create_both(machine: Machine, a: int, b: int, c: int) -> bool:
 
 
 def edit_meanwhile(machine: Machine, a: int, b: int, c: int) -> bool:
-    """Between what a run reads and what it writes, most often where it writes."""
-    side = ("left", "right")[b % 2]
+    """Between what a run reads and what it writes, most often where it writes.
 
-    def coupled(line: Line) -> bool:
-        return line.coupled and _awake(machine, side)(line)
+    It counts when it happens: no run may write before something is in its way.
+    """
+    side, other = (("left", "right"), ("right", "left"))[b % 2]
+    field, is_aimed = (CITY, PHONE)[c % 2], bool(a % 3)
+
+    def awake(line: Line) -> bool:
+        return line.coupled and _awake(machine, "left", "right")(line)
 
     def edit() -> None:
-        field, places = (CITY, PHONE)[c % 2], _about_to_be_written(machine, coupled)
-        line = _chosen(machine, a, coupled)
-        if places and a % 3:
-            line, field = places[a % len(places)]
-        if line:
-            edit = Edit(side, field, _VALUES[c % 3])
-            machine.write(line, side, **{FIELDS[field]: edit.value})
-            machine.meanwhile = (line, edit)
+        if not line or not line.all(awake):
+            return
+        value = _VALUES[c % 3]
+        if is_aimed:  # What neither side holds: if it is lost, that shows.
+            held = [values[field] for values in machine.values(line) if values]
+            value = next(each for each in _VALUES if each not in held)
+        machine.write(line, side, **{FIELDS[field]: value})
+        machine.meanwhile = (line, Edit(side, field, value))
+        machine.counts["edit meanwhile"] += 1
 
+    line = _chosen(machine, a, awake)
+    if line and is_aimed:
+        _edit(machine, line, other, FIELDS[field], b)
     machine.wire.meanwhile = edit
-    return True
-
-
-def _about_to_be_written(
-    machine: Machine, holds: Callable[[Line], bool]
-) -> list[tuple[Tracked, int]]:
-    """Lines and fields whose two records differ."""
-    found = []
-    for line in machine.lines:
-        left, right = machine.values(line) if line.all(holds) else (None, None)
-        if left and right:
-            found += [(line, f) for f in (CITY, PHONE) if left[f] != right[f]]
-    return found
+    return False
 
 
 def _delete(machine: Machine, place: int, *sides: str) -> bool:

@@ -125,11 +125,11 @@ def synced(line: Line, rules: Rules) -> Line:
 def ends(line: Line, rules: Rules) -> set[Line]:
     """Where a run that tried it may end: only out of sight are there several.
 
-    There the left record is left alone, but a change on the right still goes over.
+    There a change on the right goes over, with what changed on the left or alone.
     """
-    states = {synced(line, rules)}
-    if not line.in_sight(rules) and line.coupled and line.right is not None:
-        states |= {line, _settled(line, rules), *_half_settled(line, rules)}
+    states, is_pair = {synced(line, rules)}, line.coupled and line.right is not None
+    if is_pair and not line.in_sight(rules) and _has_news(line, rules):
+        states.add(_settled(line, rules, to_right=False))
     return states
 
 
@@ -248,14 +248,14 @@ def _half_created(line: Line, rules: Rules) -> Iterator[Line]:
     yield replace(done, right=line.right, base=base)
 
 
-def _settled(line: Line, rules: Rules) -> Line:
+def _settled(line: Line, rules: Rules, *, to_right: bool = True) -> Line:
     """Both are there: each gets what changed on the other."""
     decision = carried(*line.both, line.base, rules)
     if decision.conflict:
         return replace(line, error=CONFLICT, resting=False)
     refused = _is_refused(line, decision)
-    base = _agreed(line, decision, to_right=True, to_left=not refused)
-    after = _written(line, decision, to_right=True, to_left=not refused)
+    base = _agreed(line, decision, to_right=to_right, to_left=not refused)
+    after = _written(line, decision, to_right=to_right, to_left=not refused)
     error = TOO_LONG if refused else ""
     return replace(after, base=base, error=error, resting=False)
 
