@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from django.db import transaction
+from django.utils.timezone import localtime
 
 from integration import clock
 from integration.choices import (
@@ -342,7 +343,8 @@ def made_operations(error: int) -> dict[str, int]:
         scope={"name": "Fabrique du Léman SA"},
         result={"passed": False, "problems": ["rates"], "settled": 2},
     )
-    friday = clock.now() - timedelta(days=(clock.now().weekday() - 4) % 7 or 7)
+    noon = localtime(clock.now()).replace(hour=12)
+    friday = noon - timedelta(days=(noon.weekday() - 4) % 7 or 7)
     record_operation(
         OperationKind.DELETE,
         by=None,
