@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.journeys import outside
 from tests.journeys.person import ENGLISH, FRENCH, SECONDS, Person, Words
 
 FIRST = "Fabrique du Léman SA"
-LANGUAGES = [ENGLISH, pytest.param(FRENCH, marks=pytest.mark.second_language)]
+LANGUAGES = [ENGLISH, FRENCH]
 
 
 @dataclass
