@@ -61,7 +61,7 @@ class Morning:
 
     def healed(self) -> None:
         """The open page says so by itself, and every page the same number."""
-        resolved = self.person.say("resolved", "reason")
+        resolved = self.person.say("resolved", "state of an error")
         badge = self.person.page.locator(".facts .badge").first
         expect(badge).to_have_text(resolved, timeout=SECONDS * 1000)
         self.person.agrees()
