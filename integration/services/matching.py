@@ -75,8 +75,8 @@ def ambiguity(work: Work, found: Ambiguous) -> Trouble:
     return Trouble(
         finding=Finding(
             "match-ambiguous",
-            {"name": label, "candidates": names},
-            f"{label} could be the same as several: {names}.",
+            # One cause has many records, so only the message names whose they are.
+            message=f"{label} could be the same as several: {names}.",
         )
     )
 

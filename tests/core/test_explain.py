@@ -1,6 +1,7 @@
 """A pasted message finds its article by what stands in it, whoever said it."""
 
 import json
+from uuid import UUID
 
 import pytest
 
@@ -75,6 +76,26 @@ def test_a_body_with_a_code_finds_its_article(said: Said) -> None:
 )
 def test_french_is_known_by_what_stays_untranslated(text: str, article: str) -> None:
     assert articles_of(text) == [article]
+
+
+def test_what_only_sales_says_is_gone_from_sales() -> None:
+    text = f"account With Id = {UUID(int=9)} Does Not Exist"
+
+    assert [
+        (cause.article, cause.params["system"]) for cause in explain(text, catalog())
+    ] == [("reference-gone", "sales")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No matching entity was found for Customer 10000 in Dataverse by matching on "
+        "following fields: Name.",
+        "Aucune entité correspondante n'a été trouvée pour Customer 10000.",
+    ],
+)
+def test_that_none_matches_is_not_told_as_several(text: str) -> None:
+    assert articles_of(text) == [""]
 
 
 def test_a_status_alone_is_told_for_both_systems() -> None:

@@ -317,6 +317,23 @@ def test_what_could_be_several_is_never_created(bare: Engine) -> None:
     assert (len(bare.customers), len(bare.accounts)) == (2, 1)
 
 
+def test_a_cause_of_many_names_the_candidates_of_none(bare: Engine) -> None:
+    for name in ("Twin", "Other"):
+        for number in ("1", "2"):
+            bare.add_customer(f"{name} {number}", name, postalCode="1000")
+        bare.add_account(name, address1_postalcode="1000")
+    bare.accept()
+
+    bare.sync("CUSTOMER")
+
+    [problem] = {error.problem for error in bare.errors()}
+    assert problem.params == {}
+    messages = [error.message for error in bare.errors()]
+    assert (
+        "Other could be the same as several: Other 1 Other, Other 2 Other." in messages
+    )
+
+
 def test_one_of_several_that_changes_alone_is_not_coupled(bare: Engine) -> None:
     """Its twin of the same side has not changed, and is not to be tried now."""
     one = bare.add_customer("10", "Twin", postalCode="1000")
