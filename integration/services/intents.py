@@ -47,10 +47,10 @@ class Created:
 def find_created(work: Work, records: Sequence[Snapshot]) -> Created:
     """What was created for those of these whose answer was never recorded.
 
-    One read of what Business Central changed since the first intent, and only if there
-    is an intent. A candidate is uncoupled and holds all the values that were sent, or
-    at least the name. As many records as intents that look the same are shared out
-    among them; more are for a person to judge.
+    One read of what Business Central changed since shortly before the first intent, and
+    only if there is an intent. A candidate is uncoupled and holds all the values that
+    were sent, or at least the name. As many records as intents that look the same are
+    shared out among them; more are for a person to judge.
     """
     ids = [record.id for record in records]
     rows = pending.by_record(work.mapping, System.SALES, ids)

@@ -40,7 +40,8 @@ class KeysetTable(tables.Table):
         sort: str = "",
         sort_href: Callable[[str], str] | None = None,
     ) -> None:
-        self.columns = _columns_of(type(self))  # type: ignore[arg-type]  # it can be hashed
+        # For mypy the library's metaclass hides that a class can be a key.
+        self.columns = _columns_of(type(self))  # type: ignore[arg-type]
         self.data = rows
         self.sort_href = sort_href
         self.sort = sort

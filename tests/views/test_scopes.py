@@ -394,6 +394,7 @@ class Recording(Client):
 
     posted: set[tuple[str, str]]
 
+    # Django's client declares each option by name; all of them are passed on.
     def post(self, path: str, data: Any = None, **more: Any) -> Any:  # type: ignore[override]
         self.posted.add((name_of(path), (data or {}).get("do", "")))
         return super().post(path, data, **more)
