@@ -91,10 +91,10 @@ class BusinessCentral:
     ) -> Iterator[Page]:
         """Records changed at or after ``cursor``; by id when it is "" (protocols §5).
 
-        The first cursor is the ``Date`` of the first answer: what changes while the
-        pages are read is read again next time. Later ones are the newest change seen,
-        never past the answer's ``Date``, or ``cursor`` itself when nothing was seen.
-        A cursor later than that ``Date`` counts as expired: the clock has gone back.
+        The next cursor is the ``Date`` of the first answer: what changes while the
+        pages are read is read again next time, what was read is not. Without a ``Date``
+        it is the newest change seen. It never goes back: a cursor later than that
+        ``Date`` counts as expired, since the clock has gone back.
         """
         call = self._list(entity, fields, orderby="id")
         since = parse_moment(cursor)
@@ -116,7 +116,7 @@ class BusinessCentral:
                 raise _expired(call, "cursor-of-the-future", message)
             newest = _newest(newest, records)
             is_last = not body.get("@odata.nextLink")
-            reached = _reached(since, newest, began, answer.date)
+            reached = began or newest
             yield Page(
                 records=records,
                 cursor=literal(reached) if is_last and reached else "",
@@ -302,16 +302,3 @@ def _records(body: dict[str, Any]) -> tuple[Record, ...]:
 def _newest(known: datetime | None, records: Sequence[Record]) -> datetime | None:
     moments = [record.modified_at for record in records if record.modified_at]
     return max([*moments, known] if known else moments, default=None)
-
-
-def _reached(
-    since: datetime | None,
-    newest: datetime | None,
-    began: datetime | None,
-    now: datetime | None,
-) -> datetime | None:
-    """The next cursor; see ``BusinessCentral.read_changes``."""
-    if since is None:
-        return began or newest
-    bounded = min(newest or since, now) if now else newest or since
-    return max(since, bounded)

@@ -93,7 +93,7 @@ def test_a_later_read_takes_what_changed_since() -> None:
 
     (page,) = changes(wire, EARLIER)
 
-    assert page.cursor == "2026-11-22T08:02:00.000Z"
+    assert page.cursor == "2026-11-22T08:05:00.000Z"
     assert options(wire.calls[0])["$filter"] == f"lastModifiedDateTime ge {EARLIER}"
     assert options(wire.calls[0])["$orderby"] == "lastModifiedDateTime,id"
 
@@ -101,7 +101,8 @@ def test_a_later_read_takes_what_changed_since() -> None:
 @pytest.mark.parametrize(
     ("cursor", "rows", "date", "following"),
     [
-        (EARLIER, [], DATE, EARLIER),
+        (EARLIER, [], DATE, "2026-11-22T08:05:00.000Z"),
+        (EARLIER, [], "", EARLIER),
         (EARLIER, [row(1, "2026-11-22T09:00:00Z")], DATE, "2026-11-22T08:05:00.000Z"),
         (EARLIER, [row(1, "2026-11-22T09:00:00Z")], "", "2026-11-22T09:00:00.000Z"),
         ("", [row(1, "2026-11-22T07:00:00Z")], "", "2026-11-22T07:00:00.000Z"),

@@ -430,6 +430,16 @@ def test_an_account_deleted_and_made_again_goes_on(engine: Engine) -> None:
     assert again.values["address1_city"] == "A"
 
 
+def test_what_changed_long_ago_is_not_read_again_and_again(engine: Engine) -> None:
+    bc, _ = engine.pair()
+    engine.change(bc, city="A")
+    engine.sync("CUSTOMER")
+    engine.systems.store.move_clock(360)
+    engine.sync("CUSTOMER")  # Something else could have been stamped as early.
+
+    assert not engine.sync("CUSTOMER")["to_sales"]
+
+
 def test_a_worker_that_lost_its_run_moves_no_cursor(engine: Engine) -> None:
     bc, _ = engine.pair()
     engine.change(bc, city="A")
