@@ -11,8 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from integration import clock
-from integration.models import Look, SyncError
+from integration.choices import OperationKind
+from integration.models import Look, OperationItem, SyncError
 from integration.services.cells import rebuild
+from integration.services.operations import record_operation
 from tests.factories import SOME_TIME, make_error, make_mapping, make_problem
 
 pytestmark = pytest.mark.django_db
@@ -180,6 +182,21 @@ def test_the_page_of_an_error_says_resolved_by_itself(
     assert "fixed by the change of City at" in live
     assert "Settled: resolved" in live
     assert "retry/" not in live
+
+
+def test_what_renews_an_error_being_tried_renews_the_number_in_the_navigation(
+    operator: Client, error: SyncError
+) -> None:
+    retry = record_operation(
+        OperationKind.RETRY, by=None, by_name="anna", reason="mended"
+    )
+    OperationItem.objects.create(operation=retry, error=error, outcome="pending")
+
+    page = html(operator, f"/errors/{error.pk}/")
+
+    renewals = re.findall(r'<div [^>]*hx-select="#main"[^>]*>', page)
+    assert renewals
+    assert all('hx-select-oob="#open"' in one for one in renewals)
 
 
 def test_the_page_of_a_cause_says_resolved_with_its_last_error(
