@@ -79,14 +79,14 @@ class JobState(TextChoices):
 class EntryKind(TextChoices):
     """What a job says about one record; plain updates are only counted."""
 
-    CREATED = "created", _("created")
-    DELETED = "deleted", _("deleted")
-    COUPLED = "coupled", _("coupled")
-    UNCOUPLED = "uncoupled", _("uncoupled")
+    CREATED = "created", pgettext_lazy("record", "created")
+    DELETED = "deleted", pgettext_lazy("record", "deleted")
+    COUPLED = "coupled", pgettext_lazy("record", "coupled")
+    UNCOUPLED = "uncoupled", pgettext_lazy("record", "uncoupled")
     FAILED = "failed", _("failed")
     SKIPPED = "skipped", _("skipped")
     CONFLICT = "conflict", _("in conflict")
-    AMBIGUOUS = "ambiguous", _("ambiguous")
+    AMBIGUOUS = "ambiguous", pgettext_lazy("record", "ambiguous")
     ANSWERED = "answered", _("conflict answered")
 
 
@@ -136,7 +136,7 @@ class Presence(TextChoices):
 
     EXISTS = "exists", _("exists")
     NOT_CREATED = "not_created", _("not created yet")
-    DELETED = "deleted", _("deleted")
+    DELETED = "deleted", pgettext_lazy("record", "deleted")
     NO_ACCESS = "no_access", _("no access")
     NONE = "none", _("no record")
 

@@ -94,6 +94,8 @@ def compiled_forms(found: gettext.GNUTranslations, one: dict[str, str]) -> list[
     text, context = one["msgid"], one.get("msgctxt")
     if "msgid_plural" in one:
         plural = one["msgid_plural"]
+        if context:
+            return [found.npgettext(context, text, plural, n) for n in (1, 2)]
         return [found.ngettext(text, plural, n) for n in (1, 2)]
     return [found.pgettext(context, text) if context else found.gettext(text)]
 

@@ -158,14 +158,20 @@ def endings(error: SyncError) -> list[Event]:
     """That it was settled, or came back."""
     events = []
     if error.settled_at:
-        reason = str(SettledReason(error.settled_reason).label)
-        if error.settled_reason == SettledReason.RESOLVED:
-            reason = pgettext("state of an error", "resolved")
-        text = _("Settled: %(reason)s") % {"reason": reason}
+        text = _("Settled: %(reason)s") % {"reason": ended(error.settled_reason)}
         events.append(Event("circle-check", text, error.settled_at))
     if error.reopened_at:
         events.append(Event("undo-2", _("Came back"), error.reopened_at))
     return events
+
+
+def ended(reason: str) -> str:
+    """Why one error is settled: resolved, replaced."""
+    words: dict[str, str] = {
+        SettledReason.RESOLVED: pgettext("state of an error", "resolved"),
+        SettledReason.REPLACED: pgettext("state of an error", "replaced"),
+    }
+    return words.get(reason) or str(SettledReason(reason).label)
 
 
 def first_seen(error: SyncError, mapping: TableMapping | None) -> Event:

@@ -33,7 +33,7 @@ from integration.services.status import read_engine
 from integration.services.storm_status import halts_of, read_halts
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
-from integration.views.details import choices_for, field_rows, history
+from integration.views.details import choices_for, ended, field_rows, history
 from integration.views.handling import act_on_selected, take_done
 from integration.views.listings import Listing, read_listing, sort_words
 from integration.views.problems import told, told_context
@@ -286,6 +286,7 @@ def state_context(found: SyncError, mapping: TableMapping | None) -> dict[str, A
         "source": source,
         "destination": destination,
         "events": history(found, mapping),
+        "ended": ended(found.settled_reason) if found.settled_at else "",
         "is_retrying": seen.retrying or found.pk in answering_errors(),
         "look": look_words(seen, Moments()),
         "pace": pace([seen]),

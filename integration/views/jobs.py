@@ -5,6 +5,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from integration.choices import JobState, Role
@@ -15,6 +16,13 @@ from integration.services.paging import newest_first
 from integration.views.addresses import chosen, say_dropped, whole_number
 
 ENTRIES = 200
+STATES = (
+    (JobState.QUEUED.value, pgettext_lazy("jobs", "Queued")),
+    (JobState.RUNNING.value, pgettext_lazy("jobs", "Running")),
+    (JobState.SUCCEEDED.value, pgettext_lazy("jobs", "Finished")),
+    (JobState.FAILED.value, pgettext_lazy("jobs", "Could not run")),
+)
+"""Of several: what ``choices`` says is of one."""
 
 
 @role_required(Role.VIEWER)
@@ -38,7 +46,7 @@ def jobs(request: SignedInRequest) -> HttpResponse:
     context = {
         "section": "jobs",
         "page": page,
-        "states": JobState.choices,
+        "states": STATES,
         "state": state,
         "is_filtered": bool(state or mapping is not None),
     }

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, ngettext, npgettext
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -56,6 +56,24 @@ SAID: dict[str, Callable[[int], str]] = {
     ItemOutcome.CANCELLED: lambda n: ngettext("%(n)s cancelled", "%(n)s cancelled", n),
 }
 """What became of how many, in the order of the sentence."""
+RESULTS: dict[str, Callable[[int], str]] = {
+    ItemOutcome.CHOSEN: lambda n: npgettext("records", "not begun", "not begun", n),
+    ItemOutcome.PENDING: lambda n: npgettext(
+        "records", "being tried", "being tried", n
+    ),
+    ItemOutcome.HEALED: lambda n: npgettext("records", "healed", "healed", n),
+    ItemOutcome.DONE: lambda n: npgettext("records", "done", "done", n),
+    ItemOutcome.FAILED: lambda n: npgettext(
+        "records", "failed again", "failed again", n
+    ),
+    ItemOutcome.NOT_TRIED: lambda n: npgettext("records", "not tried", "not tried", n),
+    ItemOutcome.CHANGED: lambda n: npgettext(
+        "records", "changed meanwhile", "changed meanwhile", n
+    ),
+    ItemOutcome.GONE: lambda n: npgettext("records", "gone", "gone", n),
+    ItemOutcome.CANCELLED: lambda n: npgettext("records", "cancelled", "cancelled", n),
+}
+"""The word of each result, beside its number."""
 
 
 @role_required(Role.OPERATOR)
@@ -229,8 +247,8 @@ def outcome_links(
 ) -> list[tuple[str, str, int, bool]]:
     """Each outcome there is: value, word, count, whether it is chosen."""
     return [
-        (one.value, str(one.label), counts[one], one == chosen_one)
-        for one in ItemOutcome
+        (one, word(counts[one]), counts[one], one == chosen_one)
+        for one, word in RESULTS.items()
         if counts.get(one)
     ]
 

@@ -118,27 +118,27 @@ def moment_words(text: str) -> str:
 
 
 BEYOND: dict[str, Callable[[str], str]] = {
-    "state": lambda value: _("State: %(word)s") % {"word": state_words(value)},
-    "who": lambda value: _("Who: %(word)s") % {"word": label(Who, value)},
-    "category": lambda value: _("Kind: %(word)s") % {"word": label(Category, value)},
-    "job": lambda value: _("Job: %(word)s") % {"word": value},
-    "from": lambda value: _("Seen from %(word)s") % {"word": moment_words(value)},
-    "to": lambda value: _("Seen until %(word)s") % {"word": moment_words(value)},
-    "reason": lambda value: _("Reason: %(word)s") % {"word": reason_words(value)},
-    "settled": lambda value: _("Finished by %(word)s") % {"word": moment_words(value)},
+    "state": lambda value: _("state: %(word)s") % {"word": state_words(value)},
+    "who": lambda value: _("who: %(word)s") % {"word": label(Who, value)},
+    "category": lambda value: _("kind: %(word)s") % {"word": label(Category, value)},
+    "job": lambda value: _("job: %(word)s") % {"word": value},
+    "from": lambda value: _("seen from %(word)s") % {"word": moment_words(value)},
+    "to": lambda value: _("seen until %(word)s") % {"word": moment_words(value)},
+    "reason": lambda value: _("reason: %(word)s") % {"word": reason_words(value)},
+    "settled": lambda value: _("finished by %(word)s") % {"word": moment_words(value)},
     "unsettled": lambda value: (
-        _("Still relevant on %(word)s") % {"word": moment_words(value)}
+        _("still relevant on %(word)s") % {"word": moment_words(value)}
     ),
 }
 
 
 OF_MOMENT: dict[tuple[str, str], Callable[[], str]] = {
-    (Moment.FIRST_SEEN, "from"): lambda: _("First seen from %(word)s"),
-    (Moment.FIRST_SEEN, "to"): lambda: _("First seen until %(word)s"),
-    (Moment.CAME_BACK, "from"): lambda: _("Came back from %(word)s"),
-    (Moment.CAME_BACK, "to"): lambda: _("Came back until %(word)s"),
-    (Moment.SETTLED, "from"): lambda: _("Finished from %(word)s"),
-    (Moment.SETTLED, "to"): lambda: _("Finished by %(word)s"),
+    (Moment.FIRST_SEEN, "from"): lambda: _("first seen from %(word)s"),
+    (Moment.FIRST_SEEN, "to"): lambda: _("first seen until %(word)s"),
+    (Moment.CAME_BACK, "from"): lambda: _("came back from %(word)s"),
+    (Moment.CAME_BACK, "to"): lambda: _("came back until %(word)s"),
+    (Moment.SETTLED, "from"): lambda: _("finished from %(word)s"),
+    (Moment.SETTLED, "to"): lambda: _("finished by %(word)s"),
 }
 
 

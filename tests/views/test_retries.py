@@ -60,7 +60,7 @@ def test_a_whole_cause_is_shown_first_and_tried_by_a_second_button(
     page = html(operator, f"/errors/retry/{prepared.pk}/start/", reason="Cured.")
 
     assert "3 will be tried" in shown
-    assert "State: still relevant, cause “Name is longer" in shown
+    assert "state: still relevant, cause “Name is longer" in shown
     assert f"/operations/{prepared.pk}/" not in listed
     assert "Cured." in page
     assert "3 left" in page
