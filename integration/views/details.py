@@ -134,12 +134,13 @@ def none_if_blank(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the history, newest first."""
+    """One line of the history, newest first; ``why`` it ended so, ``quote``: why done."""
 
     icon: str
     text: str
     at: datetime | None
     who: str = ""
+    why: str = ""
     quote: str = ""
     operation: int | None = None
     job: int | None = None
@@ -218,17 +219,22 @@ def acts(error: SyncError) -> list[Event]:
         found.append((by_hand, by_hand.get_state_display()))
     given = Operation.objects.filter(kind__in=ANSWER_KINDS, scope__error=error.pk)
     found += [(row, row.get_state_display()) for row in given]
-    return [
-        Event(
-            ACT_ICONS[row.kind],
-            f"{row.get_kind_display()} ({ended})",
-            row.created_at,
-            who=row.by_name,
-            quote=in_words(row.scope.get("why"), row.reason),
-            operation=row.pk,
-        )
-        for row, ended in found
-    ]
+    return [act(row, ended) for row, ended in found]
+
+
+def act(row: Operation, ended: str) -> Event:
+    """What was refused says why; a reason of ours, *as planned*, would deny it."""
+    ours = row.scope.get("why")
+    refused = in_words(row.result.get("told"), row.result.get("sentence", ""))
+    return Event(
+        ACT_ICONS[row.kind],
+        f"{row.get_kind_display()} ({ended})",
+        row.created_at,
+        who=row.by_name,
+        why=refused,
+        quote="" if ours and refused else in_words(ours, row.reason),
+        operation=row.pk,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 """The plan of an answer and the rules of a mapping, as pages."""
 
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from integration.models import Operation, SyncError
+from integration.services.answering import run_of
+from integration.services.execution import execute
 from tests.running import running_systems
 from tests.services.engine import Engine, running_engine
 
@@ -42,6 +45,27 @@ def page(client: Client, name: str, key: int, **query: str) -> str:
     return str(response.content.decode())
 
 
+def give(client: Client, error: SyncError, take: str, **sent: str) -> None:
+    shown = client.get(reverse("error_plan", args=[error.pk]), {"take": take})
+    sent["token"] = shown.context["plan"].token
+    client.post(reverse("error_answer", args=[error.pk]), sent)
+
+
+def carried_out() -> Operation:
+    operation = Operation.objects.latest("pk")
+    run = run_of(operation)
+    assert run
+    execute(run, "worker")
+    return operation
+
+
+def events_of(client: Client, error: SyncError, language: str = "en") -> str:
+    address = reverse("error", args=[error.pk])
+    answer = client.get(address, headers={"Accept-Language": language})
+    text = unescape(answer.content.decode())
+    return text.partition('id="events"')[2].partition("</ol>")[0]
+
+
 def test_a_conflict_is_answered_from_its_page(
     operator: Client, conflict: SyncError
 ) -> None:
@@ -66,6 +90,46 @@ def test_a_conflict_is_answered_from_its_page(
     assert "Sales knows better" in page(operator, "error", conflict.pk)
     assert "Written in Business Central" in told
     assert "100001" in told
+
+
+def test_the_history_says_why_an_answer_was_not_carried_out(
+    operator: Client, engine: Engine, conflict: SyncError
+) -> None:
+    give(operator, conflict, "sales", reason="Sales knows better")
+    engine.change(engine.account_of("100001"), telephone1="3")
+    operation = carried_out()
+
+    told = events_of(operator, conflict)
+    retold = events_of(operator, conflict, "fr")
+
+    link = f'<a class="in-text" href="/operations/{operation.pk}/">'
+    assert f"{link}Synchronize (failed)</a> – A record has changed since" in told
+    assert f"{link}Synchroniser (en échec)</a> – Un enregistrement a changé" in retold
+    assert "<q>Sales knows better</q>" in told
+
+
+@pytest.mark.parametrize("take", ["restore", "delete", "uncouple"])
+def test_the_history_says_why_a_deletion_was_left_as_it_is(
+    operator: Client, engine: Engine, deletion: SyncError, take: str
+) -> None:
+    give(operator, deletion, take, typed="100001")
+    engine.change(engine.customer("100001"), city="Aigle")
+    carried_out()
+
+    told = events_of(operator, deletion)
+    assert "(failed)</a> – A record has changed since" in told
+    assert "As the plan showed it" not in told
+
+
+def test_the_history_of_an_answer_that_was_carried_out_says_why_it_was_given(
+    operator: Client, conflict: SyncError
+) -> None:
+    give(operator, conflict, "sales")
+    carried_out()
+
+    told = events_of(operator, conflict)
+
+    assert "Synchronize (done)</a><q>As the plan showed it.</q>" in told
 
 
 def test_fields_are_chosen_before_anything_is_planned(
