@@ -1,6 +1,6 @@
 """A look at both records of an error: are they there, and are they as they failed?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,12 +20,14 @@ class Failed:
     """One record as it was when its error was last seen.
 
     ``etag`` is the version tried then, else the one found by an earlier look; "" for an
-    unknown one. A record that is not created yet has no ``id``.
+    unknown one. A record that is not created yet has no ``id``. ``own`` are the fields
+    that we have written since.
     """
 
     id: str = ""
     etag: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+    own: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,21 @@ class Change:
 
 
 def change_of(side: System, failed: Failed, seen: Seen) -> Change | None:
-    """The version tells that something changed, the values what."""
+    """The version tells that something changed, the values what.
+
+    A version that we wrote ourselves tells nothing, and our values are nobody's.
+    """
     record = seen.record
     if record is None:
         return None
     fields = tuple(
         name
         for name, value in record.values.items()
-        if name in failed.values and storable(value) != failed.values[name]
+        if name in failed.values.keys() - failed.own
+        and storable(value) != failed.values[name]
     )
-    is_new = bool(failed.etag) and record.etag[:VERSION_LENGTH] != failed.etag
+    is_other = bool(failed.etag) and record.etag[:VERSION_LENGTH] != failed.etag
+    is_new = is_other and not failed.own
     return Change(side, fields, record.modified_at) if fields or is_new else None
 
 

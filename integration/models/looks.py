@@ -16,7 +16,8 @@ class Look(models.Model):
     moves ``next_at`` to when another one may take it; whose claim is gone has lost it.
     ``…_etag`` are the versions found, ``tried`` those that were tried because of a
     look. ``change`` is what was found changed since the record failed: the system, the
-    fields, when and by whom (``services.looking``).
+    fields, when and by whom (``services.looking``). ``written`` are the fields of each
+    system that we have written ``since`` the record failed.
     """
 
     error = models.OneToOneField(SyncError, models.CASCADE, related_name="look")
@@ -37,6 +38,7 @@ class Look(models.Model):
     sales_etag = models.CharField(max_length=250, blank=True, default="")
     tried = models.CharField(max_length=64, blank=True, default="")
     change = models.JSONField(null=True, blank=True)
+    written = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [

@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +32,6 @@ from integration.core.outcomes import Presence
 from integration.core.records import Direction, System
 from integration.models import (
     Connection,
-    Coupling,
     Look,
     PendingRecord,
     SyncError,
@@ -50,7 +49,14 @@ from integration.services.endpoints import (
     open_business_central,
     open_sales,
 )
-from integration.services.looks import awaited_by, claim_looks, is_watched, keep, watch
+from integration.services.looks import (
+    awaited_by,
+    claim_looks,
+    is_watched,
+    keep,
+    watch,
+    written_since,
+)
 from integration.services.may_run import why_not
 from integration.services.runs import dry_run, start_run
 from integration.services.sentences import InWords
@@ -192,7 +198,7 @@ def _judge(mapping: TableMapping, look: Look, found: _Read) -> bool:
     row = _pending(mapping, error)
     failed = {side: _failed(look, side, row) for side in System}
     seen = {side: _seen(found[side], failed[side].id) for side in System}
-    changes = _changes(error, failed, seen)
+    changes = _changes(_source(error), failed, seen)
     there = {side: seen[side].presence(failed[side]) for side in System}
     is_gone = any(
         there[side] == Presence.DELETED and _presence(error, side) == Presence.EXISTS
@@ -235,7 +241,8 @@ def _failed(look: Look, side: System, row: PendingRecord | None) -> Failed:
     seen_before = getattr(look, f"{_SHORT[side]}_etag")
     tried = row.etag if row and side is _source(error) else ""
     values = (error.values or {}).get(side.value) or {}
-    return Failed(_id(error, side), tried or seen_before, values)
+    etag = tried or seen_before
+    return Failed(_id(error, side), etag, values, written_since(look, side))
 
 
 def _seen(found: Mapping[str, Any] | None, key: str) -> Seen:
@@ -243,27 +250,12 @@ def _seen(found: Mapping[str, Any] | None, key: str) -> Seen:
 
 
 def _changes(
-    error: SyncError, failed: Mapping[System, Failed], seen: Mapping[System, Seen]
+    source: System, failed: Mapping[System, Failed], seen: Mapping[System, Seen]
 ) -> list[Change]:
-    """The source's first; what we wrote since to the other one is nobody's change."""
-    source = _source(error)
-    sides = [source]
-    if error.settled_at is None or not _was_written(error, source.other):
-        sides.append(source.other)
+    """The source's first."""
+    sides = (source, source.other)
     found = (change_of(side, failed[side], seen[side]) for side in sides)
     return [change for change in found if change]
-
-
-def _was_written(error: SyncError, side: System) -> bool:
-    written = f"{error.direction}_at"
-    rows = Coupling.objects.filter(
-        mapping__connection=error.connection_id,
-        mapping__name=error.mapping_key,
-        **{f"{_SHORT[side.other]}_id": error.record_key},
-    )
-    coupling = rows.first()
-    at: datetime | None = getattr(coupling, written) if coupling else None
-    return at is not None and at > error.last_seen
 
 
 def _attribute(look: Look, changes: Sequence[Change]) -> None:
@@ -307,7 +299,7 @@ def _try(mapping: TableMapping, changed: Sequence[Look]) -> UUID | None:
     """Make them due and start their run; what waits for them goes right after it.
 
     Where another run is in the way, that one or the next try them; so does the next
-    look, for which they are not tried yet.
+    look, for which they are not tried yet, and which knows what that run wrote.
     """
     only = sorted({(_source(one.error), one.error.record_key) for one in changed})
     for side in System:
@@ -316,6 +308,7 @@ def _try(mapping: TableMapping, changed: Sequence[Look]) -> UUID | None:
     run_id = start_run(mapping, only=only)
     for look in changed:
         look.tried = look.tried if run_id else ""
+        look.change = look.change if run_id else None
     waiting = SyncError.objects.relevant().filter(
         problem__in={look.error.problem_id for look in changed}
     )

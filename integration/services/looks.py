@@ -6,7 +6,7 @@ without that. A look is claimed by one conditional update: two workers never hav
 same, and that of a killed one is free again after a minute.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -17,7 +17,16 @@ from django.db.models.expressions import Combinable
 
 from integration import clock
 from integration.choices import Chip, ItemOutcome
-from integration.models import Look, Operation, OperationItem, Problem, SyncError
+from integration.core.records import System
+from integration.models import (
+    Look,
+    Operation,
+    OperationItem,
+    Problem,
+    SyncError,
+    TableMapping,
+)
+from integration.models.dialect import among
 
 WATCHED = timedelta(minutes=30)
 EVERY = timedelta(seconds=20)
@@ -164,6 +173,37 @@ _FOUND = (
 
 def is_watched(look: Look, now: datetime) -> bool:
     return look.watched_until is not None and look.watched_until > now
+
+
+def note_written(
+    mapping: TableMapping, written: Mapping[str, Mapping[str, Collection[str]]]
+) -> None:
+    """What we write is nobody's change: the fields of each system, by a record's id.
+
+    It holds until the record fails again. Each row by itself and outside of the chunk's
+    transaction: whoever claims looks never waits for a run.
+    """
+    rows = Look.objects.filter(
+        next_at__isnull=False,
+        error__connection=mapping.connection_id,
+        error__mapping_key=mapping.name,
+        error__record_key__in=among([*written]),
+    )
+    for look in rows.select_related("error") if written else ():
+        new = written[look.error.record_key]
+        known: dict[str, Any] = {"since": look.error.last_seen.isoformat()}
+        for side in System:
+            fields = {*written_since(look, side), *new.get(side.value, ())}
+            known[side.value] = sorted(fields)
+        Look.objects.filter(pk=look.pk).update(written=known)
+
+
+def written_since(look: Look, side: System) -> Collection[str]:
+    """The fields that we have written since the record failed."""
+    if look.written.get("since") != look.error.last_seen.isoformat():
+        return ()
+    fields: list[str] = look.written[side.value]
+    return fields
 
 
 def _next(look: Look) -> datetime:

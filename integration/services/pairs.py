@@ -1,6 +1,6 @@
 """Pairs: decide about coupled records and write to whichever side is behind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from integration.services import couplings, pending
 from integration.services.answers import Answer, note_changed
 from integration.services.deletions import is_lost, record_gone
 from integration.services.endings import Endings, Trouble, of_pair, tried
+from integration.services.looks import note_written
 from integration.services.waiting import missing_partner
 from integration.services.work import Work
 
@@ -278,6 +279,8 @@ def _save(work: Work, pairs: Sequence[Pair]) -> None:
     endings, now = Endings(), clock.now()
     for pair in pairs:
         _end(work, endings, pair)
+    if not work.is_rehearsal:
+        note_written(work.mapping, _written(pairs))
     with transaction.atomic():
         if not work.is_rehearsal:
             handled = [pair for pair in pairs if not pair.decision.conflict]
@@ -285,6 +288,23 @@ def _save(work: Work, pairs: Sequence[Pair]) -> None:
                 _remember(work, pair, now)
             couplings.save(pair.coupling for pair in handled)
         endings.save(work)
+
+
+def _written(pairs: Sequence[Pair]) -> dict[str, dict[str, Collection[str]]]:
+    """Which fields of which side we wrote, by the id of either record.
+
+    After a lost answer it may be any field in which both agree.
+    """
+    found: dict[str, dict[str, Collection[str]]] = {}
+    for pair in pairs:
+        decided = pair.decision
+        fields: dict[str, Collection[str]] = {
+            way.destination.value: decided.fields(way) or decided.base or ()
+            for way in pair.wrote
+        }
+        if fields:
+            found |= {pair.id(side): fields for side in System}
+    return found
 
 
 def _remember(work: Work, pair: Pair, now: datetime) -> None:

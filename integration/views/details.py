@@ -134,7 +134,7 @@ def none_if_blank(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the history, newest first; ``why`` it ended so, ``quote``: why done."""
+    """One line of the history; ``why`` it ended so, ``quote``: why it was done."""
 
     icon: str
     text: str

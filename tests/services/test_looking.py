@@ -32,6 +32,11 @@ def customer(engine: Engine) -> Live:
     return found
 
 
+def merge(engine: Engine) -> None:
+    """Each field from the side that changed it, so that both sides are written."""
+    engine.connection.mappings.update(update_conflict="merge")
+
+
 def the_error() -> SyncError:
     return SyncError.objects.select_related("look").get()
 
@@ -121,6 +126,70 @@ def test_what_the_usual_run_mended_first_still_says_by_what(
     assert error.settled_at is not None
     assert (error.look.change or {})["fields"] == ["website"]
     assert error.look.watched_until is None
+
+
+def test_what_was_written_back_is_nobodys_change(engine: Engine) -> None:
+    account = engine.add_account("Neue AG", emailaddress1="a" * 85 + "@example.ch")
+    engine.sync("CUSTOMER")
+    watch(the_error())
+    look_at_due()
+    engine.change(account, emailaddress1="info@example.ch")
+    engine.sync("CUSTOMER")
+    assert account.values["accountnumber"]
+
+    look_later()
+
+    change = the_error().look.change or {}
+    assert (change["side"], change["fields"]) == ("sales", ["email"])
+
+
+def test_what_the_other_side_brought_meanwhile_is_nobodys_change(
+    engine: Engine, customer: Live
+) -> None:
+    merge(engine)
+    watch(the_error())
+    look_at_due()
+    engine.change(engine.account_of("100001"), address1_city="Sion")
+    engine.change(customer, website="")
+    engine.sync("CUSTOMER")
+    assert customer.values["city"] == "Sion"
+
+    look_later()
+
+    assert (the_error().look.change or {})["fields"] == ["website"]
+
+
+def test_what_was_written_before_it_failed_again_may_be_changed_by_a_person(
+    engine: Engine, customer: Live
+) -> None:
+    merge(engine)
+    watch(the_error())
+    look_at_due()
+    engine.change(engine.account_of("100001"), address1_city="Sion")
+    engine.sync("CUSTOMER")
+    assert customer.values["city"] == "Sion"
+    engine.change(customer, website="", city="Sierre")
+    engine.sync("CUSTOMER")
+
+    look_later()
+
+    assert (the_error().look.change or {})["fields"] == ["city", "website"]
+
+
+def test_what_is_seen_while_a_run_writes_is_told_by_nobody_yet(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    look_at_due()
+    under_way = engine.claim()
+    engine.change(customer, city="Sion")
+
+    look_later()
+
+    assert the_error().look.change is None
+    under_way.mapping.jobs.filter(run=under_way.id).update(state="succeeded")
+    look_later(50)
+    assert (the_error().look.change or {})["fields"] == ["city"]
 
 
 def test_a_deleted_record_is_known_before_the_click(
