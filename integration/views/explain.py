@@ -29,6 +29,7 @@ def explain(request: SignedInRequest) -> HttpResponse:
         "side": "explain",
         "form": form,
         "explanations": [told(one) for one in found],
+        "is_of_either": len(found) > 1 or any(one.is_of_either for one in found),
         "message": form.cleaned_data["message"] if found else "",
     }
     return render(request, "integration/setup/explain.html", context)

@@ -1,5 +1,7 @@
 """Explain answers on its own page and keeps nothing."""
 
+from uuid import UUID
+
 import pytest
 from django.test import Client
 
@@ -42,6 +44,37 @@ def test_records_with_this_cause_are_counted_with_a_link(viewer: Client) -> None
     html = explained(viewer, RATE)
 
     assert f'href="/errors/?problem={problem.pk}&amp;state=relevant">1 record' in html
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "said"),
+    [
+        (
+            "en",
+            "The client secret for Business Central or Sales has expired",
+            "Both systems could have said this.",
+        ),
+        (
+            "fr",
+            "Le secret client pour Business Central ou Sales a expiré",
+            "Les deux systèmes pourraient",
+        ),
+    ],
+)
+def test_what_is_said_of_the_sign_in_to_either_system_is_told_of_both(
+    viewer: Client, language: str, title: str, said: str
+) -> None:
+    html = explained(viewer, "AADSTS7000222: The secret keys are expired.", language)
+
+    assert title in html
+    assert said in html
+
+
+def test_what_only_one_system_says_is_told_of_that_one(viewer: Client) -> None:
+    html = explained(viewer, f"account With Id = {UUID(int=9)} Does Not Exist")
+
+    assert "is gone from Sales" in html
+    assert "Both systems" not in html
 
 
 def test_what_nobody_knows_is_said_so(viewer: Client) -> None:
