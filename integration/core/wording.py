@@ -28,6 +28,7 @@ MONTHS = (
     *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
 )
 LISTED = 3
+_NOUNS = {"field": ("field", "le champ"), "table": ("record", "l'enregistrement")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +156,14 @@ def _named(kind: str, name: str, form: str, language: str, words: Words) -> str:
 
 
 def _unknown_word(kind: str, name: str, form: str) -> Word:
-    """A name we have no word for: with an article it becomes "the field xyz"."""
+    """A name we have no word for: with an article it becomes "the field xyz".
+
+    A table stands for one of its records: what follows may be its number.
+    """
     if form in ("", "lower", "all"):
         return Word(name, name, name)
-    noun = {"field": ("field", "le champ"), "table": ("table", "la table")}[kind]
-    return Word(name, f"{noun[0]} {name}", f"{noun[1]} {name}", kind == "table")
+    noun = _NOUNS[kind]
+    return Word(name, f"{noun[0]} {name}", f"{noun[1]} {name}")
 
 
 def _label(word: Word, language: str) -> str:

@@ -87,3 +87,22 @@ def test_every_french_is_french_and_the_rest_english() -> None:
         *("fr", "fr", "fr"),
         *("en", "en"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("form", "english", "french"),
+    [
+        ("", "Reason Code HR", "Reason Code HR"),
+        ("The", "The record Reason Code HR", "L'enregistrement Reason Code HR"),
+        ("a", "a record Reason Code HR", "un enregistrement Reason Code HR"),
+        ("this", "this record Reason Code HR", "cet enregistrement Reason Code HR"),
+    ],
+)
+def test_a_table_without_a_word_is_told_as_its_record(
+    form: str, english: str, french: str
+) -> None:
+    template = f"{{table:{form}}} HR" if form else "{table} HR"
+
+    assert say(template, "en", table="Reason Code") == english
+    assert say(template, "fr", table="Reason Code") == french
+    assert say("supprimé{table:e}", "fr", table="Reason Code") == "supprimé"

@@ -237,6 +237,18 @@ def test_a_value_cannot_make_a_link_or_another_parameter() -> None:
             "La devise a été supprimée dans Sales",
         ),
         (
+            "dependency-not-coupled",
+            {"table": "Salesperson/Purchaser", "number": "HR"},
+            "Salesperson HR is not coupled",
+            "Le vendeur HR n'est pas couplé",
+        ),
+        (
+            "dependency-not-coupled",
+            {"table": "Reason Code", "number": "HR"},
+            "Reason Code HR is not coupled",
+            "L'enregistrement Reason Code HR n'est pas couplé",
+        ),
+        (
             "dv-duplicate-key",
             {"table": "account", "field": "accountnumber"},
             "An account with this number exists already",
