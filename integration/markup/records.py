@@ -141,11 +141,18 @@ class SideCells:
         self.words = parts.labels(System)
         self.mark = parts.external()
 
-    def __call__(self, side: RecordSide, css: str) -> str:
+    def __call__(self, side: RecordSide, css: str, key: str) -> str:
         return (
-            f'<td class="{css}"><span class="line{" gone none" if side.why else ""}">'
-            f'{_linked(side, self.mark)}</span><span class="sub">'
+            f'<td class="{css}">{self.line(side, key)}<span class="sub">'
             f"{self.words[side.system]}</span></td>"
+        )
+
+    def line(self, side: RecordSide, key: str, swap: str = "") -> str:
+        """Name or reason; by its key it can be renewed alone."""
+        gone = " gone none" if side.why else ""
+        return (
+            f'<span class="line{gone}" id="{key}"{swap}>'
+            f"{_linked(side, self.mark)}</span>"
         )
 
 

@@ -27,6 +27,7 @@ from integration.models import (
     TableMapping,
 )
 from integration.models.dialect import among
+from integration.models.errors import LIST_COLUMNS
 
 WATCHED = timedelta(minutes=30)
 EVERY = timedelta(seconds=20)
@@ -119,6 +120,17 @@ def seen_of(ids: Collection[int]) -> dict[int, Seen]:
     """Of these errors; one query."""
     rows = SyncError.objects.filter(pk__in=ids).values_list("id", *seen_columns())
     return {key: Seen.of(known) for key, *known in rows}
+
+
+def rows_of(ids: Collection[int]) -> list[dict[str, Any]]:
+    """What a list shows of these errors, with what was seen of them; one query."""
+    columns = (*LIST_COLUMNS, *seen_columns())
+    rows = SyncError.objects.filter(pk__in=ids).values_list(*columns)
+    shown = len(LIST_COLUMNS)
+    return [
+        {**dict(zip(LIST_COLUMNS, row, strict=False)), "seen": Seen.of(row[shown:])}
+        for row in rows
+    ]
 
 
 def seen_of_cause(problem: Problem) -> Seen | None:

@@ -1,6 +1,6 @@
 """The list of errors: two lines a row, every one of five questions answered in it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -24,6 +24,7 @@ from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
 Row = Mapping[str, Any]
+SWAP = ' hx-swap-oob="true"'
 
 
 def sides(error: Row, places: Places) -> tuple[RecordSide, RecordSide]:
@@ -117,20 +118,12 @@ class ErrorTable(KeysetTable):
         return (
             '<th scope="row" class="c-what"><span class="line"><a class="title" '
             f'href="{self.base}{error["id"]}/{self.suffix}" title="{title}">{title}</a>'
-            '</span><span class="sub"><span class="mapping">'
-            f"{escape(error['mapping_key'] or self.said['setup'])}</span>"
-            f"{badges(error)}{self.cell_look(error)}</span></th>"
+            f"</span>{second_line(error, self.said['setup'], self.moments)}</th>"
         )
-
-    def cell_look(self, error: Row) -> str:
-        """What the latest look found; a part of the row that can be renewed alone."""
-        words = look_words(error.get("seen"), self.moments)
-        fixed = " fixed" if error["settled_at"] else ""
-        return f'<span class="cut look{fixed}" id="look-{error["id"]}">{words}</span>'
 
     def cell_record(self, error: Row) -> str:
         if error["mapping_key"]:
-            return self.side(error["source"], "c-side")
+            return self.side(error["source"], "c-side", f"from-{error['id']}")
         address = reverse("connection", args=[error["connection_id"]])
         return (
             f'<td class="c-side"><span class="line"><a href="{address}">'
@@ -140,7 +133,7 @@ class ErrorTable(KeysetTable):
 
     def cell_destination(self, error: Row) -> str:
         if error["mapping_key"]:
-            return self.side(error["destination"], "c-side c-dest")
+            return self.side(error["destination"], "c-side c-dest", f"to-{error['id']}")
         none = _("no record")
         return f'<td class="c-side c-dest"><span class="line none">{none}</span></td>'
 
@@ -171,13 +164,50 @@ class ErrorTable(KeysetTable):
         )
 
 
+def second_line(
+    error: Row,
+    setup: str,
+    moments: parts.Moments,
+    healed: str = "fixed",
+    swap: str = "",
+) -> str:
+    """Mapping, state and what the latest look found: it can be renewed alone."""
+    css = f" {healed}" if error["settled_at"] else ""
+    return (
+        f'<span class="sub" id="look-{error["id"]}"{swap}><span class="mapping">'
+        f"{escape(error['mapping_key'] or setup)}</span>{badges(error)}"
+        f'<span class="cut look{css}">{look_words(error.get("seen"), moments)}</span>'
+        "</span>"
+    )
+
+
+def renewed(rows: Iterable[Row], chips: Collection[str]) -> SafeString:
+    """The words inside of rows that an open list shows, in place of the old ones.
+
+    What is settled and under none of the list's chips any more healed there: rows of
+    that kind have both their sides, whose links may be others now.
+    """
+    setup, moments, side = _("Set-up"), parts.Moments(), SideCells()
+    told = []
+    for row in rows:
+        healed = "fixed" if row["chip"] in chips else "healed"
+        told.append(second_line(row, setup, moments, healed, SWAP))
+        if "source" in row and row["mapping_key"]:
+            told.append(side.line(row["source"], f"from-{row['id']}", SWAP))
+            told.append(side.line(row["destination"], f"to-{row['id']}", SWAP))
+    # Every one is markup that has escaped its values.
+    return SafeString("".join(told))
+
+
 def can_retry(error: Row) -> bool:
     """Whether trying again can change anything; without a record it is a check."""
     return error["settled_at"] is None
 
 
 def badges(error: Row) -> SafeString:
-    """Only what is not plainly open has one."""
+    """Only what is not plainly open has one; of what is settled its look tells."""
+    if error["settled_at"]:
+        return SafeString("")
     seen = error.get("seen")
     if seen and seen.retrying:
         return parts.badge("retrying", _("retrying"))

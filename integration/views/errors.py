@@ -24,6 +24,7 @@ from integration.models import Operation, SyncError, TableMapping
 from integration.services import cleanup
 from integration.services.answers import answering_errors
 from integration.services.causes import count_of
+from integration.services.couplings import tell_pairs
 from integration.services.error_counts import ChipCounts
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
@@ -78,6 +79,7 @@ def list_context(
     rows = with_titles(page.rows, language)
     for row in rows:
         row.update(row["seen"].presences())
+    tell_pairs(rows)
     query = listing.query()
     table = ErrorTable(
         rows,
@@ -100,7 +102,8 @@ def list_context(
         "chips": chips(listing, page.chips),
         "sorts": sorts(listing),
         "hidden": hidden_words(listing),
-        "first": 1 if not page.before else None,
+        "shown": len(rows),
+        "first": not page.before,
         "next_href": f"?{listing.query(after=page.after)}" if page.after else "",
         "previous_href": f"?{listing.query(before=page.before)}" if page.before else "",
         "filter_words": filter_words(
@@ -280,6 +283,7 @@ def state_context(found: SyncError, mapping: TableMapping | None) -> dict[str, A
     seen = seen_of([found.pk])[found.pk]
     place = place_of(mapping) if mapping else None
     row = vars(found) | seen.presences()
+    tell_pairs([row])
     source, destination = source_and_destination(row, place)
     return {
         "error": found,

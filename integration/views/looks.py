@@ -9,12 +9,14 @@ from django.views.decorators.http import require_POST, require_safe
 from integration.choices import Chip, Role
 from integration.core.texts import read_number
 from integration.http import SignedInRequest, role_required
-from integration.markup.looks import look_words, pace
-from integration.markup.parts import Moments
-from integration.services.error_filters import parse_filter
+from integration.markup.looks import pace
+from integration.services.couplings import tell_pairs
+from integration.services.error_filters import chips_of, parse_filter
 from integration.services.error_list import read_chips
-from integration.services.looks import seen_of, watch, watch_cause
+from integration.services.looks import rows_of, watch, watch_cause
+from integration.services.places import read_places
 from integration.services.status import read_relevant
+from integration.tables.errors import renewed, tell
 from integration.views import errors, problems
 from integration.views.listings import read_listing
 
@@ -54,15 +56,21 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
     told = map(read_number, request.GET.getlist("entry")[:MOST])
     ids = [key for key in told if key is not None]
     listing = read_listing(_without_entries(request.GET))
-    seen, moments = seen_of(ids), Moments()
+    rows, listed = rows_of(ids), chips_of(listing.filters.state)
+    healed = [row for row in rows if row["settled_at"] and row["chip"] not in listed]
+    if healed:
+        tell_pairs(healed)
+        tell(healed, read_places())
     since = parse_filter({"from": request.GET.get("since", "")})[0].since
     counts, new = read_chips(listing.filters, since)
     context: dict[str, Any] = {
         "entries": errors.entries(ids, since or listing.asked_at, new),
-        "pace": pace(seen.values()),
-        "looks": [
-            (key, look_words(one, moments), one.settled_at) for key, one in seen.items()
-        ],
+        "pace": pace(row["seen"] for row in rows),
+        "rows": renewed(rows, listed),
+        "listing": listing,
+        "total": counts.of(listing.filters.state),
+        "shown": sum(row["chip"] in listed for row in rows),
+        "first": request.GET.get("first") == "1",
         "query": listing.query(),
         "new": new,
         "new_told": read_number(request.GET.get("told", "")) or 0,

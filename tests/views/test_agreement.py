@@ -28,15 +28,17 @@ def chips(page: str) -> list[str]:
     return [unescape(re.sub(r"<[^>]+>", "", one)) for one in found]
 
 
-def record(error: SyncError) -> None:
+def make_counted_error() -> SyncError:
+    error = make_error()
     with transaction.atomic():
         cells.rebuild()
+    return error
 
 
 @pytest.mark.parametrize(("n", "word"), [(1, "ouverte"), (2, "ouvertes")])
 def test_the_navigation_counts_errors(viewer: Client, n: int, word: str) -> None:
     for _ in range(n):
-        record(make_error())
+        make_counted_error()
 
     page = french(viewer, "/errors/")
 
@@ -45,7 +47,7 @@ def test_the_navigation_counts_errors(viewer: Client, n: int, word: str) -> None
 
 
 def test_a_filter_in_words_has_one_colon(viewer: Client) -> None:
-    record(make_error())
+    make_counted_error()
 
     page = french(viewer, "/errors/?mapping=CUSTOMER&who=user")
 

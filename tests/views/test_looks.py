@@ -12,7 +12,13 @@ from django.test.utils import CaptureQueriesContext
 
 from integration import clock
 from integration.choices import OperationKind
-from integration.models import Look, OperationItem, SyncError
+from integration.models import (
+    Coupling,
+    Look,
+    OperationItem,
+    SyncError,
+    TableMapping,
+)
 from integration.services.cells import rebuild
 from integration.services.operations import record_operation
 from tests.factories import SOME_TIME, make_error, make_mapping, make_problem
@@ -46,6 +52,14 @@ def settle(error: SyncError) -> None:
         state="resolved", settled_at=clock.now(), settled_reason="resolved"
     )
     rebuild()
+
+
+def try_again(error: SyncError) -> None:
+    """A retry holds it."""
+    retry = record_operation(
+        OperationKind.RETRY, by=None, by_name="anna", reason="mended"
+    )
+    OperationItem.objects.create(operation=retry, error=error, outcome="pending")
 
 
 def html(client: Client, path: str, **headers: str) -> str:
@@ -161,11 +175,113 @@ def test_a_healed_row_is_struck_through_where_it_stands(
 
     page = text(html(viewer, f"/errors/live/?entry={error.pk}"))
 
-    assert f'<span class="cut look healed" id="look-{error.pk}" hx-swap-oob' in page
+    assert f'<span class="sub" id="look-{error.pk}" hx-swap-oob' in page
+    assert '<span class="cut look healed">' in page
     assert "fixed by the change of City at" in page
     assert 'id="chips"' in page
     assert 'id="open"' in page
     assert "<tr" not in page
+
+
+@pytest.fixture
+def waiting() -> SyncError:
+    """A customer that waits for its currency, and is not created in Sales yet."""
+    mapping = make_mapping()
+    problem = make_problem(mapping.connection)
+    columns = {"bc_id": "b1", "bc_presence": "exists", "sales_presence": "not_created"}
+    found = make_error(problem=problem, record_key="b1", waits_for="GBP", **columns)
+    rebuild()
+    return found
+
+
+def heal(error: SyncError) -> None:
+    """The record is created in Sales, and its error settled."""
+    mapping = TableMapping.objects.get(connection=error.connection_id)
+    pair = {"bc_id": "b1", "sales_id": "s1", "sales_name": "Hôtel du Léman"}
+    Coupling.objects.create(mapping=mapping, coupled_at=clock.now(), **pair)
+    settle(error)
+
+
+def test_a_healed_row_says_only_that_and_has_the_links_that_hold_now(
+    viewer: Client, waiting: SyncError
+) -> None:
+    page = html(viewer, "/errors/?state=relevant")
+    assert "waiting for GBP" in page
+    assert "not created yet" in page
+    heal(waiting)
+
+    live = html(viewer, live_of(page))
+
+    assert "waiting for" not in live
+    assert "not created yet" not in live
+    assert f'id="to-{waiting.pk}" hx-swap-oob="true"' in live
+    assert "Hôtel du Léman</a>" in live
+    assert "id=s1" in live
+
+
+@pytest.mark.parametrize("path", ["/errors/?state=resolved", "/errors/{}/"])
+def test_what_is_in_order_has_the_links_that_hold_now(
+    viewer: Client, waiting: SyncError, path: str
+) -> None:
+    heal(waiting)
+
+    page = html(viewer, path.format(waiting.pk))
+
+    assert "not created yet" not in page
+    assert "Hôtel du Léman<" in page
+    Coupling.objects.update(sales_deleted_at=clock.now())
+    assert "deleted on" in html(viewer, path.format(waiting.pk))
+
+
+def test_a_state_in_a_row_is_renewed_with_its_look(
+    operator: Client, error: SyncError
+) -> None:
+    page = html(operator, "/errors/")
+    try_again(error)
+    tried = html(operator, live_of(page))
+    OperationItem.objects.update(outcome="failed")
+
+    assert "retrying" in tried
+    assert "retrying" not in html(operator, live_of(page))
+
+
+def test_a_list_of_what_is_resolved_is_never_struck_through(
+    viewer: Client, error: SyncError
+) -> None:
+    settle(error)
+
+    live = html(viewer, live_of(html(viewer, "/errors/?state=resolved")))
+
+    assert 'class="cut look fixed"' in live
+    assert "healed" not in live
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "after"),
+    [
+        ("en", ("2 entries", "1–2 of 2"), ("1 entry", "1–1 of 1")),
+        ("fr", ("2 entrées", "1–2 sur 2"), ("1 entrée", "1–1 sur 1")),
+    ],
+)
+def test_the_summary_of_a_list_is_renewed_with_the_rest(
+    viewer: Client,
+    error: SyncError,
+    language: str,
+    before: tuple[str, str],
+    after: tuple[str, str],
+) -> None:
+    make_error(problem=error.problem)
+    rebuild()
+    headers = {"accept-language": language}
+    address = f"/errors/?problem={error.problem_id}&state=relevant"
+    page = html(viewer, address, **headers)
+    assert all(words in page for words in before)
+    settle(error)
+
+    live = html(viewer, live_of(page), **headers)
+
+    assert all(f"{words}</span>" in live for words in after)
+    assert all(words in html(viewer, live_of(live), **headers) for words in after)
 
 
 def test_the_page_of_an_error_says_resolved_by_itself(
@@ -187,10 +303,7 @@ def test_the_page_of_an_error_says_resolved_by_itself(
 def test_what_renews_an_error_being_tried_renews_the_number_in_the_navigation(
     operator: Client, error: SyncError
 ) -> None:
-    retry = record_operation(
-        OperationKind.RETRY, by=None, by_name="anna", reason="mended"
-    )
-    OperationItem.objects.create(operation=retry, error=error, outcome="pending")
+    try_again(error)
 
     page = html(operator, f"/errors/{error.pk}/")
 
