@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
 from integration.models import Connection, User
 from integration.services.demo import make_connections
 from integration.simulators.app import Simulators
@@ -54,6 +56,20 @@ class Systems:
     def asked(self, target: str) -> list[dict[str, Any]]:
         """Requests that one side ("entra", "sales", …) has got."""
         return [one for one in self.store.requests(0) if one["target"] == target]
+
+
+@contextmanager
+def database_in_a_file(path: Path, timeout: float) -> Iterator[None]:
+    """SQLite's test database, whose tests share one connection, for several at once."""
+    settings, memory = connection.settings_dict, connection.connection
+    name, options = settings["NAME"], settings["OPTIONS"]
+    memory.execute("VACUUM INTO ?", [str(path)])
+    settings["NAME"], settings["OPTIONS"] = path, {**options, "timeout": timeout}
+    connection.connection = None
+    yield
+    connection.close()
+    settings["NAME"], settings["OPTIONS"] = name, options
+    connection.connection = memory
 
 
 @contextmanager

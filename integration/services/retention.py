@@ -4,12 +4,15 @@ It is off unless ``SYNCERRORS_RETENTION_DAYS`` is set. A clean-up in force costs
 list a little for the 30 days of its undo, so it is not made every day.
 """
 
+from datetime import UTC, timedelta
+
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
 from integration import clock
-from integration.models import Operation
+from integration.choices import Chip
+from integration.models import ErrorCell, Operation
 from integration.models.dialect import lock_clock
 from integration.services.actors import ENGINE_NAME
 from integration.services.cleanup import delete
@@ -21,8 +24,15 @@ _WHY = gettext_noop("By schedule: entries older than {days} days that are finish
 
 
 def is_retention_due() -> bool:
-    """Whether there is a schedule, and this week's clean-up is still to be made."""
-    return bool(settings.RETENTION_DAYS) and find_operation(_key()) is None
+    """Whether there is a schedule, and this week's clean-up is still to be made.
+
+    Nothing to delete, nothing to record: the roll-ups say it without reading entries.
+    """
+    if not settings.RETENTION_DAYS or find_operation(_key()):
+        return False
+    before = clock.now() - timedelta(days=settings.RETENTION_DAYS)
+    finished = ErrorCell.objects.filter(state=Chip.RESOLVED, n__gt=0)
+    return finished.filter(day__lt=before.astimezone(UTC).date()).exists()
 
 
 def retain() -> Operation | None:
@@ -35,6 +45,8 @@ def retain() -> Operation | None:
     days = settings.RETENTION_DAYS
     request = CleanupRequest(days)
     shown = preview(request, ENGINE_NAME)
+    if not shown.settled:
+        return None
     why = sentence(_WHY, days=str(days))
     with transaction.atomic():
         lock_clock(shared=False)

@@ -23,7 +23,7 @@ from integration.services.creations import CHUNK
 from integration.services.dispatch import due_runs
 from integration.tasks import execute_run
 from tests.factories import make_user
-from tests.running import Systems, running_systems
+from tests.running import Systems, database_in_a_file, running_systems
 
 FAILURES = 1_000
 ROOM = range(20, 2_000, 60)
@@ -48,15 +48,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 def file(transactional_db: None, tmp_path: Path) -> Iterator[Path]:
     """The database in a file, which other processes can open, instead of in memory."""
     path = tmp_path / "errors.sqlite3"
-    settings, memory = connection.settings_dict, connection.connection
-    name, options = settings["NAME"], settings["OPTIONS"]
-    memory.execute("VACUUM INTO ?", [str(path)])
-    settings["NAME"], settings["OPTIONS"] = path, {**options, "timeout": BUSY_SECONDS}
-    connection.connection = None
-    yield path
-    connection.close()
-    settings["NAME"], settings["OPTIONS"] = name, options
-    connection.connection = memory
+    with database_in_a_file(path, BUSY_SECONDS):
+        yield path
 
 
 @pytest.fixture

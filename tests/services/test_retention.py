@@ -1,9 +1,14 @@
 """What the schedule deletes once a week, and what it never does."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
+from threading import Barrier
 
 import pytest
 import time_machine
+from django.db import connection as database
 from django.db import transaction
 from pytest_django import Settings
 
@@ -13,6 +18,8 @@ from integration.services import cells
 from integration.services.retention import is_retention_due, retain
 from integration.services.undo import undo
 from tests.factories import make_error, make_user
+from tests.running import database_in_a_file
+from tests.services.mail_server import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +89,54 @@ def test_a_tick_that_comes_twice_makes_one_clean_up(
     tasks.clean_up()
 
     assert Operation.objects.filter(kind="delete").count() == 1
+
+
+def test_a_schedule_that_finds_nothing_records_nothing(
+    rows: dict[str, SyncError], settings: Settings
+) -> None:
+    settings.RETENTION_DAYS = 50
+
+    tasks.clean_up()
+
+    assert not is_retention_due()
+    assert not Operation.objects.exists()
+    settings.RETENTION_DAYS = 30
+    operation = retain()
+    assert operation
+    assert operation.rows == 1
+
+
+def test_what_is_gone_before_it_is_deleted_leaves_nothing_to_record(
+    rows: dict[str, SyncError], settings: Settings
+) -> None:
+    settings.RETENTION_DAYS = 30
+    rows["old"].delete()  # The roll-ups, which say that it is due, hear of it later.
+
+    assert retain() is None
+    assert not Operation.objects.exists()
+
+
+@pytest.fixture
+def many_at_once(transactional_db: None, tmp_path: Path) -> Iterator[None]:
+    """A database that several connections can open."""
+    with ExitStack() as stack:
+        if database.vendor == "sqlite":
+            file = database_in_a_file(tmp_path / "errors.sqlite3", timeout=20)
+            stack.enter_context(file)
+        yield
+
+
+def test_two_ticks_at_once_make_one_clean_up(
+    many_at_once: None, rows: dict[str, SyncError], settings: Settings
+) -> None:
+    settings.RETENTION_DAYS = 30
+    ready = Barrier(2, timeout=30)
+
+    def tick() -> None:
+        ready.wait()
+        tasks.clean_up()
+
+    in_threads(tick)
+
+    assert [one.rows for one in Operation.objects.all()] == [1]
+    assert listed(rows) == {"young", "open", "ignored"}
