@@ -12,7 +12,6 @@ from django.core.checks import Warning as Caution
 from kombu.exceptions import OperationalError
 
 Apps = Sequence[AppConfig] | None
-SHORTEST_SECRET = 32
 
 
 def register_all() -> None:
@@ -28,12 +27,12 @@ def register_all() -> None:
 
 def check_secret_key(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
     """Whoever guesses it signs sessions of anybody."""
-    if len(settings.SECRET_KEY) >= SHORTEST_SECRET:
+    if len(settings.SECRET_KEY) >= settings.SHORTEST_SECRET:
         return []
     return [
         Error(
             "SECRET_KEY is too short to sign sessions safely.",
-            hint=f"Set SECRET_KEY to {SHORTEST_SECRET} random characters or more.",
+            hint=f"Set it to {settings.SHORTEST_SECRET} random characters or more.",
             id="integration.E001",
         )
     ]

@@ -127,6 +127,22 @@ def kept_key(name: str, fresh: str) -> str:
     return fresh
 
 
+def secret_key() -> str:
+    """What signs sessions; too short a one is not repeated."""
+    name = "SECRET_KEY"
+    key = kept_key(name, secrets.token_urlsafe(50))
+    if len(key) < SHORTEST_SECRET:
+        longer = f"{SHORTEST_SECRET} random characters or more"
+        place, cure = name, f"set it to {longer}"
+        if not env.str(name, default=""):
+            place = str(DATA_DIR / name.lower())
+            cure = f"write {longer} into it, or delete it to get a new one"
+        raise ImproperlyConfigured(
+            f"{place} is too short to sign sessions safely; {cure}."
+        )
+    return key
+
+
 def credential_keys() -> list[str]:
     """Of the environment or the data directory; what is no key is not repeated."""
     name = "CREDENTIAL_KEYS"
@@ -151,7 +167,8 @@ DATA_DIR = Path(
 
 # --- Safety -------------------------------------------------------------------
 DEBUG = flag("DEBUG", default=False)
-SECRET_KEY = kept_key("SECRET_KEY", secrets.token_urlsafe(50))
+SHORTEST_SECRET = 32
+SECRET_KEY = secret_key()
 CREDENTIAL_KEYS = credential_keys()
 """Fernet keys for stored credentials; the first encrypts, all decrypt (D13)."""
 

@@ -100,6 +100,31 @@ def test_a_key_that_is_none_stops_the_start_in_one_sentence(
     ]
 
 
+def test_a_key_too_short_to_sign_with_stops_the_start_in_one_sentence(
+    tmp_path: Path,
+) -> None:
+    done = check(tmp_path, SECRET_KEY="very-secret")
+
+    assert done.returncode != 0
+    assert done.stderr.splitlines() == [
+        "Sync Errors cannot start: SECRET_KEY is too short to sign sessions safely; "
+        "set it to 32 random characters or more."
+    ]
+
+
+def test_a_file_with_a_key_too_short_to_sign_with_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "secret_key"
+    file.write_text("very-secret")
+
+    done = check(tmp_path)
+
+    assert done.returncode != 0
+    assert done.stderr.splitlines() == [
+        f"Sync Errors cannot start: {file} is too short to sign sessions safely; "
+        "write 32 random characters or more into it, or delete it to get a new one."
+    ]
+
+
 def test_a_damaged_file_of_keys_is_named(tmp_path: Path) -> None:
     file = tmp_path / "credential_keys"
     file.write_text("very-secret")
