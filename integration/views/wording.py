@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from integration.choices import (
     Category,
@@ -192,9 +192,16 @@ def scope_summary(operation: Operation, language: str) -> SafeString:
     """The same in a line of the log: without counts and instants, which it has."""
     names = scope_names()
     left_out = {_("Entries"), _("Last seen until"), names["settled"], names["relevant"]}
+    words = {names["selected"]: selected_words(operation.scope.get("selected", 0))}
     lines = scope_lines(operation, language)
-    said = ((value,) for word, value in lines if word not in left_out)
+    said = ((words.get(word, value),) for word, value in lines if word not in left_out)
     return format_html_join(", ", "{}", said)
+
+
+def selected_words(n: int) -> str:
+    return ngettext("%(n)s selected entry", "%(n)s selected entries", n) % {
+        "n": parts.number(n)
+    }
 
 
 def until_words(until: str) -> str:
