@@ -32,11 +32,6 @@ class Slots:
         """So many keys, all different."""
         return list(range(Slots.KEY - count + 1, Slots.KEY + 1))
 
-    @staticmethod
-    def texts(count: int) -> list[str]:
-        """So many texts, all different."""
-        return [f"{Slots.TEXT}{n}" for n in range(count)]
-
 
 @dataclass(frozen=True, slots=True)
 class Statement:

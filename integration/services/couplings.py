@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -10,10 +9,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Presence, RecordRef
-from integration.core.records import Direction, System
+from integration.core.records import System
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.models.dialect import among, insert_new, update
-from integration.models.statements import Slots, Statement
 
 _SAVED = (
     "bc_number",
@@ -34,10 +32,6 @@ _SAVED = (
     "to_business_central_failed",
 )
 _MADE = ("mapping_id", "bc_id", "sales_id", "coupled_at", *_SAVED)
-_PAIR = (
-    *("bc_id", "bc_number", "bc_name", "bc_deleted_at"),
-    *("sales_id", "sales_name", "sales_deleted_at"),
-)
 _SHORT = {System.BUSINESS_CENTRAL: "bc", System.SALES: "sales"}
 
 
@@ -178,48 +172,6 @@ def refs(coupling: Coupling) -> tuple[RecordRef, RecordRef]:
             coupling.sales_deleted_at,
         ),
     )
-
-
-def tell_pairs(errors: Iterable[dict[str, Any]]) -> None:
-    """Settled errors get the pair that their record is half of now.
-
-    What was not there when they failed may have been made since. Nothing is asked
-    unless one of them says so, else once for each direction.
-    """
-    doubtful: dict[System, list[dict[str, Any]]] = {}
-    for row in errors:
-        there = {row["bc_presence"], row["sales_presence"]}
-        if row["settled_at"] and row["record_key"] and there != {Presence.EXISTS}:
-            source = Direction(row["direction"]).source
-            doubtful.setdefault(source, []).append(row)
-    for side, rows in doubtful.items():
-        pairs = _pairs_now(side, sorted({row["record_key"] for row in rows}))
-        for row in rows:
-            key = (row["connection_id"], row["mapping_key"], row["record_key"])
-            row.update(pairs.get(key, {}))
-
-
-def _pairs_now(
-    side: System, ids: Sequence[str]
-) -> dict[tuple[int, str, str], dict[str, Any]]:
-    """What is known of them as columns of an error, by connection, mapping and id."""
-    found = {}
-    for connection, mapping, *known in _pairs(side, len(ids)).rows(*ids):
-        pair = dict(zip(_PAIR, known, strict=True))
-        for short in _SHORT.values():
-            there = _presence(pair[f"{short}_deleted_at"])
-            pair[f"{short}_presence"] = there.value
-        told = {name: value for name, value in pair.items() if value != ""}
-        found[connection, mapping, pair[column(side, "id")]] = told
-    return found
-
-
-@lru_cache
-def _pairs(side: System, count: int) -> Statement:
-    slots = Slots.texts(count)
-    rows = Coupling.objects.filter(**{f"{column(side, 'id')}__in": slots})
-    names = ("mapping__connection_id", "mapping__name", *_PAIR)
-    return Statement.of(rows.values_list(*names), slots)
 
 
 def _presence(deleted_at: datetime | None) -> Presence:

@@ -73,8 +73,8 @@ def failing_outcome(
 ) -> Failing:
     """A record that failed in a job."""
     columns = {
-        **_record_columns("bc", outcome.bc),
-        **_record_columns("sales", outcome.sales),
+        **record_columns("bc", outcome.bc),
+        **record_columns("sales", outcome.sales),
         **_said(outcome.failure, outcome.finding),
         "origin": Origin.ENGINE.value,
         "call_stack": bounded(outcome.call_stack, _MESSAGE_BYTES),
@@ -117,7 +117,8 @@ def _failing(
     )
 
 
-def _record_columns(side: str, record: RecordRef) -> dict[str, Any]:
+def record_columns(side: str, record: RecordRef) -> dict[str, Any]:
+    """What a row says of its record of one side, "bc" or "sales"."""
     return {
         f"{side}_id": record.id[:36],
         f"{side}_number": _short(record.number, 100),

@@ -9,15 +9,20 @@ from django.db.models import Q
 from integration.choices import Category, Direction, Origin, Presence, SettledReason
 from integration.core.causes import Cause
 from integration.core.failures import Failure
-from integration.core.outcomes import Finding, Outcome, OutcomeKind
+from integration.core.outcomes import Finding, Outcome, OutcomeKind, RecordRef
 from integration.models import Connection, Job, SyncError, TableMapping
-from integration.models.dialect import prefix
+from integration.models.dialect import prefix, update
 from integration.models.errors import RELEVANT_CHIPS
 from integration.services import articles
-from integration.services.error_rows import failing_outcome, failing_setup
+from integration.services.error_rows import (
+    failing_outcome,
+    failing_setup,
+    record_columns,
+)
 from integration.services.problems import cause_of_problem
 from integration.services.recording import record_failing
 from integration.services.settling import (
+    Before,
     Writing,
     before,
     end_waiting,
@@ -56,9 +61,9 @@ def record_outcomes(
         return []
     work = writing(mapping.connection)
     for rows in _open_of(mapping, in_step):
-        settle(
-            work, before(work, SyncError.objects.filter(rows)), SettledReason.RESOLVED
-        )
+        settled = before(work, SyncError.objects.filter(rows))
+        settle(work, settled, SettledReason.RESOLVED)
+        _tell_partners(settled, in_step)
     # Taught articles are read under the lock of recording: none is missed.
     causes = _causes(work, failed, cause_of or articles.Causes())
     record_failing(
@@ -194,6 +199,19 @@ def _open_of(mapping: TableMapping, in_step: Iterable[Outcome]) -> Iterator[Q]:
             for chunk in _chunks([one.bc.id for one in members if one.bc.id]):
                 row = Q(direction=Direction.TO_SALES, record_key__in=chunk)
                 yield open_rows & row & conflict
+
+
+def _tell_partners(settled: Sequence[Before], in_step: Iterable[Outcome]) -> None:
+    """What was not there when it failed has been made: its rows say so from now on."""
+    ended = {(str(one.direction), one.record_key): one for one in in_step}
+    for side in ("bc", "sales"):
+        told = []
+        for row in settled:
+            one = ended.get((row["direction"], row["record_key"]))
+            record = getattr(one, side) if one else RecordRef()
+            if record.presence == Presence.EXISTS != row[f"{side}_presence"]:
+                told.append([*record_columns(side, record).values(), row["id"]])
+        update(SyncError, [*record_columns(side, RecordRef())], told)
 
 
 def _open_in(mapping: TableMapping, direction: str, keys: Sequence[str]) -> Q:

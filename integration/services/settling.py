@@ -37,6 +37,8 @@ _COLUMNS = (
     "handled_by_id",
     "ignored_before_by_id",
     "settled_at",
+    "bc_presence",
+    "sales_presence",
     "day",
     "place",
 )

@@ -24,7 +24,6 @@ from integration.models import Operation, SyncError, TableMapping
 from integration.services import cleanup
 from integration.services.answers import answering_errors
 from integration.services.causes import count_of
-from integration.services.couplings import tell_pairs
 from integration.services.error_counts import ChipCounts
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
@@ -79,7 +78,6 @@ def list_context(
     rows = with_titles(page.rows, language)
     for row in rows:
         row.update(row["seen"].presences())
-    tell_pairs(rows)
     query = listing.query()
     table = ErrorTable(
         rows,
@@ -283,7 +281,6 @@ def state_context(found: SyncError, mapping: TableMapping | None) -> dict[str, A
     seen = seen_of([found.pk])[found.pk]
     place = place_of(mapping) if mapping else None
     row = vars(found) | seen.presences()
-    tell_pairs([row])
     source, destination = source_and_destination(row, place)
     return {
         "error": found,

@@ -10,7 +10,6 @@ from integration.choices import Chip, Role
 from integration.core.texts import read_number
 from integration.http import SignedInRequest, role_required
 from integration.markup.looks import pace
-from integration.services.couplings import tell_pairs
 from integration.services.error_filters import chips_of, parse_filter
 from integration.services.error_list import read_chips
 from integration.services.looks import rows_of, watch, watch_cause
@@ -59,7 +58,6 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
     rows, listed = rows_of(ids), chips_of(listing.filters.state)
     healed = [row for row in rows if row["settled_at"] and row["chip"] not in listed]
     if healed:
-        tell_pairs(healed)
         tell(healed, read_places())
     since = parse_filter({"from": request.GET.get("since", "")})[0].since
     counts, new = read_chips(listing.filters, since)

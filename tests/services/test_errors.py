@@ -7,7 +7,13 @@ from django.db import transaction
 from integration.choices import Chip, Direction, SettledReason
 from integration.core.causes import Cause
 from integration.core.failures import Failure, FailureKind
-from integration.core.outcomes import Finding, Outcome, OutcomeKind, RecordRef
+from integration.core.outcomes import (
+    Finding,
+    Outcome,
+    OutcomeKind,
+    Presence,
+    RecordRef,
+)
 from integration.core.records import Direction as Way
 from integration.core.records import System
 from integration.models import ErrorCell, ErrorPayload, Job, Problem, SyncError
@@ -105,6 +111,21 @@ def test_a_success_settles_the_row_as_resolved() -> None:
     assert (row.state, row.settled_reason) == ("resolved", SettledReason.RESOLVED)
     assert row.settled_at == START + timedelta(seconds=2)
     assert SyncError.objects.get(record_key="2").state == "open"
+
+
+def test_a_success_tells_its_row_of_the_partner_that_was_made() -> None:
+    job, there = make_job(), RecordRef("a", "NA", "Customer A", Presence.EXISTS)
+    none = RecordRef(presence=Presence.NOT_CREATED)
+    record(job, failed("a", bc=there, sales=none), failed("b", sales=none))
+    made = RecordRef("s", "", "Account A", Presence.EXISTS)
+
+    record(job, passed("a", bc=there, sales=made), passed("b"))
+
+    first, second = SyncError.objects.order_by("record_key")
+    assert (first.sales_id, first.sales_name) == ("s", "Account A")
+    assert first.sales_presence == Presence.EXISTS
+    assert first.bc_number == "NA"
+    assert second.sales_presence == Presence.NOT_CREATED
 
 
 def test_a_success_in_the_other_direction_settles_nothing() -> None:

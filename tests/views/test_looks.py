@@ -7,21 +7,24 @@ from typing import Any
 
 import pytest
 from django.db import connection as database
+from django.db import transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from integration import clock
 from integration.choices import OperationKind
+from integration.core.outcomes import Outcome, OutcomeKind, Presence, RecordRef
+from integration.core.records import Direction
 from integration.models import (
-    Coupling,
     Look,
     OperationItem,
     SyncError,
     TableMapping,
 )
 from integration.services.cells import rebuild
+from integration.services.errors import record_outcomes
 from integration.services.operations import record_operation
-from tests.factories import SOME_TIME, make_error, make_mapping, make_problem
+from tests.factories import SOME_TIME, make_error, make_job, make_mapping, make_problem
 
 pytestmark = pytest.mark.django_db
 CHANGE = {
@@ -195,11 +198,13 @@ def waiting() -> SyncError:
 
 
 def heal(error: SyncError) -> None:
-    """The record is created in Sales, and its error settled."""
+    """The record is created in Sales, which settles its error."""
     mapping = TableMapping.objects.get(connection=error.connection_id)
-    pair = {"bc_id": "b1", "sales_id": "s1", "sales_name": "Hôtel du Léman"}
-    Coupling.objects.create(mapping=mapping, coupled_at=clock.now(), **pair)
-    settle(error)
+    there = RecordRef("b1", "10001", "Hôtel du Léman", Presence.EXISTS)
+    made = RecordRef("s1", "", "Hôtel du Léman", Presence.EXISTS)
+    created = Outcome(OutcomeKind.INSERTED, Direction.TO_SALES, "b1", there, made)
+    with transaction.atomic():
+        record_outcomes(make_job(mapping), [created])
 
 
 def test_a_healed_row_says_only_that_and_has_the_links_that_hold_now(
@@ -229,8 +234,6 @@ def test_what_is_in_order_has_the_links_that_hold_now(
 
     assert "not created yet" not in page
     assert "Hôtel du Léman<" in page
-    Coupling.objects.update(sales_deleted_at=clock.now())
-    assert "deleted on" in html(viewer, path.format(waiting.pk))
 
 
 def test_a_state_in_a_row_is_renewed_with_its_look(
