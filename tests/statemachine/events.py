@@ -3,7 +3,14 @@
 from collections.abc import Callable
 
 from tests.statemachine.driver import LATE, SOON, Machine, Tracked
-from tests.statemachine.killing import Trouble
+from tests.statemachine.killing import (
+    CALL,
+    COMMIT,
+    CREATION,
+    UPDATE,
+    WRITE,
+    Trouble,
+)
 from tests.statemachine.model import CITY, FIELDS, LONGEST_NAME, PHONE, Edit, Line
 
 Event = tuple[str, int, int, int]
@@ -35,7 +42,7 @@ def _edit(machine: Machine, line: Tracked, side: str, field: str, what: int) -> 
     value = _VALUES[what % 3]
     if field == "name":
         value = f"{line.name} {'ab'[what % 2]}"
-        if side == "right" and what == 4:
+        if side == "right" and what >= 3:
             value = value.ljust(LONGEST_NAME + 5, "x")
     machine.write(line, side, **{field: value})
     machine.note(line)
@@ -107,6 +114,12 @@ def create_both(machine: Machine, a: int, b: int, c: int) -> bool:
     return True
 
 
+def _unheld(machine: Machine, line: Tracked, field: int) -> str:
+    """What neither side holds: if it is lost, that shows."""
+    held = [values[field] for values in machine.values(line) if values]
+    return next(each for each in _VALUES if each not in held)
+
+
 def edit_meanwhile(machine: Machine, a: int, b: int, c: int) -> bool:
     """Between what a run reads and what it writes, most often where it writes.
 
@@ -122,9 +135,8 @@ def edit_meanwhile(machine: Machine, a: int, b: int, c: int) -> bool:
         if not line or not line.all(awake):
             return
         value = _VALUES[c % 3]
-        if is_aimed:  # What neither side holds: if it is lost, that shows.
-            held = [values[field] for values in machine.values(line) if values]
-            value = next(each for each in _VALUES if each not in held)
+        if is_aimed:
+            value = _unheld(machine, line, field)
         machine.write(line, side, **{FIELDS[field]: value})
         machine.meanwhile = (line, Edit(side, field, value))
         machine.counts["edit meanwhile"] += 1
@@ -166,16 +178,45 @@ def block(machine: Machine, a: int, b: int, c: int) -> bool:
     return bool(line)
 
 
-def _trouble(kind: str, when: str) -> Callable[[Machine, int, int, int], bool]:
+def _fault(when: str) -> Callable[[Machine, int, int, int], bool]:
     def arm(machine: Machine, a: int, b: int, c: int) -> bool:
-        if kind == "kill":
-            point = ("write", "commit", "call", "commit")[c % 4]
-            trouble = Trouble("kill", point, when, 1 + b)
-        elif c % 3 or when == "after":
-            trouble = Trouble("lose", "write", when, 1 + b % 2)
+        if c % 3 == 2 and _edit_in_step(machine, a, ("left", "right")[b % 2]):
+            # It is sent again at once, also in halves, and that is lost, too.
+            trouble = Trouble("lose", UPDATE, when, 1, times=4)
+        elif c % 3 == 1 or when == "after":
+            trouble = Trouble("lose", WRITE, when, 1 + b % 2)
         else:
-            trouble = Trouble("busy", ("write", "call")[b % 2], when, 1 + b, times=3)
+            trouble = Trouble("busy", (WRITE, CALL)[b % 2], when, 1 + b, times=3)
         machine.wire.troubles.append(trouble)
+        return True
+
+    return arm
+
+
+def _edit_in_step(machine: Machine, place: int, side: str) -> bool:
+    """What the next run writes to the other side."""
+
+    def in_step(line: Line) -> bool:
+        is_pair = line.coupled and _awake(machine, "left", "right")(line)
+        return is_pair and not line.error
+
+    line = _chosen(machine, place, in_step)
+    if line:
+        machine.write(line, side, phone=_unheld(machine, line, PHONE))
+        machine.note(line)
+    return bool(line)
+
+
+def _kill(when: str) -> Callable[[Machine, int, int, int], bool]:
+    def arm(machine: Machine, a: int, b: int, c: int) -> bool:
+        point, countdown = (CREATION, COMMIT, WRITE, COMMIT, UPDATE, CALL)[c], 1 + b
+        if point == CREATION:
+            # Without an address: only what was noted before tells that it was made.
+            machine.create("right")
+            countdown = 1
+        elif point == UPDATE and _edit_in_step(machine, a, ("left", "right")[b % 2]):
+            countdown = 1
+        machine.wire.troubles.append(Trouble("kill", point, when, countdown))
         return True
 
     return arm
@@ -198,7 +239,7 @@ def edit_mapping(machine: Machine, a: int, b: int, c: int) -> bool:
 
 
 def clean_up(machine: Machine, a: int, b: int, c: int) -> bool:
-    machine.clean_up((None, 1)[a % 2], relevant=bool(b % 2))
+    machine.clean_up((None, None, 1)[a % 3], relevant=bool(b % 2))
     return True
 
 
@@ -231,10 +272,10 @@ EVENTS: dict[str, Callable[[Machine, int, int, int], bool]] = {
     "delete right": delete_right,
     "delete both": delete_both,
     "block": block,
-    "fault before": _trouble("fault", "before"),
-    "fault after": _trouble("fault", "after"),
-    "kill before": _trouble("kill", "before"),
-    "kill after": _trouble("kill", "after"),
+    "fault before": _fault("before"),
+    "fault after": _fault("after"),
+    "kill before": _kill("before"),
+    "kill after": _kill("after"),
     "skew": skew,
     "broker loss": lose_broker,
     "mapping edit": edit_mapping,
@@ -242,11 +283,14 @@ EVENTS: dict[str, Callable[[Machine, int, int, int], bool]] = {
     "undo": take_back,
 }
 OFTEN = {
-    "sync soon": 6,
+    "sync soon": 5,
     "sync late": 3,
     "edit left": 2,
     "edit right": 2,
-    "clean-up": 4,
+    "fault before": 2,
+    "kill before": 2,
+    "kill after": 2,
+    "clean-up": 3,
     "undo": 2,
 }
 KINDS = [kind for kind in EVENTS for _ in range(OFTEN.get(kind, 1))]

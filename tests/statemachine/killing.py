@@ -19,6 +19,9 @@ from django.db import connection as database
 from integration.simulators.store import Store
 from tests.connectors.simulated import Simulated
 
+CALL, WRITE, UPDATE, CREATION, COMMIT = "call", "write", "update", "creation", "commit"
+"""Where troubles strike. A creation is one in Business Central, which takes no id."""
+
 
 class Killed(BaseException):
     """The worker's process is gone."""
@@ -26,7 +29,7 @@ class Killed(BaseException):
 
 @dataclass
 class Trouble:
-    """What goes wrong at the ``countdown``-th write, call or commit from now.
+    """What goes wrong the ``countdown``-th time from now that its point is reached.
 
     A fault lasts for ``times`` calls: one that may be repeated is sent three times.
     """
@@ -65,8 +68,8 @@ class Wire(Simulated):
             raise Killed
         if "/oauth2/" in request.url.path:
             return super().handle_request(request)
-        points = {"call"} if request.method == "GET" else {"call", "write"}
-        if self.meanwhile and "write" in points:
+        points = _points(request)
+        if self.meanwhile and WRITE in points:
             edit, self.meanwhile = self.meanwhile, None
             edit()
         due = self._due(points)
@@ -120,7 +123,7 @@ class Wire(Simulated):
         outermost = len(database.savepoint_ids) == self._depth
         if self._dead or not sql.startswith("RELEASE") or not outermost:
             return execute(sql, params, many, context)
-        due = self._due({"commit"})
+        due = self._due({COMMIT})
         try:
             self._strike(due, "before")
         except Killed:
@@ -130,3 +133,12 @@ class Wire(Simulated):
         done = execute(sql, params, many, context)
         self._strike(due, "after")
         return done
+
+
+def _points(request: httpx2.Request) -> set[str]:
+    if request.method == "GET":
+        return {CALL}
+    if b"PATCH" in request.content:
+        return {CALL, WRITE, UPDATE}
+    is_there = request.url.path.startswith("/bc/") and b"POST" in request.content
+    return {CALL, WRITE, CREATION} if is_there else {CALL, WRITE}
