@@ -1,6 +1,6 @@
 """Does the state machine find what somebody breaks? One line for each planted bug.
 
-    python tests/statemachine/find_planted.py [NAME …] [--seconds 900]
+    python tests/statemachine/find_planted.py [NAME …] [--seconds 900] [--jobs 1]
 
 Each patch of ``planted/`` is applied to a copy of the tree, and the sequences run there
 until one fails, or until the time for one bug is over. Exits 1 if a bug stays unfound.
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +45,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these")
     parser.add_argument("--seconds", type=int, default=900, help="for each bug")
+    parser.add_argument("--jobs", type=int, default=1, help="bugs looked for at once")
     options = parser.parse_args(arguments)
-    verdicts = []
-    for patch in [PLANTED / f"{name}.patch" for name in options.names] or patches():
-        verdicts.append(find(patch, options.seconds))
-        tell(str(verdicts[-1]))
+    chosen = [PLANTED / f"{name}.patch" for name in options.names] or patches()
+    started, verdicts = time.monotonic(), []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for verdict in pool.map(lambda patch: find(patch, options.seconds), chosen):
+            verdicts.append(verdict)
+            tell(str(verdict))
     found = [verdict for verdict in verdicts if verdict.said]
-    seconds = sum(verdict.seconds for verdict in verdicts)
+    seconds = time.monotonic() - started
     tell(f"{len(found)} of {len(verdicts)} planted bugs found, {seconds:.0f} s")
     return 0 if len(found) == len(verdicts) else 1
 
