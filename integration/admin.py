@@ -31,7 +31,14 @@ from integration.markup.records import (
     plain_side,
     source_and_destination,
 )
-from integration.models import Coupling, Job, Operation, SyncError, User
+from integration.models import (
+    Coupling,
+    Job,
+    Operation,
+    SyncError,
+    TableMapping,
+    User,
+)
 from integration.services.articles import title_of
 from integration.services.places import Place, Places, read_places
 from integration.services.sentences import in_words
@@ -114,6 +121,19 @@ else:
     AnyAdmin = ModelAdmin
 
 
+class ByMapping(admin.RelatedFieldListFilter):
+    """Two connections may each have a mapping of the same name."""
+
+    def field_choices(
+        self, field: Any, request: HttpRequest, model_admin: AnyAdmin
+    ) -> list[tuple[str, str]]:
+        mappings = TableMapping.objects.select_related("connection")
+        return [
+            (str(one.pk), f"{one.name}, {one.connection.name}")
+            for one in mappings.order_by("connection__name", "name")
+        ]
+
+
 class ReadOnlyAdmin(AnyAdmin):
     """Everybody signed in may look; nobody may touch."""
 
@@ -168,7 +188,7 @@ class SyncErrorAdmin(ReadOnlyAdmin):
     list_filter = ("state", "direction", "connection")
     exclude = (
         *("search_text", "spared", "deleted_by", "record_name", "record_label"),
-        *("problem", "chip", "message"),
+        *("problem", "chip", "message", "state", "payload_days"),
     )
     readonly_fields = ("what", "stands", "said")
     change_list_template = "admin/errors_list.html"
@@ -208,7 +228,7 @@ class CouplingAdmin(ReadOnlyAdmin):
     """Which record here is which record there."""
 
     list_display = ("__str__", "business_central", "sales", "mapping", "coupled_at")
-    list_filter = ("mapping",)
+    list_filter = (("mapping", ByMapping),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Coupling]:
         return super().get_queryset(request).select_related("mapping")
@@ -227,7 +247,7 @@ class JobAdmin(ReadOnlyAdmin):
     """What ran."""
 
     list_display = ("__str__", "kind", "direction", "state", "records_read", "failed")
-    list_filter = ("state", "kind", "mapping")
+    list_filter = ("state", "kind", ("mapping", ByMapping))
     exclude = ("message", "told", "plan", "only")
     readonly_fields = ("words",)
 

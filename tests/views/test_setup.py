@@ -498,3 +498,24 @@ def test_the_page_of_retention_says_whether_a_schedule_deletes(
     settings.RETENTION_DAYS = 90
     assert off not in page()
     assert on in page()
+
+
+def test_the_admin_tells_mappings_of_one_name_by_their_connection(
+    administrator: Client,
+) -> None:
+    for name in ("Fabrique du Léman SA", "Manufacture Jurassienne SA"):
+        make_mapping("CUSTOMER", connection=make_connection(name=name))
+
+    for page in ("coupling", "job"):
+        shown = text(administrator, f"/admin/integration/{page}/")
+
+        assert "CUSTOMER, Fabrique du Léman SA" in shown
+        assert "CUSTOMER, Manufacture Jurassienne SA" in shown
+
+
+def test_the_admin_says_the_state_of_an_error_once(administrator: Client) -> None:
+    error = make_error(waits_for="EUR")
+
+    shown = text(administrator, f"/admin/integration/syncerror/{error.pk}/change/")
+
+    assert shown.count("State:") == 1
