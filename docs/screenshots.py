@@ -30,7 +30,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.journeys.site import PAGES, served  # noqa: E402  (after its place is known)
+from tests.journeys.site import (  # noqa: E402  (after its place is known)
+    ACTS,
+    EMPTY,
+    PAGES,
+    STRANGERS,
+    VIEWERS,
+    Site,
+    served,
+)
 
 IMAGES = ROOT / "docs" / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")  # noqa: TID251  (no Django here)
@@ -111,21 +119,42 @@ def take_every_page(browser: Browser) -> None:
     PAGES_FOLDER.mkdir(exist_ok=True)
     for old in PAGES_FOLDER.glob("*.webp"):
         old.unlink()
-    with served("full") as site:
-        for language in ("en-GB", "fr-CH"):
-            page = site.window(browser, language)
-            wire = page.context.new_cdp_session(page)
-            for name, path in PAGES.items():
-                site.open(page, path)
-                for theme in ("light", "dark"):
-                    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-                    told = wire.send("Page.captureScreenshot", SMALL)
-                    title = re.sub(r"[^a-z]+", "-", name)
-                    file = f"{title}-{language[:2]}-{theme}.webp"
-                    (PAGES_FOLDER / file).write_bytes(b64decode(told["data"]))
+    for language in ("en-GB", "fr-CH"):
+        with served("full") as site:
+            take_pages(site, site.window(browser, language), PAGES)
+            strangers = site.window(browser, language, user="")
+            take_pages(site, strangers, STRANGERS)
+            viewers = site.window(browser, language, user="vera")
+            take_pages(site, viewers, VIEWERS, "viewer ")
+            for name in ACTS:
+                site.act(site.window(browser, language), name)
+                take_guises(site.window(browser, language), name)
+        with served("nobody") as site:
+            empty = {name: PAGES[name] for name in EMPTY}
+            take_pages(site, site.window(browser, language), empty, "at first ")
     weight = sum(file.stat().st_size for file in PAGES_FOLDER.iterdir())
     if weight > LARGEST_FOLDER:
         sys.exit(f"{PAGES_FOLDER} is {weight:,} bytes, more than {LARGEST_FOLDER:,}")
+
+
+def take_pages(site: Site, page: Page, paths: dict[str, str], of: str = "") -> None:
+    """What a window shows at each of the addresses."""
+    for name, path in paths.items():
+        site.open(page, path)
+        take_guises(page, of + name)
+
+
+def take_guises(page: Page, name: str) -> None:
+    """What the window shows, light and dark."""
+    wire = page.context.new_cdp_session(page)
+    language = page.evaluate("document.documentElement.lang")[:2]
+    title = re.sub(r"[^a-z]+", "-", name)
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        told = wire.send("Page.captureScreenshot", SMALL)
+        file = f"{title}-{language}-{theme}.webp"
+        (PAGES_FOLDER / file).write_bytes(b64decode(told["data"]))
+    wire.detach()
 
 
 @contextmanager

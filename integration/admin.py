@@ -24,7 +24,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from integration.choices import Chip, Role
+from integration.choices import Chip, ErrorState, Role
 from integration.forms.setup import REASON_LENGTH
 from integration.markup.records import (
     coupled_sides,
@@ -126,7 +126,7 @@ class ByMapping(admin.RelatedFieldListFilter):
 
     def field_choices(
         self, field: Any, request: HttpRequest, model_admin: AnyAdmin
-    ) -> list[tuple[str, str]]:
+    ) -> list[tuple[str, Any]]:
         mappings = TableMapping.objects.select_related("connection")
         return [
             (str(one.pk), f"{one.name}, {one.connection.name}")
@@ -210,7 +210,9 @@ class SyncErrorAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("State"))
     def stands(self, error: SyncError) -> str:
-        return str(Chip(error.chip).label)
+        if error.chip == Chip.WAITING:
+            return _("waiting for %(what)s") % {"what": error.waits_for}
+        return str(ErrorState(error.state).label)
 
     @admin.display(description=gettext_lazy("Source"))
     def source(self, error: SyncError) -> SafeString:

@@ -44,6 +44,7 @@ def main(scene: str) -> None:
         # The full scene shows what was told; the other, how to turn it on.
         settings.ALERTS_BY_MAIL = scene == "full"
         settings.EMAIL_HOST = "mail.example.com"
+        settings.ROOT_URLCONF = "tests.journeys.troubles"
         sessions = {}
         for user in User.objects.all():
             client = Client()

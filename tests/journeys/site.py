@@ -71,6 +71,10 @@ PAGES = {
     "article to teach": "/articles/teach/?problem={unknown}",
     "account": "/account/",
     "not found": "/nothing/",
+    "trouble not understood": "/trouble/400/",
+    "trouble of a form too old": "/trouble/403/",
+    "trouble of ours": "/trouble/500/",
+    "trouble with the database": "/trouble/503/",
     "admin": "/admin/",
     "admin errors": "/admin/integration/syncerror/",
     "admin error": "/admin/integration/syncerror/{error}/change/",
@@ -92,6 +96,34 @@ PAGES = {
     "admin of the product": "/admin/integration/",
 }
 """Every page in each of its states, as the administrator of the full scene has it."""
+STRANGERS = {"sign in": "/login/", "admin sign in": "/admin/login/"}
+VIEWERS = {
+    "check": "/check/",
+    "errors": "/errors/",
+    "retention": "/retention/",
+    "alerts": "/alerts/",
+    "not allowed": "/errors/cleanup/?all=1",
+    "not allowed in the admin": "/admin/integration/user/",
+}
+EMPTY = [
+    *("overview", "errors", "problems", "couplings", "couplings skipped", "jobs"),
+    *("mappings", "connections", "operations", "check", "cleanup all", "alerts"),
+]
+ACTS = {
+    "a selection": ("/errors/", ["tbody .pick"]),
+    "an open menu": ("/errors/", [".m-more summary"]),
+    "a selection to ignore": ("/errors/", ["tbody .pick", ".selbar .menu summary"]),
+    "an error to ignore": ("/errors/{error}/", [".actions .menu summary"]),
+    "the theme's menu": ("/", [".tool-menu summary"]),
+    "a new password": ("/connections/{paused}/", [".fold-block summary"]),
+    "open details": (
+        "/errors/{error}/",
+        [".a-tech summary", ".a-tech .fold .fold summary"],
+    ),
+    "the relevant as well": ("/errors/cleanup/?all=1", [".fold-block summary"]),
+    "a new secret": ("/connections/{connection}/", [".fold-block summary"]),
+    "the user's menu": ("/", [".tool-menu:last-of-type summary"]),
+}
 
 
 class Site:
@@ -115,18 +147,30 @@ class Site:
                     [{"name": "sessionid", "value": value, "url": self.url}]
                 )
             page = context.new_page()
-            page.on("console", lambda message: self.hear(message.type, message.text))
+            page.on(
+                "console", lambda told: self.hear(told.type, told.text, told.location)
+            )
             page.on("pageerror", lambda error: self.hear("error", str(error)))
             self.windows[name] = page
         return self.windows[name]
 
-    def hear(self, kind: str, text: str) -> None:
-        if kind in {"error", "warning"} and "status of 40" not in text:
+    def hear(
+        self, kind: str, text: str, place: Mapping[str, Any] | None = None
+    ) -> None:
+        expected = "status of 40" in text or "/trouble/" in (place or {}).get("url", "")
+        if kind in {"error", "warning"} and not expected:
             self.complaints.append(text)
 
     def open(self, page: Page, path: str) -> None:
         page.set_viewport_size({"width": WIDTHS[0][0], "height": WIDTHS[0][1]})
         page.goto(self.url + path.format(**self.keys), wait_until="load")
+
+    def act(self, page: Page, name: str) -> None:
+        """Open what the clicks of an act open."""
+        path, clicks = ACTS[name]
+        self.open(page, path)
+        for target in clicks:
+            page.locator(target).first.click()
 
     def close(self) -> None:
         for page in self.windows.values():

@@ -18,7 +18,16 @@ from playwright.sync_api import Browser, Page
 
 from integration.choices import Role
 from tests.factories import make_user
-from tests.journeys.site import PAGES, WIDTHS, Site, served
+from tests.journeys.site import (
+    ACTS,
+    EMPTY,
+    PAGES,
+    STRANGERS,
+    VIEWERS,
+    WIDTHS,
+    Site,
+    served,
+)
 from tests.views import test_addresses
 
 pytestmark = pytest.mark.journey
@@ -26,37 +35,12 @@ pytestmark = pytest.mark.journey
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
-STRANGERS = {"sign in": "/login/", "admin sign in": "/admin/login/"}
 NO_PAGES = {
     *("errors_csv", "errors_xlsx", "error_support", "metrics", "healthz", "readyz"),
     *("error_live", "errors_live", "operation_csv"),
     *("sign_in", "admin:jsi18n", "admin:autocomplete", "admin:view_on_site"),
 }
 """A browser may ask for them: files, parts, redirections, answers to machines."""
-VIEWERS = {
-    "check": "/check/",
-    "errors": "/errors/",
-    "retention": "/retention/",
-    "alerts": "/alerts/",
-    "not allowed": "/errors/cleanup/?all=1",
-    "not allowed in the admin": "/admin/integration/user/",
-}
-EMPTY = [
-    *("overview", "errors", "problems", "couplings", "couplings skipped", "jobs"),
-    *("mappings", "connections", "operations", "check", "cleanup all", "alerts"),
-]
-ACTS = {
-    "a selection": ("/errors/", ["tbody .pick"]),
-    "an open menu": ("/errors/", [".m-more summary"]),
-    "a selection to ignore": ("/errors/", ["tbody .pick", ".selbar .menu summary"]),
-    "an error to ignore": ("/errors/{error}/", [".actions .menu summary"]),
-    "the theme's menu": ("/", [".tool-menu summary"]),
-    "a new password": ("/connections/{paused}/", [".fold-block summary"]),
-    "open details": ("/errors/{error}/", [".a-tech summary", ".a-tech .fold summary"]),
-    "the relevant as well": ("/errors/cleanup/?all=1", [".fold-block summary"]),
-    "a new secret": ("/connections/{connection}/", [".fold-block summary"]),
-    "the user's menu": ("/", [".tool-menu:last-of-type summary"]),
-}
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +185,8 @@ def test_what_a_click_opens_has_no_violation(
     browser: Browser, site: Site, name: str, language: str
 ) -> None:
     page = site.window(browser, language)
-    path, clicks = ACTS[name]
 
-    site.open(page, path)
-    for target in clicks:
-        page.locator(target).first.click()
+    site.act(page, name)
 
     assert examine(site, page) == []
 

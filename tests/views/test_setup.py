@@ -519,3 +519,17 @@ def test_the_admin_says_the_state_of_an_error_once(administrator: Client) -> Non
     shown = text(administrator, f"/admin/integration/syncerror/{error.pk}/change/")
 
     assert shown.count("State:") == 1
+
+
+def test_the_admin_says_the_state_of_one_error_in_the_singular(
+    administrator: Client,
+) -> None:
+    make_error()
+    make_error(waits_for="EUR")
+
+    shown = administrator.get(
+        "/admin/integration/syncerror/", headers={"accept-language": "fr-CH"}
+    ).content.decode()
+
+    assert '<td class="field-stands">ouverte</td>' in shown
+    assert '<td class="field-stands">attend EUR</td>' in shown
