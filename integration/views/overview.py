@@ -12,6 +12,7 @@ from integration.choices import Role, Who
 from integration.http import SignedInRequest, role_required
 from integration.markup.charts import meter, strip
 from integration.markup.looks import pace_now
+from integration.models import Connection
 from integration.services.alert_status import read_state
 from integration.services.causes import relevant_problems
 from integration.services.endpoints import budgets_of
@@ -50,6 +51,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "section": "overview",
         "engine": read_engine(),
+        "is_new": not lines and not Connection.objects.exists(),
         "pace": pace_now(),
         "alerts": read_state(),
         "causes": len(rows),

@@ -172,3 +172,14 @@ def test_half_of_a_question_about_others_is_left_out_and_said(
     html = viewer.get(f"/operations/?{query}").content.decode()
 
     assert "Not understood in the address" in html
+
+
+def test_an_installation_without_connection_says_what_to_do_first(
+    viewer: Client, db: None
+) -> None:
+    new = viewer.get("/").content.decode()
+    make_connection()
+    begun = viewer.get("/").content.decode()
+
+    assert "There is no connection yet." in new
+    assert "There is no connection yet." not in begun
