@@ -1,5 +1,6 @@
 """Runs against both simulated systems: what is read, written and recorded."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from integration.models import Coupling, Job, PendingRecord, SyncError
 from integration.services.mappings import change_mapping
 from integration.services.runs import RunLost
 from integration.services.sync import run_mapping
-from tests.services.engine import LONG_AGO, Engine, Meanwhile
+from tests.services.engine import Engine, Meanwhile
 
 MAPPED = {
     "displayName": "name",
@@ -527,18 +528,24 @@ def test_text_that_no_database_keeps_does_not_stop_a_run(engine: Engine) -> None
     assert sales.values["name"] == "Nul\ufffd & whole"
 
 
-def test_deletions_here_are_looked_for_once_a_day(engine: Engine) -> None:
+def test_deletions_here_are_looked_for_every_hour(engine: Engine) -> None:
     bc, sales = engine.pair()
     engine.customers.delete(bc.id)
     mapping = engine.mapping()
-    mapping.scanned_at = LONG_AGO
+    before = mapping.scanned_at
+    assert before
+    engine.sync("CUSTOMER")
+    assert not engine.errors()
+    mapping.scanned_at = before - timedelta(minutes=61)
     mapping.save()
 
     engine.sync("CUSTOMER")
 
     [error] = engine.errors()
     assert error.record_key == sales.id
-    assert engine.mapping().scanned_at != LONG_AGO
+    after = engine.mapping().scanned_at
+    assert after
+    assert after > before
 
 
 def test_what_one_way_left_behind_goes_over_when_the_field_goes_both_ways_again(
