@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from integration.choices import LookFound, System
+from integration.choices import LookFound, SettledReason, System
 from integration.markup import parts
 from integration.services.articles import label_of
 from integration.services.looks import Seen, is_anything_watched
@@ -35,6 +35,9 @@ def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
     if seen is None:
         return SafeString("")
     if seen.settled_at is not None:
+        if seen.settled_reason == SettledReason.REPLACED:
+            said = _("replaced at %(when)s") % {"when": _when(seen.settled_at)}
+            return format_html("<span>{}</span>", said)
         if seen.change is None:
             said = _("settled at %(when)s") % {"when": _when(seen.settled_at)}
             return format_html("<span>{}</span>", said)
@@ -47,6 +50,14 @@ def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
         words = _("looked at %(ago)s: %(found)s") % {"ago": ago, "found": found}
     # Moments are markup, the words are the catalogue's: nothing to escape.
     return SafeString(f"<span>{words}</span>" if words else "")
+
+
+def failing_words(title: str, address: str) -> SafeString:
+    """fails now for: Country “ATLANTIS” is unknown, which leads there."""
+    words = _("fails now for: %(title)s") % {"title": title}
+    arrow = parts.drawn("arrow-right", "i i-s", "")
+    link = '<a class="in-text" href="{}">{}</a>{}'
+    return format_html(link, address, words, arrow)
 
 
 _FOUND = {

@@ -76,6 +76,7 @@ class Seen(NamedTuple):
 
     retrying: bool
     settled_at: datetime | None
+    settled_reason: str
     watched_until: datetime | None
     looked_at: datetime | None
     found: str
@@ -95,9 +96,9 @@ class Seen(NamedTuple):
     @classmethod
     def of(cls, known: Sequence[Any]) -> "Seen":
         """From ``seen_columns``."""
-        retrying, settled_at, until, at, found, bc, sales, change = known
+        retrying, settled_at, reason, until, at, found, bc, sales, change = known
         texts = (found or "", bc or "", sales or "")
-        return cls(bool(retrying), settled_at, until, at, *texts, change)
+        return cls(bool(retrying), settled_at, reason, until, at, *texts, change)
 
     @property
     def is_lively(self) -> bool:
@@ -112,8 +113,9 @@ def seen_columns(error: str = "") -> list[str | Combinable]:
     held = OperationItem.objects.filter(
         outcome=ItemOutcome.PENDING, error=OuterRef(f"{error}pk")
     )
-    known = [f"look__{name}" for name in Seen._fields[2:]]
-    return [Exists(held), *(f"{error}{name}" for name in ("settled_at", *known))]
+    known = [f"look__{name}" for name in Seen._fields[3:]]
+    known = ["settled_at", "settled_reason", *known]
+    return [Exists(held), *(f"{error}{name}" for name in known)]
 
 
 def seen_of(ids: Collection[int]) -> dict[int, Seen]:

@@ -201,13 +201,13 @@ def _decide(
         return ItemOutcome.GONE.value, None
     if error.settled_at is None:
         return (ItemOutcome.FAILED.value, error.problem_id) if is_failed else None
-    failing_now = _replacement(error)
+    failing_now = replacement_of(error)
     if failing_now:
         return ItemOutcome.FAILED.value, failing_now.problem_id
     return ItemOutcome.HEALED.value, None
 
 
-def _replacement(error: SyncError) -> SyncError | None:
+def replacement_of(error: SyncError) -> SyncError | None:
     """The open error of the same record, or of its partner, with another cause."""
     if error.settled_reason != SettledReason.REPLACED:
         return None

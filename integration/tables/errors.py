@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from integration.choices import Chip, Who
+from integration.choices import Chip, SettledReason, Who
 from integration.markup import parts
 from integration.markup.looks import look_words
 from integration.markup.records import (
@@ -172,7 +172,8 @@ def second_line(
     swap: str = "",
 ) -> str:
     """Mapping, state and what the latest look found: it can be renewed alone."""
-    css = f" {healed}" if error["settled_at"] else ""
+    is_over = error["settled_at"] and error["settled_reason"] != SettledReason.REPLACED
+    css = f" {healed}" if is_over else ""
     return (
         f'<span class="sub" id="look-{error["id"]}"{swap}><span class="mapping">'
         f"{escape(error['mapping_key'] or setup)}</span>{badges(error)}"

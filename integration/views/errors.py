@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -17,7 +18,7 @@ from integration.filters.errors import filter_form
 from integration.forms.handling import IgnoreForm
 from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup import parts
-from integration.markup.looks import look_words, pace
+from integration.markup.looks import failing_words, look_words, pace
 from integration.markup.parts import Moments
 from integration.markup.records import source_and_destination
 from integration.models import Operation, SyncError, TableMapping
@@ -29,6 +30,7 @@ from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.looks import seen_of, watch
 from integration.services.places import NOWHERE, Places, place_of, read_places
+from integration.services.retry_results import replacement_of
 from integration.services.status import read_engine
 from integration.services.storm_status import halts_of, read_halts
 from integration.tables.errors import ErrorTable
@@ -289,10 +291,20 @@ def state_context(found: SyncError, mapping: TableMapping | None) -> dict[str, A
         "events": history(found, mapping),
         "ended": ended(found.settled_reason) if found.settled_at else "",
         "is_retrying": seen.retrying or found.pk in answering_errors(),
-        "look": look_words(seen, Moments()),
+        "look": _fails_now(found) or look_words(seen, Moments()),
         "pace": pace([seen]),
         "is_live": found.settled_at is None or seen.is_lively,
     }
+
+
+def _fails_now(found: SyncError) -> str:
+    """In place of a look: what the record of a replaced error fails for now."""
+    now = replacement_of(found)
+    in_sight = SyncError.objects.visible(Operation.objects.cuts())
+    if now is None or not in_sight.filter(pk=now.pk).exists():
+        return ""
+    title = told(now.problem, Case(found.connection)).title
+    return failing_words(title, reverse("error", args=[now.pk]))
 
 
 def list_place(found: SyncError, listing: Listing) -> dict[str, Any]:

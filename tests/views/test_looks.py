@@ -303,6 +303,35 @@ def test_the_page_of_an_error_says_resolved_by_itself(
     assert "retry/" not in live
 
 
+@pytest.mark.parametrize(
+    ("language", "words", "list_words"),
+    [
+        ("en", "fails now for: Name is longer", "replaced at"),
+        ("fr", "échoue maintenant\xa0: Name is longer", "remplacée\xa0:"),
+    ],
+)
+def test_what_fails_for_another_cause_now_leads_to_it_and_is_not_fixed(
+    viewer: Client, error: SyncError, language: str, words: str, list_words: str
+) -> None:
+    headers = {"accept-language": language}
+    look_at(error, change=CHANGE)
+    settle(error)
+    SyncError.objects.filter(pk=error.pk).update(settled_reason="replaced")
+    problem = make_problem(error.connection)
+    now = make_error(problem=problem, record_key=error.record_key)
+
+    page = html(viewer, f"/errors/{error.pk}/", **headers)
+    live = html(viewer, f"/errors/live/?entry={error.pk}", **headers)
+
+    assert f'href="/errors/{now.pk}/">{words}' in page
+    assert list_words in live
+    for one in (page, live):
+        assert "healed" not in one
+        assert "City" not in one
+    now.delete()
+    assert list_words in html(viewer, f"/errors/{error.pk}/", **headers)
+
+
 def test_what_renews_an_error_being_tried_renews_the_number_in_the_navigation(
     operator: Client, error: SyncError
 ) -> None:
