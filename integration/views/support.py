@@ -15,6 +15,7 @@ from integration.models import SyncError, TableMapping
 from integration.services.articles import title_of
 from integration.views.details import SIDES, field_rows
 from integration.views.errors import find
+from integration.views.health import PLAIN
 
 LANGUAGES = ("en", "fr-ch")
 Line = tuple[object, object]
@@ -29,7 +30,7 @@ def support(request: SignedInRequest, error_id: int) -> HttpResponse:
         connection=error.connection_id, name=error.mapping_key
     ).first()
     texts = [text_in(language, error, mapping) for language in LANGUAGES]
-    return HttpResponse("\n\n".join(texts) + "\n", content_type="text/plain")
+    return HttpResponse("\n\n".join(texts) + "\n", content_type=PLAIN)
 
 
 def text_in(language: str, error: SyncError, mapping: TableMapping | None) -> str:

@@ -27,7 +27,7 @@ def test_support_reads_both_languages_and_nothing_personal(viewer: Client) -> No
     answer = viewer.get(reverse("error_support", args=[error.pk]))
 
     text = answer.content.decode()
-    assert answer["Content-Type"].startswith("text/plain")
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
     english, french = text.split("\n\n")
     for part in (english, french):
         assert "0x80040265" in part
