@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -48,6 +49,23 @@ def test_a_selection_is_ignored_until_a_day_and_brought_back(
     row.refresh_from_db()
     assert (row.state, row.handled_by) == ("open", None)
     assert "1 entry is back." in page
+
+
+def test_only_of_a_deletion_french_says_that_it_was_one(
+    administrator: Client, row: SyncError
+) -> None:
+    administrator.post("/language/", {"language": "fr-ch"})
+
+    page = post(administrator, "errors_delete", entry=row.pk)
+    assert "Annuler la suppression" in page
+    post(administrator, "operation_undo", Operation.objects.get(kind="delete").pk)
+    pages = [post(administrator, "errors_ignore", entry=row.pk)]
+    own = reverse("operation", args=[Operation.objects.get(kind="ignore").pk])
+    pages.append(administrator.get(own).content.decode())
+
+    for page in pages:
+        assert re.search(r"Annuler\s*</button>", page)
+        assert "Annuler la suppression" not in page
 
 
 def test_one_entry_is_resolved_from_its_own_page(
