@@ -13,7 +13,7 @@ from integration.core.concealing import concealed, without_values
 from integration.http import SignedInRequest, role_required
 from integration.models import SyncError, TableMapping
 from integration.services.articles import title_of
-from integration.views.details import SIDES, field_rows
+from integration.views.details import SIDES, field_rows, instead
 from integration.views.errors import find
 from integration.views.health import PLAIN
 
@@ -87,8 +87,15 @@ def attempts(error: SyncError) -> list[Line]:
 
 def fields(error: SyncError, mapping: TableMapping | None, language: str) -> list[Line]:
     """What differs or is the cause: Business Central, Sales, last in step."""
+    ours = instead(error)
     return [
-        (row.label, " | ".join(concealed(row.field, value) for value in row.values))
+        (
+            row.label,
+            " | ".join(
+                value if value == ours else concealed(row.field, value)
+                for value in row.values
+            ),
+        )
         for row in field_rows(error, mapping, language)
         if row.differs or row.is_cause
     ]

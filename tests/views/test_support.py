@@ -41,6 +41,23 @@ def test_support_reads_both_languages_and_nothing_personal(viewer: Client) -> No
         assert personal not in text
 
 
+def test_our_own_words_are_not_masked(viewer: Client) -> None:
+    mapping = make_mapping()
+    error = make_error(
+        problem=make_problem(mapping.connection, params={"field": "country"}),
+        sales_presence="not_created",
+        values={"business_central": {"country": "ATLANTIS"}},
+    )
+    mapping.fields.create(
+        bc_field="country", sales_field="address1_country", direction="both"
+    )
+
+    text = viewer.get(reverse("error_support", args=[error.pk])).content.decode()
+
+    assert "••• (8) | refused | –" in text
+    assert "••• (8) | refusé | –" in text
+
+
 def test_an_error_of_the_set_up_has_no_records(viewer: Client) -> None:
     error = make_error(mapping_key="", direction="", record_key="")
 
