@@ -43,7 +43,9 @@ def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
             return format_html("<span>{}</span>", said)
         mark = parts.drawn("circle-check", "i i-s i-good", "")
         return format_html("{}<span>{}</span>", mark, fixed_words(seen.change))
-    if seen.looked_at is None or not seen.found:
+    if seen.looked_at is not None and seen.looked_at < seen.last_seen:
+        words = ""  # It has failed since: the look tells nothing any more.
+    elif seen.looked_at is None or not seen.found:
         words = _("being looked at") if seen.watched_until else ""
     else:
         ago, found = moments.ago(seen.looked_at), _FOUND[LookFound(seen.found)]()
@@ -53,7 +55,7 @@ def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
 
 
 def failing_words(title: str, address: str) -> SafeString:
-    """fails now for: Country “ATLANTIS” is unknown, which leads there."""
+    """fails now for: Unknown country “ATLANTIS”, which leads there."""
     words = _("fails now for: %(title)s") % {"title": title}
     arrow = parts.drawn("arrow-right", "i i-s", "")
     link = '<a class="in-text" href="{}">{}</a>{}'

@@ -60,6 +60,9 @@ class User(AbstractUser):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.get_full_name() or self.get_username()
+
     @property
     def is_operator(self) -> bool:
         """May retry."""

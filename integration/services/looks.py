@@ -77,6 +77,7 @@ class Seen(NamedTuple):
     retrying: bool
     settled_at: datetime | None
     settled_reason: str
+    last_seen: datetime
     watched_until: datetime | None
     looked_at: datetime | None
     found: str
@@ -96,9 +97,9 @@ class Seen(NamedTuple):
     @classmethod
     def of(cls, known: Sequence[Any]) -> "Seen":
         """From ``seen_columns``."""
-        retrying, settled_at, reason, until, at, found, bc, sales, change = known
+        retrying, settled_at, reason, last, until, at, found, bc, sales, change = known
         texts = (found or "", bc or "", sales or "")
-        return cls(bool(retrying), settled_at, reason, until, at, *texts, change)
+        return cls(bool(retrying), settled_at, reason, last, until, at, *texts, change)
 
     @property
     def is_lively(self) -> bool:
@@ -113,8 +114,8 @@ def seen_columns(error: str = "") -> list[str | Combinable]:
     held = OperationItem.objects.filter(
         outcome=ItemOutcome.PENDING, error=OuterRef(f"{error}pk")
     )
-    known = [f"look__{name}" for name in Seen._fields[3:]]
-    known = ["settled_at", "settled_reason", *known]
+    known = [f"look__{name}" for name in Seen._fields[4:]]
+    known = ["settled_at", "settled_reason", "last_seen", *known]
     return [Exists(held), *(f"{error}{name}" for name in known)]
 
 

@@ -51,7 +51,7 @@ from integration.services.retry import (
 )
 from integration.services.sentences import Told, sentence
 
-MATCHING = gettext_noop("All entries that match a filter.")
+MATCHING = gettext_noop("No reason was given.")
 _STABLE = Sort("first_seen", descending=False)
 """What fails again while the list is read keeps its place."""
 _CHANGED, _HELD, _FREE = "changed", "held", "free"

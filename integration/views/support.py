@@ -54,13 +54,16 @@ def text_in(language: str, error: SyncError, mapping: TableMapping | None) -> st
 def facts(error: SyncError) -> list[Line]:
     """What the refusal was, and whose it is to fix."""
     problem = error.problem
+    # Without code and status it is a sentence of ours, which the title says in French.
+    is_told = error.code or error.http_status or translation.get_language() == "en"
+    said = [(_("Message"), impersonal(error, error.message))] if is_told else []
     return [
         (pgettext("who fixes it", "Who"), problem.get_who_display()),
         (_("Cause"), f"{problem.get_category_display()} ({problem.article or '–'})"),
         (_("Code"), error.code),
         ("HTTP", error.http_status),
         (_("Request id"), error.request_id),
-        (_("Message"), impersonal(error, error.message)),
+        *said,
     ]
 
 

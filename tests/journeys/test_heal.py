@@ -48,7 +48,7 @@ CONFLICT = ("Changed on both sides: phone", "Modifié des deux côtés : télép
 DELETED = ("The account was deleted in Sales", "Le compte a été supprimé dans Sales")
 TOO_LONG = ("Name is longer than 100 characters", "Le nom dépasse 100 caractères")
 IN_SALES = ("Open the record in Sales", "Ouvrir l'enregistrement dans Sales")
-COUNTRY = ("Country “SUISSE” is unknown", "Pays « SUISSE » : valeur inconnue")
+COUNTRY = ("Unknown country “SUISSE”", "Pays « SUISSE » : valeur inconnue")
 DUPLICATE = (
     "Several records could be the same one",
     "Plusieurs enregistrements peuvent correspondre",

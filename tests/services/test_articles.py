@@ -255,6 +255,12 @@ def test_a_value_cannot_make_a_link_or_another_parameter() -> None:
             "Un compte portant ce numéro existe déjà",
         ),
         (
+            "bc-relation-missing",
+            {"field": "paymentTermsId", "value": "90 JOURS"},
+            "Unknown payment terms “90 JOURS”",
+            "Conditions de paiement «\u00a090 JOURS\u00a0»\u00a0: valeur inconnue",
+        ),
+        (
             "bc-text-too-long",
             {"field": "new_remarks", "max": "10"},
             "new_remarks is longer than 10 characters",
@@ -273,6 +279,22 @@ def test_a_title_reads_well_in_both_languages(
 ) -> None:
     assert render(id, params, "en").title == english
     assert render(id, params, "fr-ch").title == french
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_list_is_named_in_the_words_of_the_reader_and_of_its_field(
+    language: str,
+) -> None:
+    said = {"field": "Code condition paiement", "value": "90 JOURS"}
+    told = render(
+        "bc-relation-missing", {**said, "related": "Condition paiement"}, language
+    )
+    sentences = [told.meaning, *("".join(s.text for s in row) for row in told.steps)]
+    word = {"en": "as payment terms", "fr": "pour les conditions de paiement"}
+
+    assert word[language] in sentences[0]
+    for strange in ("Condition paiement", "Payment Terms", "CH", "Suisse"):
+        assert strange not in " ".join(sentences)
 
 
 def test_an_unknown_cause_keeps_its_title_and_has_steps() -> None:

@@ -67,7 +67,8 @@ def test_the_overview_says_quietly_that_nobody_is_told(administrator: Client) ->
 
 @pytest.mark.usefixtures("by_mail")
 def test_mail_without_anybody_to_read_it_is_told(administrator: Client) -> None:
-    assert "No administrator is told by mail" in page(administrator, "/")
+    both = "none both has an e-mail address and wants mail"
+    assert f"No administrator is told by mail: {both}." in page(administrator, "/")
     assert "give users an e-mail address" in page(administrator)
 
 

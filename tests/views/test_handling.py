@@ -114,7 +114,10 @@ def test_an_operator_undoes_no_deletion(
 def test_a_cause_is_assigned_and_commented_and_its_history_tells(
     operator: Client, row: SyncError
 ) -> None:
-    marc = make_user(Role.OPERATOR, username="marc")
+    name = {"first_name": "Marc", "last_name": "Étranger"}
+    marc = make_user(Role.OPERATOR, username="marc", **name)
+    asked = operator.get(reverse("problem", args=[row.problem_id])).content.decode()
+    assert f'<option value="{marc.pk}">Marc Étranger</option>' in asked
 
     post(operator, "problem_assign", row.problem_id, assignee=marc.pk)
     post(operator, "problem_assign", row.problem_id, assignee=marc.pk)
@@ -122,9 +125,9 @@ def test_a_cause_is_assigned_and_commented_and_its_history_tells(
     page = post(operator, "problem_comment", row.problem_id, comment="Called <Müller>.")
 
     assert Problem.objects.get().assignee == marc
-    assert page.count("Assigned to marc.") == 1
+    assert page.count("Assigned to Marc Étranger.") == 1
     assert page.count("Called &lt;Müller&gt;.") == 1
-    assert "marc" in operator.get(reverse("problems")).content.decode()
+    assert "Marc Étranger" in operator.get(reverse("problems")).content.decode()
 
 
 def test_who_has_a_cause_stays_a_choice_and_a_superuser_is_one(

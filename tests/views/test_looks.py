@@ -157,6 +157,16 @@ def test_a_row_says_whether_it_is_still_so(
     assert " ".join(still[language].split()) in page
 
 
+def test_a_look_older_than_the_latest_failure_says_nothing(
+    viewer: Client, error: SyncError
+) -> None:
+    look_at(error)
+    SyncError.objects.update(last_seen=clock.now())
+
+    for path in ("/errors/", f"/errors/{error.pk}/", f"/problems/{error.problem_id}/"):
+        assert "still so" not in html(viewer, path)
+
+
 def test_a_link_that_leads_nowhere_says_so_before_the_click(
     viewer: Client, error: SyncError
 ) -> None:

@@ -1,6 +1,7 @@
 """Connections, mappings, jobs, couplings, operations, and Django's admin."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from integration import clock
 from integration.choices import JobKind, OperationKind, OperationState, Role
 from integration.models import Coupling, JobEntry, Operation, TableMapping, User
 from integration.services import cells
@@ -422,6 +424,16 @@ def test_what_no_catalogue_of_ours_translates_is_not_in_english(
 
 def test_set_up_marks_where_one_is(viewer: Client) -> None:
     assert 'href="/mappings/" aria-current="page"' in text(viewer, "/mappings/")
+
+
+def test_a_connection_was_checked_in_the_feminine(viewer: Client) -> None:
+    connection = make_connection(checked_at=clock.now() - timedelta(minutes=9))
+
+    page = viewer.get(
+        f"/connections/{connection.pk}/", headers={"accept-language": "fr"}
+    )
+
+    assert "Contrôlée il y a" in re.sub(r"<[^>]*>", "", page.content.decode())
 
 
 def test_a_paused_connection_is_named_on_every_page(viewer: Client) -> None:

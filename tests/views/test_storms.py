@@ -99,3 +99,14 @@ def test_a_mapping_paused_for_another_reason_is_no_storm(
 
     for address in stormy.addresses():
         assert "not been tried" not in viewer.get(address).content.decode()
+
+
+def test_a_storm_that_left_nothing_untried_says_nothing_of_it(
+    viewer: Client, stormy: Stormy
+) -> None:
+    PendingRecord.objects.filter(attempts=0, failure="").delete()
+
+    for address in stormy.addresses():
+        page = viewer.get(address).content.decode()
+        assert SAID["en"] in page
+        assert "not been tried" not in page

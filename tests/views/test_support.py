@@ -65,3 +65,13 @@ def test_an_error_of_the_set_up_has_no_records(viewer: Client) -> None:
 
     assert "Business Central:" not in text
     assert "Attempts: 1" in text
+
+
+def test_a_sentence_of_ours_is_told_in_the_language_of_its_part(viewer: Client) -> None:
+    error = make_error(message="Currency GBP is not coupled.", code="", http_status=0)
+
+    text = viewer.get(reverse("error_support", args=[error.pk])).content.decode()
+
+    english, french = text.split("\n\n")
+    assert "Message: Currency GBP is not coupled." in english
+    assert "GBP" not in french
