@@ -83,6 +83,9 @@ def fixed_words(change: Mapping[str, Any]) -> str:
         "system": str(System(change["side"]).label),
         "when": moment,
     }
+    if change.get("of") and not names:
+        values["what"] = change["of"]
+        return _("fixed by the arrival of %(what)s at %(when)s") % values
     if names and moment:
         return _("fixed by the change of %(what)s at %(when)s") % values
     if names:

@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -261,15 +261,24 @@ def _changes(
 def _attribute(look: Look, changes: Sequence[Change]) -> None:
     """Keep what an error is, or was, mended by; what a failed try disproved is none."""
     error = look.error
-    if changes and not (error.settled_at and look.change):
-        change = changes[0]
-        look.change = {
-            "side": change.side.value,
-            "fields": list(change.fields),
-            "at": change.at.isoformat() if change.at else "",
-        }
+    known = (_told(change, error.last_seen) for change in changes)
+    told = next((one for one in known if one), None)
+    if told and not (error.settled_at and look.change):
+        look.change = told
     elif error.settled_at is None:
         look.change = None
+
+
+def _told(change: Change, failed_at: datetime) -> dict[str, Any] | None:
+    """What is older than the failure mended nothing; systems tell whole seconds."""
+    is_older = change.at is not None and change.at < failed_at.replace(microsecond=0)
+    if is_older and not change.fields:
+        return None
+    return {
+        "side": change.side.value,
+        "fields": list(change.fields),
+        "at": change.at.isoformat() if change.at and not is_older else "",
+    }
 
 
 def _word(
@@ -318,12 +327,22 @@ def _try(mapping: TableMapping, changed: Sequence[Look]) -> UUID | None:
 
 
 def _change_of_awaited(error: SyncError) -> dict[str, Any] | None:
-    """What mended the record that this one waited for."""
-    looks = Look.objects.filter(
-        error__problem=error.problem_id, error__waits_for="", change__isnull=False
+    """What mended the record that this one waited for, else that it arrived."""
+    mended = SyncError.objects.filter(
+        problem=error.problem_id,
+        waits_for="",
+        settled_reason=SettledReason.RESOLVED,
+        settled_at__gte=error.last_seen,
     )
-    latest = looks.order_by("-error__settled_at").first()
-    return {**(latest.change or {}), "of": error.waits_for} if latest else None
+    arrived = mended.select_related("look").order_by("-settled_at").first()
+    if arrived is None or arrived.settled_at is None:
+        return None
+    look = getattr(arrived, "look", None)
+    change = look and look.change
+    if not (change and change["fields"] and change["at"]):
+        side, at = _source(error).value, arrived.settled_at.isoformat()
+        change = {"side": side, "fields": [], "at": at}
+    return {**change, "of": error.waits_for}
 
 
 def _end(look: Look) -> None:

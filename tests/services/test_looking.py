@@ -317,6 +317,31 @@ def test_a_currency_that_gets_its_rate_brings_on_what_waits(fresh: Engine) -> No
     assert not SyncError.objects.filter(settled_at=None)
 
 
+def test_what_waited_was_fixed_when_that_arrived_and_by_no_older_change(
+    fresh: Engine,
+) -> None:
+    (rate,) = fresh.rates.find("currencyCode", "PLN")
+    fresh.rates.delete(rate.id)
+    fresh.accept()
+    fresh.add_customer("200001", currencyCode="PLN")
+    fresh.sync()
+    fresh.sync()
+    waiting = SyncError.objects.get(mapping_key="CUSTOMER")
+    watch(waiting)
+    look_at_due()
+    fresh.rates.insert(rate.values)
+    run(look_later())
+    fresh.sync("CUSTOMER")
+
+    look_later(60)
+
+    arrived = SyncError.objects.get(mapping_key="CURRENCY").settled_at
+    change = Look.objects.get(error=waiting).change or {}
+    assert arrived is not None
+    assert (change["of"], change["at"]) == ("PLN", arrived.isoformat())
+    assert Look.objects.get(error__mapping_key="CURRENCY").change is None
+
+
 def test_a_conflict_is_over_when_somebody_makes_sales_agree(engine: Engine) -> None:
     here, there = engine.pair()
     engine.change(here, phoneNumber="+41 21 111 11 11")

@@ -196,6 +196,21 @@ def test_a_healed_row_is_struck_through_where_it_stands(
     assert "<tr" not in page
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "fixed by the arrival of THB at"), ("fr", "corrigée par l'arrivée de THB")],
+)
+def test_what_waited_says_that_what_it_waited_for_arrived(
+    viewer: Client, error: SyncError, language: str, words: str
+) -> None:
+    look_at(error, change={**CHANGE, "fields": [], "of": "THB"})
+    settle(error)
+
+    page = html(viewer, f"/errors/{error.pk}/", **{"accept-language": language})
+
+    assert words in unescape(page)
+
+
 @pytest.fixture
 def waiting() -> SyncError:
     """A customer that waits for its currency, and is not created in Sales yet."""
