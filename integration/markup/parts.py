@@ -169,6 +169,13 @@ def day(moment: datetime | None) -> str:
     return when(moment, "DATE_FORMAT")
 
 
+def ignored(until: datetime | None) -> str:
+    """Until when: a day, or that further records fail for its cause."""
+    if until is None:
+        return _("ignored until its cause grows")
+    return _("ignored until %(day)s") % {"day": exact(until, "DATE_FORMAT")}
+
+
 def on_day(moment: datetime) -> SafeString:
     """With the day of the week, which is what people remember: Friday 20 Nov 2026."""
     weekday = _written(timezone.localtime(moment), "l")

@@ -132,7 +132,9 @@ def _handle(
     operation.rows = len(handle(operation, ids))
     if not operation.rows:
         raise Refused(_("None of the selected entries is in the list any more."))
-    operation.save(update_fields=["rows"])
+    if len(ids) > operation.rows:
+        operation.result = {"left": len(ids) - operation.rows}
+    operation.save(update_fields=["rows", "result"])
     return operation
 
 

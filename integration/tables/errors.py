@@ -216,6 +216,8 @@ def badges(error: Row) -> SafeString:
         return parts.badge(
             "waiting", _("waiting for %(what)s") % {"what": error["waits_for"]}
         )
+    if error["chip"] == Chip.IGNORED:
+        return parts.badge(Chip.IGNORED, parts.ignored(error["ignored_until"]))
     if error["reopened_at"] and error["chip"] == Chip.OPEN:
         return parts.badge("came_back", _("came back"))
     return SafeString("")

@@ -15,7 +15,7 @@ from integration.choices import (
     Presence,
     SettledReason,
 )
-from integration.markup.parts import number
+from integration.markup.parts import exact, number
 from integration.models import Operation, OperationItem, SyncError, TableMapping
 from integration.services.answer_plans import Take, takes_for, why_not
 from integration.services.answers import KINDS as ANSWER_KINDS
@@ -216,10 +216,19 @@ def acts(error: SyncError) -> list[Event]:
     found = [(item.operation, item.get_outcome_display()) for item in items]
     by_hand = error.handled_by
     if by_hand:
-        found.append((by_hand, by_hand.get_state_display()))
+        found.append((by_hand, standing(error, by_hand)))
     given = Operation.objects.filter(kind__in=ANSWER_KINDS, scope__error=error.pk)
     found += [(row, row.get_state_display()) for row in given]
     return [act(row, ended) for row, ended in found]
+
+
+def standing(error: SyncError, by_hand: Operation) -> str:
+    """How long an entry is ignored; how else its handling stands."""
+    if by_hand.kind != OperationKind.IGNORE:
+        return str(by_hand.get_state_display())
+    if error.ignored_until is None:
+        return _("until its cause grows")
+    return _("until %(until)s") % {"until": exact(error.ignored_until, "DATE_FORMAT")}
 
 
 def act(row: Operation, ended: str) -> Event:

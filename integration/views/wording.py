@@ -270,6 +270,7 @@ def result_names() -> dict[str, str]:
         "settled": _("Settled"),
         "resumed": _("Resumed"),
         "restored": _("Entries brought back"),
+        "left": _("In this state already, or settled meanwhile"),
         "changed_since": _("Changed since, left as they are"),
         "still_hidden": _("Still hidden by another deletion"),
         "purged": _("Removed for good before"),

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from integration import clock
 from integration.choices import Role
+from integration.markup import parts
 from integration.models import Operation, Problem, SyncError
 from integration.services import cells
 from tests.factories import make_error, make_problem, make_user
@@ -49,6 +50,49 @@ def test_a_selection_is_ignored_until_a_day_and_brought_back(
     row.refresh_from_db()
     assert (row.state, row.handled_by) == ("open", None)
     assert "1 entry is back." in page
+
+
+@pytest.mark.parametrize("days", [3, None])
+def test_an_ignored_entry_says_until_when(
+    operator: Client, row: SyncError, days: int | None
+) -> None:
+    day = clock.now() + timedelta(days=days) if days else None
+    until = day.date().isoformat() if day else ""
+    own = reverse("error", args=[row.pk])
+
+    page = post(operator, "errors_ignore", entry=row.pk, until=until, next=own)
+
+    kept = SyncError.objects.get().ignored_until
+    named = parts.exact(kept, "DATE_FORMAT") if kept else "its cause grows"
+    listed = operator.get(reverse("errors"), {"state": "ignored"}).content.decode()
+    for text in (page, listed):
+        assert f"ignored until {named}</span>" in text
+    assert f"Ignore (until {named})" in page
+
+
+def test_the_history_of_a_cause_says_that_an_act_was_undone(
+    operator: Client, row: SyncError
+) -> None:
+    post(operator, "errors_ignore", entry=row.pk)
+    ignoring = Operation.objects.get(kind="ignore")
+    Operation.objects.filter(pk=ignoring.pk).update(problem=row.problem_id)
+    post(operator, "operation_undo", ignoring.pk)
+
+    page = operator.get(reverse("problem", args=[row.problem_id])).content.decode()
+
+    assert "Ignore</a> (undone)" in page
+
+
+def test_what_had_changed_among_the_selected_is_told(
+    operator: Client, row: SyncError
+) -> None:
+    other = make_error(problem=row.problem, state="resolved")
+
+    page = post(operator, "errors_ignore", entry=[row.pk, other.pk])
+
+    assert "1 entry ignored." in page
+    told = "1 more selected entry had this state already, or was settled meanwhile"
+    assert told in page
 
 
 def test_only_of_a_deletion_french_says_that_it_was_one(
