@@ -43,10 +43,10 @@ def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
             return format_html("<span>{}</span>", said)
         mark = parts.drawn("circle-check", "i i-s i-good", "")
         return format_html("{}<span>{}</span>", mark, fixed_words(seen.change))
-    if seen.looked_at is not None and seen.looked_at < seen.last_seen:
-        words = ""  # It has failed since: the look tells nothing any more.
-    elif seen.looked_at is None or not seen.found:
+    if seen.looked_at is None:
         words = _("being looked at") if seen.watched_until else ""
+    elif seen.looked_at < seen.last_seen or not seen.found:
+        words = ""  # It has failed since, or the check did not come so far.
     else:
         ago, found = moments.ago(seen.looked_at), _FOUND[LookFound(seen.found)]()
         words = _("looked at %(ago)s: %(found)s") % {"ago": ago, "found": found}

@@ -64,6 +64,11 @@ class CheckResult:
         """Fingerprints of all that was found; ``None`` where not all was looked at."""
         if any(line.stops or line.blocks for line in self.lines):
             return None
+        return self.found
+
+    @property
+    def found(self) -> set[str]:
+        """Fingerprints of what was found, however far the check came."""
         return {one.fingerprint for one in self.lines if one.failure or one.finding}
 
     @property

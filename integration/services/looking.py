@@ -129,7 +129,9 @@ def _check(connection: Connection, looks: Iterable[Look]) -> None:
     connection.refresh_from_db()
     for look in asking:
         if not look.error.record_key:
-            look.looked_at, look.found = clock.now(), LookFound.SAME
+            is_same = look.error.fingerprint in result.found
+            look.looked_at = clock.now()
+            look.found = LookFound.SAME if is_same else ""
     _free_unseen(connection, asking, result.causes)
 
 

@@ -13,6 +13,7 @@ from integration.connectors.throttle import REQUESTS
 from integration.models import Look, SyncError
 from integration.services import endpoints
 from integration.services.budgets import SharedThrottle
+from integration.services.connections import check_connection
 from integration.services.execution import execute
 from integration.services.looking import look_at_due
 from integration.services.looks import are_looks_due, claim_looks, watch
@@ -375,6 +376,24 @@ def test_a_granted_privilege_is_seen_by_the_check_and_frees_its_records(
         engine.sync("CUSTOMER")
 
     assert the_error().settled_at is not None
+
+
+def test_nothing_is_said_of_a_line_that_the_check_did_not_reach(
+    engine: Engine,
+) -> None:
+    engine.systems.break_something("setup-integration-user-is-admin")
+    check_connection(engine.connection)
+    watch(the_error())
+    look_later(45)
+    assert the_error().look.found == LookFound.SAME
+    users = engine.systems.store.table("sales:systemusers")
+    for user in users.rows():
+        users.update(user, {"roles": []}, "a person")
+
+    look_later(90)
+
+    look = Look.objects.get(error__problem__article="setup-integration-user-is-admin")
+    assert look.found == ""
 
 
 def test_nothing_is_asked_of_a_connection_that_is_paused(

@@ -167,6 +167,17 @@ def test_a_look_older_than_the_latest_failure_says_nothing(
         assert "still so" not in html(viewer, path)
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_look_that_did_not_reach_it_says_nothing(
+    viewer: Client, error: SyncError, language: str
+) -> None:
+    look_at(error, found="", watched_until=clock.now() + timedelta(minutes=9))
+
+    page = html(viewer, "/errors/", **{"accept-language": language})
+
+    assert '<span class="cut look"></span>' in page
+
+
 def test_a_link_that_leads_nowhere_says_so_before_the_click(
     viewer: Client, error: SyncError
 ) -> None:
