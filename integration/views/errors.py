@@ -265,6 +265,8 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
 def error_live(request: SignedInRequest, error_id: int) -> HttpResponse:
     """What may have changed on the page of an error while somebody has it open."""
     found = find(error_id)
+    if request.GET.get("only") == "open":
+        return render(request, "integration/_open.html")
     context = state_context(found, mapping_of(found))
     return render(request, "integration/errors/_live.html", context)
 

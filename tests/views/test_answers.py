@@ -1,15 +1,19 @@
 """The plan of an answer and the rules of a mapping, as pages."""
 
+import re
 from collections.abc import Iterator
 from html import unescape
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
 from integration.models import Operation, SyncError
+from integration.services import cells
 from integration.services.answering import run_of
 from integration.services.execution import execute
+from tests.factories import make_error
 from tests.running import running_systems
 from tests.services.engine import Engine, running_engine
 
@@ -172,6 +176,20 @@ def test_an_answer_that_is_not_offered_leads_back(
     operator: Client, conflict: SyncError, take: str, words: str
 ) -> None:
     assert words in page(operator, "error_plan", conflict.pk, take=take)
+
+
+def test_an_open_plan_renews_the_number_of_open_errors_and_not_itself(
+    operator: Client, conflict: SyncError
+) -> None:
+    text = page(operator, "error_plan", conflict.pk, take="sales")
+    address = f"/errors/{conflict.pk}/live/?only=open"
+    make_error(problem=conflict.problem, state="open")
+    with transaction.atomic():
+        cells.rebuild()
+
+    assert f'hx-get="{address}" hx-trigger="live" hx-target="#open"' in text
+    renewed = operator.get(address).content.decode()
+    assert re.fullmatch(r'<span class="count" id="open".*>2<.*</span>\s*', renewed)
 
 
 def test_a_viewer_is_offered_nothing(viewer: Client, conflict: SyncError) -> None:
