@@ -27,6 +27,7 @@ from integration.services.answer_plans import (
 )
 from integration.services.answering import give_answer, run_of, to_type
 from integration.views.errors import find
+from integration.views.listings import Listing, read_listing
 
 FIELD = "field-"
 
@@ -47,6 +48,8 @@ TITLES: dict[Take, Callable[[], str]] = {
 def answer_plan(request: SignedInRequest, error_id: int) -> HttpResponse:
     """Which field of which record gets which value, read from both systems now."""
     error = find(error_id)
+    listing = read_listing(request.GET)
+    back = page_of(error_id, listing)
     chosen = {
         name.removeprefix(FIELD): str(value)
         for name, value in request.GET.items()
@@ -56,15 +59,17 @@ def answer_plan(request: SignedInRequest, error_id: int) -> HttpResponse:
         take = Take(request.GET.get("take", ""))
     except ValueError:
         messages.warning(request, _("Choose one of the answers offered here."))
-        return redirect("error", error_id)
+        return redirect(back)
     try:
         found = plan(error, take, request.user, chosen)
     except Refused as refusal:
         messages.error(request, str(refusal))
-        return redirect("error", error_id)
+        return redirect(back)
     context: dict[str, Any] = {
         "section": "errors",
         "error": error,
+        "listing": listing,
+        "back": back,
         "plan": found,
         "title": TITLES[take](),
         "is_choosing": take is Take.FIELDS and not chosen,
@@ -75,6 +80,12 @@ def answer_plan(request: SignedInRequest, error_id: int) -> HttpResponse:
         "reason_form": ReasonForm(),
     }
     return render(request, "integration/errors/answer.html", context)
+
+
+def page_of(error_id: int, listing: Listing) -> str:
+    """The error's page, in the list that the person came from."""
+    query = listing.query()
+    return f"{reverse('error', args=[error_id])}{'?' if query else ''}{query}"
 
 
 def consequences(found: Plan) -> list[str]:
@@ -164,7 +175,7 @@ def button(found: Plan) -> str:
 def give(request: SignedInRequest, error_id: int) -> HttpResponse:
     """Do what the plan showed; the error's page follows it."""
     error = find(error_id)
-    back = reverse("error", args=[error_id])
+    back = page_of(error_id, read_listing(request.GET))
     try:
         operation = give_answer(
             request.POST.get("token", ""),

@@ -178,6 +178,32 @@ def test_an_answer_that_is_not_offered_leads_back(
     assert words in page(operator, "error_plan", conflict.pk, take=take)
 
 
+@pytest.mark.parametrize("take", ["sales", "fields"])
+def test_the_way_back_through_an_answer_is_the_list_one_came_from(
+    operator: Client, conflict: SyncError, take: str
+) -> None:
+    own = f"/errors/{conflict.pk}/"
+    here = f"{own}?state=relevant"
+
+    offered = operator.get(here).content.decode()
+    address = f"{own}answer/?take={take}&state=relevant"
+    shown = operator.get(address)
+    text = unescape(shown.content.decode())
+    given = operator.post(
+        f"{own}answer/give/?state=relevant", {"token": shown.context["plan"].token}
+    )
+    refused = operator.get(f"{own}answer/?take=x&state=relevant")
+
+    assert f'href="{address}"' in unescape(offered)
+    assert f'href="{own}"' not in text
+    assert text.count(f'href="{here}"') == 2
+    if take == "fields":
+        assert '<input type="hidden" name="state" value="relevant">' in text
+    else:
+        assert f'action="{own}answer/give/?state=relevant"' in text
+    assert given["Location"] == refused["Location"] == here
+
+
 def test_an_open_plan_renews_the_number_of_open_errors_and_not_itself(
     operator: Client, conflict: SyncError
 ) -> None:
