@@ -260,7 +260,7 @@ def _item_of_problem(
     title = title_of(problem.article, problem.params, language, problem.title)
     article = render(problem.article, problem.params, language, title=title)
     return Item(
-        fact=_fact_of_problem(alert.change, title, records),
+        fact=_fact_of_problem(alert.change, title, records, is_set_up=count.is_set_up),
         title=title,
         change=alert.change,
         who=problem.who,
@@ -276,15 +276,15 @@ def _item_of_problem(
     )
 
 
-def _fact_of_problem(change: str, title: str, records: int) -> str:
+def _fact_of_problem(change: str, title: str, records: int, *, is_set_up: bool) -> str:
     if change == AlertChange.RESOLVED:
         return _("resolved by hand: %(title)s") % {"title": title}
     if change == AlertChange.HEALED:
         return _("healed: %(title)s") % {"title": title}
-    fact = ngettext("%(title)s, %(n)s record", "%(title)s, %(n)s records", records) % {
-        "title": title,
-        "n": localize(records),
-    }
+    words = ngettext("%(title)s, %(n)s record", "%(title)s, %(n)s records", records)
+    if is_set_up:
+        words = ngettext("%(title)s, %(n)s entry", "%(title)s, %(n)s entries", records)
+    fact = words % {"title": title, "n": localize(records)}
     if change == AlertChange.CAME_BACK:
         return _("came back: %(fact)s") % {"fact": fact}
     return fact

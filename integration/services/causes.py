@@ -20,6 +20,11 @@ class CauseCount:
     mappings: tuple[str, ...] = ()
 
     @property
+    def is_set_up(self) -> bool:
+        """Whether none of them is of a record: they are entries, not records."""
+        return self.relevant > 0 and not self.mappings
+
+    @property
     def needs_someone(self) -> bool:
         """Whether any of them is not ignored."""
         return self.relevant > self.ignored

@@ -56,6 +56,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
         "alerts": read_state(),
         "causes": len(rows),
         "mine": len(mine),
+        "set_up": records_of([row for row in rows if row["count"].is_set_up]),
         "sections": sections,
         "by_itself": records_of(groups[Who.ITSELF]),
         "lines": [

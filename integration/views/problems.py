@@ -88,6 +88,7 @@ def problems(request: SignedInRequest) -> HttpResponse:
         "rows": rows,
         "several_connections": several,
         "records": sum(count.relevant for _problem, count in found),
+        "set_up": any(count.is_set_up for _problem, count in found),
         "causes": len(found),
         "engine": None if found else read_engine(),
         "pace": pace_now(),
@@ -115,10 +116,12 @@ def find(problem_id: int) -> Problem:
 def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
     """What it means, who fixes it, its records, and what people did about it."""
     found = find(problem_id)
+    count = count_of(found)
     context: dict[str, Any] = {
         "section": "errors",
         "problem": found,
-        "records": count_of(found).relevant,
+        "records": count.relevant,
+        "is_set_up": count.is_set_up,
         "trend": columns(read_trends([found.pk])[found.pk]),
         "look": look_words(seen_of_cause(found), Moments()),
         "pace": pace_now(),

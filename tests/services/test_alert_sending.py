@@ -171,6 +171,21 @@ def test_what_a_problem_is_called_cannot_write_a_header(box: MailBox) -> None:
     assert "Bad Bcc: all@example.com, 1 record" in str(mail["Subject"])
 
 
+def test_a_mail_calls_no_record_what_is_about_the_set_up(box: MailBox) -> None:
+    make_user()
+    tell_what_changed()
+    problem = make_problem(title="No licence", article="")
+    make_error(problem=problem, mapping_key="", direction="", record_key="")
+    with transaction.atomic():
+        cells.rebuild()
+    tell_what_changed()
+
+    send_due()
+
+    (mail,) = box.mails
+    assert "No licence, 1 entry" in str(mail["Subject"])
+
+
 def test_a_silent_mapping_names_since_when(box: MailBox, later: Any) -> None:
     mapping = make_mapping(reviewed_at=clock.now(), interval_seconds=60)
     follower = make_user(role=Role.VIEWER)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from integration import clock
 from integration.models import PendingRecord, User
@@ -57,6 +58,40 @@ def test_the_verdict_is_one_sentence(
 
     assert heading
     assert text_of(heading[1]) == verdict
+
+
+@pytest.mark.usefixtures("troubled")
+@pytest.mark.parametrize(
+    ("language", "verdict", "one", "retry"),
+    [
+        ("en", "4 entries (1 about the set-up) are", "1 entry", "Retry 1 entry"),
+        (
+            "fr",
+            "4 entrées (dont 1 de configuration) restent à traiter",
+            "1 entrée",
+            "Réessayer 1 entrée",
+        ),
+    ],
+)
+def test_what_is_no_record_is_not_called_one(
+    administrator: Client, language: str, verdict: str, one: str, retry: str
+) -> None:
+    problem = make_problem(title="No licence", article="", who="administrator")
+    make_error(problem=problem, mapping_key="", direction="", record_key="")
+    cells.rebuild()
+    headers = {"accept-language": language}
+
+    html = page(administrator, language)
+    heading = re.search(r"<h1>(.*?)</h1>", html)
+    path = reverse("problem", args=[problem.pk])
+    of_cause = administrator.get(path, headers=headers).content.decode()
+    causes = administrator.get("/problems/", headers=headers).content.decode()
+
+    assert heading
+    assert verdict in text_of(heading[1])
+    assert f">{one}<" in html
+    assert retry in of_cause
+    assert f">{one[2:]}<" in causes
 
 
 @pytest.mark.usefixtures("troubled")
