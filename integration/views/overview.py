@@ -88,6 +88,7 @@ def cause_section(who: Who, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "causes": len(rows),
         "more": max(len(rows) - CAUSES_SHOWN, 0),
         "records": records_of(rows),
+        "set_up": any(row["count"].is_set_up for row in rows),
     }
 
 

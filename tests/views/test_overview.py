@@ -90,6 +90,7 @@ def test_what_is_no_record_is_not_called_one(
     assert heading
     assert verdict in text_of(heading[1])
     assert f">{one}<" in html
+    assert f"2 causes, 3 {verdict.split()[1]}" in html
     assert retry in of_cause
     assert f">{one[2:]}<" in causes
 
