@@ -154,8 +154,8 @@ def test_the_demonstration_strip_is_the_administrators_until_hidden(
     administrator.post("/demonstration/hide/")
     after = administrator.get("/").content.decode()
 
-    assert "simulated systems" in before
-    assert "simulated systems" not in after
+    assert "Demonstration with simulated systems." in before
+    assert "Demonstration with simulated systems." not in after
 
 
 def test_the_strip_leads_to_healing_only_where_there_is_something_to_heal(
