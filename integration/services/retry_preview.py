@@ -51,7 +51,7 @@ from integration.services.retry import (
 )
 from integration.services.sentences import Told, sentence
 
-MATCHING = gettext_noop("No reason was given.")
+NO_REASON = gettext_noop("No reason was given.")
 _STABLE = Sort("first_seen", descending=False)
 """What fails again while the list is read keeps its place."""
 _CHANGED, _HELD, _FREE = "changed", "held", "free"
@@ -112,7 +112,7 @@ def freeze(kind: OperationKind, filters: ErrorFilter, by: User) -> Operation | N
     operation = record_operation(
         kind,
         by=by,
-        reason=sentence(MATCHING),
+        reason=sentence(NO_REASON),
         scope={"query": filters.query()},
         state=OperationState.PREPARED,
         instant=moment.read_clock(),
