@@ -79,10 +79,13 @@ def take_up_forgotten() -> None:
 
 @shared_task(name="integration.tasks.execute_run")
 def execute_run(run_id: str) -> None:
-    """Carry out one run, if it is still to be had."""
+    """Carry out one run, if it is still to be had; what waited for it goes at once."""
     run = execute(UUID(run_id), f"{socket.gethostname()} {os.getpid()}")
-    if run and run.operation is not None:
+    if not run:
+        return
+    if run.operation is not None:
         announce_runs(start_waiting_retries())
+    announce_runs(due_runs())
 
 
 @shared_task(name="integration.tasks.advance_retry")
