@@ -22,6 +22,8 @@ import pytest
 
 from tests.journeys.outside import REPOSITORY, manage, quickstart
 from tests.journeys.services import services
+from tests.upgrade.earlier import migrate_to
+from tests.upgrade.schema import postgresql_schema, sqlite_schema
 
 pytestmark = pytest.mark.journey
 ARCHIVE = Path(__file__).parent / "c5433e0.tar.xz"
@@ -112,7 +114,13 @@ def assert_nothing_is_out_of_sight(data: Path, more: dict[str, str]) -> None:
     assert len(after["errors"]) == IN_SIGHT + ALL_DELETED
 
 
-def test_sqlite_loses_nothing(data: Path) -> None:
+@pytest.fixture
+def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a new installation begins."""
+    return tmp_path_factory.mktemp("new")
+
+
+def test_sqlite_loses_nothing(data: Path, new: Path) -> None:
     with sqlite(data) as execute:
         names = tables(execute)
         before = rows(execute, names)
@@ -123,6 +131,8 @@ def test_sqlite_loses_nothing(data: Path) -> None:
     with sqlite(data) as execute:
         assert lost(before, rows(execute, names)) == []
     assert_nothing_is_out_of_sight(data, {})
+    assert manage(new, "migrate").code == 0
+    assert sqlite_schema(data) == sqlite_schema(new)
 
 
 def test_each_retry_keeps_its_error_as_a_row_of_its_own(data: Path) -> None:
@@ -190,11 +200,9 @@ def copy(source: Execute, target: "psycopg.Connection[Any]", names: list[str]) -
         )
 
 
-def test_postgresql_loses_nothing(data: Path) -> None:
-    with services() as given:
-        for app in (["integration", LAST_MIGRATION], ["admin"], ["sessions"]):
-            made = manage(data, "migrate", *app, more=given)
-            assert made.code == 0, made.err
+def test_postgresql_loses_nothing(data: Path, new: Path) -> None:
+    with services() as given, services() as empty:
+        migrate_to(data, LAST_MIGRATION, given)
         with sqlite(data) as source, psycopg.connect(given["DATABASE_URL"]) as target:
             names = tables(source)
             copy(source, target, names)
@@ -206,6 +214,10 @@ def test_postgresql_loses_nothing(data: Path) -> None:
         with psycopg.connect(given["DATABASE_URL"]) as target:
             assert lost(before, rows(target.execute, names)) == []
         assert_nothing_is_out_of_sight(data, given)
+        assert manage(new, "migrate", more=empty).code == 0
+        assert postgresql_schema(given["DATABASE_URL"]) == postgresql_schema(
+            empty["DATABASE_URL"]
+        )
 
 
 def test_quickstart_goes_on_with_it_and_says_what_it_migrated(data: Path) -> None:
