@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from integration import clock
-from integration.choices import AlertChange, Chip, Delivery
+from integration.choices import AlertChange, Chip, Delivery, JobState
 from integration.models import (
     Alert,
     AlertLook,
@@ -39,6 +39,8 @@ from integration.services.causes import CauseCount, cause_counts
 from integration.services.overview import mappings_with_last_success
 
 HOUR = timedelta(hours=1)
+WHOLE_NUMBER = timedelta(minutes=5)
+"""So long the first message of a problem waits for the end of the run that meets it."""
 MOST_IN_AN_HOUR = 10
 """Messages to one recipient; what comes on top goes together."""
 INTERVALS_OF_SILENCE = 3
@@ -144,6 +146,8 @@ def _changed_problems(now: datetime) -> list[Changed]:
     begun = untold & in_sight
     over = told & ~in_sight & ~Q(pk__in=hidden)
     found = list(Problem.objects.filter(begun | over).order_by("pk"))
+    growing = _growing(found, now)
+    found = [problem for problem in found if problem.pk not in growing]
     if not found:
         return []
     subjects = {
@@ -161,6 +165,15 @@ def _changed_problems(now: datetime) -> list[Changed]:
         if change:
             changes.append(Changed(subject, change, concern, count.relevant))
     return changes
+
+
+def _growing(found: Sequence[Problem], now: datetime) -> set[int]:
+    """Those that a run which began just now has met, and may go on to meet."""
+    if not found:
+        return set()
+    young = Q(job__state=JobState.RUNNING, job__started_at__gt=now - WHOLE_NUMBER)
+    met = SyncError.objects.relevant().filter(young, problem__in=found)
+    return set(met.values_list("problem", flat=True).distinct())
 
 
 def _change_of(

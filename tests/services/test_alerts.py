@@ -162,6 +162,39 @@ def test_the_set_up_is_told_to_administrators_and_records_to_followers(
     assert set(rows) == {(address, "appeared") for address in to}
 
 
+def test_the_first_message_waits_for_the_end_of_the_run_that_meets_it(
+    anna: User, now: Now, customer: TableMapping
+) -> None:
+    run = make_job(customer, state=JobState.RUNNING, started_at=clock.now())
+    problem = fail(customer.connection, 3)
+    SyncError.objects.update(job=run)
+    tell_what_changed()
+    during = told()
+    for _n in range(30):
+        make_error(problem=problem, job=run)
+    recount()
+    run.state = JobState.SUCCEEDED
+    run.save()
+
+    tell_what_changed()
+
+    assert (during, told()) == ([], [["appeared"]])
+    assert Alert.objects.get().records == 33
+
+
+def test_a_long_run_is_not_waited_for(
+    anna: User, now: Now, customer: TableMapping
+) -> None:
+    run = make_job(customer, state=JobState.RUNNING, started_at=clock.now())
+    fail(customer.connection)
+    SyncError.objects.update(job=run)
+
+    now.move(5 * MINUTE)
+    tell_what_changed()
+
+    assert told() == [["appeared"]]
+
+
 def test_what_passes_by_itself_and_other_mappings_are_told_to_nobody(
     anna: User, vera: User, connection: Connection
 ) -> None:
