@@ -32,15 +32,21 @@ def pause(connection: Connection, by: User, reason: str = "") -> bool:
 
 
 def pause_for(connection: Connection, cause: Cause) -> bool:
-    """Because of a cause that stops everything (promise 9)."""
-    return _pause(
-        connection,
-        None,
-        of_cause(cause),
-        pause_reason=cause.title,
-        pause_article=cause.article or "unknown",
-        pause_params=dict(cause.params),
-    )
+    """Because of a cause that stops everything (promise 9).
+
+    Where another cause had paused it, this one is what has to be fixed now.
+    """
+    because: dict[str, Any] = {
+        "pause_reason": cause.title,
+        "pause_article": cause.article or "unknown",
+        "pause_params": dict(cause.params),
+    }
+    if _pause(connection, None, of_cause(cause), **because):
+        return True
+    by_failure = Connection.objects.filter(pk=connection.pk, paused_at__isnull=False)
+    if by_failure.exclude(pause_article="").update(**because):
+        connection.refresh_from_db()
+    return False
 
 
 def reason_of(one: Connection | TableMapping, language: str) -> str:

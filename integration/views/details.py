@@ -39,7 +39,8 @@ SIDES = ("business_central", "sales", "last")
 class FieldRow:
     """One field of both records; ``is_cause`` marks the offending one.
 
-    ``field`` is its name in the mapping. None stands for a blank value.
+    ``field`` is its name in the mapping. None stands for a blank value. ``has_met``:
+    both agreed on a value once, if only on a blank.
     """
 
     field: str
@@ -48,6 +49,7 @@ class FieldRow:
     sales: Any
     last: Any
     is_cause: bool
+    has_met: bool
 
     @property
     def values(self) -> tuple[Any, Any, Any]:
@@ -82,7 +84,8 @@ def field_rows(
         bc, sales, last = (none_if_blank(sides[side].get(name)) for side in SIDES)
         is_cause = keys_of(name) in culprits
         label = label_of(name, language)
-        rows.append(FieldRow(name, label, bc, sales, last, is_cause))
+        has_met = name in sides["last"]
+        rows.append(FieldRow(name, label, bc, sales, last, is_cause, has_met))
     return sorted(rows, key=lambda row: (not row.is_cause, not row.differs))
 
 

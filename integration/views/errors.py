@@ -267,8 +267,21 @@ def error_live(request: SignedInRequest, error_id: int) -> HttpResponse:
     found = find(error_id)
     if request.GET.get("only") == "open":
         return render(request, "integration/_open.html")
-    context = state_context(found, mapping_of(found))
+    was_settled = request.GET.get("settled") == "1"
+    context = {
+        **state_context(found, mapping_of(found)),
+        **share_context(found),
+        # The open page has no button for what is open again: it is read anew.
+        "came_back": was_settled and found.settled_at is None,
+        "page": _page_of(request, found),
+    }
     return render(request, "integration/errors/_live.html", context)
+
+
+def _page_of(request: SignedInRequest, found: SyncError) -> str:
+    """The page that asks, with the list it came from in its address."""
+    page, here = reverse("error", args=[found.pk]), request.htmx.current_url_abs_path
+    return here if here and here.partition("?")[0] == page else page
 
 
 def mapping_of(found: SyncError) -> TableMapping | None:
@@ -330,8 +343,14 @@ def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, An
         **told_context(article),
         "differing": [row for row in rows if row.differs or row.is_cause],
         "equal": [row for row in rows if not (row.differs or row.is_cause)],
-        "affected": count_of(found.problem).relevant,
+        **share_context(found),
     }
+
+
+def share_context(found: SyncError) -> dict[str, Any]:
+    """How many its cause has; ``is_set_up``: none of them is a record."""
+    count = count_of(found.problem)
+    return {"affected": count.relevant, "is_set_up": count.is_set_up}
 
 
 @role_required(Role.ADMINISTRATOR)

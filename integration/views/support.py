@@ -9,6 +9,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from integration.choices import Direction, Role, System
+from integration.connectors.redaction import redacted
 from integration.core.concealing import concealed, without_values
 from integration.http import SignedInRequest, role_required
 from integration.models import SyncError, TableMapping
@@ -108,6 +109,10 @@ def impersonal(error: SyncError, text: str) -> str:
     """The text without what the records hold of persons."""
     values = error.values or {}
     sides = [values.get(side) or {} for side in SIDES]
+    # The message repeats a value as it was recorded: without the secrets in it.
+    sides += [
+        {field: redacted(str(value)) for field, value in side.items()} for side in sides
+    ]
     return without_values(text, sides, (error.bc_name, error.sales_name))
 
 

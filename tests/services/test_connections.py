@@ -21,7 +21,7 @@ from integration.services.connections import (
     enable,
     save_secret,
 )
-from integration.services.pauses import pause, resume
+from integration.services.pauses import pause, reason_of, resume
 from tests.factories import make_connection, make_user
 from tests.running import Systems
 from tests.services.engine import Engine
@@ -133,6 +133,34 @@ def test_a_new_password_is_checked_at_once_and_resumes_what_failure_paused(
     assert paused.paused_at is None
     assert open_titles(paused) == set()
     assert Operation.objects.filter(reason="rotated", by=user).exists()
+
+
+def test_a_pause_names_what_stops_the_connection_now(demo_systems: Systems) -> None:
+    user = make_user()
+    paused = demo_systems.connect(user)[2]
+    since = paused.paused_at
+    assert paused.pause_article == "aad-password-must-change"
+
+    save_secret(paused.business_central, "mistyped", user)
+
+    paused.refresh_from_db()
+    assert paused.pause_article == "aad-wrong-user-or-password"
+    assert reason_of(paused, "en") == "Wrong user name or password for Business Central"
+    assert paused.paused_at == since
+
+
+def test_a_pause_by_hand_stays_one_whatever_a_check_finds(
+    demo_systems: Systems,
+) -> None:
+    user = make_user()
+    connection = demo_systems.connect(user)[2]
+    resume(connection, user)
+    pause(connection, user, "year end")
+
+    check_connection(connection)
+
+    assert connection.paused_at
+    assert (connection.pause_article, connection.pause_reason) == ("", "year end")
 
 
 def test_a_pause_by_hand_outlives_a_check_that_passes(connection: Connection) -> None:

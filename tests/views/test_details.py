@@ -1,6 +1,8 @@
+import re
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from integration.choices import Direction, OperationKind
 from integration.models import FieldMapping, SyncError
@@ -50,6 +52,22 @@ def test_a_field_that_does_not_travel_there_stays_empty() -> None:
     rows = field_rows(not_created(), mapping, "en")
 
     assert [row.label for row in rows if row.differs] == ["Name", "City"]
+
+
+def test_a_blank_that_both_agreed_on_is_not_never(viewer: Client) -> None:
+    sides = {
+        "business_central": {"addressLine2": "Postfach", "city": "Brig"},
+        "sales": {"addressLine2": "", "city": "Sion"},
+        "last": {"addressLine2": ""},
+    }
+    error = make_error(problem=make_problem(make_mapping().connection), values=sides)
+
+    page = viewer.get(f"/errors/{error.pk}/").content.decode()
+
+    row = re.search("Address 2.*?</tr>", page, re.S)
+    assert row
+    assert '<td class="muted">–</td>' in row[0]
+    assert page.count("never</td>") == 1, "only the city was never in step"
 
 
 def test_the_fields_of_a_conflict_are_its_cause() -> None:

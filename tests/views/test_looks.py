@@ -339,6 +339,53 @@ def test_the_page_of_an_error_says_resolved_by_itself(
     assert "retry/" not in live
 
 
+def test_the_page_of_an_error_that_comes_back_is_read_anew(
+    operator: Client, error: SyncError
+) -> None:
+    page = f"/errors/{error.pk}/?mapping=CUSTOMER"
+    settle(error)
+    ask = f"/errors/{error.pk}/live/?settled=1"
+    assert f'hx-get="{ask}"' in html(operator, page)
+    assert f'hx-get="{page}"' not in html(operator, ask)
+
+    SyncError.objects.update(state="open", settled_at=None, settled_reason="")
+    rebuild()
+    live = html(operator, ask, **{"HX-Current-URL": f"http://testserver{page}"})
+
+    # It has no button for an open entry: neither Retry nor an answer.
+    assert f'<div hx-get="{page}" hx-trigger="load" hx-target="#main"' in live
+    assert 'hx-trigger="load"' not in html(operator, f"/errors/{error.pk}/live/")
+    foreign = {"HX-Current-URL": "http://testserver/logout/?x"}
+    assert f'<div hx-get="/errors/{error.pk}/"' in html(operator, ask, **foreign)
+
+
+def test_the_page_of_an_error_goes_on_telling_how_many_its_cause_has(
+    operator: Client, error: SyncError
+) -> None:
+    problem = error.problem
+    other = make_error(problem=problem, bc_id="b2", sales_id="s2", **HERE)
+    rebuild()
+    assert "Affects 2 records" in html(operator, f"/errors/{error.pk}/")
+
+    settle(other)
+    SyncError.objects.filter(pk=error.pk).update(occurrences=4)
+    live = text(html(operator, f"/errors/{error.pk}/live/"))
+
+    assert 'id="affects" hx-swap-oob="true"' in live
+    assert "Affects 1 record<" in live
+    assert "4 times" in live
+
+
+def test_an_error_that_was_settled_meanwhile_offers_no_answer(
+    operator: Client, error: SyncError
+) -> None:
+    settle(error)
+
+    live = html(operator, f"/errors/{error.pk}/live/")
+
+    assert '<div id="answers" hx-swap-oob="delete">' in live
+
+
 @pytest.mark.parametrize(
     ("language", "words", "list_words"),
     [

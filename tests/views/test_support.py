@@ -2,6 +2,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from integration.connectors.redaction import redacted
 from tests.factories import make_error, make_mapping, make_problem
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +76,20 @@ def test_a_sentence_of_ours_is_told_in_the_language_of_its_part(viewer: Client) 
     english, french = text.split("\n\n")
     assert "Message: Currency GBP is not coupled." in english
     assert "GBP" not in french
+
+
+def test_a_value_with_a_secret_in_it_is_masked_where_the_message_repeats_it(
+    viewer: Client,
+) -> None:
+    name = "Otto Muster password=Hunter2 +41 79 555 12 12"
+    error = make_error(
+        problem=make_problem(make_mapping().connection),
+        message=redacted(f"The string is too long. Value: {name}"),
+        values={"sales": {"displayName": name}},
+    )
+
+    text = viewer.get(reverse("error_support", args=[error.pk])).content.decode()
+
+    assert "Value: •••" in text
+    for personal in ("Otto", "Hunter2", "555"):
+        assert personal not in text
