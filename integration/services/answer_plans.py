@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core import signing
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from integration.choices import Engine
 from integration.connectors.errors import RemoteError
@@ -24,7 +25,7 @@ from integration.core.values import digest
 from integration.models import Coupling, SyncError, TableMapping
 from integration.services import may_run
 from integration.services.actors import Actor, Refused, require_operator, user_of
-from integration.services.answers import Answer
+from integration.services.answers import Answer, settled_words
 from integration.services.articles import cause_of, label_of
 from integration.services.counting import (
     CountingBusinessCentral,
@@ -41,6 +42,7 @@ from integration.services.sync import open_work
 from integration.services.work import Work
 
 _SALT = "integration.answers"
+OVER = gettext_noop("This is settled, or of another cause by now.")
 _CONFLICT = "conflict-both-changed"
 _DELETED = frozenset({"record-deleted-bc", "record-deleted-sales"})
 
@@ -178,7 +180,7 @@ def _subject(error: SyncError, take: Take) -> tuple[TableMapping, Coupling]:
     if mapping is None or refusal:
         raise AnswerRefused(refusal)
     if take not in takes_for(error):
-        raise AnswerRefused(_("This is settled, or of another cause by now."))
+        raise AnswerRefused(settled_words(error) or _(OVER))
     coupling = mapping.couplings.filter(
         bc_id=error.bc_id, sales_id=error.sales_id
     ).first()

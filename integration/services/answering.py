@@ -11,6 +11,7 @@ from integration.core.records import System
 from integration.models import Coupling, Operation, SyncError
 from integration.services.actors import Actor, name_of, require_operator, user_of
 from integration.services.answer_plans import (
+    OVER,
     AnswerRefused,
     Take,
     Ticket,
@@ -22,6 +23,7 @@ from integration.services.answers import (
     answering_errors,
     end_answer,
     judge,
+    settled_words,
     unfinished,
 )
 from integration.services.operations import find_operation, record_operation
@@ -59,7 +61,7 @@ def give_answer(
         .first()
     )
     if coupling is None or ticket.take not in takes_for(error):
-        raise AnswerRefused(_("This is settled, or of another cause by now."))
+        raise AnswerRefused(settled_words(error) or _(OVER))
     refusal = why_not(coupling.mapping)
     if refusal:
         raise AnswerRefused(refusal)

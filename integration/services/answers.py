@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from integration import clock
@@ -179,3 +182,25 @@ def _read(operation: Operation) -> Answer:
         etags={System(side): etag for side, etag in stored["etags"].items()},
         after={System(side): made for side, made in stored["after"].items()},
     )
+
+
+def settled_words(error: SyncError) -> str:
+    """Who has settled it, and when; "" where nobody did."""
+    done = error.handled_by or _latest_answer(error)
+    if error.settled_at is None or done is None:
+        return ""
+    moment = localize(timezone.localtime(error.settled_at))
+    said = _("%(name)s answered this on %(moment)s: nothing is left to try.")
+    if error.handled_by:
+        said = _("%(name)s resolved this on %(moment)s: nothing is left to try.")
+    return said % {"name": done.by_name, "moment": moment}
+
+
+def _latest_answer(error: SyncError) -> Operation | None:
+    """The one that was carried out since it came back, if it ever did."""
+    done = Operation.objects.filter(
+        kind__in=KINDS, scope__error=error.pk, state=OperationState.DONE
+    )
+    if error.reopened_at:
+        done = done.filter(created_at__gt=error.reopened_at)
+    return done.order_by("-pk").first()

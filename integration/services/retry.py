@@ -52,6 +52,7 @@ from integration.models.dialect import insert_from, lock_retries
 from integration.models.errors import SOURCE_RECORD
 from integration.models.jobs import ACTIVE_STATES
 from integration.services.actors import Refused
+from integration.services.answers import settled_words
 from integration.services.cleanup import MOST_SELECTED
 from integration.services.connections import check_connection
 from integration.services.may_run import why_not
@@ -315,10 +316,10 @@ def _begin(
 
 
 def _since_when(error: SyncError) -> str:
+    by_a_person = settled_words(error)
+    if by_a_person:
+        return by_a_person
     moment = localize(timezone.localtime(error.settled_at))
-    if error.handled_by:
-        said = _("%(name)s resolved this on %(moment)s: nothing is left to try.")
-        return said % {"name": error.handled_by.by_name, "moment": moment}
     reason = SettledReason(error.settled_reason).label
     said = _("Settled on %(moment)s (%(reason)s): nothing is left to try.")
     return said % {"moment": moment, "reason": reason}

@@ -136,6 +136,21 @@ def test_the_history_of_an_answer_that_was_carried_out_says_why_it_was_given(
     assert "Synchronize (done)</a><q>As the plan showed it.</q>" in told
 
 
+def test_whoever_comes_second_reads_who_answered_and_when(
+    operator: Client, conflict: SyncError
+) -> None:
+    give(operator, conflict, "sales")
+    carried_out()
+    by = Operation.objects.latest("pk").by_name
+
+    planned = page(operator, "error_plan", conflict.pk, take="business_central")
+    retry = reverse("error_retry", args=[conflict.pk])
+    retried = operator.post(retry, follow=True).content.decode()
+
+    assert f"{by} answered this on" in planned
+    assert f"{by} answered this on" in retried
+
+
 def test_fields_are_chosen_before_anything_is_planned(
     operator: Client, conflict: SyncError
 ) -> None:
