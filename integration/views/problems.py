@@ -121,6 +121,7 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
         "section": "errors",
         "problem": found,
         "records": count.relevant,
+        "share": count,
         "is_set_up": count.is_set_up,
         "trend": columns(read_trends([found.pk])[found.pk]),
         "look": look_words(seen_of_cause(found), Moments()),

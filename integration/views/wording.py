@@ -192,7 +192,10 @@ def scope_summary(operation: Operation, language: str) -> SafeString:
     """The same in a line of the log: without counts and instants, which it has."""
     names = scope_names()
     left_out = {_("Entries"), _("Last seen until"), names["settled"], names["relevant"]}
-    words = {names["selected"]: selected_words(operation.scope.get("selected", 0))}
+    words = {
+        names["selected"]: selected_words(operation.scope.get("selected", 0)),
+        _("Ignored until"): ignored_words(operation.scope.get("until", "")),
+    }
     lines = scope_lines(operation, language)
     said = ((words.get(word, value),) for word, value in lines if word not in left_out)
     return format_html_join(", ", "{}", said)
@@ -202,6 +205,13 @@ def selected_words(n: int) -> str:
     return ngettext("%(n)s selected entry", "%(n)s selected entries", n) % {
         "n": parts.number(n)
     }
+
+
+def ignored_words(until: str) -> str:
+    """The same without a caption before it."""
+    if until in ("", "it grows"):
+        return _("until its cause grows")
+    return _("until %(until)s") % {"until": until_words(until)}
 
 
 def until_words(until: str) -> str:

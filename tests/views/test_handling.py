@@ -52,6 +52,33 @@ def test_a_selection_is_ignored_until_a_day_and_brought_back(
     assert "1 entry is back." in page
 
 
+def test_the_log_says_in_a_line_that_entries_are_ignored_until_their_cause_grows(
+    operator: Client, row: SyncError
+) -> None:
+    post(operator, "errors_ignore", entry=row.pk)
+
+    log = operator.get(reverse("operations")).content.decode()
+
+    assert "until its cause grows" in log
+    assert "another record fails" not in log
+
+
+def test_the_page_of_a_cause_says_how_many_of_its_entries_wait_or_are_ignored(
+    operator: Client, row: SyncError
+) -> None:
+    make_error(problem=row.problem, waits_for="EUR")
+    with transaction.atomic():
+        cells.rebuild()
+    post(operator, "errors_ignore", entry=row.pk)
+
+    page = operator.get(reverse("problem", args=[row.problem_id])).content.decode()
+
+    own = f"/errors/?problem={row.problem_id}&amp;state="
+    assert f'<a href="{own}waiting">1 waiting for another record</a>' in page
+    assert f'<a href="{own}ignored">1 ignored</a>' in page
+    assert 'hx-select-oob="#live,#state,#share,#look,#actions,#open"' in page
+
+
 @pytest.mark.parametrize("days", [3, None])
 def test_an_ignored_entry_says_until_when(
     operator: Client, row: SyncError, days: int | None
