@@ -27,6 +27,9 @@ _CODE = re.compile(
 _STATUS = re.compile(
     r"\b(?:HTTP(?:/\d(?:\.\d)?)?|status(?: code)?)\W{0,3}([45]\d\d)\b", re.I
 )
+_QUOTED = re.compile(r"^(?:>[ \t]?){1,9}", re.M)
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+"""What a mail puts into what it quotes: marks of lines, and of where they may break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Pasted:
 
 def read_pasted(text: str) -> Pasted:
     """The message in a JSON body, else the text itself."""
-    text = text[:LONGEST].strip()
+    text = _UNSEEN.sub("", _QUOTED.sub("", text[:LONGEST])).strip()
     said, codes = [], []
     for key, value in _leaves(_json_in(text)):
         if key in {"code", "error_codes"}:

@@ -78,6 +78,56 @@ def test_french_is_known_by_what_stays_untranslated(text: str, article: str) -> 
     assert articles_of(text) == [article]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> Cannot find the currency\n> with the value 'NOK'\n> in Dataverse.",
+        "> > Cannot find the currency with the value\n> > 'NOK' in Dataverse.",
+        "\u200eCannot find the cur\u00adrency with\u200b the value 'NOK' in Dataverse.",
+    ],
+)
+def test_a_message_out_of_a_mail_is_read_without_its_marks(text: str) -> None:
+    (cause,) = explain(text, catalog())
+
+    assert (cause.article, cause.params["currency"]) == ("dv-currency-not-found", "NOK")
+
+
+@pytest.mark.parametrize(
+    ("half", "title"),
+    [
+        (
+            "L'enregistrement de la table Client existe déjà. Champs et valeurs "
+            "d'identification : N°='10000'",
+            "A customer with this number exists already",
+        ),
+        (
+            "Cannot create or update the currency USD in Dynamics 365 Sa",
+            "Currency USD has no exchange rate",
+        ),
+        (
+            "must be less than or equal to 100 characters. Value: Foo",
+            "A text is longer than 100 characters",
+        ),
+        (
+            "already exists. Identification fields and values: No.='10000'",
+            "Business Central has this record already",
+        ),
+        (
+            "existe déjà. Champs et valeurs d'identification : N°='10000'",
+            "Business Central has this record already",
+        ),
+        (
+            "and one or both values have changed since the last synchronization.",
+            "Changed on both sides",
+        ),
+    ],
+)
+def test_half_a_message_finds_its_article(half: str, title: str) -> None:
+    (cause,) = explain(half, catalog())
+
+    assert cause.title == title
+
+
 def test_what_only_sales_says_is_gone_from_sales() -> None:
     text = f"account With Id = {UUID(int=9)} Does Not Exist"
 
