@@ -348,7 +348,7 @@ def _deletion(work: Work, error: SyncError, take: Take, pair: Pair) -> Plan:
         take=take,
         error=error,
         coupling=pair.coupling,
-        rows=[*_deletion_rows(take, left, survivor, names)],
+        rows=[*_deletion_rows(take, left, survivor, pair.coupling.values or {}, names)],
         answer=Answer(rule=_RULES[take], etags={left: survivor.etag}),
         left=left,
         blocked=blocked,
@@ -356,7 +356,11 @@ def _deletion(work: Work, error: SyncError, take: Take, pair: Pair) -> Plan:
 
 
 def _deletion_rows(
-    take: Take, left: System, survivor: Snapshot, names: Iterable[str]
+    take: Take,
+    left: System,
+    survivor: Snapshot,
+    base: Mapping[str, Any],
+    names: Iterable[str],
 ) -> Iterator[PlanRow]:
     here = left is System.BUSINESS_CENTRAL
     for name in names:
@@ -369,7 +373,7 @@ def _deletion_rows(
             label=label_of(name, get_language() or "en"),
             business_central=value if here else None,
             sales=None if here else value,
-            last=None,
+            last=base.get(name),
             becomes=value if made else None,
             written=left.other if made else None,
         )

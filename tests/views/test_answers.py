@@ -180,6 +180,21 @@ def test_a_deletion_is_answered_from_its_page(
     assert words in page(operator, "error_plan", deletion.pk, take=take)
 
 
+@pytest.mark.parametrize("take", ["restore", "delete"])
+def test_the_plan_after_a_deletion_shows_what_both_last_agreed_on(
+    operator: Client, engine: Engine, deletion: SyncError, take: str
+) -> None:
+    known = deletion.values["last"]["city"]
+    engine.change(engine.customer("100001"), city="Aigle")
+
+    shown = page(operator, "error_plan", deletion.pk, take=take)
+
+    assert known
+    row = shown.partition('<th scope="row">City</th>')[2].partition("</tr>")[0]
+    assert "Aigle" in row
+    assert f'<td class="muted">{known}</td>' in row
+
+
 @pytest.mark.parametrize(
     ("take", "words"),
     [
