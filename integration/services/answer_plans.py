@@ -9,9 +9,8 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core import signing
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from integration.choices import Engine
 from integration.connectors.errors import RemoteError
