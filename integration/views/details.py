@@ -20,6 +20,7 @@ from integration.models import Operation, OperationItem, SyncError, TableMapping
 from integration.services.answer_plans import Take, takes_for, why_not
 from integration.services.answers import KINDS as ANSWER_KINDS
 from integration.services.articles import keys_of, label_of
+from integration.services.impersonal import SIDES
 from integration.services.sentences import in_words
 
 OPERATIONS_SHOWN = 20
@@ -32,7 +33,6 @@ ACT_ICONS: dict[str, str] = {
     OperationKind.DELETE_RECORD: "trash-2",
     OperationKind.DECOUPLE: "unlink",
 }
-SIDES = ("business_central", "sales", "last")
 
 
 @dataclass(frozen=True, slots=True)

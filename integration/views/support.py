@@ -9,12 +9,12 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from integration.choices import Direction, Role, System
-from integration.connectors.redaction import redacted
-from integration.core.concealing import concealed, without_values
+from integration.core.concealing import concealed
 from integration.http import SignedInRequest, role_required
 from integration.models import SyncError, TableMapping
 from integration.services.articles import title_of
-from integration.views.details import SIDES, field_rows, instead
+from integration.services.impersonal import impersonal
+from integration.views.details import field_rows, instead
 from integration.views.errors import find
 from integration.views.health import PLAIN
 
@@ -103,17 +103,6 @@ def fields(error: SyncError, mapping: TableMapping | None, language: str) -> lis
         for row in field_rows(error, mapping, language)
         if row.differs or row.is_cause
     ]
-
-
-def impersonal(error: SyncError, text: str) -> str:
-    """The text without what the records hold of persons."""
-    values = error.values or {}
-    sides = [values.get(side) or {} for side in SIDES]
-    # The message repeats a value as it was recorded: without the secrets in it.
-    sides += [
-        {field: redacted(str(value)) for field, value in side.items()} for side in sides
-    ]
-    return without_values(text, sides, (error.bc_name, error.sales_name))
 
 
 def utc(moment: datetime) -> str:

@@ -184,7 +184,7 @@ def test_a_deletion_is_answered_from_its_page(
 def test_the_plan_after_a_deletion_shows_what_both_last_agreed_on(
     operator: Client, engine: Engine, deletion: SyncError, take: str
 ) -> None:
-    known = deletion.values["last"]["city"]
+    known = (deletion.values or {})["last"]["city"]
     engine.change(engine.customer("100001"), city="Aigle")
 
     shown = page(operator, "error_plan", deletion.pk, take=take)
