@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from integration.choices import Direction
-from integration.models import Operation, SyncError
+from integration.models import Operation, PendingRecord, SyncError
 from integration.services import cells
 from integration.services.error_list import SORTS
 from tests.factories import (
@@ -270,6 +270,23 @@ def test_nothing_open_is_not_all_clear_while_records_wait(
 
     assert "Everything is in step" not in page
     assert "No error is open" in page
+
+
+@pytest.mark.parametrize("address", [LIST, "/problems/"])
+def test_an_empty_list_is_not_all_clear_while_records_are_out_of_step(
+    viewer: Client, scene: dict[str, Any], address: str
+) -> None:
+    SyncError.objects.all().delete()
+    recount()
+    PendingRecord.objects.create(
+        mapping=scene["job"].mapping, side="sales", record_id="x"
+    )
+
+    page = html(viewer, address)
+
+    assert "Everything is in step" not in page
+    assert "No error is open, but not everything is in step." in page
+    assert "1 record is out of step, without an entry" in page
 
 
 def test_a_hostile_name_is_only_text(viewer: Client, scene: dict[str, Any]) -> None:

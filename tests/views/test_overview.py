@@ -128,7 +128,7 @@ def test_records_without_an_entry_are_told_and_listed(viewer: Client) -> None:
     )
     link = "/couplings/?show=unlisted"
 
-    assert f'<a href="{link}">1 more record is out of step' in page(viewer)
+    assert f'<a href="{link}">1 record is out of step' in page(viewer)
     assert "10000 Adatum" in viewer.get(link).content.decode()
 
 
