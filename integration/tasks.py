@@ -85,7 +85,7 @@ def execute_run(run_id: str) -> None:
         return
     if run.operation is not None:
         announce_runs(start_waiting_retries())
-    announce_runs(due_runs())
+    announce(dispatch_due)
 
 
 @shared_task(name="integration.tasks.advance_retry")

@@ -110,8 +110,7 @@ def test_a_run_that_is_gone_or_done_is_no_harm(systems: Systems) -> None:
     tasks.execute_run(str(run_id))
 
     assert connection.mappings.count() == 2
-    jobs = Job.objects.filter(run=run_id)
-    assert set(jobs.values_list("state", "attempt")) == {("succeeded", 1)}
+    assert set(Job.objects.values_list("state", "attempt")) == {("succeeded", 1)}
 
 
 def test_what_waited_for_a_run_is_announced_at_its_end(
@@ -124,9 +123,11 @@ def test_what_waited_for_a_run_is_announced_at_its_end(
     (currencies,) = (run for name, run in announced if name.endswith("execute_run"))
 
     tasks.execute_run(str(currencies[0]))
+    assert announced[-1] == ("integration.tasks.dispatch_due", ())
+    tasks.dispatch_due()
 
     run_id = str(waiting.values_list("run", flat=True)[0])
-    assert announced[-1] == ("integration.tasks.execute_run", (run_id,))
+    assert ("integration.tasks.execute_run", (run_id,)) in announced
 
 
 def test_the_daily_check_tells_of_a_connection_and_forgets_a_deleted_one() -> None:
