@@ -79,6 +79,12 @@ class Site(AdminSite):
         """Passwords are set by an administrator, as an operation with a reason."""
         raise Http404(_("Passwords are set by an administrator."))
 
+    def password_change_done(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> NoReturn:
+        """Nobody changes one here, so nothing says that it was changed."""
+        self.password_change(request, extra_context)
+
 
 site = Site(name="admin")
 

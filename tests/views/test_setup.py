@@ -331,6 +331,7 @@ def test_only_administrators_make_users(db: None, role: Role) -> None:
         client.get("/admin/integration/user/").status_code,
         client.post("/admin/integration/user/add/").status_code,
         client.post("/admin/password_change/").status_code,
+        client.get("/admin/password_change/done/").status_code,
     }
 
     assert statuses == {403, 404}
