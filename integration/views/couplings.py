@@ -118,7 +118,7 @@ def mapping_chips() -> list[dict[str, str]]:
     return [
         {
             "key": str(row.pk),
-            "label": f"{row.connection.name}: {row.name}" if several else row.name,
+            "label": f"{row.name} ({row.connection.name})" if several else row.name,
         }
         for row in rows
     ]
