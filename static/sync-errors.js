@@ -136,6 +136,15 @@
     for (const name of Object.keys(values)) if (values[name] === "") delete values[name];
   });
 
+  // On a telephone rows of links go on beside the screen: show the one that is open.
+  const bring = () => {
+    for (const one of document.querySelectorAll(".nav [aria-current], .side [aria-current], .chips [aria-current]")) {
+      const row = one.closest(".nav, .side ul, .chips");
+      if (row.scrollWidth > row.clientWidth) row.scrollLeft += one.getBoundingClientRect().right - row.getBoundingClientRect().right + 48;
+    }
+  };
+
+  document.addEventListener("DOMContentLoaded", bring);
   document.addEventListener("htmx:afterSettle", prepare);
   document.addEventListener("DOMContentLoaded", prepare);
   if (document.readyState !== "loading") prepare();

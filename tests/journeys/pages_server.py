@@ -25,7 +25,12 @@ def main(scene: str) -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     from integration.models import User
-    from tests.journeys.scene import make_answers, make_nobody, make_scene
+    from tests.journeys.scene import (
+        lengthen_names,
+        make_answers,
+        make_nobody,
+        make_scene,
+    )
     from tests.running import running_systems
     from tests.services.engine import running_engine
 
@@ -35,14 +40,16 @@ def main(scene: str) -> None:
 
     call_command("migrate", verbosity=0)
     with ExitStack() as stack:
-        if scene == "full":
+        if scene == "nobody":
+            keys = make_nobody()
+        else:
             keys = make_scene()
             systems = stack.enter_context(running_systems(records=4))
             keys |= make_answers(stack.enter_context(running_engine(systems)))
-        else:
-            keys = make_nobody()
-        # The full scene shows what was told; the other, how to turn it on.
-        settings.ALERTS_BY_MAIL = scene == "full"
+        if scene == "long":
+            lengthen_names()
+        # The full scene shows what was told; the empty one, how to turn it on.
+        settings.ALERTS_BY_MAIL = scene != "nobody"
         settings.EMAIL_HOST = "mail.example.com"
         settings.ROOT_URLCONF = "tests.journeys.troubles"
         sessions = {}

@@ -25,6 +25,7 @@ from integration.models import (
     AlertSubject,
     Connection,
     Coupling,
+    Endpoint,
     FieldMapping,
     JobEntry,
     PendingRecord,
@@ -199,6 +200,30 @@ def make_nobody() -> dict[str, int]:
     """Only an administrator called anna: a fresh installation."""
     make_user(Role.ADMINISTRATOR, username="anna")
     return {}
+
+
+def lengthen_names() -> None:
+    """The same rows, of companies, records and people whose names are long."""
+    company = "Manufacture d'horlogerie et de mécanique de précision du Haut-Lac SA"
+    Connection.objects.filter(name="Fabrique du Léman SA").update(name=company)
+    Connection.objects.filter(name="Ancien compte").update(
+        name="Comptoir des denrées coloniales et des épices de Vevey-La Tour SA"
+    )
+    one_word = (
+        "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbaugesellschaft mbH"
+    )
+    Endpoint.objects.update(company_name=one_word)
+    name = (
+        "Société coopérative des vignerons, encaveurs et négociants du Valais central"
+    )
+    SyncError.objects.exclude(bc_name="").update(
+        bc_number="CUST-2026-0001234", bc_name=name, occurrences=1_234_567
+    )
+    SyncError.objects.exclude(sales_name="").update(sales_name=name)
+    Coupling.objects.update(bc_name=name, sales_name=name)
+    User.objects.filter(username="anna").update(
+        first_name="Anne-Catherine", last_name="de Courvoisier-Vuilleumier-Jeanneret"
+    )
 
 
 def made_jobs(mapping: TableMapping) -> dict[str, int]:

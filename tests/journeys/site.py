@@ -109,6 +109,12 @@ EMPTY = [
     *("overview", "errors", "problems", "couplings", "couplings skipped", "jobs"),
     *("mappings", "connections", "operations", "check", "cleanup all", "alerts"),
 ]
+LONG = [
+    *("overview", "errors", "error", "problems", "problem", "cleanup all", "answer"),
+    *("couplings", "coupling", "jobs", "mappings", "mapping", "connections"),
+    *("connection", "operations", "check", "users", "alerts", "account"),
+]
+"""Opened once more where companies, records and people have long names."""
 ACTS = {
     "a selection": ("/errors/", ["tbody .pick"]),
     "an open menu": ("/errors/", [".m-more summary"]),

@@ -21,6 +21,7 @@ from tests.factories import make_user
 from tests.journeys.site import (
     ACTS,
     EMPTY,
+    LONG,
     PAGES,
     STRANGERS,
     VIEWERS,
@@ -34,6 +35,8 @@ pytestmark = pytest.mark.journey
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+BETWEEN = (1241, 1100, 901, 641, 320)
+"""Other widths: beside those where the layout changes, and the narrowest."""
 COLOURS = ["color-contrast", "link-in-text-block"]
 NO_PAGES = {
     *("errors_csv", "errors_xlsx", "error_support", "metrics", "healthz", "readyz"),
@@ -54,6 +57,13 @@ def site(browser: Browser) -> Iterator[Site]:
 def fresh_site(browser: Browser) -> Iterator[Site]:
     """An installation on which nothing has happened."""
     with served("nobody") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def long_site(browser: Browser) -> Iterator[Site]:
+    """The rows of every page, with long names."""
+    with served("long") as site:
         yield site
 
 
@@ -80,6 +90,28 @@ def spills(page: Page) -> bool:
     )
 
 
+def hides_columns(page: Page) -> list[str]:
+    """The tables of which a telephone shows a part, the rest beside it."""
+    found = page.evaluate(
+        """[...document.querySelectorAll("main .scroll")]
+        .filter((box) => box.scrollWidth > box.clientWidth)
+        .map((box) => box.querySelector("caption").textContent)"""
+    )
+    return [str(one) for one in found]
+
+
+def overlaps(page: Page) -> list[str]:
+    """The texts that lie on their neighbours."""
+    found = page.evaluate(
+        """[...document.querySelectorAll("main :is(li, tr) > *")]
+        .filter((one) => getComputedStyle(one).overflowX === "visible")
+        .filter((one) => !one.matches(":has(.menu, .vh)"))
+        .filter((one) => one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 2)
+        .map((one) => one.textContent.trim())"""
+    )
+    return [str(one) for one in found]
+
+
 def examine(site: Site, page: Page) -> list[str]:
     """Everything wrong with what the window shows, at both widths in both themes."""
     page.evaluate(AXE)
@@ -87,6 +119,8 @@ def examine(site: Site, page: Page) -> list[str]:
     for width, height in WIDTHS:
         page.set_viewport_size({"width": width, "height": height})
         wrong += [f"{width}: it spills"] * spills(page)
+        wrong += [f"{width}: beside the screen: {one}" for one in hides_columns(page)]
+        wrong += [f"{width}: overlaps: {one}" for one in overlaps(page)]
         for theme, rules in THEMES:
             page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
             wrong += [f"{width} {theme} {one}" for one in violations(page, rules)]
@@ -177,6 +211,21 @@ def test_an_empty_page_has_no_violation(
     fresh_site.open(page, PAGES[name])
 
     assert examine(fresh_site, page) == []
+
+
+@pytest.mark.parametrize("language", ["en-GB", "fr-CH"])
+@pytest.mark.parametrize("name", LONG)
+def test_a_page_with_long_names_has_no_violation(
+    browser: Browser, long_site: Site, name: str, language: str
+) -> None:
+    page = long_site.window(browser, language)
+
+    long_site.open(page, PAGES[name])
+
+    assert examine(long_site, page) == []
+    for width in BETWEEN:
+        page.set_viewport_size({"width": width, "height": 768})
+        assert not spills(page), f"{width}: it spills"
 
 
 @pytest.mark.parametrize("language", ["en-GB", "fr-CH"])
