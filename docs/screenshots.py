@@ -5,8 +5,9 @@ ports of its own, signs in with a Chromium of this system (``CHROMIUM`` names an
 one than /usr/bin/chromium), and writes ``docs/images``. Then it opens every page that
 ``tests/journeys`` examines, on the rows of its scene, and writes ``docs/images/pages``:
 light and dark, English and French, as an administrator has them, as a viewer and a
-stranger do, with what a click opens, and before anything is set up. They weigh 7 MB, so
-that folder is not committed.
+stranger do, with what a click opens, with long names in French, which sets the widths,
+and before anything is set up. They weigh 7 MB, so that folder is not committed. With
+``--pages`` it makes these only, and leaves those of the documentation as they are.
 """
 
 import json
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
+from argparse import ArgumentParser
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +37,7 @@ sys.path.insert(0, str(ROOT))
 from tests.journeys.site import (  # noqa: E402  (after its place is known)
     ACTS,
     EMPTY,
+    LONG,
     PAGES,
     STRANGERS,
     VIEWERS,
@@ -46,8 +49,8 @@ IMAGES = ROOT / "docs" / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")  # noqa: TID251  (no Django here)
 PAGES_FOLDER = IMAGES / "pages"
 LARGEST_BYTES, LARGEST_FOLDER = 200_000, 7_000_000
-SIGHT = {"x": 0, "y": 0, "width": 1366, "height": 768, "scale": 0.75}
-SMALL = {"format": "webp", "quality": 30, "clip": SIGHT}
+SIGHT = {"x": 0, "y": 0, "width": 1366, "height": 768, "scale": 0.7}
+SMALL = {"format": "webp", "quality": 20, "clip": SIGHT}
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TRUE_COLOUR, PAETH = 2, 4
 SIGN_IN = re.compile(r"Open\s+(?P<base>http://[^/\s]+)(?P<path>/sign-in/\S+)")
@@ -100,12 +103,26 @@ RATE_OF_GBP = {
 
 def main() -> None:
     """Write every picture; exit 1 with a sentence when one cannot be made."""
+    asked = ArgumentParser(description="Make the pictures of the documentation.")
+    asked.add_argument(
+        "--pages", action="store_true", help=f"only those in {PAGES_FOLDER}"
+    )
+    only_pages = asked.parse_args().pages
     IMAGES.mkdir(exist_ok=True)
+    with (
+        sync_playwright() as play,
+        play.chromium.launch(executable_path=CHROMIUM) as browser,
+    ):
+        if not only_pages:
+            take_the_documentation(browser)
+        take_every_page(browser)
+
+
+def take_the_documentation(browser: Browser) -> None:
+    """On the simulators' companies, before and after one cause is mended."""
     with (
         tempfile.TemporaryDirectory(prefix="screenshots-") as folder,
         running_quickstart(Path(folder)) as (base, path),
-        sync_playwright() as play,
-        play.chromium.launch(executable_path=CHROMIUM) as browser,
     ):
         cookies = signed_in(browser, base + path)
         for shot in SHOTS:
@@ -113,7 +130,6 @@ def main() -> None:
         heal(Path(folder))
         for shot in AFTER_HEALING:
             take(browser, cookies, base, shot)
-        take_every_page(browser)
 
 
 def take_every_page(browser: Browser) -> None:
@@ -134,6 +150,9 @@ def take_every_page(browser: Browser) -> None:
         with served("nobody") as site:
             empty = {name: PAGES[name] for name in EMPTY}
             take_pages(site, site.window(browser, language), empty, "at first ")
+    with served("long") as site:
+        long = {name: PAGES[name] for name in LONG}
+        take_pages(site, site.window(browser, "fr-CH"), long, "long names ")
     weight = sum(file.stat().st_size for file in PAGES_FOLDER.iterdir())
     if weight > LARGEST_FOLDER:
         sys.exit(f"{PAGES_FOLDER} is {weight:,} bytes, more than {LARGEST_FOLDER:,}")
