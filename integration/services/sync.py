@@ -30,7 +30,7 @@ from integration.services.retry_results import keys_to_try
 from integration.services.runs import Run
 from integration.services.spool import Spool, SpooledPair
 from integration.services.storms import Storm
-from integration.services.waiting import release_arrived
+from integration.services.waiting import hasten_waiting, release_arrived
 from integration.services.work import Work
 
 
@@ -42,6 +42,7 @@ def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
     everything fails for one cause, ``Paused`` when somebody paused it, ``RunLost`` when
     another worker has the run; the cursors then stay where they were.
     """
+    began = clock.now()
     with Spool() as spool:
         work = open_work(run, spool, bc, sales)
         cursors = _read(work)
@@ -50,6 +51,8 @@ def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
         except (Storm, Paused):
             _keep_untried(work)
             raise
+        if not run.dry_run:
+            hasten_waiting(run.mapping, began)
         if cursors and not run.dry_run:
             _move_cursors(work, cursors)
 

@@ -1,9 +1,13 @@
 """Waiting: a record that names another which cannot be referred to yet (promise 7)."""
 
+from datetime import datetime
+
 from django.db.models import Q
 
+from integration import clock
 from integration.core.plan import Missing
-from integration.models import PendingRecord
+from integration.models import Coupling, PendingRecord, TableMapping
+from integration.models.dialect import among
 from integration.services import pending
 from integration.services.currencies import unknown_currency
 from integration.services.endings import Trouble
@@ -38,6 +42,28 @@ def release_arrived(work: Work) -> None:
             arrived.add(name)
     if arrived:
         pending.release_waiting(work.mapping, arrived)
+
+
+def hasten_waiting(mapping: TableMapping, since: datetime) -> None:
+    """Mappings whose records wait for one that was coupled since then are due now.
+
+    Their own run would find it, too, but only when it is due.
+    """
+    prefix = f"{mapping.name}:"
+    waiting: dict[str, set[int]] = {}
+    rows = PendingRecord.objects.filter(
+        mapping__connection=mapping.connection_id, waits_for__startswith=prefix
+    ).order_by()
+    for name, waits in rows.values_list("waits_for", "mapping").distinct():
+        waiting.setdefault(name.removeprefix(prefix), set()).add(waits)
+    if not waiting:
+        return
+    arrived = Coupling.objects.filter(
+        mapping=mapping, bc_number__in=among([*waiting]), coupled_at__gte=since
+    ).values_list("bc_number", flat=True)
+    due = {key for number in arrived for key in waiting[number]}
+    if due:
+        TableMapping.objects.filter(pk__in=due).update(next_run_at=clock.now())
 
 
 def _fingerprint(work: Work, waits_for: str) -> str:

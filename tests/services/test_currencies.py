@@ -1,10 +1,12 @@
 """Rates, and what waits for a currency."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from integration.models import Coupling, PendingRecord
+from integration import clock
+from integration.models import Coupling, PendingRecord, TableMapping
 from tests.services.engine import Engine
 
 
@@ -173,6 +175,34 @@ def test_an_account_in_an_unknown_currency_waits(engine: Engine) -> None:
     [error] = engine.errors()
     assert (error.direction, error.waits_for) == ("to_business_central", "THB")
     assert error.problem.article == "dependency-not-coupled"
+
+
+def test_what_waits_for_a_currency_is_due_as_soon_as_that_arrives(
+    engine: Engine,
+) -> None:
+    values = {"isocurrencycode": "THB", "currencyname": "Baht", "statecode": 0}
+    baht = engine.sales_currencies.insert(values)
+    engine.add_account("Siam", transactioncurrencyid=baht.id)
+    engine.sync()
+    later = clock.now() + timedelta(seconds=30)
+    TableMapping.objects.update(next_run_at=later)
+    engine.sync("CURRENCY")
+    assert engine.mapping("CUSTOMER").next_run_at == later
+
+    engine.currencies.insert({"code": "THB", "displayName": "Baht"})
+    amounts = {"exchangeRateAmount": 100, "relationalExchangeRateAmount": 2.6}
+    engine.rates.insert(
+        {"currencyCode": "THB", "startingDate": "2026-01-01", **amounts}
+    )
+    engine.sync("CURRENCY")
+
+    due = engine.mapping("CUSTOMER").next_run_at
+    assert due
+    assert due <= clock.now()
+    assert engine.mapping("CURRENCY").next_run_at == later
+    TableMapping.objects.update(next_run_at=later)
+    engine.sync("CURRENCY")
+    assert engine.mapping("CUSTOMER").next_run_at == later
 
 
 def test_a_customer_changes_its_currency(engine: Engine) -> None:
