@@ -66,6 +66,8 @@ def test_the_log_says_in_a_line_that_entries_are_ignored_until_their_cause_grows
 def test_the_page_of_a_cause_says_how_many_of_its_entries_wait_or_are_ignored(
     operator: Client, row: SyncError
 ) -> None:
+    plain = operator.get(reverse("problem", args=[row.problem_id])).content.decode()
+    assert '<span id="share"></span>' in plain, "nothing to tell, and no mark for it"
     make_error(problem=row.problem, waits_for="EUR")
     with transaction.atomic():
         cells.rebuild()
