@@ -60,6 +60,7 @@ def connection(request: SignedInRequest, connection_id: int) -> HttpResponse:
         "one": last_examined(found),
         "errors": open_setup_errors(found.pk, get_language() or "en"),
         "reason_form": ReasonForm(),
+        "is_paused_by_failure": pauses.is_paused_by_failure(found),
         "mappings": found.mappings.in_order(),
     }
     return render(request, "integration/connections/detail.html", context)
@@ -107,9 +108,11 @@ def pause(request: SignedInRequest, connection_id: int) -> HttpResponse:
 @role_required(Role.ADMINISTRATOR)
 @require_POST
 def resume(request: SignedInRequest, connection_id: int) -> HttpResponse:
-    """Go on after a pause."""
-    found = find(connection_id)
-    if pauses.resume(found, request.user, reason_of(request.POST)):
+    """Go on after a pause; what a failure paused, only a passed check resumes."""
+    found, reason = find(connection_id), reason_of(request.POST)
+    if pauses.is_paused_by_failure(found):
+        tell(request, services.check_connection(found, request.user, reason))
+    elif pauses.resume(found, request.user, reason):
         messages.success(request, _("The connection goes on; every mapping runs now."))
     else:
         messages.info(request, _("The connection was not paused."))

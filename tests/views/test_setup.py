@@ -14,6 +14,7 @@ from integration import clock
 from integration.choices import JobKind, OperationKind, OperationState, Role
 from integration.models import Coupling, JobEntry, Operation, TableMapping, User
 from integration.services import cells
+from integration.services.connections import check_connection
 from integration.services.operations import record_operation
 from integration.services.pauses import pause_in_storm
 from integration.services.sentences import sentence
@@ -26,6 +27,7 @@ from tests.factories import (
     make_problem,
     make_user,
 )
+from tests.running import Systems
 
 
 def text(client: Client, address: str) -> str:
@@ -167,6 +169,29 @@ def test_a_paused_connection_says_why_and_is_resumed_with_a_reason(
     assert "Month-end" in before
     assert paused.paused_at is None
     assert Operation.objects.get().reason == "done"
+
+
+def test_what_a_failure_paused_only_a_passed_check_resumes(
+    administrator: Client, systems: Systems
+) -> None:
+    [connected] = systems.connect(make_user())
+    systems.break_something("aad-secret-expired")
+    check_connection(connected)
+    address = reverse("connection", args=[connected.pk])
+    resume = reverse("connection_resume", args=[connected.pk])
+    before = text(administrator, address)
+
+    refused = administrator.post(resume, {"reason": "try"}, follow=True)
+    connected.refresh_from_db()
+    paused_at = connected.paused_at
+    systems.repair()
+    administrator.post(resume, {"reason": "done"})
+
+    assert "Check and resume" in before
+    assert "The check found something to fix." in refused.content.decode()
+    assert paused_at is not None
+    connected.refresh_from_db()
+    assert connected.paused_at is None
 
 
 @pytest.mark.parametrize(
