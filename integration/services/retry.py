@@ -121,9 +121,11 @@ def retry_selected(ids: Collection[int], by: User, reason: str = "") -> Operatio
     rows = SyncError.objects.visible(cuts).relevant().filter(id__in=ids)
     chosen = list(rows.values_list("id", flat=True))
     if not chosen:
-        raise RetryRefused(
-            _("Nothing that was selected is left to try: it is settled, or deleted.")
-        )
+        settled = SyncError.objects.visible(cuts).filter(id__in=ids)
+        last = settled.order_by("settled_at").last()
+        by_a_person = last and settled_words(last)
+        said = _("Nothing that was selected is left to try: it is settled, or deleted.")
+        raise RetryRefused(by_a_person or said)
     why = reason or sentence(SELECTED)
     operation = _begin(chosen, by, why, {"selected": len(chosen)})
     operation.refresh_from_db()

@@ -38,6 +38,7 @@ from integration.models import (
 )
 from integration.models.dialect import DELETE_CHUNK, delete_rows, lock_retries
 from integration.services import moment
+from integration.services.answers import settled_words
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter
 from integration.services.error_list import Sort, read_chunks
 from integration.services.operations import record_operation
@@ -100,8 +101,20 @@ def prepare(filters: ErrorFilter, by: User) -> Operation:
         filters = replace(filters, state=RELEVANT)
     operation = freeze(OperationKind.RETRY, filters, by)
     if operation is None:
-        raise RetryRefused(_("Nothing matches that could be tried again."))
+        said = _("Nothing matches that could be tried again.")
+        raise RetryRefused(_settled_by(filters) or said)
     return operation
+
+
+def _settled_by(filters: ErrorFilter) -> str:
+    """Who settled what failed last of the cause that is asked for, and when."""
+    if filters.problem is None:
+        return ""
+    settled = SyncError.objects.visible(Operation.objects.cuts()).filter(
+        problem=filters.problem, chip=Chip.RESOLVED
+    )
+    last = settled.order_by("last_seen", "id").last()
+    return settled_words(last) if last else ""
 
 
 def freeze(kind: OperationKind, filters: ErrorFilter, by: User) -> Operation | None:

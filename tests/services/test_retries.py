@@ -252,6 +252,19 @@ def test_who_resolved_it_meanwhile_is_told(mapping: TableMapping, user: User) ->
         retry_error(row, user)
 
 
+def test_who_resolved_all_of_it_is_told_before_it_is_tried(
+    mapping: TableMapping, user: User
+) -> None:
+    rows = make_errors(mapping, 2)
+    resolve_errors([row.pk for row in rows], make_user("operator", username="marc"))
+
+    for row in rows:
+        with pytest.raises(RetryRefused, match="marc resolved this on"):
+            prepare(ErrorFilter(problem=row.problem_id), user)
+    with pytest.raises(RetryRefused, match="marc resolved this on"):
+        retry_selected([row.pk for row in rows], user)
+
+
 def test_nothing_to_try_is_said_at_once(mapping: TableMapping, user: User) -> None:
     with pytest.raises(RetryRefused, match="Nothing matches"):
         prepare(ErrorFilter(), user)
