@@ -140,7 +140,7 @@ def check_broker(
         return []
     try:
         with current_app.connection_for_write() as broker:
-            broker.ensure_connection(max_retries=1, timeout=2)
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=2)
     except (OperationalError, OSError):
         return [
             Caution(

@@ -91,7 +91,7 @@ def reach(url: str) -> str:
     with Connection(url) as connection:
         place = connection.as_uri()
         try:
-            connection.ensure_connection(max_retries=1, timeout=2)
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
         except (OperationalError, OSError) as error:
             raise BrokerFailed(
                 f"The broker {place} does not answer; start it, or correct REDIS_URL."

@@ -86,7 +86,7 @@ def check_broker() -> OwnLine:
     """Whether it answers within a few seconds."""
     try:
         with current_app.connection_for_write() as broker:
-            broker.ensure_connection(max_retries=1, timeout=2)
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=2)
     except (OperationalError, KombuError, OSError):
         sentence = _("The broker cannot be reached; runs wait in the database.")
         return OwnLine("broker", CheckState.WARN, sentence, (_("Check REDIS_URL."),))
