@@ -36,6 +36,10 @@ class Direction(StrEnum):
     def destination(self) -> System:
         return self.source.other
 
+    @property
+    def back(self) -> "Direction":
+        return next(way for way in Direction if way is not self)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

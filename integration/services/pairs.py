@@ -42,9 +42,10 @@ class Pair:
     ``bc`` and ``sales`` are what was read now; ``None`` is as it was when last in step.
     ``owing`` are the sides whose record needs an ending in this run; of a pair that is
     new it is ``first``. ``news`` are the sides that hold another version than the one
-    tried last; ``held`` are values worked out already. One that ``was_stopped`` is left
-    to the next run. ``answer`` is a person's, as long as the records are those that
-    were shown.
+    tried last; ``held`` are values worked out already. ``agreed`` is what we wrote:
+    both sides held it, whatever becomes of it. One that ``was_stopped`` is left to the
+    next run. ``answer`` is a person's, as long as the records are those that were
+    shown.
     """
 
     coupling: Coupling
@@ -57,6 +58,7 @@ class Pair:
     decision: Decision = field(default_factory=Decision)
     held: dict[System, Mapping[str, Any]] = field(default_factory=dict)
     wrote: set[Direction] = field(default_factory=set)
+    agreed: dict[str, Any] = field(default_factory=dict)
     troubles: dict[Direction, Trouble] = field(default_factory=dict)
     gone: System | None = None
     was_stopped: bool = False
@@ -80,6 +82,12 @@ class Pair:
         if record:
             return record.etag
         return str(getattr(self.coupling, couplings.column(side, "etag")))
+
+    @property
+    def base(self) -> Mapping[str, Any] | None:
+        """What both last agreed on, in this run if it wrote."""
+        base: Mapping[str, Any] | None = self.coupling.values
+        return {**(base or {}), **self.agreed} if self.agreed else base
 
     def is_left(self, way: Direction) -> bool:
         """Something is still to be carried over in this direction."""
@@ -161,7 +169,7 @@ def _decide(work: Work, pair: Pair) -> None:
     bc, sales = (values_of(work, pair, side) for side in System)
     pair.answer = _answer(work, pair)
     chosen = pair.answer.chosen if pair.answer else None
-    pair.decision = decide(work.table, pair.coupling.values, bc, sales, chosen)
+    pair.decision = decide(work.table, pair.base, bc, sales, chosen)
 
 
 def _answer(work: Work, pair: Pair) -> Answer | None:
@@ -205,7 +213,10 @@ def _is_to_write(pair: Pair, way: Direction) -> bool:
 
 
 def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> None:
-    """One update each; doubtful ones are read and decided again at once, only once."""
+    """One update each; doubtful ones are read and decided again at once, only once.
+
+    What went the other way before and is behind again for it goes once more.
+    """
     doubtful = _send(work, way, pairs)
     _read_missing(work, way.destination, doubtful)
     again = [pair for pair in doubtful if pair.gone is None]
@@ -216,6 +227,11 @@ def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> None:
         if lost and not (pair.decision.conflict or pair.decision.fields(way)):
             pair.wrote.add(way)  # It was done; only the answer got lost.
     _send(work, way, [pair for pair in again if _is_to_write(pair, way)])
+    behind = [pair for pair in again if way.back in pair.wrote]
+    behind = [pair for pair in behind if _is_to_write(pair, way.back)]
+    for pair in behind:
+        pair.wrote.discard(way.back)
+    _send(work, way.back, behind)
 
 
 def _send(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
@@ -259,8 +275,13 @@ def _update(
 def _take_answer(work: Work, way: Direction, pair: Pair, result: WriteResult) -> None:
     side = way.destination
     if isinstance(result, Written):
+        source, before = (values_of(work, pair, one) for one in (way.source, side))
+        written = {name: source[name] for name in pair.decision.fields(way)}
         pair.wrote.add(way)
+        pair.agreed |= written
         pair.take(side, work.snapshot(side, result.record))
+        # In terms of the base: the other system may keep it in a form of its own.
+        pair.held[side] = {**before, **written}
     elif result.kind is FailureKind.NOT_FOUND:
         pair.gone = side
     elif work.stops(result):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from integration.core.answers import ConflictRule
 from integration.models import Coupling, Job, PendingRecord, SyncError
 from integration.services.mappings import change_mapping
 from integration.services.runs import RunLost
@@ -561,4 +562,32 @@ def test_what_one_way_left_behind_goes_over_when_the_field_goes_both_ways_again(
     engine.sync("CUSTOMER")
 
     assert customer.values["city"] == "Vevey"
+    assert in_step(engine)
+
+
+@pytest.mark.parametrize("city", ["", "Third"])
+@pytest.mark.parametrize("rule", ["one way", "merge"])
+def test_what_changes_again_between_the_two_writes_of_a_pair_is_not_lost(
+    engine: Engine, rule: str, city: str
+) -> None:
+    """Back to what it was, or to something else, after Sales has got the first."""
+    customer, account = engine.pair()
+    engine.change(customer, city="")
+    if rule == "one way":
+        change_mapping(engine.mapping(), "test", "One.", fields={"city": "to_sales"})
+    else:
+        engine.connection.mappings.update(update_conflict=ConflictRule.MERGE)
+    engine.sync("CUSTOMER")
+    engine.change(customer, city="First")
+    engine.change(account, telephone1="777")
+    bc = engine.bc
+    engine.bc = Meanwhile(bc, lambda: engine.change(customer, city=city))
+
+    engine.sync("CUSTOMER")
+    engine.bc = bc
+    engine.sync("CUSTOMER")
+
+    assert customer.values["city"] == (account.values["address1_city"] or "") == city
+    assert customer.values["phoneNumber"] == account.values["telephone1"] == "777"
+    assert not engine.errors()
     assert in_step(engine)
