@@ -45,7 +45,8 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="integration.tasks.dispatch_due")
 def dispatch_due() -> None:
-    """Claim what is due and announce it; every ten seconds (D6)."""
+    """Claim what is due and announce it; every ten seconds, when beat starts, and at
+    the end of each run (D6)."""
     forget_abandoned()
     announce_runs(start_waiting_retries())
     announce_runs(start_waiting_answers())

@@ -16,4 +16,6 @@ app.autodiscover_tasks(["integration"])
 @beat_init.connect
 def begin(**_: Any) -> None:
     """What is due goes when beat starts, not only an interval later."""
-    app.send_task("integration.tasks.dispatch_due", retry=False)
+    from integration.tasks import announce, dispatch_due
+
+    announce(dispatch_due)

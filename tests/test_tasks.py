@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from celery import Task, current_app
+from celery.signals import beat_init
 from django.db import transaction
 from pytest_django import Settings
 
@@ -87,6 +88,12 @@ def test_a_message_waits_in_the_broker_as_json_and_asks_for_no_result(
     assert message.headers["task"] == "integration.tasks.check"
     assert message.headers["ignore_result"]
     assert message.headers["eta"] is None
+
+
+def test_what_is_due_is_asked_for_when_beat_starts(announced: Announced) -> None:
+    beat_init.send(sender=None)
+
+    assert announced == [("integration.tasks.dispatch_due", ())]
 
 
 def test_what_ended_long_ago_is_announced_and_done(announced: Announced) -> None:

@@ -23,6 +23,7 @@ from integration.models import (
     AlertRecipient,
     AlertSubject,
     ErrorTotal,
+    Job,
     OperationCell,
     Problem,
     SyncError,
@@ -168,12 +169,24 @@ def _changed_problems(now: datetime) -> list[Changed]:
 
 
 def _growing(found: Sequence[Problem], now: datetime) -> set[int]:
-    """Those that a run which began just now has met, and may go on to meet."""
+    """Those that only a run which began just now has met, and may go on to meet.
+
+    What another run has met as well waits for none: there could always be a next one.
+    """
     if not found:
         return set()
-    young = Q(job__state=JobState.RUNNING, job__started_at__gt=now - WHOLE_NUMBER)
-    met = SyncError.objects.relevant().filter(young, problem__in=found)
-    return set(met.values_list("problem", flat=True).distinct())
+    young = Job.objects.filter(
+        state=JobState.RUNNING, started_at__gt=now - WHOLE_NUMBER
+    )
+    rows = SyncError.objects.relevant().order_by()
+    here = Q(job__in=list(young))
+    met = set(
+        rows.filter(here, problem__in=found)
+        .values_list("problem", flat=True)
+        .distinct()
+    )
+    others = rows.filter(~here, problem__in=met)
+    return met - set(others.values_list("problem", flat=True).distinct())
 
 
 def _change_of(

@@ -43,8 +43,8 @@ def pause_for(connection: Connection, cause: Cause) -> bool:
     }
     if _pause(connection, None, of_cause(cause), **because):
         return True
-    by_failure = Connection.objects.filter(pk=connection.pk, paused_at__isnull=False)
-    if by_failure.exclude(pause_article="").update(**because):
+    paused = Connection.objects.filter(pk=connection.pk, paused_at__isnull=False)
+    if paused.exclude(pause_article="").update(**because):  # not by hand
         connection.refresh_from_db()
     return False
 

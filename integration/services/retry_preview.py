@@ -107,11 +107,12 @@ def prepare(filters: ErrorFilter, by: User) -> Operation:
 
 
 def _settled_by(filters: ErrorFilter) -> str:
-    """Who settled what failed last of the cause that is asked for, and when."""
-    if filters.problem is None:
+    """Who settled what failed last, and when, where all of a cause is asked for."""
+    whole = _whole_problem(filters)
+    if whole is None:
         return ""
     settled = SyncError.objects.visible(Operation.objects.cuts()).filter(
-        problem=filters.problem, chip=Chip.RESOLVED
+        problem=whole, chip=Chip.RESOLVED
     )
     last = settled.order_by("last_seen", "id").last()
     return settled_words(last) if last else ""

@@ -182,6 +182,20 @@ def test_the_first_message_waits_for_the_end_of_the_run_that_meets_it(
     assert Alert.objects.get().records == 33
 
 
+def test_what_failed_in_an_earlier_run_as_well_waits_for_none(
+    anna: User, now: Now, customer: TableMapping
+) -> None:
+    """Else runs on each other's heels would put it off for ever."""
+    problem = fail(customer.connection)
+    run = make_job(customer, state=JobState.RUNNING, started_at=clock.now())
+    make_error(problem=problem, job=run)
+    recount()
+
+    tell_what_changed()
+
+    assert told() == [["appeared"]]
+
+
 def test_a_long_run_is_not_waited_for(
     anna: User, now: Now, customer: TableMapping
 ) -> None:

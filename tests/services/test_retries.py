@@ -263,6 +263,8 @@ def test_who_resolved_all_of_it_is_told_before_it_is_tried(
             prepare(ErrorFilter(problem=row.problem_id), user)
     with pytest.raises(RetryRefused, match="marc resolved this on"):
         retry_selected([row.pk for row in rows], user)
+    with pytest.raises(RetryRefused, match="Nothing matches"):
+        prepare(ErrorFilter(problem=rows[0].problem_id, q="elsewhere"), user)
 
 
 def test_nothing_to_try_is_said_at_once(mapping: TableMapping, user: User) -> None:
