@@ -227,8 +227,7 @@ def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> None:
         if lost and not (pair.decision.conflict or pair.decision.fields(way)):
             pair.wrote.add(way)  # It was done; only the answer got lost.
     _send(work, way, [pair for pair in again if _is_to_write(pair, way)])
-    behind = [pair for pair in again if way.back in pair.wrote]
-    behind = [pair for pair in behind if _is_to_write(pair, way.back)]
+    behind = [p for p in again if way.back in p.wrote and _is_to_write(p, way.back)]
     for pair in behind:
         pair.wrote.discard(way.back)
     _send(work, way.back, behind)
