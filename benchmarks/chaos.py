@@ -173,12 +173,12 @@ class Person:
         self.acts: Facts = Counter()
 
     def sign_in(self) -> None:
-        self._open("/login/")
-        self._press("/login/", username="admin", password=PASSWORD)
+        """Again, where web is killed meanwhile."""
+        wait_until(partial(self._survives, self._sign_in), START_SECONDS, "sign in")
 
     @contextmanager
     def pressing(self) -> Iterator[None]:
-        """Press beside the block. Raises RuntimeError when a page was not right."""
+        """Press beside the block. Raises RuntimeError on a page that is wrong."""
         stop = threading.Event()
         with ThreadPoolExecutor(1) as pool:
             rounds = pool.submit(self._rounds, stop)
@@ -190,12 +190,22 @@ class Person:
 
     def _rounds(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            try:
-                self._round()
-            except urllib.error.HTTPError as error:
-                raise RuntimeError(f"{error.url} answered {error.code}") from error
-            except (OSError, http.client.HTTPException):
-                self.acts["cut off"] += 1  # web is killed; the next one waits for it
+            self._survives(self._round)
+
+    def _survives(self, act: Callable[[], None]) -> bool:
+        """Whether web lived through it. Raises RuntimeError on a page that is wrong."""
+        try:
+            act()
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{error.url} answered {error.code}") from error
+        except (OSError, http.client.HTTPException):
+            self.acts["cut off"] += 1  # web is killed; the next one is waited for
+            return False
+        return True
+
+    def _sign_in(self) -> None:
+        self._open("/login/")
+        self._press("/login/", username="admin", password=PASSWORD)
 
     def _round(self) -> None:
         self._open("/errors/?state=open&sort=record")
