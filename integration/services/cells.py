@@ -7,7 +7,7 @@ hid is in its ``OperationCell`` rows, so that an undo brings the numbers back at
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum, Value
@@ -36,6 +36,14 @@ class Cell(NamedTuple):
     mapping_key: str
     direction: str
     state: str
+
+
+class Counted(NamedTuple):
+    """An error and where it is counted."""
+
+    id: int
+    last_seen: datetime
+    cell: Cell
 
 
 Tally = Counter[Cell]
@@ -105,6 +113,12 @@ def count_rows(rows: "QuerySet[SyncError]") -> Tally:
         .annotate(n=Count("id"))
     )
     return Counter({Cell(*group[:-1]): group[-1] for group in groups})
+
+
+def read_counted(rows: "QuerySet[SyncError]") -> list[Counted]:
+    """These errors in their order, each with its cell."""
+    found = rows.values_list("id", "last_seen", UtcDay("last_seen"), *_GROUPS[1:])
+    return [Counted(row[0], row[1], Cell(*row[2:])) for row in found]
 
 
 def totals(inside: Q, by: Iterable[str]) -> dict[tuple[Any, ...], int]:

@@ -1,5 +1,6 @@
 """Removing for good what clean-ups hid, once nobody may take it back (D12)."""
 
+from collections import Counter
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -18,7 +19,7 @@ from integration.models.dialect import (
 from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
 from integration.services import cells, moment
 from integration.services.alerts import note_removed
-from integration.services.cells import Tally
+from integration.services.cells import Counted, Tally
 
 
 def purge_due(now: datetime | None = None, *, max_seconds: float = 60.0) -> int:
@@ -36,35 +37,40 @@ def purge_due(now: datetime | None = None, *, max_seconds: float = 60.0) -> int:
 
 
 def _purge(operation: Operation, until: float) -> int:
-    removed = last_id = 0
+    removed, after = 0, None
     Operation.objects.filter(pk=operation.pk, state=OperationState.IN_FORCE).update(
         state=OperationState.PURGING
     )
     while clock.monotonic() < until:
-        ids = _remove_chunk(operation.pk, last_id)
-        if not ids:
+        rows = _remove_chunk(operation.pk, after)
+        if not rows:
             break
-        removed += len(ids)
-        last_id = ids[-1]
+        removed += len(rows)
+        after = rows[-1].last_seen
         clock.sleep(DELETE_PAUSE_SECONDS[connection.vendor])
     return removed
 
 
-def _remove_chunk(operation_id: int, last_id: int) -> list[int]:
-    """One chunk in one transaction, by primary key; none left: the purge is done."""
+def _remove_chunk(operation_id: int, after: datetime | None) -> list[Counted]:
+    """One chunk in one transaction, the oldest first; none left: the purge is done.
+
+    Rows of the same days share their counters: in the order of their keys a chunk would
+    change nearly as many counters as it has rows.
+    """
     with transaction.atomic():
         lock_clock(shared=True)
         operation = Operation.objects.select_for_update().get(pk=operation_id)
         if operation.state != OperationState.PURGING:
             return []
-        rows = _hidden_by(operation).filter(id__gt=last_id).order_by("id")
-        size = DELETE_CHUNK[connection.vendor]
-        ids = list(rows.select_for_update().values_list("id", flat=True)[:size])
-        if ids:
-            _remove(operation, ids)
+        hidden = _hidden_by(operation).order_by("last_seen", "id").select_for_update()
+        if after:
+            hidden = hidden.filter(last_seen__gte=after)
+        rows = cells.read_counted(hidden[: DELETE_CHUNK[connection.vendor]])
+        if rows:
+            _remove(operation, rows)
         else:
             _finish(operation)
-        return ids
+        return rows
 
 
 def _hidden_by(operation: Operation) -> SyncErrorQuerySet:
@@ -81,12 +87,13 @@ def _hidden_by(operation: Operation) -> SyncErrorQuerySet:
     return rows
 
 
-def _remove(operation: Operation, ids: list[int]) -> None:
-    tally: Tally = cells.count_rows(SyncError.objects.filter(id__in=ids))
+def _remove(operation: Operation, rows: list[Counted]) -> None:
+    tally: Tally = Counter(row.cell for row in rows)
     cells.add({operation.pk: cells.negative(tally)})
     relevant = {cell.problem_id for cell in tally if cell.state in RELEVANT_CHIPS}
     if relevant:
         note_removed(relevant, moment.read_clock())
+    ids = [row.id for row in rows]
     delete_rows(ErrorPayload, "error_id", ids)
     delete_rows(Look, "error_id", ids)
     delete_rows(SyncError, "id", ids)
