@@ -29,7 +29,12 @@ _FILTER = """who => new Promise(done => {
   radio.checked = true;
   radio.dispatchEvent(new Event('change', {bubbles: true}));
 })"""
-_PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+_PAINTED = """() => new Promise(done => {
+  new PerformanceObserver(list => {
+    const [painted] = list.getEntriesByName('first-contentful-paint');
+    if (painted) done(painted.startTime);
+  }).observe({type: 'paint', buffered: true});
+})"""
 _SHIFT = """() => new Promise(done => {
   let shifted = 0;
   new PerformanceObserver(list => list.getEntries().forEach(
@@ -82,7 +87,6 @@ def _look(page: Page, origin: str, rounds: int) -> dict[str, float]:
         filters.append(page.evaluate(_FILTER, ("user", "administrator")[turn % 2]))
         links: Any = page.locator("#list a.title")
         page.goto(f"{origin}{links.nth(turn % 20).get_attribute('href')}")
-        page.wait_for_function(f"{_PAINTED} > 0")
         details.append(page.evaluate(_PAINTED))
     return {
         "filter": quantiles(filters, n=4)[2],
