@@ -33,7 +33,7 @@ _PARAMETERS = 30_000
 """In one statement: SQLite takes 32,766."""
 _AT_ONCE = 50
 """Rows in one statement of SQLite that returns something of them."""
-DELETE_CHUNK = {"sqlite": 200, "postgresql": 20_000}
+DELETE_CHUNK = {"sqlite": 200, "postgresql": 10_000}
 """Rows removed per transaction; small on SQLite, where search triggers run (D12)."""
 DELETE_PAUSE_SECONDS = {"sqlite": 0.01, "postgresql": 0.0}
 
