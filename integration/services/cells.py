@@ -117,7 +117,8 @@ def count_rows(rows: "QuerySet[SyncError]") -> Tally:
 
 def read_counted(rows: "QuerySet[SyncError]") -> list[Counted]:
     """These errors in their order, each with its cell."""
-    found = rows.values_list("id", "last_seen", UtcDay("last_seen"), *_GROUPS[1:])
+    placed = rows.annotate(day=UtcDay("last_seen"))
+    found = placed.values_list("id", "last_seen", *_GROUPS)
     return [Counted(row[0], row[1], Cell(*row[2:])) for row in found]
 
 

@@ -43,19 +43,23 @@ def _purge(operation: Operation, until: float) -> int:
     )
     while clock.monotonic() < until:
         rows = _remove_chunk(operation.pk, after)
-        if not rows:
+        if rows:
+            removed += len(rows)
+            after = rows[-1].last_seen
+            clock.sleep(DELETE_PAUSE_SECONDS[connection.vendor])
+        elif after is None:
             break
-        removed += len(rows)
-        after = rows[-1].last_seen
-        clock.sleep(DELETE_PAUSE_SECONDS[connection.vendor])
+        else:
+            after = None
     return removed
 
 
 def _remove_chunk(operation_id: int, after: datetime | None) -> list[Counted]:
-    """One chunk in one transaction, the oldest first; none left: the purge is done.
+    """One chunk in one transaction, the oldest first, from ``after`` on.
 
     Rows of the same days share their counters: in the order of their keys a chunk would
-    change nearly as many counters as it has rows.
+    change nearly as many counters as it has rows. The purge is done when there is none
+    from the very oldest on: a clock that was set back can put a row before ``after``.
     """
     with transaction.atomic():
         lock_clock(shared=True)
@@ -68,7 +72,7 @@ def _remove_chunk(operation_id: int, after: datetime | None) -> list[Counted]:
         rows = cells.read_counted(hidden[: DELETE_CHUNK[connection.vendor]])
         if rows:
             _remove(operation, rows)
-        else:
+        elif after is None:
             _finish(operation)
         return rows
 

@@ -312,6 +312,27 @@ def test_a_killed_purge_goes_on_where_it_stood(
     assert SyncError.objects.count() == 0
 
 
+def test_a_purge_is_not_over_while_a_row_it_has_passed_is_left(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock was set back, and what is hidden was met again in that time."""
+    some = rows(5, state="resolved")
+    operation = click(preview(WEEK, admin), admin)
+    monkeypatch.setattr("integration.services.purge.DELETE_CHUNK", _chunks_of(2))
+    long_ago = min(row.last_seen for row in some) - timedelta(days=1)
+
+    def met_again(_: float) -> None:
+        left = SyncError.objects.order_by("-last_seen", "-id")[:1].values("id")
+        SyncError.objects.filter(pk__in=left).update(
+            first_seen=long_ago, last_seen=long_ago
+        )
+
+    monkeypatch.setattr("integration.clock.sleep", met_again)
+
+    assert purge_due(operation.undo_until) == 5
+    assert SyncError.objects.count() == 0
+
+
 def _chunks_of(size: int) -> dict[str, int]:
     return {"sqlite": size, "postgresql": size}
 
