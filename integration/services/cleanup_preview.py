@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from integration.choices import SettledReason
@@ -88,8 +88,6 @@ class Preview:
     relevant: int
     kept: list[dict[str, Any]]
     ignored: list[Ignored]
-    oldest: datetime | None
-    newest: datetime | None
     undo_until: datetime
     token: str
 
@@ -141,8 +139,6 @@ def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Previ
             {**row, "why": why_relevant(row, instant)} for row in with_problems(first)
         ],
         ignored=_ignored(filters, counts),
-        oldest=counts["oldest"],
-        newest=counts["newest"],
         undo_until=instant + timedelta(days=settings.UNDO_DAYS),
         token=_token(ticket, by),
     )
@@ -157,7 +153,6 @@ def _counts(filters: ErrorFilter, settled: Q) -> dict[str, Any]:
     for name, part in filters.beyond_scope().items():
         counts[f"beyond_{name}"] = Count("id", filter=settled & ~part)
     counts["relevant"] = Count("id", filter=~settled | Q(settled_at__isnull=True))
-    counts["oldest"], counts["newest"] = Min("last_seen"), Max("last_seen")
     return counts
 
 
