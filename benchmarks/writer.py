@@ -101,6 +101,7 @@ def main() -> None:
     threading.Thread(target=_end_with, args=[ended]).start()
     seconds: list[float] = []
     refused = 0
+    _record(problem.connection, cause, rows)  # a worker has read the articles long ago
     print("ready", flush=True)
     start = clock.monotonic()
     while not ended.wait(start + len(seconds) / _BATCHES_A_SECOND - clock.monotonic()):
