@@ -38,13 +38,13 @@ from integration.services.alert_recipients import (
 )
 from integration.services.causes import CauseCount, cause_counts
 from integration.services.overview import mappings_with_last_success
+from integration.services.silence import change_of_mapping, watched
 
 HOUR = timedelta(hours=1)
 WHOLE_NUMBER = timedelta(minutes=5)
 """So long the first message of a problem waits for the end of the run that meets it."""
 MOST_IN_AN_HOUR = 10
 """Messages to one recipient; what comes on top goes together."""
-INTERVALS_OF_SILENCE = 3
 _ONE_ROW = 1
 _UNSENT = (Delivery.WAITING, Delivery.SENDING)
 
@@ -292,8 +292,8 @@ def _changed_mappings(now: datetime, looked_at: datetime | None) -> list[Changed
     for mapping in mappings_with_last_success():
         subject = subjects.get(mapping.pk)
         if mapping.pk in running:
-            subject = _watched(mapping, subject, now, looked_at)
-        change = subject and _change_of_mapping(
+            subject = watched(mapping, subject, now, looked_at)
+        change = subject and change_of_mapping(
             mapping, subject, now, is_running=mapping.pk in running
         )
         if subject and change:
@@ -301,55 +301,6 @@ def _changed_mappings(now: datetime, looked_at: datetime | None) -> list[Changed
             last = mapping.last_success
             found.append(Changed(subject, change, concern, last_success=last))
     return found
-
-
-def _watched(
-    mapping: TableMapping,
-    subject: AlertSubject | None,
-    now: datetime,
-    looked_at: datetime | None,
-) -> AlertSubject:
-    """Expected to run from now on, unless it was already.
-
-    Where nobody looked for as long as it may be silent, the wait begins anew: nothing
-    could run then.
-    """
-    if subject is None:
-        return AlertSubject.objects.create(mapping=mapping, since=now, watched_at=now)
-    nobody_looked = looked_at is None or now - looked_at > allowed_silence(mapping)
-    if subject.watched_at is None or nobody_looked:
-        subject.watched_at = now
-        subject.save(update_fields=["watched_at"])
-    return subject
-
-
-def _change_of_mapping(
-    mapping: Any, subject: AlertSubject, now: datetime, *, is_running: bool
-) -> AlertChange | None:
-    last = mapping.last_success
-    if subject.stands:
-        if last is None or last <= subject.since:
-            return None
-        subject.stands, subject.since = False, now
-        subject.save(update_fields=["stands", "since"])
-        return AlertChange.RUNS_AGAIN
-    if not is_running:
-        if subject.watched_at is not None:
-            subject.watched_at = None
-            subject.save(update_fields=["watched_at"])
-        return None
-    moments = (last, subject.watched_at, mapping.reviewed_at)
-    since = max(one for one in moments if one is not None)
-    if now - since <= allowed_silence(mapping):
-        return None
-    subject.stands, subject.since = True, now
-    subject.save(update_fields=["stands", "since"])
-    return AlertChange.SILENT
-
-
-def allowed_silence(mapping: TableMapping) -> timedelta:
-    """So long it may be without a success."""
-    return timedelta(seconds=INTERVALS_OF_SILENCE * mapping.interval_seconds)
 
 
 # --- Alerts and messages ------------------------------------------------------
