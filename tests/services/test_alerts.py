@@ -714,6 +714,56 @@ def test_what_need_not_run_is_not_silent_nor_when_it_goes_on(
     assert told() == []
 
 
+@pytest.mark.parametrize("state", [JobState.RUNNING, JobState.QUEUED])
+def test_after_a_resumption_a_long_first_run_is_not_silence(
+    now: Now, watched: TableMapping, state: JobState
+) -> None:
+    """Queued again: one worker handed it on to the next."""
+    Connection.objects.update(paused_at=NOON)
+    pass_by(now, 10)
+    Connection.objects.update(paused_at=None)
+    pass_by(now, 2)
+    make_job(watched, state=state, started_at=clock.now())
+
+    pass_by(now, 50)
+    assert told() == []
+
+    pass_by(now, 10)
+    assert told() == [["silent"]]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"state": JobState.QUEUED},
+        {"state": JobState.QUEUED, "started_at": NOON, "parked_until": NOON + HOUR},
+        {"state": JobState.RUNNING, "started_at": NOON, "kind": "review"},
+    ],
+)
+def test_a_run_that_is_not_under_way_explains_no_silence(
+    now: Now, watched: TableMapping, run: dict[str, Any]
+) -> None:
+    make_job(watched, **run)
+
+    pass_by(now, 4)
+
+    assert told() == [["silent"]]
+
+
+def test_a_second_run_after_one_that_could_not_run_explains_no_silence(
+    now: Now, watched: TableMapping
+) -> None:
+    """Else runs that fail one after the other would keep it quiet for ever."""
+    pass_by(now, 1)
+    moment = clock.now()
+    make_job(watched, state=JobState.FAILED, started_at=moment, finished_at=moment)
+    make_job(watched, state=JobState.RUNNING, started_at=moment)
+
+    pass_by(now, 3)
+
+    assert told() == [["silent"]]
+
+
 def test_after_everything_was_off_for_a_night_nothing_is_silent_at_once(
     now: Now, watched: TableMapping
 ) -> None:
