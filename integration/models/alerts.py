@@ -172,7 +172,11 @@ class Alert(models.Model):
 
 
 class AlertLook(models.Model):
-    """When what is was last compared with what was told: one row, and the lock."""
+    """When what is was last compared with what was told.
+
+    The first row is of anybody's look, and the lock; one more for each way of telling,
+    of the looks of those who have it (``services.alert_looks``).
+    """
 
     at = models.DateTimeField()
 

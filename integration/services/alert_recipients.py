@@ -99,7 +99,7 @@ def language_of(user: User | None) -> str:
 
 
 def channels_on() -> set[str]:
-    """What the settings turn on."""
+    """What the settings of this process turn on; another one may have others."""
     found = set()
     if settings.ALERTS_BY_MAIL:
         found.add(Channel.MAIL.value)
@@ -116,12 +116,11 @@ def told_by_mail() -> QuerySet[User]:
     return people.filter(concerned | subscribed).distinct().order_by("username")
 
 
-def listeners(moment: datetime) -> list[Listener]:
-    """Everybody to tell now; who is no longer among them is told nothing more.
+def listeners(moment: datetime, channels: Collection[str]) -> list[Listener]:
+    """Everybody to tell now by these ways; nobody else is told anything more.
 
     Inside the transaction that writes what to tell.
     """
-    channels = channels_on()
     wanted: dict[int | None, User | None] = {}
     if Channel.MAIL in channels:
         wanted.update({user.pk: user for user in told_by_mail()})

@@ -21,7 +21,12 @@ from integration import clock
 from integration.choices import Channel, Delivery
 from integration.connectors.webhook import post
 from integration.models import AlertMessage, AlertRecipient, User
-from integration.services.alert_recipients import Listener, language_of, zone_of
+from integration.services.alert_recipients import (
+    Listener,
+    channels_on,
+    language_of,
+    zone_of,
+)
 from integration.services.alert_words import Letter, account_url, letter_of
 from integration.services.mail import hand_over
 from integration.services.replies import Reply, away, refused, sent, unknown
@@ -47,19 +52,21 @@ ENDED = gettext_noop(
 
 
 def are_alerts_due() -> bool:
-    """Whether there is something to send, or to give up."""
+    """Whether there is something to send, here or by another worker, or to give up."""
     return _due(clock.now()).exists() or _abandoned(clock.now()).exists()
 
 
 def send_due(*, max_seconds: float = 240.0) -> None:
     """Send what is due, each message at most once; stops where nobody answers.
 
+    What goes a way that this worker does not have, it leaves to one that has it.
     What ``max_seconds`` do not suffice for goes with the next tick.
     """
     now, until = clock.now(), clock.monotonic() + max_seconds
     _say_not_known(now)
     AlertMessage.objects.filter(finished_at__lt=now - KEPT).delete()
-    rows = _due(now).order_by("due_at", "id").values_list("pk", "recipient__channel")
+    due = _due(now).filter(recipient__channel__in=channels_on())
+    rows = due.order_by("due_at", "id").values_list("pk", "recipient__channel")
     away_channels: set[str] = set()
     for key, channel in list(rows):
         if clock.monotonic() > until:

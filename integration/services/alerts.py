@@ -18,7 +18,6 @@ from integration import clock
 from integration.choices import AlertChange, Chip, Delivery, JobState
 from integration.models import (
     Alert,
-    AlertLook,
     AlertMessage,
     AlertRecipient,
     AlertSubject,
@@ -30,6 +29,7 @@ from integration.models import (
     TableMapping,
 )
 from integration.models.errors import RELEVANT_CHIPS
+from integration.services.alert_looks import look
 from integration.services.alert_recipients import (
     Concern,
     Listener,
@@ -45,7 +45,6 @@ WHOLE_NUMBER = timedelta(minutes=5)
 """So long the first message of a problem waits for the end of the run that meets it."""
 MOST_IN_AN_HOUR = 10
 """Messages to one recipient; what comes on top goes together."""
-_ONE_ROW = 1
 _UNSENT = (Delivery.WAITING, Delivery.SENDING)
 
 
@@ -66,14 +65,14 @@ def tell_what_changed() -> None:
         return
     with transaction.atomic():
         now = clock.now()
-        looked_at = _look(now)
-        everybody = listeners(now)
+        looked = look(now)
+        everybody = listeners(now, looked.channels)
         if all(one.is_new for one in everybody):
             _know_every_problem(now)
         changes = [
             *_changed_problems(now),
             *_spread_problems(),
-            *_changed_mappings(now, looked_at),
+            *_changed_mappings(now, looked.before),
         ]
         known = [one for one in everybody if not one.is_new]
         for listener in known:
@@ -105,17 +104,6 @@ def note_moved(source: Problem, target: Problem) -> None:
     left = SyncError.objects.relevant().filter(problem=source)
     if not left.exists():
         AlertSubject.objects.filter(pk=told.pk).update(stands=False)
-
-
-def _look(now: datetime) -> datetime | None:
-    """When somebody looked last; nobody else looks until this transaction ends."""
-    row, is_first = AlertLook.objects.select_for_update().get_or_create(
-        pk=_ONE_ROW, defaults={"at": now}
-    )
-    looked_at = None if is_first else row.at
-    row.at = now
-    row.save(update_fields=["at"])
-    return looked_at
 
 
 def _know_every_problem(now: datetime) -> None:

@@ -200,6 +200,22 @@ def test_a_silent_mapping_names_since_when(box: MailBox, later: Any) -> None:
     assert box.subjects == ["Sync Errors: CUSTOMER has had no successful run yet"]
 
 
+def test_a_worker_without_the_mail_server_leaves_a_mail_to_those_that_have_it(
+    box: MailBox, hook: Hook, settings: Any
+) -> None:
+    make_user()
+    tell()
+    settings.ALERTS_BY_MAIL = False
+
+    assert are_alerts_due()
+    send_due()
+    assert (len(hook.posts), sorted(states())) == (1, [Delivery.SENT, Delivery.WAITING])
+
+    settings.ALERTS_BY_MAIL = True
+    send_due()
+    assert (len(box.mails), states()) == (1, [Delivery.SENT] * 2)
+
+
 # --- What may go wrong --------------------------------------------------------------
 
 

@@ -426,16 +426,68 @@ def test_who_wants_nothing_any_more_gets_nothing_more(
 
 
 def test_while_off_nothing_is_compared(
-    anna: User, connection: Connection, settings: Any, django_assert_num_queries: Any
+    now: Now,
+    anna: User,
+    connection: Connection,
+    settings: Any,
+    django_assert_num_queries: Any,
 ) -> None:
     settings.ALERTS_BY_MAIL = False
-    tell_what_changed()
+    pass_by(now, 70)
     fail(connection)
 
     with django_assert_num_queries(1):
         tell_what_changed()
 
     assert told() == []
+
+
+def test_a_worker_without_the_mail_server_tells_nobody_a_second_time(
+    now: Now, anna: User, connection: Connection, settings: Any
+) -> None:
+    """It writes down what the others send, and ends nothing of theirs."""
+    problem = fail(connection)
+    tell_what_changed()
+    for by_mail in (False, True, False):
+        now.move(MINUTE)
+        settings.ALERTS_BY_MAIL = by_mail
+        tell_what_changed()
+    assert told() == [["appeared"]]
+
+    arrive()
+    now.move(12 * HOUR)  # nobody looked: that turns nothing off
+    heal(problem)
+    tell_what_changed()
+
+    assert told() == [["appeared"], ["healed"]]
+    assert AlertMessage.objects.filter(state=Delivery.WAITING).count() == 1
+
+
+def test_a_worker_with_only_a_webhook_hides_nothing_from_who_is_told_by_mail(
+    now: Now, anna: User, connection: Connection, settings: Any
+) -> None:
+    settings.ALERTS_WEBHOOK_URL = "https://hooks.example.com/"
+    tell_what_changed()
+    settings.ALERTS_BY_MAIL = False
+    fail(connection)
+
+    tell_what_changed()
+
+    assert (told(anna), len(told())) == ([["appeared"]], 2)
+
+
+def test_what_no_worker_has_for_an_hour_is_turned_off(
+    now: Now, anna: User, connection: Connection, settings: Any
+) -> None:
+    fail(connection)
+    tell_what_changed()
+    settings.ALERTS_BY_MAIL = False
+    pass_by(now, 59)
+    assert AlertMessage.objects.get().state == Delivery.WAITING
+
+    pass_by(now, 5)
+
+    assert AlertMessage.objects.get().state == Delivery.GIVEN_UP
 
 
 def test_a_quiet_tick_costs_as_much_with_sixty_problems_as_with_one(
