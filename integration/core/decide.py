@@ -1,6 +1,7 @@
 """What must happen to a coupled pair: a three-way decision per field."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from integration.core.answers import Winners, winners
@@ -8,20 +9,21 @@ from integration.core.mapping import FieldMap, TableMap
 from integration.core.records import Direction, System
 
 _UNKNOWN = object()
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Decision(NamedTuple):
-    """Fields to write on each side, in mapping order; ``base`` is what both agree on.
+    """Fields to write on each side, in mapping order; ``agreed`` joins the base.
 
-    ``base`` holds the fields that need no write; a field that was written joins it with
-    ``after``. In a conflict nothing is written, and ``base`` is the old one.
+    ``agreed`` holds the fields that need no write; a field that was written joins the
+    base after. In a conflict nothing is written, and the base stays as it is.
     ``answered``: there was a conflict, and a rule or a person said who wins.
     """
 
     to_sales: tuple[str, ...] = ()
     to_bc: tuple[str, ...] = ()
     conflict: bool = False
-    base: Mapping[str, Any] | None = None
+    agreed: Mapping[str, Any] = _NOTHING
     answered: bool = False
 
     @property
@@ -30,6 +32,10 @@ class Decision(NamedTuple):
 
     def fields(self, way: Direction) -> tuple[str, ...]:
         return self.to_sales if way is Direction.TO_SALES else self.to_bc
+
+
+_AS_BEFORE = Decision()
+"""Made once: nearly every pair of a full comparison is as it was."""
 
 
 def decide(
@@ -51,21 +57,17 @@ def decide(
     ``chosen`` is a person's answer for every field that differs. It holds even where
     half of it was written, so that what is left is no conflict any more.
     """
-    known = base or {}
     if bc == sales:
-        return Decision(base=base if base == bc else {**known, **bc})
-    fields = [f for f in table.values if f.bc in bc and f.bc in sales]
-    differing = _differing(fields, bc, sales)
-    won: Winners | None = {}
-    if chosen is not None and chosen.keys() >= set(differing):
-        won = chosen
-    elif _conflicts(fields, known, bc, sales):
-        won = winners(table.conflict, differing, known, bc, sales)
+        return _AS_BEFORE if base == bc else Decision(agreed=bc)
+    known = _NOTHING if base is None else base
+    won = _winners(table, known, bc, sales, chosen)
     if won is None:
-        return Decision(conflict=True, base=base)
-    to_sales, to_bc, agreed = [], [], dict(known)
-    for mapped in fields:
+        return Decision(conflict=True)
+    to_sales, to_bc, agreed = [], [], {}
+    for mapped in table.values:
         name = mapped.bc
+        if name not in bc or name not in sales:
+            continue
         way = _way(mapped, known.get(name, _UNKNOWN), bc[name], sales[name], won)
         if way is Direction.TO_SALES:
             to_sales.append(name)
@@ -73,30 +75,36 @@ def decide(
             to_bc.append(name)
         else:
             agreed[name] = _agreed(mapped, bc[name], sales[name])
-    return Decision(tuple(to_sales), tuple(to_bc), base=agreed, answered=bool(won))
+    return Decision(tuple(to_sales), tuple(to_bc), agreed=agreed, answered=bool(won))
 
 
-def _conflicts(
-    fields: list[FieldMap],
+def _winners(
+    table: TableMap,
+    base: Mapping[str, Any],
+    bc: Mapping[str, Any],
+    sales: Mapping[str, Any],
+    chosen: Winners | None,
+) -> Winners | None:
+    """Who wins a conflict, empty where there is none; ``None`` if nobody can say."""
+    held = [name for name in table.two_way if name in bc and name in sales]
+    differing = [name for name in held if bc[name] != sales[name]]
+    if chosen is not None and chosen.keys() >= set(differing):
+        return chosen
+    if differing and _both_changed(held, base, bc, sales):
+        return winners(table.conflict, differing, base, bc, sales)
+    return {}
+
+
+def _both_changed(
+    names: Sequence[str],
     base: Mapping[str, Any],
     bc: Mapping[str, Any],
     sales: Mapping[str, Any],
 ) -> bool:
-    both = [f.bc for f in fields if f.is_two_way and not f.create_only]
-    if all(bc[name] == sales[name] for name in both):
-        return False
-    met = [name for name in both if name in base]
+    met = [name for name in names if name in base]
     return any(bc[name] != base[name] for name in met) and any(
         sales[name] != base[name] for name in met
     )
-
-
-def _differing(
-    fields: list[FieldMap], bc: Mapping[str, Any], sales: Mapping[str, Any]
-) -> list[str]:
-    """The two-way fields a conflict is about."""
-    both = (f.bc for f in fields if f.is_two_way and not f.create_only)
-    return [name for name in both if bc[name] != sales[name]]
 
 
 def _from(system: System) -> Direction:
@@ -122,6 +130,6 @@ def _way(
 
 def _agreed(mapped: FieldMap, bc: Any, sales: Any) -> Any:
     """What the next decision compares with: of a one-way value, that of its source."""
-    if mapped.ways == {Direction.TO_BUSINESS_CENTRAL}:
-        return sales
-    return bc
+    if bc == sales or Direction.TO_SALES in mapped.ways:
+        return bc
+    return sales

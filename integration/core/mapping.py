@@ -109,6 +109,15 @@ class TableMap:
         return tuple(mapped for mapped in self.fields if mapped.bc)
 
     @cached_property
+    def two_way(self) -> tuple[str, ...]:
+        """The fields a conflict can be about: each side may change them."""
+        return tuple(
+            mapped.bc
+            for mapped in self.values
+            if mapped.is_two_way and not mapped.create_only
+        )
+
+    @cached_property
     def leaving(self) -> Mapping[System, tuple[str, ...]]:
         """By system, the fields whose changes there go to the other one."""
         return {

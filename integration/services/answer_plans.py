@@ -229,11 +229,7 @@ def _conflict(
         raise AnswerRefused(
             _("Nothing is in conflict any more. Retry, and the error is settled.")
         )
-    open_fields = [
-        f.bc
-        for f in table.values
-        if f.is_two_way and not f.create_only and bc[f.bc] != sales[f.bc]
-    ]
+    open_fields = [name for name in table.two_way if bc[name] != sales[name]]
     chosen = _chosen(take, open_fields, base, bc, sales, asked)
     decision = decide(table, base, bc, sales, chosen)
     held = {System.BUSINESS_CENTRAL: bc, System.SALES: sales}

@@ -204,7 +204,7 @@ def _couple(
     bc, sales = (record, made) if to_sales else (made, record)
     coupling = couplings.fresh(work.mapping, bc, sales, now)
     decision = decide(work.table, None, bc.values, sales.values)
-    coupling.values = dict(decision.base or {})
+    coupling.values = dict(decision.agreed)
     couplings.see(coupling, System.BUSINESS_CENTRAL, bc)
     couplings.see(coupling, System.SALES, sales)
     for back in Direction:

@@ -89,6 +89,11 @@ class Pair:
         base: Mapping[str, Any] | None = self.coupling.values
         return {**(base or {}), **self.agreed} if self.agreed else base
 
+    @property
+    def new_base(self) -> dict[str, Any]:
+        """What both agree on without anything that is to be written."""
+        return {**(self.base or {}), **self.decision.agreed}
+
     def is_left(self, way: Direction) -> bool:
         """Something is still to be carried over in this direction."""
         return bool(self.decision.fields(way)) and way not in self.wrote
@@ -319,7 +324,7 @@ def _written(pairs: Sequence[Pair]) -> dict[str, dict[str, Collection[str]]]:
     for pair in pairs:
         decided = pair.decision
         fields: dict[str, Collection[str]] = {
-            way.destination.value: decided.fields(way) or decided.base or ()
+            way.destination.value: decided.fields(way) or pair.new_base
             for way in pair.wrote
         }
         if fields:
@@ -330,7 +335,7 @@ def _written(pairs: Sequence[Pair]) -> dict[str, dict[str, Collection[str]]]:
 def _remember(work: Work, pair: Pair, now: datetime) -> None:
     """What both agree on now, field by field, and which versions say so."""
     coupling = pair.coupling
-    base = dict(pair.decision.base or {})
+    base = pair.new_base
     for way in Direction:
         names = pair.decision.fields(way)
         if way in pair.wrote:

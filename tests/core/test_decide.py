@@ -78,7 +78,7 @@ def test_fields_that_agree_become_the_base_one_by_one() -> None:
 
     found = decide(CUSTOMER, None, bc, {"displayName": "A", "email": "old"})
 
-    assert found.base == {"displayName": "A"}
+    assert found.agreed == {"displayName": "A"}
 
 
 def test_a_field_without_base_is_no_conflict_with_a_changed_one() -> None:
@@ -100,13 +100,17 @@ def test_equal_edits_are_the_new_base() -> None:
     found = decide(CUSTOMER, BASE, both, both)
 
     assert found.in_step
-    assert found.base == both
+    assert found.agreed == both
 
 
 def test_a_conflict_keeps_the_old_base() -> None:
     found = decide(CUSTOMER, BASE, {**BASE, "email": "b"}, {**BASE, "email": "c"})
 
-    assert found.base == BASE
+    assert found.agreed == {}
+
+
+def test_nothing_new_joins_the_base_of_a_pair_that_is_as_it_was() -> None:
+    assert decide(CUSTOMER, BASE, {**BASE}, {**BASE}).agreed == {}
 
 
 def test_a_one_way_value_follows_its_source_only_when_that_changed() -> None:
