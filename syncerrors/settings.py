@@ -266,6 +266,17 @@ TEMPLATES = [
         },
     }
 ]
+_MEMORY = "django.core.cache.backends.locmem.LocMemCache"
+_FORGETFUL = "django.core.cache.backends.dummy.DummyCache"
+CACHES = {
+    "default": {"BACKEND": _MEMORY},
+    # Parts of pages by the words and counts they are drawn from: never out of date.
+    "template_fragments": {
+        "BACKEND": _FORGETFUL if DEBUG else _MEMORY,
+        "LOCATION": "template_fragments",
+        "OPTIONS": {"MAX_ENTRIES": 2_000},
+    },
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "integration.User"
 AUTH_PASSWORD_VALIDATORS = [

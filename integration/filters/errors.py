@@ -4,7 +4,7 @@ The query string is read by ``services.error_filters``, which the command line u
 this form only offers it to a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from typing import Any, ClassVar
@@ -112,15 +112,9 @@ def form_class() -> type[forms.Form]:
     return made
 
 
-def filter_form(
-    filters: ErrorFilter,
-    mappings: Choices,
-    problems: Choices,
-    connections: Choices,
-) -> forms.Form:
-    """The form as this filter fills it."""
+def filter_form(filters: ErrorFilter, offered: Mapping[str, Choices]) -> forms.Form:
+    """The form as this filter fills it; ``offered`` are the choices of each menu."""
     form = form_class()(initial=initial(filters))
-    offered = {"mapping": mappings, "problem": problems, "connection": connections}
     for name, choices in offered.items():
         form.fields[name].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
     for name, label in zip(("from", "to"), DAYS[filters.moment], strict=True):

@@ -2,19 +2,17 @@
 
 django-tables2 knows columns, captions and the order that was asked for. Its cells cost
 about ten times what these do, and a list has some three hundred of them: a row here is
-one string, made by ``cell_<column>`` methods.
+one string, made of ``cell_<column>`` methods or by ``row`` itself.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import django_tables2 as tables
 from django.utils.safestring import SafeString
 from django_tables2.columns import BoundColumn
-
-END = "</tr>\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +62,18 @@ class KeysetTable(tables.Table):
                 else "",
             )
 
-    def start(self, record: Any) -> str:  # a list may tell them apart
-        """The tag that begins a row."""
-        return f'<tr class="{self.row_css}">' if self.row_css else "<tr>"
+    def row(self, record: Any) -> str:
+        """One row as a string: markup that has escaped its values."""
+        start = f'<tr class="{self.row_css}">' if self.row_css else "<tr>"
+        return "".join([start, *[cell(record) for cell in self._cells], "</tr>\n"])
+
+    @cached_property
+    def _cells(self) -> list[Callable[[Any], str]]:
+        return [getattr(self, f"cell_{column.name}") for column in self.columns]
 
     def body(self) -> SafeString:
         """All rows as one string: a loop in a template costs as much as its rows."""
-        cells = [getattr(self, f"cell_{column.name}") for column in self.columns]
-        # Every cell is markup that has escaped its values.
-        return SafeString(
-            "".join(
-                "".join([self.start(record), *[cell(record) for cell in cells], END])
-                for record in self.data
-            )
-        )
+        return SafeString("".join(map(self.row, self.data)))
 
 
 @cache

@@ -1,51 +1,45 @@
-"""The list of errors: two lines a row, every one of five questions answered in it."""
+"""The list of errors, and what a clean-up keeps of it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import django_tables2 as tables
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from integration.choices import Chip, SettledReason, Who
 from integration.markup import parts
-from integration.markup.looks import look_words
-from integration.markup.records import (
-    RecordSide,
-    SideCells,
-    side_link,
-    source_and_destination,
+from integration.markup.error_row import (
+    Frame,
+    Row,
+    Told,
+    error_row,
+    second_line,
+    side_lines,
 )
+from integration.markup.looks import look_words
+from integration.markup.records import side_link, source_and_destination
+from integration.models.errors import LIST_COLUMNS
 from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
-Row = Mapping[str, Any]
 SWAP = ' hx-swap-oob="true"'
-
-
-def sides(error: Row, places: Places) -> tuple[RecordSide, RecordSide]:
-    """Source and destination of one row."""
-    return source_and_destination(error, places.of(error))
+_shown = itemgetter(*LIST_COLUMNS)
 
 
 def tell(rows: Sequence[dict[str, Any]], places: Places) -> None:
     """Give each row both its sides and the name of its connection."""
     for row in rows:
-        row["source"], row["destination"] = sides(row, places)
+        row["source"], row["destination"] = source_and_destination(row, places.of(row))
         row["connection"] = places.connections[row["connection_id"]]
 
 
-def said_record(error: Row) -> str:
-    """The record as a person knows it; of a set-up error its connection."""
-    return str(error["source"].text or error["connection"])
-
-
 class ErrorTable(KeysetTable):
-    """Rows need ``title`` and, made here, both sides. ``query`` is this list's own."""
+    """Rows need ``title``, and ``seen`` as it is in ``presences``."""
 
     css = "list"
     pick = tables.Column(
@@ -82,104 +76,28 @@ class ErrorTable(KeysetTable):
         sort: str,
         sort_href: Callable[[str], str],
     ) -> None:
-        tell(rows, places)
         super().__init__(rows, sort, sort_href)
-        self.base = reverse("errors")
-        self.suffix = escape(f"?{query}") if query else ""
-        self.may_retry = may_retry
-        self.said = {
-            "select": _("Select %(record)s"),
-            "setup": _("Set-up"),
-            "retry": _("Retry"),
-            "actions": _("Actions for %(record)s"),
-            "todo": _("What to do"),
-            "dots": parts.drawn("ellipsis", "i", ""),
-        }
-        self.words = parts.labels(Who)
-        self.side = SideCells()
+        self.places = places
         self.moments = parts.Moments()
-
-    # A page has some four hundred cells. format_html, gettext and reverse in each of
-    # them were two thirds of its time, so words and addresses are found once a table.
-
-    def start(self, record: Row) -> str:
-        """A row says where to tell that somebody has opened one of its records."""
-        return f'<tr data-watch="{self.base}{record["id"]}/watch/">'
-
-    def cell_pick(self, error: Row) -> str:
-        label = escape(self.said["select"] % {"record": said_record(error)})
-        return (
-            '<td class="c-check"><label class="pick"><input type="checkbox"'
-            f' name="entry" value="{error["id"]}" aria-label="{label}"></label></td>'
+        self.frame = Frame(
+            query,
+            may_retry,
+            get_language() or "",
+            timezone.get_current_timezone_name(),
         )
 
-    def cell_what(self, error: Row) -> str:
-        title = escape(error["title"])
-        return (
-            '<th scope="row" class="c-what"><span class="line"><a class="title" '
-            f'href="{self.base}{error["id"]}/{self.suffix}" title="{title}">{title}</a>'
-            f"</span>{second_line(error, self.said['setup'], self.moments)}</th>"
+    def row(self, record: Row) -> str:
+        seen = record["seen"]
+        told = Told(
+            record["title"],
+            record["problem__who"],
+            seen.retrying,
+            self.moments.ago(record["last_seen"]),
+            look_words(seen, self.moments),
+            self.places.connections[record["connection_id"]],
+            self.places.of(record),
         )
-
-    def cell_record(self, error: Row) -> str:
-        if error["mapping_key"]:
-            return self.side(error["source"], "c-side", f"from-{error['id']}")
-        address = reverse("connection", args=[error["connection_id"]])
-        return (
-            f'<td class="c-side"><span class="line"><a href="{address}">'
-            f'{escape(error["connection"])}</a></span><span class="sub">'
-            f"{_('Connection')}</span></td>"
-        )
-
-    def cell_destination(self, error: Row) -> str:
-        if error["mapping_key"]:
-            return self.side(error["destination"], "c-side c-dest", f"to-{error['id']}")
-        none = _("no record")
-        return f'<td class="c-side c-dest"><span class="line none">{none}</span></td>'
-
-    def cell_who(self, error: Row) -> str:
-        who = self.words.get(error["problem__who"], "")
-        return f'<td class="c-who"><span class="line"><span>{who}</span></span></td>'
-
-    def cell_last_seen(self, error: Row) -> str:
-        seen, times = error["last_seen"], error["occurrences"]
-        return (
-            f'<td class="c-seen"><span class="line">{self.moments.ago(seen)}</span>'
-            f'<span class="sub">{self.moments.times(times)}</span></td>'
-        )
-
-    def cell_act(self, error: Row) -> str:
-        if not (self.may_retry and can_retry(error)):
-            return '<td class="c-act"></td>'
-        href, said = f"{self.base}{error['id']}/", self.said
-        record = said_record(error)
-        label = escape(said["actions"] % {"record": record})
-        return (
-            f'<td class="c-act"><button class="btn btn-quiet" formaction="{href}retry/"'
-            f'>{said["retry"]}<span class="vh"> {escape(record)}</span></button>'
-            f'<details class="menu more"><summary aria-label="{label}">{said["dots"]}'
-            f'</summary><div class="sheet"><button formaction="{href}retry/">'
-            f'{said["retry"]}</button><a href="{href}{self.suffix}">{said["todo"]}</a>'
-            "</div></details></td>"
-        )
-
-
-def second_line(
-    error: Row,
-    setup: str,
-    moments: parts.Moments,
-    healed: str = "fixed",
-    swap: str = "",
-) -> str:
-    """Mapping, state and what the latest look found: it can be renewed alone."""
-    is_over = error["settled_at"] and error["settled_reason"] != SettledReason.REPLACED
-    css = f" {healed}" if is_over else ""
-    return (
-        f'<span class="sub" id="look-{error["id"]}"{swap}><span class="mapping">'
-        f"{escape(error['mapping_key'] or setup)}</span>{badges(error)}"
-        f'<span class="cut look{css}">{look_words(error.get("seen"), moments)}</span>'
-        "</span>"
-    )
+        return error_row(_shown(record), told, self.frame)
 
 
 def renewed(rows: Iterable[Row], chips: Collection[str]) -> SafeString:
@@ -188,39 +106,22 @@ def renewed(rows: Iterable[Row], chips: Collection[str]) -> SafeString:
     What is settled and under none of the list's chips any more healed there: rows of
     that kind have both their sides, whose links may be others now.
     """
-    setup, moments, side = _("Set-up"), parts.Moments(), SideCells()
-    told = []
+    moments, told = parts.Moments(), []
     for row in rows:
-        healed = "fixed" if row["chip"] in chips else "healed"
-        told.append(second_line(row, setup, moments, healed, SWAP))
+        seen = row["seen"]
+        told.append(
+            second_line(
+                row,
+                look_words(seen, moments),
+                is_retried=seen.retrying,
+                healed="fixed" if row["chip"] in chips else "healed",
+                swap=SWAP,
+            )
+        )
         if "source" in row and row["mapping_key"]:
-            told.append(side.line(row["source"], f"from-{row['id']}", SWAP))
-            told.append(side.line(row["destination"], f"to-{row['id']}", SWAP))
+            told.append(side_lines(row["source"], row["destination"], row["id"], SWAP))
     # Every one is markup that has escaped its values.
     return SafeString("".join(told))
-
-
-def can_retry(error: Row) -> bool:
-    """Whether trying again can change anything; without a record it is a check."""
-    return error["settled_at"] is None
-
-
-def badges(error: Row) -> SafeString:
-    """Only what is not plainly open has one; of what is settled its look tells."""
-    if error["settled_at"]:
-        return SafeString("")
-    seen = error.get("seen")
-    if seen and seen.retrying:
-        return parts.badge("retrying", _("retrying"))
-    if error["waits_for"] and error["chip"] == Chip.WAITING:
-        return parts.badge(
-            "waiting", _("waiting for %(what)s") % {"what": error["waits_for"]}
-        )
-    if error["chip"] == Chip.IGNORED:
-        return parts.badge(Chip.IGNORED, parts.ignored(error["ignored_until"]))
-    if error["reopened_at"] and error["chip"] == Chip.OPEN:
-        return parts.badge("came_back", _("came back"))
-    return SafeString("")
 
 
 class KeptTable(KeysetTable):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -75,7 +76,11 @@ def question(query: str) -> str:
 def list_context(
     request: SignedInRequest, listing: Listing, page: ErrorPage, places: Places
 ) -> dict[str, Any]:
-    """What the fragment needs: no query beyond the page's own."""
+    """What the fragment needs: no query beyond the page's own.
+
+    What is drawn from a few words and counts is kept by those, in the templates, so it
+    is made only when they ask for it.
+    """
     language = get_language() or "en"
     rows = with_titles(page.rows, language)
     for row in rows:
@@ -99,13 +104,14 @@ def list_context(
         "pace": pace(row["seen"] for row in rows),
         "total": total,
         "can_retry_all": request.user.is_operator and can_retry_all(listing, page),
-        "chips": chips(listing, page.chips),
-        "sorts": sorts(listing),
-        "hidden": hidden_words(listing),
+        "counts": page.chips,
+        "chips": partial(chips, listing, page.chips),
+        "sorts": partial(sorts, listing),
+        "hidden": partial(hidden_words, listing),
         "shown": len(rows),
         "first": not page.before,
-        "next_href": f"?{listing.query(after=page.after)}" if page.after else "",
-        "previous_href": f"?{listing.query(before=page.before)}" if page.before else "",
+        "next_href": page.after and partial(beyond, listing, after=page.after),
+        "previous_href": page.before and partial(beyond, listing, before=page.before),
         "filter_words": filter_words(
             listing.filters, language, names=_names(listing, rows, places)
         ),
@@ -134,6 +140,11 @@ def entries(ids: Iterable[int], since: datetime, told: int = 0) -> str:
     """
     rows = "".join(f"entry={key}&" for key in ids)
     return f"{rows}{urlencode({'since': since.isoformat(), 'told': told})}&"
+
+
+def beyond(listing: Listing, **token: str) -> str:
+    """The next or the previous page."""
+    return f"?{listing.query(**token)}"
 
 
 def can_retry_all(listing: Listing, page: ErrorPage) -> bool:
@@ -191,20 +202,19 @@ def page_context(
     request: SignedInRequest, listing: Listing, places: Places
 ) -> dict[str, Any]:
     """What only the whole page needs: the filter form and the last result."""
-    problems = problem_titles(get_language() or "en")
-    connections = places.connections.items()
-    form = filter_form(
-        listing.filters,
-        [(name, name) for name in places.mapping_names],
-        problems,
-        [(str(key), name) for key, name in connections],
-    )
+    offered = {
+        "mapping": [(name, name) for name in places.mapping_names],
+        "problem": problem_titles(get_language() or "en"),
+        "connection": [(str(key), name) for key, name in places.connections.items()],
+    }
+    form = SimpleLazyObject(partial(filter_form, listing.filters, offered))
     return {
         "section": "errors",
         "halts": read_halts(),
+        "offered": offered,
         "form": form,
-        "chosen": chosen_labels(form),
-        "has_connections": len(connections) > 1,
+        "chosen": partial(chosen_labels, form),
+        "has_connections": len(places.connections) > 1,
         "done": take_done(request),
         "ignore_form": IgnoreForm(),
     }

@@ -1,5 +1,6 @@
 """What has happened to the errors of a page, asked while it is open."""
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
@@ -73,8 +74,9 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
         "new": new,
         "new_told": read_number(request.GET.get("told", "")) or 0,
         "newest_first": listing.query(sort=""),
-        "chips": errors.chips(listing, counts),
-        "hidden": errors.hidden_words(listing),
+        "counts": counts,
+        "chips": partial(errors.chips, listing, counts),
+        "hidden": partial(errors.hidden_words, listing),
         "shell": {"open": read_relevant().get(Chip.OPEN, 0)},
     }
     return render(request, "integration/errors/_rows_live.html", context)
