@@ -1,6 +1,7 @@
 """What SQLite and PostgreSQL say differently; nothing else knows which one runs.
 
-Statements here are the only raw SQL of the product besides migrations.
+Statements here are the only raw SQL of the product, besides migrations and what is put
+around the SQL of a query (``Statement.of``).
 """
 
 import json

@@ -1,7 +1,6 @@
 """SyncError: a failing record and its cause, one row for its whole life."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -75,11 +74,6 @@ class SyncErrorQuerySet(models.QuerySet["SyncError"]):
     def relevant(self) -> "SyncErrorQuerySet":
         """The opposite of settled (design §5)."""
         return self.filter(settled_at__isnull=True)
-
-    def for_list(self) -> "models.QuerySet[SyncError, dict[str, Any]]":
-        """The columns the list shows, as values."""
-        rows: models.QuerySet[SyncError, dict[str, Any]] = self.values(*LIST_COLUMNS)
-        return rows
 
 
 SOURCE_RECORD = Trim(

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.sql.compiler import SQLCompiler
 
 Convert = Callable[[Any], Any]
 
@@ -48,9 +49,16 @@ class Statement:
 
     @classmethod
     def of(
-        cls, rows: QuerySet[Any, Any], slots: Sequence[Any] = (), around: str = "{}"
+        cls,
+        rows: QuerySet[Any, Any],
+        slots: Sequence[Any] = (),
+        around: str = "{}",
+        columns: QuerySet[Any, Any] | None = None,
     ) -> "Statement":
-        """The statement of ``rows``; ``around`` says what is made of its SQL."""
+        """The statement of ``rows``; ``around`` says what is made of its SQL.
+
+        ``columns`` is a query with the columns that ``around`` has.
+        """
         compiler = rows.query.get_compiler(connection=connection)
         try:
             sql, params = compiler.as_sql()
@@ -62,15 +70,17 @@ class Statement:
             for place, value in enumerate(params)
             if stored and value in stored
         ]
-        columns = [column for column, _sql, _alias in compiler.select]
-        converters = compiler.get_converters(columns) if around == "{}" else {}
+        shown = compiler if around == "{}" else None
+        if columns is not None:
+            shown = columns.query.get_compiler(connection=connection)
+            shown.pre_sql_setup()
         return cls(
             around.format(sql),
             tuple(params),
             tuple(places),
             tuple(
                 (place, _convert(made, column))
-                for place, (made, column) in converters.items()
+                for place, (made, column) in _converters(shown).items()
             ),
         )
 
@@ -92,6 +102,15 @@ class Statement:
                     made[value] = convert(value)
                 row[place] = made[value]
         return found
+
+
+def _converters(compiler: SQLCompiler | None) -> dict[int, Any]:
+    """By the place of the column; of what is only counted there are none."""
+    if compiler is None:
+        return {}
+    columns = [column for column, _sql, _alias in compiler.select or ()]
+    found: dict[int, Any] = compiler.get_converters(columns)
+    return found
 
 
 def _stored(value: Any) -> Any:

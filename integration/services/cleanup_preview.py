@@ -24,7 +24,7 @@ from integration.services.actors import (
     user_of,
 )
 from integration.services.error_filters import ErrorFilter
-from integration.services.problems import with_problems
+from integration.services.listed_rows import read_rows
 from integration.services.relevance import why_relevant
 
 _SALT = "integration.cleanup"
@@ -118,7 +118,7 @@ def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Previ
     settled = Q(settled_at__lte=instant)
     counts = rows.aggregate(**_counts(filters, settled))
     still = rows.filter(Q(settled_at__isnull=True) | Q(settled_at__gt=instant))
-    first = still.order_by("-last_seen", "-id").for_list()[:shown]
+    first = still.order_by("-last_seen", "-id")[:shown]
     reasons = {reason: counts[f"reason_{reason}"] for reason in SettledReason.values}
     ticket = Ticket(
         request.older_than,
@@ -135,9 +135,7 @@ def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Previ
         scope=scope,
         reasons=reasons,
         relevant=ticket.relevant,
-        kept=[
-            {**row, "why": why_relevant(row, instant)} for row in with_problems(first)
-        ],
+        kept=[{**row, "why": why_relevant(row, instant)} for row in read_rows(first)],
         ignored=_ignored(filters, counts),
         undo_until=instant + timedelta(days=settings.UNDO_DAYS),
         token=_token(ticket, by),

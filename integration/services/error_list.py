@@ -43,7 +43,7 @@ from integration.models.statements import Slots, Statement
 from integration.services.error_counts import ChipCounts, count_chips
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter, chips_of
 from integration.services.error_ranges import Ranges, hides, ranges
-from integration.services.problems import with_problems
+from integration.services.listed_rows import listed, row_of
 from integration.services.search import MOST_HITS, Search, search
 
 PAGE_SIZE = 50
@@ -121,7 +121,7 @@ def read_page(
     before: str = "",
     size: int = PAGE_SIZE,
 ) -> ErrorPage:
-    """One page in at most 6 queries; a token that makes no sense is ignored."""
+    """One page in at most 5 queries; a token that makes no sense is ignored."""
     reading = _Reading.start(filters, sort)
     key = read_token(before or after, reading.sort)
     backwards = bool(before) and key is not None
@@ -132,7 +132,7 @@ def read_page(
         rows.reverse()
     has_next, has_previous = (True, more) if backwards else (more, key is not None)
     return ErrorPage(
-        rows=with_problems(rows),
+        rows=rows,
         after=write_token(rows[-1], reading.sort) if rows and has_next else "",
         before=write_token(rows[0], reading.sort) if rows and has_previous else "",
         chips=reading.chips,
@@ -301,7 +301,7 @@ class _Reading:
             itemgetter(*map(LIST_COLUMNS.index, (self.sort.column, "id"))),
             backwards=backwards,
         )
-        return [dict(zip(LIST_COLUMNS, row, strict=True)) for row in rows]
+        return list(map(row_of, rows))
 
     def rows(
         self,
@@ -496,7 +496,12 @@ def _statements(
     slots = (_SLOTS[reading.sort.name], Slots.KEY)
     queries = reading.queries(slots if beyond else None, limit, backwards=backwards)
     return [
-        Statement.of(query.values_list(*LIST_COLUMNS), slots if beyond else ())
+        listed(
+            query,
+            reading.sort.column,
+            descending=reading.sort.descending is not backwards,
+            slots=slots if beyond else (),
+        )
         for query in queries
     ]
 

@@ -1,14 +1,10 @@
 """Problems: found or opened by cause, many at once."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
 from integration.core.causes import Cause
 from integration.models import Connection, Problem
-from integration.models.statements import Slots, Statement
-from integration.services.looks import Seen, seen_columns
 
 _TITLE_LENGTH = 300
 
@@ -62,30 +58,3 @@ def cause_of_problem(problem: Problem) -> Cause:
         category=problem.category,
         who=problem.who,
     )
-
-
-_SHOWN = ("title", "article", "params", "who", "category")
-
-
-def with_problems(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of the list with their problem's columns as ``problem__title`` and so on.
-
-    ``seen`` is what retries and looks know of each. One query, by their ids.
-    """
-    found = list(rows)
-    keys = [row["id"] for row in found]
-    names = [f"problem__{name}" for name in _SHOWN]
-    told = {key: known for key, *known in _shown(len(keys)).rows(*keys)}
-    for row in found:
-        known = told[row["id"]]
-        row.update(zip(names, known, strict=False))
-        row["seen"] = Seen.of(known[len(names) :])
-    return found
-
-
-@lru_cache
-def _shown(count: int) -> Statement:
-    keys = Slots.keys(count)
-    rows = Problem.objects.filter(errors__id__in=keys).order_by()
-    columns = rows.values_list("errors__id", *_SHOWN, *seen_columns("errors__"))
-    return Statement.of(columns, keys)

@@ -21,8 +21,8 @@ from integration.models import (
 from integration.models.errors import RELEVANT_CHIPS
 from integration.models.statements import Statement
 from integration.services.articles import title_of
+from integration.services.listed_rows import read_rows
 from integration.services.pending import unlisted
-from integration.services.problems import with_problems
 
 SILENT_AFTER = timedelta(minutes=15)
 LESSON = {"article": "bc-currency-no-exchange-rate", "params__currency": "GBP"}
@@ -270,7 +270,7 @@ def open_setup_errors(connection_id: int, language: str) -> list[dict[str, Any]]
     found = SyncError.objects.filter(
         connection=connection_id, mapping_key="", settled_at__isnull=True
     )
-    rows = with_problems(found.order_by("-last_seen", "-id").for_list())
+    rows = read_rows(found.order_by("-last_seen", "-id"))
     return [
         {
             **row,

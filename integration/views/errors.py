@@ -110,8 +110,8 @@ def list_context(
         "hidden": partial(hidden_words, listing),
         "shown": len(rows),
         "first": not page.before,
-        "next_href": page.after and partial(beyond, listing, after=page.after),
-        "previous_href": page.before and partial(beyond, listing, before=page.before),
+        "next_href": page.after and f"?{listing.query(after=page.after)}",
+        "previous_href": page.before and f"?{listing.query(before=page.before)}",
         "filter_words": filter_words(
             listing.filters, language, names=_names(listing, rows, places)
         ),
@@ -140,11 +140,6 @@ def entries(ids: Iterable[int], since: datetime, told: int = 0) -> str:
     """
     rows = "".join(f"entry={key}&" for key in ids)
     return f"{rows}{urlencode({'since': since.isoformat(), 'told': told})}&"
-
-
-def beyond(listing: Listing, **token: str) -> str:
-    """The next or the previous page."""
-    return f"?{listing.query(**token)}"
 
 
 def can_retry_all(listing: Listing, page: ErrorPage) -> bool:

@@ -1,0 +1,68 @@
+"""What lists show of errors: their columns, their problem's, what was seen of them.
+
+The rows are found first, by their own index, and the rest is joined to those few. A
+plain join of Django's would let a database begin with the other table, and sort what an
+index has in order (D10).
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from django.db.models import QuerySet
+
+from integration.choices import ItemOutcome
+from integration.models import Look, OperationItem, Problem, SyncError
+from integration.models.errors import LIST_COLUMNS
+from integration.models.statements import Statement
+from integration.services.looks import Seen, seen_columns
+
+_PROBLEM = ("title", "article", "params", "who", "category")
+_NAMES = (*LIST_COLUMNS, *(f"problem__{name}" for name in _PROBLEM))
+
+
+def listed(
+    rows: QuerySet[SyncError, Any],
+    column: str = "last_seen",
+    *,
+    descending: bool = True,
+    slots: Sequence[Any] = (),
+) -> Statement:
+    """The statement of these rows, which are few and in this order, then by id."""
+    way = "DESC" if descending else "ASC"
+    around = f"{_beside()}ORDER BY page.{column} {way}, page.id {way}"
+    problem = (f"problem__{name}" for name in _PROBLEM)
+    columns = SyncError.objects.values_list(*LIST_COLUMNS, *problem, *seen_columns())
+    return Statement.of(rows.values_list(*LIST_COLUMNS), slots, around, columns)
+
+
+def row_of(values: Sequence[Any]) -> dict[str, Any]:
+    """A row by name: ``problem__title`` and so on, ``seen`` for the looks and tries."""
+    row = dict(zip(_NAMES, values, strict=False))
+    row["seen"] = Seen.of(values[len(_NAMES) :])
+    return row
+
+
+def read_rows(newest: QuerySet[SyncError, Any]) -> list[dict[str, Any]]:
+    """Some few rows, newest first."""
+    return list(map(row_of, listed(newest).rows()))
+
+
+@cache
+def _beside() -> str:
+    """The columns in the order of ``seen_columns``; tables have no names but ours."""
+    problem = ", ".join(f"problem.{name}" for name in _PROBLEM)
+    look = ", ".join(f"look.{name}" for name in Seen._fields[4:])
+    problems, looks, items = (
+        f'"{model._meta.db_table}"'  # noqa: SLF001  # Django's documented door to the name
+        for model in (Problem, Look, OperationItem)
+    )
+    return f"""
+        SELECT page.*, {problem}, EXISTS(
+            SELECT 1 FROM {items} AS item
+            WHERE item.error_id = page.id AND item.outcome = '{ItemOutcome.PENDING}'
+        ), page.settled_at, page.settled_reason, page.last_seen, {look}
+        FROM ({{}}) AS page
+        JOIN {problems} AS problem ON problem.id = page.problem_id
+        LEFT JOIN {looks} AS look ON look.error_id = page.id
+    """  # noqa: S608  # only our own names
