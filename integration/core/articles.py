@@ -13,6 +13,7 @@ plain text where there is none):
     bc:number-series    No. Series (page 456)
     sales:record        this error's record in Sales
     sales:currency:EUR  that currency, or the list of currencies when it is not there
+    sales:customer:10000  that customer's account
     sales:user          the integration user
     sales:role          its role
     sales:environment   the environment in the Power Platform admin centre
@@ -36,7 +37,8 @@ from integration.core.wording import Words
 TARGETS = re.compile(
     r"(?:bc:(?:(?:currency|customer|rates|\{table\}):(?:\{\w+\}|[\w -]+)|record"
     r"|ledger-setup|job-queue|applications|number-series)"
-    r"|sales:(?:currency:(?:\{\w+\}|[\w -]+)|record|user|role|environment)"
+    r"|sales:(?:(?:currency|customer|\{table\}):(?:\{\w+\}|[\w -]+)"
+    r"|record|user|role|environment)"
     r"|entra:(?:account|app)|page:(?:connection|mapping))\Z"
 )
 
@@ -140,7 +142,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """The one filled button: its label and where it leads."""
+    """What the one filled button says, and where it leads."""
 
     label: Both
     target: str
@@ -163,12 +165,13 @@ class Example:
 class Article:
     """A known cause.
 
-    ``titles`` are tried in order until one has all its parameters; the last needs
-    none. ``culprits`` are the parameters that make the cause another one ("message":
-    its whole text). ``defaults`` are values of parameters that nobody gave; they may
-    use others. ``catalog`` are the ids of the error catalogue that it covers. A
-    ``general`` article only repeats what a system said: it gives way to what somebody
-    taught. ``only_in`` is the one language it is written in ("" = both).
+    ``titles`` are tried in order until one has all its parameters; the last needs none.
+    Of the ``cures`` the first that leads anywhere is offered. ``culprits`` are the
+    parameters that make the cause another one ("message": its whole text). ``defaults``
+    are values of parameters that nobody gave; they may use others. ``catalog`` are the
+    ids of the error catalogue that it covers. A ``general`` article only repeats what a
+    system said: it gives way to what somebody taught. ``only_in`` is the one language
+    it is written in ("" = both).
     """
 
     id: str
@@ -177,7 +180,7 @@ class Article:
     titles: tuple[Both, ...]
     meaning: tuple[Both, ...]
     steps: tuple[Both, ...]
-    cure: Cure | None = None
+    cures: tuple[Cure, ...] = ()
     matches: tuple[Match, ...] = ()
     culprits: tuple[str, ...] = ()
     defaults: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -12,6 +12,7 @@ A file:
     [[meaning]]  en, fr             # a sentence is left out when a parameter is missing
     [[step]]  en, fr                # numbered; may hold [links](target), core.articles
     [cure]  target, en, fr          # the one button, if there is one
+    [other_cure]                    # the same, where that one leads nowhere
     [[match]]  system, kind, status, code, pattern, params, fallback, weak
     [sample]                        # every parameter with an example
     [[example]]  message, code, status, system, kind, field, params
@@ -49,7 +50,7 @@ from integration.core.wording import (
 KEYS = {
     "": {
         *("category", "who", "culprits", "catalog", "defaults", "title", "meaning"),
-        *("step", "cure", "match", "sample", "example", "general"),
+        *("step", "cure", "other_cure", "match", "sample", "example", "general"),
     },
     "match": {
         *("system", "kind", "status", "code", "pattern", "params"),
@@ -106,7 +107,7 @@ def _article(id: str, data: Mapping[str, Any]) -> Article:
         titles=_sentences(id, "title", data),
         meaning=_sentences(id, "meaning", data),
         steps=_sentences(id, "step", data),
-        cure=_cure(id, data.get("cure")),
+        cures=tuple(_cure(id, data[key]) for key in _CURES if key in data),
         matches=tuple(_match(id, rule) for rule in data.get("match", ())),
         culprits=tuple(data.get("culprits", ())),
         defaults=data.get("defaults", {}),
@@ -149,9 +150,10 @@ def _both(id: str, key: str, entry: Mapping[str, Any]) -> Both:
     return both
 
 
-def _cure(id: str, entry: Mapping[str, Any] | None) -> Cure | None:
-    if entry is None:
-        return None
+_CURES = ("cure", "other_cure")
+
+
+def _cure(id: str, entry: Mapping[str, Any]) -> Cure:
     target = entry.get("target", "")
     _check_target(id, "cure.target", target)
     return Cure(_both(id, "cure", entry), target)
@@ -222,7 +224,7 @@ def _templates(article: Article) -> list[tuple[str, Both]]:
     found = [("title", both) for both in article.titles]
     found += [("meaning", both) for both in article.meaning]
     found += [("step", both) for both in article.steps]
-    if article.cure:
-        target = article.cure.target
-        found += [("cure", article.cure.label), ("cure.target", Both(target, target))]
+    for cure in article.cures:
+        target = Both(cure.target, cure.target)
+        found += [("cure", cure.label), ("cure.target", target)]
     return found

@@ -27,7 +27,8 @@ class RenderedArticle:
     A step is a row of segments: text, or the text of a link with its ``target`` and
     its ``url`` ("" where nobody knows one: show the text). Nothing here is markup;
     escape it as any text. ``cure_label`` is "" when there is no cure to press;
-    ``cure_link`` is the address of ``cure_target``, if one was given. ``foreign`` is
+    ``cure_link`` is the address of ``cure_target``, if one was given, and
+    ``other_cures`` where it could lead instead. ``foreign`` is
     the language ("en", "fr") of a taught article that nobody wrote in the reader's.
     """
 
@@ -40,12 +41,13 @@ class RenderedArticle:
     who: str
     category: str
     foreign: str = ""
+    other_cures: frozenset[str] = frozenset()
 
     @property
     def targets(self) -> frozenset[str]:
         """Every place this article leads to (core.articles lists them)."""
         found = {s.target for step in self.steps for s in step if s.target}
-        return frozenset(found | ({self.cure_target} - {""}))
+        return frozenset(found | self.other_cures | ({self.cure_target} - {""}))
 
 
 @cache
@@ -141,18 +143,21 @@ def render(
         )
         return [tuple(_with_url(s, known) for s in row) for row in rows if row]
 
-    label, target = _cure(article, params, speech)
+    cures = _cures(article, params, speech)
+    leading = (target for target in cures if known.get(target))
+    target = next(leading, next(iter(cures), ""))
     is_known = article.id != UNKNOWN
     return RenderedArticle(
         title=title_in(article, params, speech, book.words) if is_known else title,
         meaning=" ".join("".join(s.text for s in row) for row in told(article.meaning)),
         steps=tuple(told(article.steps)),
-        cure_label=label,
+        cure_label=cures.get(target, ""),
         cure_target=target,
         cure_link=known.get(target, ""),
         who=article.who,
         category=article.category,
         foreign="" if article.only_in == speech else article.only_in,
+        other_cures=frozenset(cures) - {target},
     )
 
 
@@ -172,10 +177,13 @@ def _with_url(segment: Segment, links: Mapping[str, str]) -> Segment:
     return Segment(segment.text, segment.target, url)
 
 
-def _cure(article: Article, params: Mapping[str, str], speech: str) -> tuple[str, str]:
-    if article.cure is None:
-        return "", ""
+def _cures(article: Article, params: Mapping[str, str], speech: str) -> dict[str, str]:
+    """Labels by target, in order; without those that need what nobody has told."""
     words = catalog().words
-    label = fill(article.cure.label.in_language(speech), params, speech, words)
-    target = fill(article.cure.target, params, "", words)
-    return (label, target) if label and target else ("", "")
+    found = {}
+    for cure in article.cures:
+        label = fill(cure.label.in_language(speech), params, speech, words)
+        target = fill(cure.target, params, "", words)
+        if label and target:
+            found[target] = label
+    return found

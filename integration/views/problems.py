@@ -39,11 +39,12 @@ def told(problem: Problem, case: Case) -> RenderedArticle:
     plain = render_article(
         problem.article, problem.params, language, title=problem.title
     )
+    about = replace(case, problem=problem, params=problem.params)
     return render_article(
         problem.article,
         problem.params,
         language,
-        links=addresses(replace(case, params=problem.params), plain.targets),
+        links=addresses(about, plain.targets),
         title=problem.title,
     )
 

@@ -5,25 +5,36 @@ from dataclasses import dataclass, field
 
 from django.urls import reverse
 
-from integration.choices import System
-from integration.models import Connection, Coupling, Endpoint, SyncError, TableMapping
+from integration.choices import Direction, System
+from integration.models import (
+    Connection,
+    Coupling,
+    Endpoint,
+    ErrorTotal,
+    Problem,
+    SyncError,
+    TableMapping,
+)
+from integration.models.errors import RELEVANT_CHIPS
 from integration.services import links
 from integration.services.places import Place, place_of
 
 ENTITIES = {"currency": "currencies", "customer": "customers"}
+NOT_COUPLED = "dependency-not-coupled"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """Both systems, and the record it is about, if it is about one.
 
-    ``params`` are those of the cause.
+    ``problem`` is its cause, where that is stored; ``params`` are those of the cause.
     """
 
     connection: Connection
     mapping: TableMapping | None = None
     error: SyncError | None = None
     params: Mapping[str, str] = field(default_factory=dict)
+    problem: Problem | None = None
 
     @property
     def place(self) -> Place | None:
@@ -60,7 +71,25 @@ def in_business_central(case: Case, rest: str) -> str:
     if kind in BC_PAGES:
         return BC_PAGES[kind](endpoint)
     entity = ENTITIES.get(kind.casefold(), "")
-    return links.record_link(endpoint, entity, number, "") if entity else ""
+    if not entity or only_sales_names_it(case):
+        return ""
+    return links.record_link(endpoint, entity, number, "")
+
+
+def only_sales_names_it(case: Case) -> bool:
+    """Whether a record that has no partner is named by records of Sales alone.
+
+    Whoever names it has it: Business Central has no card of what only Sales names.
+    """
+    if case.problem is None or case.problem.article != NOT_COUPLED:
+        return False
+    rows = ErrorTotal.objects.filter(
+        problem=case.problem, state__in=RELEVANT_CHIPS, n__gt=0
+    )
+    ways = set(rows.order_by().values_list("direction", flat=True))
+    if not ways and case.error:
+        ways = {case.error.direction}
+    return ways == {Direction.TO_BUSINESS_CENTRAL}
 
 
 def in_sales(case: Case, rest: str) -> str:
@@ -68,8 +97,8 @@ def in_sales(case: Case, rest: str) -> str:
     endpoint = case.connection.sales
     if kind == "record" and case.place and case.error:
         return case.place.sales_link(case.error.sales_id)
-    if kind == "currency":
-        return currency_in_sales(case, number)
+    if kind.casefold() in ENTITIES:
+        return named_in_sales(case, kind.casefold(), number)
     if kind == "environment":
         return links.environment_link(endpoint)
     user = links.integration_user_link(endpoint, endpoint.integration_user_id)
@@ -78,18 +107,23 @@ def in_sales(case: Case, rest: str) -> str:
     return user if kind == "user" else ""
 
 
-def currency_in_sales(case: Case, code: str) -> str:
-    """The currency coupled with this one, else the list of all."""
+def named_in_sales(case: Case, kind: str, number: str) -> str:
+    """The record coupled with this one; of currencies else the list of all."""
     endpoint = case.connection.sales
-    coupling = Coupling.objects.filter(
-        bc_number=code,
-        mapping__connection=case.connection,
-        mapping__entity="currencies",
-        sales_deleted_at=None,
-    ).first()
-    if coupling is None:
-        return links.currencies_link(endpoint)
-    return links.record_link(endpoint, "transactioncurrencies", code, coupling.sales_id)
+    coupling = (
+        Coupling.objects.filter(
+            bc_number=number,
+            mapping__connection=case.connection,
+            mapping__entity=ENTITIES[kind],
+            sales_deleted_at=None,
+        )
+        .select_related("mapping")
+        .first()
+    )
+    if coupling:
+        table = coupling.mapping.table
+        return links.record_link(endpoint, table, number, coupling.sales_id)
+    return links.currencies_link(endpoint) if kind == "currency" else ""
 
 
 def in_entra(case: Case, rest: str) -> str:

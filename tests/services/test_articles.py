@@ -89,7 +89,7 @@ def test_an_article_is_whole_in_both_languages(article: Article) -> None:
     assert len(english) == len(french) == 3 + len(article.steps)
     assert all(english[:-1])
     assert all(french[:-1])
-    assert bool(english[-1]) == bool(french[-1]) == bool(article.cure)
+    assert bool(english[-1]) == bool(french[-1]) == bool(article.cures)
 
 
 @pytest.mark.parametrize("article", ARTICLES, ids=by_id)
@@ -146,7 +146,7 @@ def test_what_heals_itself_has_no_button_and_what_a_person_cures_has_one(
 ) -> None:
     without = {"created-twice-undecided", "engine-fault"}
 
-    assert (article.cure is None) == (article.who == "itself" or article.id in without)
+    assert (not article.cures) == (article.who == "itself" or article.id in without)
 
 
 def test_rows_of_the_error_catalogue_belong_to_one_article_each() -> None:
