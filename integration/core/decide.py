@@ -78,6 +78,21 @@ def decide(
     return Decision(tuple(to_sales), tuple(to_bc), agreed=agreed, answered=bool(won))
 
 
+def changed_on_both(
+    table: TableMap,
+    base: Mapping[str, Any],
+    bc: Mapping[str, Any],
+    sales: Mapping[str, Any],
+) -> list[str]:
+    """What a conflict is about: none where each side changed other fields."""
+    return [
+        name
+        for name in table.two_way
+        if name in base and name in bc and name in sales
+        if base[name] != bc[name] != sales[name] != base[name]
+    ]
+
+
 def _winners(
     table: TableMap,
     base: Mapping[str, Any],

@@ -10,7 +10,7 @@ from django.db import transaction
 from integration import clock
 from integration.connectors.base import Update, WriteResult, Written
 from integration.core.answers import ConflictRule
-from integration.core.decide import Decision, decide
+from integration.core.decide import Decision, changed_on_both, decide
 from integration.core.failures import FailureKind
 from integration.core.mapping import Snapshot, travelling
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
@@ -391,12 +391,14 @@ def _kind(pair: Pair, way: Direction) -> OutcomeKind:
 def _end_conflict(work: Work, endings: Endings, pair: Pair) -> None:
     """One error, to Sales; the Sales record is skipped with that reason."""
     way, back = Direction.TO_SALES, Direction.TO_BUSINESS_CENTRAL
-    fields = _differing(work, pair)
+    bc, sales = (values_of(work, pair, side) for side in System)
+    fields = changed_on_both(work.table, pair.base or {}, bc, sales)
+    which = f": {', '.join(fields)}" if fields else ", each in other fields"
     finding = Finding(
         "conflict-both-changed",
-        {"fields": ",".join(fields)},
+        {"fields": ",".join(fields)} if fields else {},
         f"{pair.coupling} was changed in Business Central and in Sales since both were "
-        f"last in step: {', '.join(fields)}.",
+        f"last in step{which}.",
     )
     trouble = Trouble(finding=finding)
     values = _shown(work, pair)
@@ -408,15 +410,6 @@ def _end_conflict(work: Work, endings: Endings, pair: Pair) -> None:
         endings.outcomes.append(
             of_pair(OutcomeKind.SKIPPED, back, pair.coupling, trouble)
         )
-
-
-def _differing(work: Work, pair: Pair) -> list[str]:
-    bc, sales = (values_of(work, pair, side) for side in System)
-    return [
-        mapped.bc
-        for mapped in work.table.values
-        if mapped.is_two_way and bc.get(mapped.bc) != sales.get(mapped.bc)
-    ]
 
 
 def _shown(work: Work, pair: Pair) -> dict[str, Any]:

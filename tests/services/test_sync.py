@@ -506,6 +506,35 @@ def test_a_conflict_met_by_a_run_of_the_other_direction_is_told_by_the_next(
     assert (here.values["city"], there.values["address1_city"]) == ("Bern", "Biel")
 
 
+def test_a_conflict_names_only_what_both_sides_changed(engine: Engine) -> None:
+    here, there = engine.pair()
+    engine.change(here, city="Bern", phoneNumber="1")
+    engine.change(there, address1_city="Biel", websiteurl="there.example.com")
+
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert error.problem.params == {"fields": "city"}
+    assert error.message.endswith("last in step: city.")
+
+
+def test_a_conflict_over_different_fields_names_none(engine: Engine) -> None:
+    """Each was changed on one side only; the page shows which differ."""
+    here, there = engine.pair()
+    engine.change(here, city="Bern")
+    engine.change(there, websiteurl="there.example.com")
+
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert (error.problem.article, error.problem.params) == (
+        "conflict-both-changed",
+        {},
+    )
+    assert error.problem.title == "Changed on both sides"
+    assert error.message.endswith("last in step, each in other fields.")
+
+
 def test_a_run_in_one_direction_keeps_what_is_pending_in_the_other(
     engine: Engine,
 ) -> None:
