@@ -10,6 +10,8 @@ COMMAND_LINE = "command line"
 ENGINE_NAME = "Sync Errors"
 """Who did it, where no person did."""
 
+_NAME_LENGTH = 150
+
 
 class Refused(Exception):  # noqa: N818  (its text is the sentence a person reads)
     """What may not be done; ``str`` says why in the reader's language."""
@@ -20,7 +22,8 @@ def user_of(by: Actor) -> User | None:
 
 
 def name_of(by: Actor) -> str:
-    return by.get_username() if isinstance(by, User) else by
+    """As pages name people: the whole name, else the user name."""
+    return str(by)[:_NAME_LENGTH]
 
 
 def require_operator(by: Actor) -> None:

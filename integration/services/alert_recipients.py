@@ -211,6 +211,6 @@ def save_wish(user: User, wish: Wish) -> Operation:
             OperationKind.USER,
             by=user,
             reason=sentence(gettext_noop("Chose what to be told of.")),
-            scope={"user": user.get_username(), "user_id": user.pk},
+            scope={"user": str(user), "user_id": user.pk},
             result=wish.result,
         )

@@ -40,7 +40,7 @@ def record_operation(
     now: datetime = clock.now()
     state = columns.pop("state", OperationState.DONE)
     key = columns.pop("key", "") or uuid4().hex
-    name = by_name or (by.get_username() if by else "")
+    name = by_name or (name_of(by) if by else "")
     ours = reason if isinstance(reason, Told) else None
     words = ours.english if ours else str(reason)
     values = {

@@ -51,7 +51,7 @@ from integration.models import (
 from integration.models.dialect import insert_from, lock_retries
 from integration.models.errors import SOURCE_RECORD
 from integration.models.jobs import ACTIVE_STATES
-from integration.services.actors import Refused
+from integration.services.actors import Refused, name_of
 from integration.services.answers import settled_words
 from integration.services.cleanup import MOST_SELECTED
 from integration.services.connections import check_connection
@@ -220,7 +220,7 @@ def cancel(operation: Operation, by: User) -> None:
             raise RetryRefused(_("This retry has ended already."))
         found.state = OperationState.CANCELLED
         found.result |= {
-            "cancelled_by": by.get_username(),
+            "cancelled_by": name_of(by),
             "cancelled_at": clock.now().isoformat(),
         }
         found.save(update_fields=["state", "result"])

@@ -21,8 +21,7 @@ def record_user_change(
     return record_operation(
         OperationKind.USER,
         by=by,
-        by_name=by.get_username(),
         reason=reason,
-        scope={"user": user.get_username(), "user_id": user.pk},
+        scope={"user": str(user), "user_id": user.pk},
         result=dict(changes),
     )

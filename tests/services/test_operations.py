@@ -3,14 +3,18 @@ from django.db import IntegrityError
 from django.utils import translation
 
 from integration.models import Operation
+from integration.services.alert_recipients import Wish, save_wish
 from integration.services.connections import PASSED
+from integration.services.handling import resolve_errors
 from integration.services.operations import (
     find_operation,
     recent_operations,
     record_operation,
 )
+from integration.services.pauses import pause
 from integration.services.sentences import in_words, sentence
-from tests.factories import make_user
+from integration.services.users import record_user_change
+from tests.factories import make_connection, make_error, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +29,23 @@ def test_an_operation_says_who_what_and_why() -> None:
     assert (operation.by_name, operation.reason) == ("anna", "new secret")
     assert operation.finished_at == operation.created_at
     assert list(recent_operations()) == [operation]
+
+
+def test_who_is_told_by_the_whole_name() -> None:
+    """As pages name people; a user without a name by the user name."""
+    names = {"first_name": "Anna", "last_name": "Meier-" + "x" * 143}
+    user = make_user(username="anna", **names)
+    errors = [make_error().pk]
+    told = "Anna " + names["last_name"][:145]
+
+    resolve_errors(errors, user)
+    pause(make_connection(), user)
+    save_wish(user, Wish(mail=True, mappings=[]))
+    record_user_change(user, user, "Married.", {})
+
+    assert set(Operation.objects.values_list("by_name", flat=True)) == {told}
+    about = Operation.objects.filter(kind="user").values_list("scope__user", flat=True)
+    assert set(about) == {str(user)}
 
 
 def test_the_same_key_is_the_same_operation() -> None:
