@@ -58,6 +58,12 @@ def longest_text(pattern: str) -> str:
     return "" if "|" in pattern else max(pieces, key=len)
 
 
+def _needed(pattern: re.Pattern[str]) -> str:
+    """In small letters for one that finds letters of either case."""
+    text = longest_text(pattern.pattern)
+    return text.casefold() if pattern.flags & re.IGNORECASE else text
+
+
 def _longest_word(text: str) -> str:
     """The longest that stands between two blanks of the text, or ""."""
     return max(text.split(" ")[1:-1], key=len, default="")
@@ -113,6 +119,12 @@ class Match:
             and (not self.codes or self._has_code(normal_code(failure.code)))
         )
 
+    def in_any_case(self) -> "Match":
+        patterns = (
+            re.compile(one.pattern, one.flags | re.IGNORECASE) for one in self.patterns
+        )
+        return dataclasses.replace(self, patterns=tuple(patterns))
+
     def tests(self) -> Iterable[tuple[str, Callable[[str], object]]]:
         """How a normalized message says it: each after a text that it must hold.
 
@@ -120,7 +132,7 @@ class Match:
         """
         if not self.patterns:
             return [("", lambda message: True)]
-        return [(longest_text(each.pattern), each.search) for each in self.patterns]
+        return [(_needed(each), each.search) for each in self.patterns]
 
     def named_in(self, message: str) -> Mapping[str, str]:
         """What the message names, by the first pattern that finds it."""
@@ -206,10 +218,11 @@ REMEMBERED = 1_000
 
 @dataclass(frozen=True)
 class Catalog:
-    """All articles and the words they use."""
+    """All articles and the words they use; ``any_case``: letters of either case."""
 
     articles: Mapping[str, Article]
     words: Words
+    any_case: bool = False
     _fitting: dict[Hashable, Mapping[str, Sequence[_Test]]] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
@@ -221,13 +234,25 @@ class Catalog:
     def rule_of(self, failure: Failure, message: str) -> Rule | None:
         """The first rule that holds, with its article; ``message`` is normalized."""
         tests = self._tests(failure)
-        words = {"", *message.split(" ")}
+        held = message.casefold() if self.any_case else message
+        words = {"", *held.split(" ")}
         asked = [test for word in words & tests.keys() for test in tests[word]]
         asked.sort(key=itemgetter(0))
         for _, needed, says, rule in asked:
-            if needed in message and says(message):
+            if needed in held and says(message):
                 return rule
         return None
+
+    @cached_property
+    def in_any_case(self) -> "Catalog":
+        """The same for what a person typed, or a heading shows in capitals."""
+        articles = {
+            article.id: dataclasses.replace(
+                article, matches=tuple(match.in_any_case() for match in article.matches)
+            )
+            for article in self.articles.values()
+        }
+        return Catalog(articles, self.words, any_case=True)
 
     def rules_for(self, failure: Failure) -> tuple[Rule, ...]:
         """The rules that only the text decides, in the order they are asked."""

@@ -1,12 +1,14 @@
 """From a pasted message to its cause, without knowing which system said it, or when.
 
-People paste what they have: a JSON body, a line of a log, a sentence from a page.
+People paste what they have: a JSON body, a line of a log, a sentence from a page, with
+words that a narrow window has cut, or typed off in small letters.
 """
 
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from integration.core.articles import Catalog, Rule
@@ -28,6 +30,8 @@ _STATUS = re.compile(
     r"\b(?:HTTP(?:/\d(?:\.\d)?)?|status(?: code)?)\W{0,3}([45]\d\d)\b", re.I
 )
 _QUOTED = re.compile(r"^(?:>[ \t]?){1,9}", re.M)
+_BREAK = re.compile(r"\r?\n")
+FEW_BREAKS = 4
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 """What a mail puts into what it quotes: marks of lines, and of where they may break."""
 
@@ -43,7 +47,7 @@ class Pasted:
 
 def read_pasted(text: str) -> Pasted:
     """The message in a JSON body, else the text itself."""
-    text = _UNSEEN.sub("", _QUOTED.sub("", text[:LONGEST])).strip()
+    text = _without_marks(text)
     said, codes = [], []
     for key, value in _leaves(_json_in(text)):
         if key in {"code", "error_codes"}:
@@ -65,7 +69,18 @@ def explain(
     Several when both systems could have said it: they differ in their ``system``, or,
     where only a status was given, in their article.
     """
-    pasted = read_pasted(text)
+    texts = list(_joinings(_without_marks(text)))
+    for book in (catalog, catalog.in_any_case):
+        for each in texts:
+            if causes := _known(read_pasted(each), book, taught):
+                return causes
+    return (classify(_reading(read_pasted(text)), Catalog({}, catalog.words)),)
+
+
+def _known(
+    pasted: Pasted, catalog: Catalog, taught: Collection[Taught]
+) -> tuple[Cause, ...]:
+    """What an article knows of it, built in or taught."""
     message = normalized(pasted.message)
     found: list[tuple[Rule, Failure]] = []
     for failure in _readings(pasted):
@@ -73,12 +88,33 @@ def explain(
         if rule and rule[0].is_certain:
             found.append((rule, failure))
     if all(rule[1].general for rule, _failure in found) and best_of(taught, message):
-        found = []
-    if not found:
         return (classify(_reading(pasted), Catalog({}, catalog.words), taught),)
+    if not found:
+        return ()
     best = min(rule[0].rank for rule, _failure in found)
     causes = [classify(said, catalog) for rule, said in found if rule[0].rank == best]
     return tuple({cause.fingerprint: cause for cause in causes}.values())
+
+
+def _without_marks(text: str) -> str:
+    return _UNSEEN.sub("", _QUOTED.sub("", text[:LONGEST])).strip()
+
+
+def _joinings(text: str) -> Iterator[str]:
+    """The text as it is, and its lines as one: a break may stand within a word.
+
+    All breaks alike; of few also some within words and others between them.
+    """
+    yield text
+    *lines, last = _BREAK.split(text)
+    if not lines:
+        return
+    yield "".join([*lines, last])
+    yield "".join([*(line.rstrip("-=") for line in lines), last])
+    if len(lines) <= FEW_BREAKS:
+        ends = ((line, f"{line} ", line.rstrip("-=")) for line in lines)
+        for joined in product(*(dict.fromkeys(each) for each in ends)):
+            yield "".join([*joined, last])
 
 
 def _readings(pasted: Pasted) -> Iterator[Failure]:

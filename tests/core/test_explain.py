@@ -128,6 +128,61 @@ def test_half_a_message_finds_its_article(half: str, title: str) -> None:
     assert cause.title == title
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cannot find the currency with the value 'NOK' in dataverse.",
+        "CANNOT FIND THE CURRENCY WITH THE VALUE 'NOK' IN DATAVERSE.",
+        "Cannot find the curr\nency with the value 'NOK' in Dataverse.",
+        "Cannot find the curr-\nency with the value 'NOK' in Dataverse.",
+        "Cannot find the curr=\nency with the value 'NOK' in Dataverse.",
+        "Cannot find\nthe curr\nency with the\nva\nlue 'NOK' in Dataverse.",
+        "Cann\not find the curr\nency wit\nh the valu\ne 'NOK' in Da\ntaverse.",
+        "cannot find the curr\nency with the value 'nok' in dataverse.",
+        "> Cannot find the curr\r\n> ency with the value 'NOK' in Dataverse.",
+    ],
+)
+def test_other_letters_and_cut_words_find_the_article(text: str) -> None:
+    (cause,) = explain(text, catalog())
+    (exact,) = explain(
+        "Cannot find the currency with the value 'NOK' in Dataverse.", catalog()
+    )
+
+    assert cause.article == "dv-currency-not-found"
+    assert cause.fingerprint == exact.fingerprint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The role has prvReadAccount and prvWriteAccount.",
+        "We gave prvCreateAccount to the integration user yesterday.",
+        "Le rôle contient prvReadAccount.",
+        "prvreadings of the meter",
+    ],
+)
+def test_a_privilege_in_a_harmless_sentence_is_not_one_that_is_missing(
+    text: str,
+) -> None:
+    assert articles_of(text) == [""]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "User lacks prvReadAccount.",
+        "prvWriteAccount privilege is missing",
+        "The user does not have the prvWriteAccount privilege.",
+        "SecLib::CheckPrivilege failed. PrivilegeName: prvReadAccount",
+        "L'utilisateur n'a pas le privilège prvReadAccount.",
+        "Access is denied: prvReadAccount is required.",
+        "IS MISSING PRVREADACCOUNT PRIVILEGE",
+    ],
+)
+def test_a_privilege_that_a_sentence_misses_is_missing(text: str) -> None:
+    assert articles_of(text) == ["dv-missing-privilege"]
+
+
 def test_what_only_sales_says_is_gone_from_sales() -> None:
     text = f"account With Id = {UUID(int=9)} Does Not Exist"
 
