@@ -6,6 +6,7 @@ around the SQL of a query (``Statement.of``).
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -250,7 +251,7 @@ def insert(
     times what the databases need."""
     if not rows:
         return
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         if _is_postgresql():
             source, parameters = _recordset(model, columns, rows)
             cursor.execute(f"{_into(model, columns)} {source}", parameters)
@@ -296,7 +297,7 @@ def update(
     if not rows:
         return
     table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         if _is_postgresql():
             source, parameters = _recordset(model, [*columns, "id"], rows)
             settings = ", ".join(f'"{name}" = new."{name}"' for name in columns)
@@ -323,7 +324,7 @@ def _inserted(
     if not rows:
         return
     into = _into(model, columns)
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         if _is_postgresql():
             source, parameters = _recordset(model, columns, rows)
             cursor.execute(f"{into} {source} {end}", parameters)
@@ -346,6 +347,23 @@ def _into(model: type[Model], columns: Sequence[str]) -> str:
 
 def _marks(count: int) -> str:
     return f"({', '.join(['%s'] * count)})"
+
+
+@contextmanager
+def _cursor() -> Iterator[CursorWrapper]:
+    """Django's cursor, but one that hands PostgreSQL its parameters beside the text.
+
+    Django's writes them into the statement: megabytes of rows are then quoted here and
+    read there once more, a quarter of what recording costs in processor time.
+    """
+    with connection.cursor() as cursor:
+        if not _is_postgresql():
+            yield cursor
+            return
+        from psycopg import Cursor
+
+        with Cursor(connection.connection) as bound:
+            yield type(cursor)(bound, connection)
 
 
 def _recordset(
