@@ -37,21 +37,31 @@ _MASKS = tuple(
         ('"', r"(?<!\w)\"[^\"]{0,400}\"", 0),
         ("[«“]", r"[«“][^»”]{0,400}[»”]", 0),
         ("['‘]", r"(?<!\w)['‘](?:[^'’]|(?<=\w)['’](?=\w)){0,400}['’](?!\w)", 0),
-        (r"\d", rf"(?=\d)\b\d{{1,2}}\.? {_MONTH} \d{{2,4}}\b", re.I),
+        (r"\d", rf"\d(?<!\w\d)\d?\.? {_MONTH} \d{{2,4}}\b", re.I),
         (r" \d{1,2},? \d\d", rf"\b{_MONTH} \d{{1,2}},? \d{{2,4}}\b", re.I),
         (r":\d\d", r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,9})? ?[ap]\.?m\b", re.I),
         ("0[xX]", r"\b0x[0-9a-f]{1,16}\b", re.I),
         ("-", r"\b\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}(?:Z|[+-]\d\d:\d\d)?)?", 0),
         # A number of ours or theirs: C00010, CV-2411, but not telephone1.
         (
-            r"[A-Z]-*\d|\d-*[A-Z]",
+            r"[A-Z\d](?:(?<=\d)-*[A-Z]|(?<!\d)-*\d)",
             r"(?<![\w-])(?=[A-Z-]{0,20}\d)(?=[\d-]{0,20}[A-Z])[A-Z\d-]{2,40}(?!\w)",
             0,
         ),
-        (r"\d", r"(?<![A-Za-z_\d])-?\d[\d.,:/'’T ]{0,40}(?<=[\d])(?:Z\b)?", 0),
+        # Any other number, with its sign.
+        (
+            r"\d",
+            r"[-\d](?<![A-Za-z_\d][-\d])(?:(?<=\d)|\d)"
+            r"[\d.,:/'’T ]{0,40}(?<=[\d])(?:Z\b)?",
+            0,
+        ),
     )
 )
-"""Each after what a message must hold to be worth trying it: most hold little."""
+"""Each after what a message must hold to be worth trying it: most hold little.
+
+A pattern that begins with a digit is tried at digits only; one that begins by looking
+around, at every character.
+"""
 
 
 def cleaned(text: str) -> str:

@@ -34,6 +34,9 @@ def test_a_message_is_one_line_without_wrapper_and_ids(message: str, kept: str) 
         ("L'entité d'un client n'existe pas", "l'entité d'un client n'existe pas"),
         ("Column telephone1 of CV-2411", "column telephone1 of #"),
         ("On 2026-11-22T07:05:00Z, 1'241.50 CHF", "on # chf"),
+        ("Due 3. janv. 24, not 12 May 2024", "due #, not #"),
+        ("From -5 to 7, of A-5 and x9", "from # to #, of # and x9"),
+        ("7C and C--7 are no c7", "# and # are no c7"),
         ("SaLeS Is OdD!", "sales is odd"),
     ],
 )
