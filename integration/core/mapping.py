@@ -1,14 +1,14 @@
 """TableMap: one Business Central entity joined to one Sales table, as a value."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from integration.core.answers import ConflictRule, DeletionRule
 from integration.core.records import Direction, Record, System
-from integration.core.values import ValueKind, canonical, clean, digest, is_blank
+from integration.core.values import ValueKind, clean, digest, form_of, is_blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,19 @@ class FieldMap:
         if system is System.BUSINESS_CENTRAL:
             return "" if self.is_virtual else self.bc
         return f"_{self.sales}_value" if self.lookup else self.sales
+
+
+class Source(NamedTuple):
+    """Where the value of the field ``name`` is read from, and what makes its form.
+
+    ``is_sure``: it is always there; ``lookup`` is that of the field.
+    """
+
+    name: str
+    column: str
+    form: Callable[[Any], Any]
+    lookup: str
+    is_sure: bool
 
 
 @dataclass(frozen=True)
@@ -131,14 +144,26 @@ class TableMap:
         }
 
     @cached_property
-    def sources(self) -> Mapping[System, tuple[tuple[FieldMap, str], ...]]:
-        """By system, the fields and the property of its records each is read from."""
+    def sources(self) -> Mapping[System, tuple[Source, ...]]:
+        """By system, where each value is read from."""
         return {
             system: tuple(
-                (mapped, mapped.name(system) or mapped.bc) for mapped in self.values
+                Source(
+                    mapped.bc,
+                    mapped.name(system) or mapped.bc,
+                    form_of(mapped.kind),
+                    mapped.lookup,
+                    not mapped.is_virtual,
+                )
+                for mapped in self.values
             )
             for system in System
         }
+
+    @cached_property
+    def defaults(self) -> tuple[tuple[str, str], ...]:
+        """The fields whose blank stands for another one's value, and which one's."""
+        return tuple((f.bc, f.default_from) for f in self.values if f.default_from)
 
     @cached_property
     def matching(self) -> tuple[tuple[int, tuple[FieldMap, ...]], ...]:
@@ -206,19 +231,19 @@ def snapshot(
     """
     read = record.values
     values = {
-        mapped.bc: (
-            _looked_up(mapped, system, read.get(source), references)
-            if mapped.lookup
-            else canonical(read.get(source), mapped.kind)
+        name: (
+            _looked_up(form(read.get(column)), system, references.get(lookup))
+            if lookup
+            else form(read.get(column))
         )
-        for mapped, source in table.sources[system]
-        if source in read or not mapped.is_virtual
+        for name, column, form, lookup, is_sure in table.sources[system]
+        if is_sure or column in read
     }
     if system is System.BUSINESS_CENTRAL:
-        for mapped in table.values:
-            if mapped.default_from and values[mapped.bc] == "":
-                values[mapped.bc] = values[mapped.default_from]
-    labels = (record.values.get(column) or "" for column in table.label(system))
+        for name, other in table.defaults:
+            if values[name] == "":
+                values[name] = values[other]
+    labels = (read.get(column) or "" for column in table.label(system))
     number, name = (clean(str(label)) for label in labels)
     return Snapshot(
         id=record.id,
@@ -227,7 +252,7 @@ def snapshot(
         values=values,
         number=number,
         name=name,
-        passes=passes(table.filter(system), record.values),
+        passes=passes(table.filter(system), read),
         check=hash_of(table, system, values),
     )
 
@@ -243,11 +268,9 @@ def hash_of(table: TableMap, system: System, values: Mapping[str, Any]) -> str:
     return digest(travelling(table, system, values))
 
 
-def _looked_up(
-    mapped: FieldMap, system: System, value: Any, references: Mapping[str, References]
-) -> Any:
-    found = canonical(value, mapped.kind)
-    known = references.get(mapped.lookup, References())
+def _looked_up(found: Any, system: System, known: References | None) -> Any:
+    if known is None:
+        return found
     if system is System.SALES:
         found = known.codes.get(str(found).lower(), found)
     return found or known.blank

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
@@ -36,17 +36,12 @@ def is_blank(value: Any) -> bool:
     return value is None
 
 
-def canonical(value: Any, kind: ValueKind) -> Any:
-    """The form that is compared, stored and sent; "" when blank. Fits into JSON."""
-    if is_blank(value):
-        return ""
-    if kind is ValueKind.TEXT and isinstance(value, str):
-        return clean(value)
-    if kind is ValueKind.DECIMAL:
-        return _decimal(value)
-    if kind is not ValueKind.TEXT:
-        return clean(str(value)).strip().upper()
-    return str(value) if isinstance(value, Decimal) else value
+def form_of(kind: ValueKind) -> Callable[[Any], Any]:
+    """What makes the canonical form of a value of this kind.
+
+    That is what is compared, stored and sent; "" when blank. It fits into JSON.
+    """
+    return _FORMS[kind]
 
 
 def clean(text: str) -> str:
@@ -61,9 +56,31 @@ def digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(_sorted(values).encode()).hexdigest()
 
 
+def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return "" if not value or value.strip() in _BLANKS else clean(value)
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _code(value: Any) -> str:
+    return "" if is_blank(value) else clean(str(value)).strip().upper()
+
+
 def _decimal(value: Any) -> str:
+    if is_blank(value):
+        return ""
     try:
         rounded = round(Decimal(str(value)), RATE_PLACES)
     except InvalidOperation:
         return str(value)
     return f"{rounded.normalize():f}"
+
+
+_FORMS: Mapping[ValueKind, Callable[[Any], Any]] = {
+    ValueKind.TEXT: _text,
+    ValueKind.CODE: _code,
+    ValueKind.DECIMAL: _decimal,
+    ValueKind.REFERENCE: _code,
+}
