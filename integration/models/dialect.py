@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, models
@@ -393,8 +394,12 @@ def _prepared(
     return [*zip(*values, strict=True)]
 
 
+@lru_cache(maxsize=1_000)
 def _moment(value: datetime | None) -> str | None:
-    """As Django has SQLite store it: in UTC, without saying so."""
+    """As Django has SQLite store it: in UTC, without saying so.
+
+    A chunk has few different ones: most are the moment it was written.
+    """
     return None if value is None else str(value.astimezone(UTC).replace(tzinfo=None))
 
 
