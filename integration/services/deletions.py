@@ -46,7 +46,7 @@ def confirm_missed(work: Work) -> None:
                 if not is_lost(work, side, record)
             }
             back = [(record, known[key].pk) for key, record in present.items()]
-            work.spool.add(side, back, work.table)
+            work.spool.add(side, back)
             gone = [known[key] for key in known if key not in present]
             record_gone(work, side, gone)
             work.spool.finish([coupling.pk for coupling in gone])
@@ -104,7 +104,7 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
         _save(work, found)
     survivors = [found.survivor(each) for each in found.restored]
     work.restored |= {record.id for record in survivors}
-    work.spool.add(side.other, [(record, None) for record in survivors], work.table)
+    work.spool.add(side.other, [(record, None) for record in survivors])
     if work.stopped_by:
         work.go_on()
 

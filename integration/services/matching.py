@@ -26,7 +26,7 @@ def couple_created(work: Work) -> None:
         created = find_created(work, records)
         by_id = {record.id: record for record in records}
         partners = [(partner, None) for partner in created.found.values()]
-        work.spool.add(here, partners, work.table)
+        work.spool.add(here, partners)
         _couple(work, [(made, by_id[key]) for key, made in created.found.items()])
         _fail_doubtful(work, created, by_id)
 
@@ -47,7 +47,7 @@ def _fail_doubtful(work: Work, created: Created, by_id: Mapping[str, Snapshot]) 
 def couple_matches(work: Work) -> None:
     """Couple what matches uniquely (promise 11); the pairs wait in the spool."""
     _gather_partners(work)
-    work.spool.match()
+    work.spool.match(work.table)
     for found in work.spool.matched():
         if work.is_rehearsal:
             _rehearse(work, found)
@@ -91,7 +91,7 @@ def _gather_partners(work: Work) -> None:
     others = [side.other for side in alone]
     for side in others:
         _gather(work, side)
-    if work.spool.meets():
+    if work.spool.meets(work.table):
         for side in alone:
             if side not in others:
                 _gather(work, side)
@@ -133,7 +133,7 @@ def _gather_all(work: Work, side: System) -> None:
 
 def _add_extra(work: Work, side: System, records: Iterable[Snapshot]) -> None:
     passing = [(record, None) for record in records if record.passes]
-    work.spool.add(side, passing, work.table, extra=True)
+    work.spool.add(side, passing, extra=True)
 
 
 def _couple(work: Work, matches: Sequence[Match]) -> None:

@@ -125,7 +125,7 @@ def _read(work: Work, side: System, plan: ReviewPlan) -> None:
             else:
                 kept.append((record, partner.pk if partner else None))
         plan.filtered_out += len(left)
-        work.spool.add(side, kept, work.table)
+        work.spool.add(side, kept)
         _log(work, (of_record(OutcomeKind.FILTERED_OUT, side, each) for each in left))
 
 

@@ -99,7 +99,7 @@ def _keep(work: Work, found: _Sorted) -> None:
         if not work.is_rehearsal:
             couplings.save_seen(found.seen, found.side)
         found.endings.save(work)
-    work.spool.add(found.side, found.undecided, work.table)
+    work.spool.add(found.side, found.undecided)
     work.spool.miss(found.side, found.lost)
 
 

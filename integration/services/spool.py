@@ -32,7 +32,7 @@ PRAGMA synchronous = OFF;
 CREATE TABLE record (
     side TEXT, id TEXT, etag TEXT, modified TEXT, held TEXT, number TEXT, name TEXT,
     passes INTEGER, checked TEXT, coupling INTEGER, extra INTEGER,
-    state TEXT DEFAULT '',
+    state TEXT DEFAULT '', keyed INTEGER DEFAULT 0,
     PRIMARY KEY (side, id)
 );
 CREATE INDEX by_coupling ON record (coupling) WHERE coupling IS NOT NULL;
@@ -109,6 +109,12 @@ DROP TABLE grouped; DROP TABLE crowd; DROP TABLE edge;
 _COLUMNS = "id, etag, modified, held, number, name, passes, checked"
 _WIDTH = len(_COLUMNS.split(","))
 
+_ANY_FREE = f"SELECT 1 FROM record r WHERE r.side = ? AND {_FREE} LIMIT 1"  # noqa: S608
+_KEYLESS = f"""
+SELECT rowid, side, {_COLUMNS} FROM record r
+WHERE keyed = 0 AND {_FREE} AND rowid > ? ORDER BY rowid LIMIT ?
+"""  # noqa: S608
+
 
 @dataclass(frozen=True, slots=True)
 class SpooledPair:
@@ -154,7 +160,6 @@ class Spool:
         self,
         side: System,
         records: Iterable[tuple[Snapshot, int | None]],
-        table: TableMap,
         *,
         extra: bool = False,
     ) -> None:
@@ -162,21 +167,16 @@ class Spool:
 
         ``extra`` ones only help to match: nothing is decided about them.
         """
-        rows, keys, ids = [], [], []
-        for record, coupling in records:
-            rows.append((side.value, *_row(record), coupling, int(extra)))
-            ids.append((side.value, record.id))
-            if coupling is None:
-                found = match_keys(table, record)
-                keys += [(side.value, record.id, *key) for key in found]
-        self._many("DELETE FROM match_key WHERE side = ? AND id = ?", ids)
+        rows = [
+            (side.value, *_row(record), coupling, int(extra))
+            for record, coupling in records
+        ]
         self._many(
             "INSERT OR REPLACE INTO record (side, id, etag, modified, held, number,"
             " name, passes, checked, coupling, extra)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
-        self._many("INSERT INTO match_key VALUES (?, ?, ?, ?, ?)", keys)
 
     def has(self, side: System, ids: Sequence[str]) -> set[str]:
         """Those of ``ids`` that are here."""
@@ -221,12 +221,14 @@ class Spool:
                 (first, last),
             )
 
-    def meets(self) -> bool:
+    def meets(self, table: TableMap) -> bool:
         """Whether uncoupled records of both sides have a key in common."""
-        return bool(self._all(_MEETING, ()))
+        return self._find_keys(table) and bool(self._all(_MEETING, ()))
 
-    def match(self) -> None:
+    def match(self, table: TableMap) -> None:
         """Find partners among the uncoupled of both sides (promise 11)."""
+        if not self._find_keys(table):
+            return
         for tier in (0, 1):
             self._base.execute(_GROUPS, (tier,))
             self._base.execute(_CROWD, (tier,))
@@ -317,6 +319,32 @@ class Spool:
             (side.value,),
         ).fetchone()
         return int(count)
+
+    def _find_keys(self, table: TableMap) -> bool:
+        """By what the uncoupled could match; ``False``: one side has none.
+
+        Only now, because a first synchronization with an empty side needs no keys.
+        """
+        if not all(self._all(_ANY_FREE, (side.value,)) for side in System):
+            return False
+        last = 0
+        while rows := self._all(_KEYLESS, (last, CHUNK)):
+            last = rows[-1][0]
+            # One that was read twice has those of its first reading.
+            self._many(
+                "DELETE FROM match_key WHERE side = ? AND id = ?",
+                [row[1:3] for row in rows],
+            )
+            keys = [
+                (side, record_id, *key)
+                for _, side, record_id, *rest in rows
+                for key in match_keys(table, _snapshot([record_id, *rest]))
+            ]
+            self._many("INSERT INTO match_key VALUES (?, ?, ?, ?, ?)", keys)
+            self._many(
+                "UPDATE record SET keyed = 1 WHERE rowid = ?", [row[:1] for row in rows]
+            )
+        return True
 
     def _pairs_between(self, first: int, last: int) -> list[SpooledPair]:
         found: dict[int, dict[str, Snapshot]] = {}

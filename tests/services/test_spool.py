@@ -26,11 +26,11 @@ def record(id: str, **values: str) -> Snapshot:
 
 
 def put(spool: Spool, side: System, *records: Snapshot, extra: bool = False) -> None:
-    spool.add(side, [(each, None) for each in records], CUSTOMER, extra=extra)
+    spool.add(side, [(each, None) for each in records], extra=extra)
 
 
 def matched(spool: Spool) -> list[tuple[str, str]]:
-    spool.match()
+    spool.match(CUSTOMER)
     return [(bc.id, sales.id) for part in spool.matched() for bc, sales in part]
 
 
@@ -117,7 +117,7 @@ def test_a_record_that_only_helps_to_match_is_never_alone(spool: Spool) -> None:
 def test_candidates_are_named(spool: Spool) -> None:
     put(spool, BC, record("b1", displayName="A"))
     put(spool, SALES, *(record(f"s{n:02}", displayName="A") for n in range(15)))
-    spool.match()
+    spool.match(CUSTOMER)
 
     first = next(spool.ambiguous())[0]
 
@@ -126,8 +126,8 @@ def test_candidates_are_named(spool: Spool) -> None:
 
 
 def test_pairs_come_once_and_with_both_sides(spool: Spool) -> None:
-    spool.add(BC, [(record("b1"), 7), (record("b2"), 8)], CUSTOMER)
-    spool.add(SALES, [(record("s1"), 7)], CUSTOMER)
+    spool.add(BC, [(record("b1"), 7), (record("b2"), 8)])
+    spool.add(SALES, [(record("s1"), 7)])
 
     found = [(p.coupling, bool(p.bc), bool(p.sales)) for c in spool.pairs(1) for p in c]
 
@@ -138,7 +138,7 @@ def test_pairs_come_once_and_with_both_sides(spool: Spool) -> None:
 def test_matched_records_become_a_pair(spool: Spool) -> None:
     put(spool, BC, record("b1", displayName="A"))
     put(spool, SALES, record("s1", displayName="A"))
-    spool.match()
+    spool.match(CUSTOMER)
 
     spool.couple([(9, "b1", "s1")])
 
@@ -155,6 +155,18 @@ def test_the_last_reading_of_a_record_counts(spool: Spool) -> None:
 
     assert matched(spool) == []
     assert spool.has(BC, ["b1", "b2"]) == {"b1"}
+
+
+def test_a_reading_after_the_first_look_for_partners_counts_too(spool: Spool) -> None:
+    put(spool, BC, record("b1", displayName="A"), record("b2", displayName="B"))
+    assert not spool.meets(CUSTOMER)
+    put(spool, SALES, record("s1", displayName="A"))
+    assert spool.meets(CUSTOMER)
+
+    put(spool, BC, record("b1", displayName="C"))
+    put(spool, SALES, record("s2", displayName="B"), extra=True)
+
+    assert matched(spool) == [("b2", "s2")]
 
 
 def test_what_a_whole_reading_did_not_see_is_told(spool: Spool) -> None:
@@ -178,7 +190,7 @@ def test_many_namesakes_cost_no_more_than_their_number(spool: Spool) -> None:
     put(spool, BC, *(record(f"b{n}", email="info@x") for n in range(3_000)))
     put(spool, SALES, *(record(f"s{n}", email="info@x") for n in range(3_000)))
 
-    spool.match()
+    spool.match(CUSTOMER)
 
     assert next(spool.ambiguous())[0].record.id == "b0"
     assert list(spool.matched()) == []
