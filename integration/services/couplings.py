@@ -1,17 +1,19 @@
 """Couplings: found in bulk, made in bulk, and told what both sides hold."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.models.dialect import among, insert_new, update
+from integration.models.statements import Statement
 
 _SAVED = (
     "bc_number",
@@ -35,12 +37,50 @@ _MADE = ("mapping_id", "bc_id", "sales_id", "coupled_at", *_SAVED)
 _SHORT = {System.BUSINESS_CENTRAL: "bc", System.SALES: "sales"}
 
 
+@dataclass(slots=True)
+class Known:
+    """What is asked of a coupling for each record that is read: not its values, whose
+    reading costs most. ``has_met``: the pair has been in step once."""
+
+    id: int
+    bc_id: str
+    sales_id: str
+    bc_number: str
+    bc_name: str
+    sales_name: str
+    bc_etag: str
+    sales_etag: str
+    bc_hash: str
+    sales_hash: str
+    bc_deleted_at: datetime | None
+    sales_deleted_at: datetime | None
+    has_met: bool
+    bc_modified_at: datetime | None = None
+    sales_modified_at: datetime | None = None
+
+
+_KNOWN = tuple(field.name for field in fields(Known) if field.default is MISSING)
+_Row = Coupling | Known
+_BLANK = {f.attname: f.get_default() for f in Coupling._meta.concrete_fields}  # noqa: SLF001  # documented
+
+
 def by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, Coupling]:
     """The couplings of these records, by the record's id."""
     key = column(side, "id")
     return {getattr(row, key): row for row in _of(mapping, key, ids)}
+
+
+def known_by_record(
+    mapping: TableMapping, side: System, ids: Sequence[str]
+) -> dict[str, Known]:
+    """What of the couplings of these records is asked for, by the record's id."""
+    key = column(side, "id")
+    rows = _of(mapping, key, ids).annotate(has_met=Q(values__isnull=False))
+    # As a statement, whose rows are converted value by value instead of row by row.
+    found = Statement.of(rows.values_list(*_KNOWN)).rows()
+    return {getattr(each, key): each for each in (Known(*row) for row in found)}
 
 
 def coupled_ids(mapping: TableMapping, side: System, ids: Sequence[str]) -> set[str]:
@@ -77,9 +117,10 @@ def fresh(
     mapping: TableMapping, bc: Snapshot, sales: Snapshot, now: datetime
 ) -> Coupling:
     """A coupling that was never in step, not yet saved."""
-    coupling = Coupling(
-        mapping_id=mapping.pk, bc_id=bc.id, sales_id=sales.id, coupled_at=now
-    )
+    mine = {"bc_id": bc.id, "sales_id": sales.id, "coupled_at": now}
+    columns = {**_BLANK, "mapping_id": mapping.pk, **mine}
+    # Its constructor would ask every field for its default, a thousand times.
+    coupling = Coupling.from_db(None, list(columns), list(columns.values()))
     _name(coupling, System.BUSINESS_CENTRAL, bc)
     _name(coupling, System.SALES, sales)
     return coupling
@@ -109,34 +150,32 @@ def save(couplings: Iterable[Coupling]) -> None:
     _update(couplings, _SAVED)
 
 
-def save_seen(couplings: Iterable[Coupling], side: System) -> None:
+def save_seen(couplings: Iterable[Known], side: System) -> None:
     """What ``see`` changed of one side, in the caller's transaction."""
     names = ("etag", "modified_at", "hash", "deleted_at", "name")
     _update(couplings, [column(side, name) for name in names])
 
 
-def _update(couplings: Iterable[Coupling], columns: Sequence[str]) -> None:
+def _update(couplings: Iterable[_Row], columns: Sequence[str]) -> None:
     update(Coupling, columns, _rows(couplings, (*columns, "id")))
 
 
-def _rows(
-    couplings: Iterable[Coupling], columns: Sequence[str]
-) -> list[tuple[Any, ...]]:
+def _rows(couplings: Iterable[_Row], columns: Sequence[str]) -> list[tuple[Any, ...]]:
     return [*map(attrgetter(*columns), couplings)]
 
 
-def is_echo(coupling: Coupling, side: System, record: Snapshot) -> bool:
+def is_echo(coupling: Known, side: System, record: Snapshot) -> bool:
     """Whether this version was handled: our own write, or read again (promise 4).
 
     One handled by a mapping that let other values leave is none: its check differs.
     """
-    if coupling.values is None:
+    if not coupling.has_met:
         return False
     known = [getattr(coupling, column(side, name)) for name in ("etag", "hash")]
     return known == [record.etag, record.check]
 
 
-def see(coupling: Coupling, side: System, record: Snapshot) -> None:
+def see(coupling: _Row, side: System, record: Snapshot) -> None:
     """Remember this version of one side as handled."""
     short = _SHORT[side]
     setattr(coupling, f"{short}_etag", record.etag)
@@ -154,7 +193,7 @@ def unsee(coupling: Coupling, side: System, etag: str | None = None) -> None:
         setattr(coupling, f"{short}_etag", etag)
 
 
-def refs(coupling: Coupling) -> tuple[RecordRef, RecordRef]:
+def refs(coupling: Coupling | Known) -> tuple[RecordRef, RecordRef]:
     """Both records as a person knows them."""
     return (
         RecordRef(
@@ -178,7 +217,7 @@ def _presence(deleted_at: datetime | None) -> Presence:
     return Presence.DELETED if deleted_at else Presence.EXISTS
 
 
-def _name(coupling: Coupling, side: System, record: Snapshot) -> None:
+def _name(coupling: _Row, side: System, record: Snapshot) -> None:
     if side is System.BUSINESS_CENTRAL:
         coupling.bc_number, coupling.bc_name = record.number[:100], record.name[:250]
     else:

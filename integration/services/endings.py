@@ -17,7 +17,7 @@ from integration.core.outcomes import (
 from integration.core.records import Direction, System
 from integration.models import Coupling
 from integration.services import pending
-from integration.services.couplings import refs
+from integration.services.couplings import Known, refs
 from integration.services.errors import settle_replaced, stop_waiting
 from integration.services.pending import Tried
 from integration.services.work import Work
@@ -116,7 +116,7 @@ def of_record(
 def of_pair(
     kind: OutcomeKind,
     way: Direction,
-    coupling: Coupling,
+    coupling: Coupling | Known,
     trouble: Trouble | None = None,
     values: dict[str, Any] | None = None,
 ) -> Outcome:

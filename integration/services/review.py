@@ -117,13 +117,14 @@ def _last_plan(mapping: TableMapping) -> object:
 def _read(work: Work, side: System, plan: ReviewPlan) -> None:
     for page in _pages(work, side):
         kept, left = [], []
-        partners = couplings.by_record(work.mapping, side, [each.id for each in page])
+        ids = [each.id for each in page]
+        partners = couplings.known_by_record(work.mapping, side, ids)
         for record in page:
             partner = partners.get(record.id)
             if _is_outside(work, side, record):
                 left.append(record)
             else:
-                kept.append((record, partner.pk if partner else None))
+                kept.append((record, partner.id if partner else None))
         plan.filtered_out += len(left)
         work.spool.add(side, kept)
         _log(work, (of_record(OutcomeKind.FILTERED_OUT, side, each) for each in left))

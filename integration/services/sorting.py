@@ -9,8 +9,9 @@ from integration import clock
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Outcome, OutcomeKind
 from integration.core.records import System
-from integration.models import Coupling, PendingRecord, SyncError
+from integration.models import PendingRecord, SyncError
 from integration.services import couplings, pending
+from integration.services.couplings import Known
 from integration.services.currencies import used_codes
 from integration.services.endings import (
     Endings,
@@ -32,12 +33,10 @@ class _Sorted:
 
     side: System
     endings: Endings = field(default_factory=Endings)
-    seen: list[Coupling] = field(default_factory=list)
+    seen: list[Known] = field(default_factory=list)
     undecided: list[tuple[Snapshot, int | None]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
-    blocked: list[tuple[Snapshot, Finding, Coupling | None]] = field(
-        default_factory=list
-    )
+    blocked: list[tuple[Snapshot, Finding, Known | None]] = field(default_factory=list)
 
 
 def sort(
@@ -50,7 +49,7 @@ def sort(
     handled before, too: its time has come, or somebody asks for it.
     """
     ids = [record.id for record in records]
-    partners = couplings.by_record(work.mapping, side, ids)
+    partners = couplings.known_by_record(work.mapping, side, ids)
     waiting = pending.by_record(work.mapping, side, ids)
     stirred = _stirred(work, side, records, partners)
     found, now = _Sorted(side), clock.now()
@@ -69,7 +68,7 @@ def sort(
         ):
             _see(found, record, partner)
         else:
-            found.undecided.append((record, partner.pk if partner else None))
+            found.undecided.append((record, partner.id if partner else None))
     _block(work, found)
     _keep(work, found)
 
@@ -78,7 +77,7 @@ def _stirred(
     work: Work,
     side: System,
     records: Sequence[Snapshot],
-    partners: Mapping[str, Coupling],
+    partners: Mapping[str, Known],
 ) -> set[str]:
     """New versions whose partner is pending: a change here, too, has it tried again.
 
@@ -103,7 +102,7 @@ def _keep(work: Work, found: _Sorted) -> None:
     work.spool.miss(found.side, found.lost)
 
 
-def _see(found: _Sorted, record: Snapshot, partner: Coupling) -> None:
+def _see(found: _Sorted, record: Snapshot, partner: Known) -> None:
     if getattr(partner, couplings.column(found.side, "etag")) != record.etag:
         couplings.see(partner, found.side, record)
         found.seen.append(partner)
@@ -111,17 +110,17 @@ def _see(found: _Sorted, record: Snapshot, partner: Coupling) -> None:
     found.endings.outcomes.append(of_pair(OutcomeKind.UNCHANGED, way, partner))
 
 
-def _is_old(side: System, partner: Coupling, record: Snapshot) -> bool:
+def _is_old(side: System, partner: Known, record: Snapshot) -> bool:
     """Nothing that travels has changed since both were in step (promise 4)."""
     if couplings.is_echo(partner, side, record):
         return True
-    if partner.values is None or _is_deleted(partner):
+    if not partner.has_met or _is_deleted(partner):
         return False
     known = partner.bc_hash if side is System.BUSINESS_CENTRAL else partner.sales_hash
     return bool(known) and known == record.check
 
 
-def _is_deleted(partner: Coupling) -> bool:
+def _is_deleted(partner: Known) -> bool:
     return bool(partner.bc_deleted_at or partner.sales_deleted_at)
 
 
@@ -135,7 +134,7 @@ def _leave_alone(
     work: Work,
     found: _Sorted,
     record: Snapshot,
-    partner: Coupling | None,
+    partner: Known | None,
     row: PendingRecord | None,
 ) -> None:
     """Outside the filter. A currency that is inactive in Sales is as good as gone.
@@ -190,7 +189,7 @@ def _block(work: Work, found: _Sorted) -> None:
 
 
 def _fail_pair(
-    found: _Sorted, record: Snapshot, partner: Coupling, trouble: Trouble
+    found: _Sorted, record: Snapshot, partner: Known, trouble: Trouble
 ) -> None:
     way = way_from(found.side)
     found.endings.outcomes.append(of_pair(OutcomeKind.FAILED, way, partner, trouble))
@@ -199,7 +198,7 @@ def _fail_pair(
 
 
 def _resting(
-    side: System, record: Snapshot, partner: Coupling | None, row: PendingRecord
+    side: System, record: Snapshot, partner: Known | None, row: PendingRecord
 ) -> Outcome:
     reason = row.skip_reason or row.failure
     if row.waits_for:
