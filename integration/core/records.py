@@ -26,15 +26,11 @@ class Direction(StrEnum):
     TO_SALES = "to_sales"
     TO_BUSINESS_CENTRAL = "to_business_central"
 
-    @property
-    def source(self) -> System:
-        if self is Direction.TO_SALES:
-            return System.BUSINESS_CENTRAL
-        return System.SALES
-
-    @property
-    def destination(self) -> System:
-        return self.source.other
+    def __init__(self, value: str) -> None:
+        here, there = System
+        # Held, because every record asks for them a dozen times.
+        self.source = here if value == "to_sales" else there
+        self.destination = self.source.other
 
     @property
     def back(self) -> "Direction":
