@@ -3,11 +3,13 @@
 Every change of an error adds its difference here in the same transaction. What is
 visible is in ``ErrorCell`` (by day) and ``ErrorTotal`` (over all days); what a clean-up
 hid is in its ``OperationCell`` rows, so that an undo brings the numbers back at once.
+From the moment its rows are removed for good these say what it had hidden, not what is
+left of it: nobody asks for that but an undo in those minutes, which counts it.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum, Value
@@ -36,14 +38,6 @@ class Cell(NamedTuple):
     mapping_key: str
     direction: str
     state: str
-
-
-class Counted(NamedTuple):
-    """An error and where it is counted."""
-
-    id: int
-    last_seen: datetime
-    cell: Cell
 
 
 Tally = Counter[Cell]
@@ -113,13 +107,6 @@ def count_rows(rows: "QuerySet[SyncError]") -> Tally:
         .annotate(n=Count("id"))
     )
     return Counter({Cell(*group[:-1]): group[-1] for group in groups})
-
-
-def read_counted(rows: "QuerySet[SyncError]") -> list[Counted]:
-    """These errors in their order, each with its cell."""
-    placed = rows.annotate(day=UtcDay("last_seen"))
-    found = placed.values_list("id", "last_seen", *_GROUPS)
-    return [Counted(row[0], row[1], Cell(*row[2:])) for row in found]
 
 
 def totals(inside: Q, by: Iterable[str]) -> dict[tuple[Any, ...], int]:

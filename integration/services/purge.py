@@ -1,6 +1,6 @@
 """Removing for good what clean-ups hid, once nobody may take it back (D12)."""
 
-from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -12,14 +12,27 @@ from integration.models import ErrorPayload, Look, Operation, OperationCell, Syn
 from integration.models.cuts import Cut
 from integration.models.dialect import (
     DELETE_CHUNK,
+    DELETE_ORDER,
     DELETE_PAUSE_SECONDS,
     delete_rows,
+    delete_still,
     lock_clock,
 )
 from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
-from integration.services import cells, moment
+from integration.services import moment
 from integration.services.alerts import note_removed
-from integration.services.cells import Counted, Tally
+
+_CELLS = 5_000
+"""Cells forgotten per transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """What became of one: ``last`` is where it ended, in the order of the database."""
+
+    goes_on: bool = False
+    last: datetime | int | None = None
+    rows: int = 0
 
 
 def purge_due(now: datetime | None = None, *, max_seconds: float = 60.0) -> int:
@@ -37,15 +50,17 @@ def purge_due(now: datetime | None = None, *, max_seconds: float = 60.0) -> int:
 
 
 def _purge(operation: Operation, until: float) -> int:
-    removed, after = 0, None
+    """From here on its cells are not kept: an undo counts what is left itself."""
+    removed = 0
+    after: datetime | int | None = None
     Operation.objects.filter(pk=operation.pk, state=OperationState.IN_FORCE).update(
         state=OperationState.PURGING
     )
     while clock.monotonic() < until:
-        rows = _remove_chunk(operation.pk, after)
-        if rows:
-            removed += len(rows)
-            after = rows[-1].last_seen
+        chunk = _remove_chunk(operation.pk, after)
+        if chunk.goes_on:
+            removed += chunk.rows
+            after = chunk.last
             clock.sleep(DELETE_PAUSE_SECONDS[connection.vendor])
         elif after is None:
             break
@@ -54,27 +69,28 @@ def _purge(operation: Operation, until: float) -> int:
     return removed
 
 
-def _remove_chunk(operation_id: int, after: datetime | None) -> list[Counted]:
-    """One chunk in one transaction, the oldest first, from ``after`` on.
+def _remove_chunk(operation_id: int, after: datetime | int | None) -> _Chunk:
+    """One chunk in one transaction, in the order of the database, from ``after`` on.
 
-    Rows of the same days share their counters: in the order of their keys a chunk would
-    change nearly as many counters as it has rows. The purge is done when there is none
-    from the very oldest on: a clock that was set back can put a row before ``after``.
+    The purge is done when there is none from the very first on: a clock that was set
+    back, or an undo of another clean-up, can put a row before ``after``.
     """
     with transaction.atomic():
         lock_clock(shared=True)
         operation = Operation.objects.select_for_update().get(pk=operation_id)
         if operation.state != OperationState.PURGING:
-            return []
-        hidden = _hidden_by(operation).order_by("last_seen", "id").select_for_update()
-        if after:
-            hidden = hidden.filter(last_seen__gte=after)
-        rows = cells.read_counted(hidden[: DELETE_CHUNK[connection.vendor]])
-        if rows:
-            _remove(operation, rows)
-        elif after is None:
-            _finish(operation)
-        return rows
+            return _Chunk()
+        hidden = _hidden_by(operation)
+        order = DELETE_ORDER[connection.vendor]
+        left = hidden.filter(**{f"{order}__gte": after}) if after else hidden
+        keys = left.order_by(order, "id").values_list("id", order)
+        found = list(keys[: DELETE_CHUNK[connection.vendor]])
+        if found:
+            ids = [key for key, _place in found]
+            return _Chunk(True, found[-1][1], _remove(operation, hidden, ids))
+        if after is None:
+            return _Chunk(_forget_cells(operation))
+        return _Chunk()
 
 
 def _hidden_by(operation: Operation) -> SyncErrorQuerySet:
@@ -91,23 +107,31 @@ def _hidden_by(operation: Operation) -> SyncErrorQuerySet:
     return rows
 
 
-def _remove(operation: Operation, rows: list[Counted]) -> None:
-    tally: Tally = Counter(row.cell for row in rows)
-    cells.add({operation.pk: cells.negative(tally)})
-    relevant = {cell.problem_id for cell in tally if cell.state in RELEVANT_CHIPS}
+def _remove(operation: Operation, hidden: SyncErrorQuerySet, ids: list[int]) -> int:
+    """Those of the ids that are still hidden when their row is met, and what they hold.
+
+    The rows go first: what failed again since they were read keeps all it has. Foreign
+    keys are checked when the transaction ends.
+    """
+    removed = delete_still(hidden, ids, ("id", "problem_id", "chip"))
+    gone = [key for key, _problem, _chip in removed]
+    delete_rows(ErrorPayload, "error_id", gone)
+    delete_rows(Look, "error_id", gone)
+    relevant = {problem for _key, problem, chip in removed if chip in RELEVANT_CHIPS}
     if relevant:
         note_removed(relevant, moment.read_clock())
-    ids = [row.id for row in rows]
-    delete_rows(ErrorPayload, "error_id", ids)
-    delete_rows(Look, "error_id", ids)
-    delete_rows(SyncError, "id", ids)
-    operation.result["purged"] = operation.result.get("purged", 0) + len(ids)
+    operation.result["purged"] = operation.result.get("purged", 0) + len(gone)
     operation.heartbeat_at = clock.now()
     operation.save(update_fields=["result", "heartbeat_at"])
+    return len(gone)
 
 
-def _finish(operation: Operation) -> None:
-    OperationCell.objects.filter(operation=operation).delete()
+def _forget_cells(operation: Operation) -> bool:
+    """Some of what it counted; without any left it is over, and ``False``."""
+    cells = OperationCell.objects.filter(operation=operation).values_list("id")
+    if delete_rows(OperationCell, "id", [key for (key,) in cells[:_CELLS]]):
+        return True
     operation.state = OperationState.PURGED
     operation.finished_at = clock.now()
     operation.save(update_fields=["state", "finished_at"])
+    return False

@@ -52,6 +52,8 @@ def _require_undoable(operation: Operation) -> None:
 
 def _undo(operation: Operation, by_name: str) -> Operation:
     cuts = Operation.objects.cuts()
+    # A removal that began does not keep the cells.
+    is_counted = operation.state == OperationState.IN_FORCE
     operation.state = OperationState.UNDONE
     operation.undone_at = clock.now()
     operation.undone_by_name = by_name
@@ -59,7 +61,7 @@ def _undo(operation: Operation, by_name: str) -> Operation:
     hidden = OperationCell.objects.filter(operation=operation)
     others = [cut for cut in cuts if cut.id != operation.pk]
     own = next((cut for cut in cuts if cut.id == operation.pk), None)
-    place = _one_place(own, others) if own else None
+    place = _one_place(own, others) if own and is_counted else None
     if place is not None:
         placed = {place: cells.move(hidden, place)}
     else:

@@ -4,7 +4,15 @@ from typing import Any
 import pytest
 import time_machine
 
-from integration.models import ErrorCell, Operation, OperationCell, SyncError, User
+from integration.models import (
+    ErrorCell,
+    ErrorPayload,
+    Operation,
+    OperationCell,
+    SyncError,
+    User,
+)
+from integration.models.dialect import delete_still
 from integration.services import cells, cleanup, moment
 from integration.services.actors import Refused
 from integration.services.cleanup import delete, delete_selected
@@ -291,6 +299,45 @@ def test_undo_while_the_purge_runs_keeps_what_is_left(
     assert (removed, operation.state) == (2, "undone")
     assert operation.result == {"purged": 2, "restored": 3, "still_hidden": 0}
     assert len(visible()) == 3
+
+
+def test_undo_while_the_purge_runs_counts_what_is_left(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows(2, state="resolved")
+    rows(3, state="resolved", last_seen=OLD - timedelta(days=3))
+    operation = click(preview(WEEK, admin), admin)
+    monkeypatch.setattr("integration.services.purge.DELETE_CHUNK", _chunks_of(2))
+    monkeypatch.setattr("integration.clock.sleep", lambda _: undo(operation, admin))
+
+    purge_due(operation.undo_until)
+
+    live = cells.count_rows(SyncError.objects.all())
+    columns = ("day", *cells.TOTAL_KEYS, "n")
+    counted = {row[:-1]: row[-1] for row in ErrorCell.objects.values_list(*columns)}
+    assert (live.total(), counted) == (3, {tuple(cell): n for cell, n in live.items()})
+    assert not OperationCell.objects.exists()
+
+
+def test_what_failed_again_since_its_chunk_was_read_keeps_all_it_has(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL reads a chunk without locking it."""
+    some = rows(3, state="resolved")
+    for row in some:
+        row.payloads.create(latest=False, request="sent", recorded_at=OLD)
+    operation = click(preview(WEEK, admin), admin)
+
+    def met_again(now: Any, ids: Any, *arguments: Any) -> Any:
+        SyncError.objects.filter(pk=some[1].pk).update(last_seen=T)
+        return delete_still(now, ids, *arguments)
+
+    monkeypatch.setattr("integration.services.purge.delete_still", met_again)
+
+    assert purge_due(operation.undo_until) == 2
+    assert list(ErrorPayload.objects.values_list("error_id")) == [(some[1].pk,)]
+    operation.refresh_from_db()
+    assert operation.result["purged"] == 2
 
 
 def test_a_killed_purge_goes_on_where_it_stood(
