@@ -2,13 +2,13 @@
 
     [DATABASE_URL=postgres://…] python -m benchmarks.cleanup [--rows N]
 
-Works on a copy of the rows. Removal is compared with one DELETE of the same rows, and
-somebody records errors meanwhile.
+Works on copies of the rows. Removal is compared with one DELETE that leaves the same
+behind, on a copy of its own and committed; somebody records errors during both.
 """
 
 import argparse
 import resource
-from datetime import timedelta
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,8 +20,8 @@ from django.test import Client
 from benchmarks.lists import get
 from benchmarks.measure import timed
 from benchmarks.writer import recording
-from integration import clock
-from integration.models import ErrorPayload, Operation, SyncError
+from integration.choices import OperationState
+from integration.models import ErrorPayload, Look, Operation, SyncError
 from integration.services import purge
 from integration.services.cleanup import delete
 from integration.services.cleanup_preview import CleanupRequest, Preview, preview
@@ -43,7 +43,13 @@ def main() -> None:
         get(client, "/errors/?state=all", whole=True)
         for days in (7, None):
             _in_and_out(client, CleanupRequest(days))
-        _remove(CleanupRequest(None))
+        at_once, _ = _removed(_delete)
+    with databases.a_copy(options.rows):
+        chunked, said = _removed(_purge)
+    print(
+        f"removal {chunked:.1f} s, one DELETE {at_once:.1f} s: "
+        f"{chunked / at_once:.2f} x; {said}"
+    )
 
 
 def _in_and_out(client: Client, request: CleanupRequest) -> None:
@@ -69,34 +75,38 @@ def _in_and_out(client: Client, request: CleanupRequest) -> None:
     )
 
 
-def _remove(request: CleanupRequest) -> None:
-    by = databases.administrator()
+def _removed(remove: Callable[[Operation], None]) -> tuple[float, str]:
+    """Seconds that the removal of all entries took, and what it meant for others."""
+    request, by = CleanupRequest(None), databases.administrator()
     operation = delete(preview(request, by).token, request, by)
-    at_once = timed(partial(_delete_and_take_back, operation))
-    due = clock.now() + timedelta(days=40)
     alone = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with recording(_RATE) as written:
-        chunked = timed(partial(purge.purge_due, due, max_seconds=3_600))
+        taken = timed(partial(remove, operation))
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - alone
     assert not Operation.objects.hiding().exists()
-    print(
-        f"removal of {operation.rows:,} rows {chunked:.1f} s, one DELETE {at_once:.1f} "
-        f"s: {chunked / at_once:.2f} x; memory +{grown / _KIB:.0f} MB; a writer waited "
+    return taken, (
+        f"{operation.rows:,} rows; memory +{grown / _KIB:.0f} MB; a writer waited "
         f"{written.times.longest:.0f} ms at most (p50 {written.times.p50:.0f}) in "
         f"{written.rows:,} rows, refused {written.refused}"
     )
 
 
-def _delete_and_take_back(operation: Operation) -> None:
-    """The same rows by one statement a table, with the checks of a commit."""
+def _purge(operation: Operation) -> None:
+    assert operation.undo_until
+    purge.purge_due(operation.undo_until, max_seconds=3_600)
+
+
+def _delete(operation: Operation) -> None:
+    """One statement a table."""
     cut = next(cut for cut in Operation.objects.cuts() if cut.id == operation.pk)
     rows = SyncError.objects.filter(cut.hides())
+    held: Any
     with transaction.atomic():
-        payloads: Any = ErrorPayload.objects.filter(error__in=rows.values("id"))
-        payloads._raw_delete("default")
+        for held in (ErrorPayload.objects, Look.objects):
+            held.filter(error__in=rows.values("id"))._raw_delete("default")
         rows._raw_delete("default")
-        connection.check_constraints()  # deferred: a transaction taken back skips them
-        transaction.set_rollback(True)
+        operation.cells.all().delete()
+        Operation.objects.filter(pk=operation.pk).update(state=OperationState.PURGED)
 
 
 if __name__ == "__main__":
