@@ -26,6 +26,7 @@ from integration.services.endings import (
 )
 from integration.services.intents import find_created, intent_of
 from integration.services.pairs import Pair, settle_pairs
+from integration.services.rivals import with_rivals
 from integration.services.waiting import missing_partner
 from integration.services.work import Work
 
@@ -132,6 +133,8 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
     for (record, _), result in zip(creates, results, strict=True):
         _take(work, batch, unsure, record, result)
     _look_for(work, batch, unsure)
+    if side is System.SALES:
+        batch.failed = with_rivals(work, batch.failed)
 
 
 def _take(

@@ -28,7 +28,8 @@ class Trouble:
     """Why something was not done.
 
     ``waits_for`` is set for a missing partner, with the ``fingerprint`` of its error;
-    ``intent`` while a creation may have been done after all.
+    ``intent`` while a creation may have been done after all. ``others`` are records of
+    the other side that stand in the way.
     """
 
     failure: Failure | None = None
@@ -36,6 +37,7 @@ class Trouble:
     waits_for: str = ""
     fingerprint: str = ""
     intent: dict[str, Any] | None = None
+    others: tuple[RecordRef, ...] = ()
 
 
 @dataclass(slots=True)
@@ -109,8 +111,18 @@ def of_record(
         failure=said.failure,
         finding=said.finding,
         waits_for=said.waits_for,
-        values={system.value: dict(record.values)} if trouble else None,
+        values=_shown(system, record, trouble) if trouble else None,
     )
+
+
+def _shown(system: System, record: Snapshot, trouble: Trouble) -> dict[str, Any]:
+    """What an error's page shows: the values, and who is in the way."""
+    others = [
+        {"id": each.id, "number": each.number, "name": each.name}
+        for each in trouble.others
+    ]
+    shown: dict[str, Any] = {system.value: dict(record.values)}
+    return {**shown, "others": others} if others else shown
 
 
 def of_pair(

@@ -17,5 +17,6 @@ def impersonal(error: SyncError, text: str) -> str:
     recorded = [
         {field: redacted(str(value)) for field, value in side.items()} for side in held
     ]
-    names = (error.bc_name, error.sales_name)
+    others = [one["name"] for one in values.get("others") or ()]
+    names = (error.bc_name, error.sales_name, *others)
     return without_values(text, [*held, *recorded], names)

@@ -77,7 +77,8 @@ def ambiguity(work: Work, found: Ambiguous) -> Trouble:
             "match-ambiguous",
             # One cause has many records, so only the message names whose they are.
             message=f"{label} could be the same as several: {names}.",
-        )
+        ),
+        others=found.candidates,
     )
 
 

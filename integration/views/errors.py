@@ -36,6 +36,7 @@ from integration.services.status import read_engine
 from integration.services.storm_status import halts_of, read_halts
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
+from integration.views.candidates import others_of
 from integration.views.details import choices_for, ended, field_rows, history
 from integration.views.handling import act_on_selected, take_done
 from integration.views.listings import Listing, read_listing, sort_words
@@ -347,6 +348,7 @@ def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, An
     return {
         **told_context(article),
         "differing": [row for row in rows if row.differs or row.is_cause],
+        "others": others_of(found, mapping),
         "equal": [row for row in rows if not (row.differs or row.is_cause)],
         **share_context(found),
     }

@@ -70,6 +70,39 @@ def test_a_blank_that_both_agreed_on_is_not_never(viewer: Client) -> None:
     assert page.count("never</td>") == 1, "only the city was never in step"
 
 
+def others_on(client: Client, article: str, **values: Any) -> list[str]:
+    """What the page says is in the way, each with where it leads."""
+    problem = make_problem(make_mapping().connection, article=article)
+    error = make_error(problem=problem, **values)
+    page = client.get(f"/errors/{error.pk}/").content.decode()
+    found = re.search('id="others".*?</ul>', page, re.S)
+    return re.findall('<li>.*?href="([^"]+)".*?</li>', found[0], re.S) if found else []
+
+
+def test_what_a_record_could_be_is_linked(viewer: Client) -> None:
+    other = {"id": "a1", "number": "", "name": "Twin"}
+
+    [link] = others_on(viewer, "match-ambiguous", values={"others": [other]})
+
+    assert "etn=account" in link
+    assert "id=a1" in link
+
+
+def test_the_customer_that_has_the_number_is_linked(viewer: Client) -> None:
+    found = {"direction": "to_business_central", "bc_number": "", "sales_id": "s1"}
+
+    [link] = others_on(viewer, "bc-duplicate-key", sales_number="10000", **found)
+
+    assert "page=21" in link
+    assert "10000" in link
+
+
+def test_what_has_its_partner_has_nothing_in_the_way(viewer: Client) -> None:
+    found = {"direction": "to_business_central", "sales_number": "10000", "bc_id": "b"}
+
+    assert others_on(viewer, "bc-duplicate-key", **found) == []
+
+
 def test_the_fields_of_a_conflict_are_its_cause() -> None:
     problem = make_problem(params={"fields": "phoneNumber,city"})
     sides = {"business_central": RECORD, "sales": RECORD | {"city": "Sierre"}}
