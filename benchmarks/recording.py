@@ -9,7 +9,6 @@ saves some row by row with the same payloads and counts. The best round of each 
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -109,7 +108,7 @@ def save_again(job: Job, ended: Sequence[Outcome]) -> Callable[[], None]:
     payload, its problem and every count of it.
     """
     others = [
-        replace(one, record_key=f"s{one.record_key[1:]}") for one in ended[:SAVED]
+        one._replace(record_key=f"s{one.record_key[1:]}") for one in ended[:SAVED]
     ]
 
     def save() -> None:

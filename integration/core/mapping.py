@@ -197,8 +197,7 @@ class References:
     lost: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One record of one side, its mapped values in canonical form by the field here.
 
     ``passes`` tells whether the filter of its side lets it through; ``check`` is the

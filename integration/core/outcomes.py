@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from integration.core.failures import Failure
 from integration.core.records import Direction
@@ -34,8 +34,7 @@ class Presence(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRef:
+class RecordRef(NamedTuple):
     """One of the two records, as a person knows it."""
 
     id: str = ""
@@ -71,8 +70,7 @@ class Note(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one record in one direction.
 
     ``record_key`` is the source record's id (a conflict: the Business Central id, with

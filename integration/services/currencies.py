@@ -1,7 +1,7 @@
 """Currencies: their rates in the terms of Sales, and what a currency code refers to."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from integration import clock
@@ -56,9 +56,9 @@ class Money:
         if code == self.rates.base:
             return record
         if isinstance(rate, Finding):
-            return replace(record, etag=f"{record.etag}|{rate.article}")
+            return record._replace(etag=f"{record.etag}|{rate.article}")
         values = {**record.values, "exchangeRate": rate}
-        return replace(record, values=values, etag=f"{record.etag}|{rate}")
+        return record._replace(values=values, etag=f"{record.etag}|{rate}")
 
     def problem(self, code: str) -> Finding | None:
         """Why this currency cannot be written."""

@@ -1,7 +1,7 @@
 """Deletions: one of two coupled records is gone, or both are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
@@ -144,7 +144,7 @@ def _sort_out(work: Work, found: _Gone, coupling: Coupling) -> None:
         found.ended.append(coupling)
         ended = _ended(work, found.side, coupling, found.now)
         found.endings.outcomes.append(
-            replace(ended, kind=OutcomeKind.DELETED, note=Note.DELETED)
+            ended._replace(kind=OutcomeKind.DELETED, note=Note.DELETED)
         )
     elif work.stopped_by:
         return  # Not tried; the run goes on with it later.
@@ -221,7 +221,7 @@ def _set_aside(work: Work, found: _Gone) -> None:
 
 def _uncoupled(work: Work, side: System, coupling: Coupling) -> Outcome:
     outcome = of_pair(OutcomeKind.UNCOUPLED, _way(work, side), coupling)
-    return replace(outcome, note=Note.UNCOUPLED)
+    return outcome._replace(note=Note.UNCOUPLED)
 
 
 def _record_half(

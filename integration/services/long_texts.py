@@ -29,7 +29,7 @@ def with_long_field(outcome: Outcome) -> Outcome:
         return outcome
     sent = values.get(outcome.direction.source.value) or {}
     field = _longest(sent, int(limit), failure)
-    return replace(outcome, failure=replace(failure, field=field))
+    return outcome._replace(failure=replace(failure, field=field))
 
 
 def _longest(sent: Mapping[str, Any], limit: int, failure: Failure) -> str:

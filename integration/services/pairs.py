@@ -379,7 +379,7 @@ def _noted(work: Work, pair: Pair, way: Direction, outcome: Outcome) -> Outcome:
     if not (pair.decision.answered and way in pair.wrote):
         return outcome
     note = Note.ANSWERED if pair.answer else _NOTES[work.table.conflict]
-    return replace(outcome, note=note)
+    return outcome._replace(note=note)
 
 
 def _kind(pair: Pair, way: Direction) -> OutcomeKind:

@@ -1,7 +1,7 @@
 """Work: what the steps of one run share."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -124,5 +124,5 @@ class Work:
     def _noted(self, outcome: Outcome) -> Outcome:
         made = outcome.kind is OutcomeKind.INSERTED
         if made and outcome.record_key in self.restored:
-            return replace(outcome, note=Note.RESTORED)
+            return outcome._replace(note=Note.RESTORED)
         return outcome
