@@ -1,8 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
+import psycopg
 import pytest
 import time_machine
+from django.db import connection
 
 from integration.models import (
     ErrorCell,
@@ -338,6 +342,47 @@ def test_what_failed_again_since_its_chunk_was_read_keeps_all_it_has(
     assert list(ErrorPayload.objects.values_list("error_id")) == [(some[1].pk,)]
     operation.refresh_from_db()
     assert operation.result["purged"] == 2
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_fails_again_while_its_removal_waits_for_it_stays(
+    admin: User,
+) -> None:
+    some = rows(3, state="resolved")
+    operation = click(preview(WEEK, admin), admin)
+    with psycopg.connect(**connection.get_connection_params()) as recorder:
+        recorder.execute(
+            "UPDATE integration_syncerror SET last_seen = %s WHERE id = %s",
+            [T, some[1].pk],
+        )
+        with ThreadPoolExecutor(1) as purger:
+            removed = purger.submit(_purged, operation.undo_until)
+            deadline = monotonic() + 20
+            while not somebody_waits():
+                assert monotonic() < deadline
+            recorder.commit()
+            assert removed.result() == 2
+
+    assert visible() == {some[1].pk}
+    assert SyncError.objects.count() == 1
+
+
+def _purged(due: datetime | None) -> int:
+    try:
+        return purge_due(due)
+    finally:
+        connection.close()
+
+
+def somebody_waits() -> bool:
+    """Whether a session of this database is held up by another's row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND datname = current_database()"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def test_a_killed_purge_goes_on_where_it_stood(
