@@ -18,6 +18,7 @@ from django.db.models import Func, Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.sql import DeleteQuery
 from django.db.models.sql.compiler import SQLCompiler
+from psycopg import Cursor
 
 from integration import clock
 
@@ -366,8 +367,6 @@ def _cursor() -> Iterator[CursorWrapper]:
         if not _is_postgresql():
             yield cursor
             return
-        from psycopg import Cursor
-
         with Cursor(connection.connection) as bound:
             yield type(cursor)(bound, connection)
 
@@ -472,9 +471,11 @@ def delete_still(
     """One DELETE of those of ``rows`` with these ids; returns their columns.
 
     The condition of ``rows`` is tested again on what somebody changes meanwhile, which
-    a lock on each row would do at the price of a second DELETE.
+    a lock on each row would do at the price of a second DELETE. The ids stand in the
+    statement: PostgreSQL then meets the rows in their order, in which whoever records
+    errors locks them too, so that neither waits for the other.
     """
-    query = rows.filter(id__in=among_ids(ids)).order_by().query.chain(DeleteQuery)
+    query = rows.filter(id__in=ids).order_by().query.chain(DeleteQuery)
     sql, parameters = query.get_compiler(connection=connection).as_sql()
     with connection.cursor() as cursor:
         cursor.execute(f"{sql} RETURNING {_quoted(returned)}", parameters)

@@ -61,7 +61,7 @@ class Known:
 
 _KNOWN = tuple(field.name for field in fields(Known) if field.default is MISSING)
 _Row = Coupling | Known
-_BLANK = {f.attname: f.get_default() for f in Coupling._meta.concrete_fields}  # noqa: SLF001  # documented
+_BLANK = {f.attname: f.get_default() for f in Coupling._meta.concrete_fields}  # noqa: SLF001  # Django documents it
 
 
 def by_record(

@@ -109,11 +109,11 @@ DROP TABLE grouped; DROP TABLE crowd; DROP TABLE edge;
 _COLUMNS = "id, etag, modified, held, number, name, passes, checked"
 _WIDTH = len(_COLUMNS.split(","))
 
-_ANY_FREE = f"SELECT 1 FROM record r WHERE r.side = ? AND {_FREE} LIMIT 1"  # noqa: S608
+_ANY_FREE = f"SELECT 1 FROM record r WHERE r.side = ? AND {_FREE} LIMIT 1"  # noqa: S608  # our own
 _KEYLESS = f"""
 SELECT rowid, side, {_COLUMNS} FROM record r
 WHERE keyed = 0 AND {_FREE} AND rowid > ? ORDER BY rowid LIMIT ?
-"""  # noqa: S608
+"""  # noqa: S608  # only our own names
 
 
 @dataclass(frozen=True, slots=True)
