@@ -350,6 +350,18 @@ def test_a_number_that_an_inactive_account_has_names_that_account(
     assert (error.values or {})["others"] == [account]
 
 
+def test_who_has_a_number_is_named_however_sales_spells_it(bare: Engine) -> None:
+    there = bare.add_account("Old", accountnumber="ab1", customertypecode=11)
+    bare.add_customer("AB1", "New")
+    bare.accept()
+
+    bare.sync("CUSTOMER")
+
+    [error] = bare.errors(problem__article="dv-duplicate-key")
+    account = {"id": there.id, "number": "ab1", "name": "Old"}
+    assert (error.values or {})["others"] == [account]
+
+
 def test_a_number_is_refused_all_the_same_where_nobody_says_who_has_it(
     bare: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
