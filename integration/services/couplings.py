@@ -121,8 +121,8 @@ def fresh(
     columns = {**_BLANK, "mapping_id": mapping.pk, **mine}
     # Its constructor would ask every field for its default, a thousand times.
     coupling = Coupling.from_db(None, list(columns), list(columns.values()))
-    _name(coupling, System.BUSINESS_CENTRAL, bc)
-    _name(coupling, System.SALES, sales)
+    rename(coupling, System.BUSINESS_CENTRAL, bc)
+    rename(coupling, System.SALES, sales)
     return coupling
 
 
@@ -182,7 +182,7 @@ def see(coupling: _Row, side: System, record: Snapshot) -> None:
     setattr(coupling, f"{short}_modified_at", record.modified_at)
     setattr(coupling, f"{short}_hash", record.check)
     setattr(coupling, f"{short}_deleted_at", None)
-    _name(coupling, side, record)
+    rename(coupling, side, record)
 
 
 def unsee(coupling: Coupling, side: System, etag: str | None = None) -> None:
@@ -217,7 +217,8 @@ def _presence(deleted_at: datetime | None) -> Presence:
     return Presence.DELETED if deleted_at else Presence.EXISTS
 
 
-def _name(coupling: _Row, side: System, record: Snapshot) -> None:
+def rename(coupling: _Row, side: System, record: Snapshot) -> None:
+    """Call one side as a person knows it now."""
     if side is System.BUSINESS_CENTRAL:
         coupling.bc_number, coupling.bc_name = record.number[:100], record.name[:250]
     else:

@@ -132,6 +132,7 @@ def _rule(work: Work, side: System, coupling: Coupling, left: Snapshot) -> Delet
 
 def _sort_out(work: Work, found: _Gone, coupling: Coupling) -> None:
     survivor = found.survivor(coupling)
+    couplings.rename(coupling, found.side.other, survivor)
     rule = _rule(work, found.side, coupling, survivor)
     if rule is DeletionRule.RESTORE:
         found.restored.append(coupling)

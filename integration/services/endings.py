@@ -111,18 +111,17 @@ def of_record(
         failure=said.failure,
         finding=said.finding,
         waits_for=said.waits_for,
-        values=_shown(system, record, trouble) if trouble else None,
+        values=_shown({system.value: dict(record.values)}, said) if trouble else None,
     )
 
 
-def _shown(system: System, record: Snapshot, trouble: Trouble) -> dict[str, Any]:
+def _shown(values: dict[str, Any] | None, trouble: Trouble) -> dict[str, Any] | None:
     """What an error's page shows: the values, and who is in the way."""
     others = [
         {"id": each.id, "number": each.number, "name": each.name}
         for each in trouble.others
     ]
-    shown: dict[str, Any] = {system.value: dict(record.values)}
-    return {**shown, "others": others} if others else shown
+    return {**(values or {}), "others": others} if others else values
 
 
 def of_pair(
@@ -144,7 +143,7 @@ def of_pair(
         failure=said.failure,
         finding=said.finding,
         waits_for=said.waits_for,
-        values=values,
+        values=_shown(values, said),
     )
 
 

@@ -22,6 +22,7 @@ from integration.services.answers import Answer, note_changed
 from integration.services.deletions import is_lost, record_gone
 from integration.services.endings import Endings, Trouble, of_pair, tried
 from integration.services.looks import note_written
+from integration.services.rivals import with_rivals
 from integration.services.waiting import missing_partner
 from integration.services.work import Work
 
@@ -112,6 +113,7 @@ def settle_pairs(work: Work, pairs: Sequence[Pair]) -> None:
     for portion in work.portions(writing):
         for way in ways:
             _write(work, way, [p for p in portion if _is_to_write(p, way)])
+        _name_rivals(work, portion)
         _conclude(work, portion)
     known = {id(pair) for pair in writing}
     _conclude(work, [pair for pair in pairs if id(pair) not in known])
@@ -300,9 +302,21 @@ def _failed_with(pair: Pair, way: Direction, *kinds: FailureKind) -> bool:
     return failure is not None and failure.kind in kinds
 
 
+def _name_rivals(work: Work, pairs: Sequence[Pair]) -> None:
+    """Whom a person has to open where Sales refused the number of one of these."""
+    way = Direction.TO_SALES
+    failed = [(pair, pair.bc) for pair in pairs if pair.bc and way in pair.troubles]
+    named = with_rivals(work, [(record, pair.troubles[way]) for pair, record in failed])
+    for (pair, _), (_, trouble) in zip(failed, named, strict=True):
+        own = pair.id(System.SALES)
+        others = tuple(one for one in trouble.others if one.id != own)
+        pair.troubles[way] = replace(trouble, others=others)
+
+
 def _save(work: Work, pairs: Sequence[Pair]) -> None:
     endings, now = Endings(), clock.now()
     for pair in pairs:
+        _rename(pair)
         _end(work, endings, pair)
     if not work.is_rehearsal:
         note_written(work.mapping, _written(pairs))
@@ -313,6 +327,14 @@ def _save(work: Work, pairs: Sequence[Pair]) -> None:
                 _remember(work, pair, now)
             couplings.save(pair.coupling for pair in handled)
         endings.save(work)
+
+
+def _rename(pair: Pair) -> None:
+    """What fails is told by the number and the name that it has now."""
+    for side in System:
+        record = pair.record(side)
+        if record:
+            couplings.rename(pair.coupling, side, record)
 
 
 def _written(pairs: Sequence[Pair]) -> dict[str, dict[str, Collection[str]]]:

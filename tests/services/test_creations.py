@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 
 from integration.connectors.base import Connector, Create, WriteResult
-from integration.connectors.errors import Refused
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
 from integration.models import Coupling, PendingRecord
-from integration.services import rivals
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
 from tests.running import running_systems
@@ -334,49 +332,6 @@ def test_a_cause_of_many_names_the_candidates_of_none(bare: Engine) -> None:
     assert (
         "Other could be the same as several: Other 1 Other, Other 2 Other." in messages
     )
-
-
-def test_a_number_that_an_inactive_account_has_names_that_account(
-    bare: Engine,
-) -> None:
-    there = bare.add_account("Old", accountnumber="777", customertypecode=11)
-    bare.add_customer("777", "New")
-    bare.accept()
-
-    bare.sync("CUSTOMER")
-
-    [error] = bare.errors(problem__article="dv-duplicate-key")
-    account = {"id": there.id, "number": "777", "name": "Old"}
-    assert (error.values or {})["others"] == [account]
-
-
-def test_who_has_a_number_is_named_however_sales_spells_it(bare: Engine) -> None:
-    there = bare.add_account("Old", accountnumber="ab1", customertypecode=11)
-    bare.add_customer("AB1", "New")
-    bare.accept()
-
-    bare.sync("CUSTOMER")
-
-    [error] = bare.errors(problem__article="dv-duplicate-key")
-    account = {"id": there.id, "number": "ab1", "name": "Old"}
-    assert (error.values or {})["others"] == [account]
-
-
-def test_a_number_is_refused_all_the_same_where_nobody_says_who_has_it(
-    bare: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(value: str) -> str:
-        raise Refused(Failure(System.SALES, FailureKind.REFUSED, "no", value))
-
-    bare.add_account("Old", accountnumber="777", customertypecode=11)
-    bare.add_customer("777", "New")
-    bare.accept()
-    monkeypatch.setattr(rivals, "literal", refuse)
-
-    bare.sync("CUSTOMER")
-
-    [error] = bare.errors(problem__article="dv-duplicate-key")
-    assert "others" not in (error.values or {})
 
 
 def test_an_ambiguous_record_keeps_whom_it_could_be(bare: Engine) -> None:

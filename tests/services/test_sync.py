@@ -350,6 +350,32 @@ def test_an_account_deleted_in_sales_is_an_error_of_its_customer(
     assert counts["to_sales"] == {"records_read": 1, "failed": 1}
 
 
+def test_what_lost_its_partner_is_told_by_the_number_it_has_now(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.accounts.delete(sales.id)
+    engine.change(bc, number="777")
+
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert error.bc_number == "777"
+
+
+def test_a_conflict_is_told_by_the_number_that_the_customer_has_now(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, number="777", city="Sion")
+    engine.change(sales, address1_city="Sierre")
+
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert error.bc_number == "777"
+
+
 def test_a_customer_deleted_here_is_found_by_a_full_run(engine: Engine) -> None:
     bc, sales = engine.pair()
     engine.customers.delete(bc.id)
