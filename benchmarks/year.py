@@ -18,6 +18,7 @@ from django.db import transaction
 from integration.choices import Who
 from integration.models import Connection, ErrorPayload, Job, Problem, SyncError
 from integration.models.dialect import SEARCH_TABLE
+from integration.models.folding import searchable
 from integration.services import cells
 from tests.factories import make_connection, make_job, make_mapping, make_problem
 
@@ -127,6 +128,7 @@ class _Rows:
             state, reason = ("ignored" if chance > 0.95 else "open"), ""
             waits = "EUR" if chance < 0.1 else ""
         message = f"{name}: {self.texts[place]} {int(uniform() * 50)} ({number})"
+        text = f"{10_000 + number}\n{name}\n{problem.title}\n{message}"
         at = int(uniform() * 20_000)
         key, moment = self.first_id + number, _stored(seen)
         row = (
@@ -141,7 +143,7 @@ class _Rows:
             _stored(seen + timedelta(seconds=300)) if settled else None,
             *(reason, waits, None if number % 20 else moment, False, problem.pk),
             self.year.jobs[age * len(self.year.jobs) // _YEAR_SECONDS].pk,
-            *(f"{10_000 + number}\n{name}\n{problem.title}\n{message}", key),
+            *(searchable(text), key),
         )
         kept = not settled or age < _PAYLOAD_DAYS * 86_400
         body = self.stack[at : at + self.details // 2]

@@ -15,6 +15,7 @@ from integration.models import (
     TableMapping,
     User,
 )
+from integration.models.folding import searchable
 
 _numbers = count(1)
 SOME_TIME = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
@@ -99,6 +100,8 @@ def make_error(**values: Any) -> SyncError:
         "first_seen": moment,
         "last_seen": moment,
     }
+    if "search_text" in values:
+        values["search_text"] = searchable(values["search_text"])
     if values.get("state") == "resolved":
         defaults |= {"settled_at": moment, "settled_reason": "resolved"}
     row = SyncError.objects.create(**(defaults | values))

@@ -22,7 +22,7 @@ from django.db.models import (
 )
 
 from integration.models.dialect import PREFIX_LENGTH, prefix
-from integration.models.folding import spellings
+from integration.models.folding import spelling
 
 VISIBLE = 0
 """The place of a row that no cut hides."""
@@ -41,10 +41,7 @@ def text_q(text: str) -> Q:
     """
     if len(text) < PREFIX_LENGTH:
         return prefix("record_label", text) | prefix("record_name", text)
-    found = Q()
-    for spelling in spellings(text):
-        found |= Q(search_text__icontains=spelling)
-    return found
+    return Q(search_text__icontains=spelling(text))
 
 
 def scope_q(scope: Mapping[str, Any]) -> Q:

@@ -176,20 +176,19 @@ def prefix(column: str, text: str) -> Q:
     return Q(**{f"{column}__gte": start, f"{column}__lt": start + "\U0010ffff"})
 
 
-def hit_ids(texts: Iterable[str], limit: int) -> list[int] | None:
-    """Ids of errors whose search text holds one of ``texts``.
+def hit_ids(text: str, limit: int) -> list[int] | None:
+    """Ids of errors whose search text holds ``text``.
 
     ``None``: there are more than ``limit``. PostgreSQL would have to test that many
     rows to find so of a common word, up to a second; the statistics of its index know
     such a word.
     """
-    words = list(texts)
     if _is_postgresql():
-        sql, parameters = _hits_unless_surely_more(words, limit)
+        sql, parameters = _hits_unless_surely_more(text, limit)
     else:
-        phrases = ['"' + word.replace('"', '""') + '"' for word in words]
         sql = f"SELECT rowid FROM {SEARCH_TABLE} WHERE {SEARCH_TABLE} MATCH %s LIMIT %s"  # noqa: S608  # only our own names
-        parameters = [" OR ".join(phrases), limit + 1]
+        phrase = '"' + text.replace('"', '""') + '"'
+        parameters = [phrase, limit + 1]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         ids = [key for (key,) in cursor.fetchall()]
@@ -204,22 +203,21 @@ def are_hits_tested() -> bool:
     return _is_postgresql()
 
 
-def _hits_unless_surely_more(words: Sequence[str], limit: int) -> tuple[str, list[Any]]:
+def _hits_unless_surely_more(text: str, limit: int) -> tuple[str, list[Any]]:
     """A NULL among the hits says that the statistics expect far more than ``limit``."""
-    patterns = [f"%{_like_escaped(word)}%" for word in words]
-    tests = " OR ".join(["UPPER(search_text) LIKE UPPER(%s)"] * len(words))
+    pattern = f"%{_like_escaped(text)}%"
     # With a limit of its own it would be planned to read the table instead.
-    sql = f"""
+    sql = """
         WITH expected AS MATERIALIZED (SELECT integration_expected_hits(%s) AS n),
         hits AS MATERIALIZED (
             SELECT id FROM integration_syncerror
-            WHERE (SELECT n FROM expected) <= %s AND ({tests})
+            WHERE (SELECT n FROM expected) <= %s AND UPPER(search_text) LIKE UPPER(%s)
         )
         (SELECT id FROM hits LIMIT %s)
         UNION ALL SELECT NULL FROM expected WHERE n > %s
-    """  # noqa: S608  # only our own names
+    """
     surely = _SURELY * limit
-    return sql, [patterns, surely, *patterns, limit + 1, surely]
+    return sql, [[pattern], surely, pattern, limit + 1, surely]
 
 
 def among_ids(ids: Sequence[int]) -> RawSQL:

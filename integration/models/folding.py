@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from integration.models.dialect import PREFIX_LENGTH
+
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
@@ -25,7 +27,10 @@ def searchable(text: str) -> str:
     return text if text.isascii() else f"{text}\n{folded(text)}"
 
 
-def spellings(text: str) -> list[str]:
-    """What to look for when a person typed ``text``."""
+def spelling(text: str) -> str:
+    """What to look for when a person typed ``text``: whatever has it, has this too.
+
+    A text of which too little for an index is left stays as typed.
+    """
     plain = folded(text)
-    return [text] if text.isascii() or plain == text else [text, plain]
+    return text if text.isascii() or len(plain) < PREFIX_LENGTH else plain

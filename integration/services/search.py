@@ -19,7 +19,7 @@ from integration.models.dialect import (
     hit_ids,
     prefix,
 )
-from integration.models.folding import spellings
+from integration.models.folding import spelling
 
 MOST_HITS = 10_000
 
@@ -58,7 +58,7 @@ class Search:
 def search(text: str) -> Search:
     """Look up a text in the index: one query."""
     if len(text) >= PREFIX_LENGTH:
-        return Search(text, hit_ids(spellings(text), MOST_HITS))
+        return Search(text, hit_ids(spelling(text), MOST_HITS))
     hits = _beginning(text)
     return Search(text, hits if len(hits) <= MOST_HITS else None)
 
