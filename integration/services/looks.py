@@ -26,7 +26,7 @@ from integration.models import (
     SyncError,
     TableMapping,
 )
-from integration.models.dialect import among
+from integration.models.dialect import among, hold
 from integration.models.errors import LIST_COLUMNS
 
 WATCHED = timedelta(minutes=30)
@@ -234,8 +234,12 @@ def _unseen() -> QuerySet[SyncError]:
 
 
 def _make(ids: Collection[int]) -> None:
-    """Their rows, where there are none yet: due at once."""
+    """Their rows, where there are none yet: due at once; none for what is removed."""
+    if not ids:
+        return
     now = clock.now()
-    Look.objects.bulk_create(
-        [Look(error_id=key, next_at=now) for key in ids], ignore_conflicts=True
-    )
+    with transaction.atomic(savepoint=False):
+        Look.objects.bulk_create(
+            [Look(error_id=key, next_at=now) for key in hold(SyncError, ids)],
+            ignore_conflicts=True,
+        )

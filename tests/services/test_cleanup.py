@@ -1,12 +1,8 @@
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Any
 
-import psycopg
 import pytest
 import time_machine
-from django.db import connection
 
 from integration.models import (
     ErrorCell,
@@ -30,6 +26,7 @@ from integration.services.error_filters import ErrorFilter
 from integration.services.purge import purge_due
 from integration.services.undo import undo
 from tests.factories import make_error, make_mapping, make_problem, make_user
+from tests.sessions import while_written
 
 pytestmark = pytest.mark.django_db
 T = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -351,38 +348,15 @@ def test_a_row_that_fails_again_while_its_removal_waits_for_it_stays(
 ) -> None:
     some = rows(3, state="resolved")
     operation = click(preview(WEEK, admin), admin)
-    with psycopg.connect(**connection.get_connection_params()) as recorder:
-        recorder.execute(
-            "UPDATE integration_syncerror SET last_seen = %s WHERE id = %s",
-            [T, some[1].pk],
-        )
-        with ThreadPoolExecutor(1) as purger:
-            removed = purger.submit(_purged, operation.undo_until)
-            deadline = monotonic() + 20
-            while not somebody_waits():
-                assert monotonic() < deadline
-            recorder.commit()
-            assert removed.result() == 2
+    fails_again = "UPDATE integration_syncerror SET last_seen = %s WHERE id = %s"
 
+    removed = while_written(
+        fails_again, [T, some[1].pk], lambda: purge_due(operation.undo_until)
+    )
+
+    assert removed == 2
     assert visible() == {some[1].pk}
     assert SyncError.objects.count() == 1
-
-
-def _purged(due: datetime | None) -> int:
-    try:
-        return purge_due(due)
-    finally:
-        connection.close()
-
-
-def somebody_waits() -> bool:
-    """Whether a session of this database is held up by another's row."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-            "AND datname = current_database()"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def test_a_killed_purge_goes_on_where_it_stood(

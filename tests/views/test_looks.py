@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 from html import unescape
 from typing import Any
 
@@ -25,6 +26,7 @@ from integration.services.cells import rebuild
 from integration.services.errors import record_outcomes
 from integration.services.operations import record_operation
 from tests.factories import SOME_TIME, make_error, make_job, make_mapping, make_problem
+from tests.sessions import while_written
 
 pytestmark = pytest.mark.django_db
 CHANGE = {
@@ -86,6 +88,26 @@ def test_opening_a_record_has_its_error_watched_for_half_an_hour(
     assert look.watched_until > clock.now() + timedelta(minutes=29)
     assert look.next_at is not None
     assert look.next_at <= clock.now()
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_what_is_removed_just_when_a_record_is_opened_is_not_watched(
+    error: SyncError, operator: Client
+) -> None:
+    """The others of its cause are."""
+    cause = error.problem_id
+    stays, goes = (make_error(problem=error.problem, record_key=key) for key in "ab")
+    removal = "DELETE FROM integration_syncerror WHERE id = %s"
+
+    for gone, page in (
+        (error, f"/errors/{error.pk}/watch/"),
+        (goes, f"/problems/{cause}/watch/"),
+    ):
+        answer = while_written(removal, [gone.pk], partial(operator.post, page))
+        assert answer.status_code == 200
+
+    assert Look.objects.get().error == stays
 
 
 def test_opening_the_page_of_an_error_does_so_without_a_script(
