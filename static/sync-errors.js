@@ -2,6 +2,9 @@
 (() => {
   "use strict";
 
+  // What asks for itself by itself, until it is over.
+  const POLL = '[hx-trigger^="load"]';
+
   const boxes = (form) => [...form.querySelectorAll('tbody input[type="checkbox"]')];
 
   const sayHowMany = (form) => {
@@ -91,10 +94,11 @@
     }
   });
 
-  // A page asks for news while somebody looks at it; at once when somebody comes back.
+  // A page asks for news while somebody looks at it; at once when somebody comes back. News
+  // would take away what something else on the page waits for: that goes first.
   let seconds = 0;
   const ask = (all) => {
-    if (document.hidden) return;
+    if (document.hidden || document.querySelector(".htmx-request:not([data-live])")) return;
     for (const one of document.querySelectorAll("[data-live]")) {
       if (all || seconds % Number(one.dataset.live) === 0) htmx.trigger(one, "live");
     }
@@ -102,6 +106,22 @@
   setInterval(() => { seconds += 5; ask(false); }, 5000);
   document.addEventListener("visibilitychange", () => ask(true));
   addEventListener("focus", () => ask(true));
+
+  // What a person asked for last is shown. The answer to what was asked before would take its
+  // place away, and one whose own place is gone has none; a change (POST) is always told. Each
+  // element is listened to by itself: of one that has left the document nothing comes here.
+  let wanted = new XMLHttpRequest();
+  const judge = (event) => {
+    const { elt, xhr, requestConfig } = event.detail;
+    const isWaiting = wanted !== xhr && wanted.readyState > 0 && wanted.readyState < 4;
+    const isLate = isWaiting && !elt.matches(POLL);
+    if (requestConfig.verb === "get" && (isLate || !elt.isConnected)) event.preventDefault();
+  };
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { elt, xhr } = event.detail;
+    if (!elt.matches(`[data-live], ${POLL}`)) wanted = xhr;
+    elt.addEventListener("htmx:beforeOnLoad", judge);
+  });
 
   // What has the focus keeps it when its part of the page is renewed.
   let focused = null;
