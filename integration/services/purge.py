@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from integration import clock
 from integration.choices import OperationState
@@ -14,9 +14,10 @@ from integration.models.dialect import (
     DELETE_CHUNK,
     DELETE_ORDER,
     DELETE_PAUSE_SECONDS,
+    delete_counted,
     delete_rows,
-    delete_still,
     lock_clock,
+    side_by_side,
 )
 from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
 from integration.services import moment
@@ -113,17 +114,19 @@ def _remove(operation: Operation, hidden: SyncErrorQuerySet, ids: list[int]) -> 
     The rows go first: what failed again since they were read keeps all it has. Foreign
     keys are checked when the transaction ends.
     """
-    removed = delete_still(hidden, ids, ("id", "problem_id", "chip"))
-    gone = [key for key, _problem, _chip in removed]
-    delete_rows(ErrorPayload, "error_id", gone)
-    delete_rows(Look, "error_id", gone)
-    relevant = {problem for _key, problem, chip in removed if chip in RELEVANT_CHIPS}
+    gone = delete_counted(
+        hidden.filter(side_by_side("id", ids)), ("problem_id", "chip")
+    )
+    alone = ~Exists(SyncError.objects.filter(pk=OuterRef("error_id")))
+    for kept in (ErrorPayload.objects, Look.objects):
+        kept.filter(side_by_side("error_id", ids), alone).delete()
+    relevant = {problem for problem, chip in gone if chip in RELEVANT_CHIPS}
     if relevant:
         note_removed(relevant, moment.read_clock())
-    operation.result["purged"] = operation.result.get("purged", 0) + len(gone)
+    operation.result["purged"] = operation.result.get("purged", 0) + gone.total()
     operation.heartbeat_at = clock.now()
     operation.save(update_fields=["result", "heartbeat_at"])
-    return len(gone)
+    return gone.total()
 
 
 def _forget_cells(operation: Operation) -> bool:

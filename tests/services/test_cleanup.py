@@ -12,7 +12,7 @@ from integration.models import (
     SyncError,
     User,
 )
-from integration.models.dialect import delete_still
+from integration.models.dialect import delete_counted
 from integration.services import cells, cleanup, moment
 from integration.services.actors import Refused
 from integration.services.cleanup import delete, delete_selected
@@ -329,11 +329,11 @@ def test_what_failed_again_since_its_chunk_was_read_keeps_all_it_has(
         row.payloads.create(latest=False, request="sent", recorded_at=OLD)
     operation = click(preview(WEEK, admin), admin)
 
-    def met_again(now: Any, ids: Any, *arguments: Any) -> Any:
+    def met_again(*arguments: Any) -> Any:
         SyncError.objects.filter(pk=some[1].pk).update(last_seen=T)
-        return delete_still(now, ids, *arguments)
+        return delete_counted(*arguments)
 
-    monkeypatch.setattr("integration.services.purge.delete_still", met_again)
+    monkeypatch.setattr("integration.services.purge.delete_counted", met_again)
 
     assert purge_due(operation.undo_until) == 2
     assert list(ErrorPayload.objects.values_list("error_id")) == [(some[1].pk,)]
