@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Func, Model, Q, QuerySet
+from django.db.models import Func, Max, Min, Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.sql import DeleteQuery
 from django.db.models.sql.compiler import SQLCompiler
@@ -45,6 +45,11 @@ indexes and whoever writes waits (D12)."""
 DELETE_ORDER = {"sqlite": "last_seen", "postgresql": "id"}
 """How errors that are removed at once lie together: SQLite takes a row out of its
 indexes, most of which go by time; PostgreSQL only marks it in its table."""
+_IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
+"""Whoever records errors locks them by their ids: where a removal met them in another
+order, each could wait for the other."""
+_UNHURRIED = "SET LOCAL synchronous_commit = off"
+"""A crash of the database may take back what was removed last: it is removed again."""
 DELETE_PAUSE_SECONDS = {"sqlite": 0.01, "postgresql": 0.0}
 
 
@@ -464,12 +469,22 @@ def delete_rows(model: type[Model], column: str, values: Collection[int]) -> int
         return _executed(cursor, sql, list(values))
 
 
-def side_by_side(column: str, ids: Sequence[int]) -> Q:
-    """Those of a chunk with these ids, the first ones of what is left to remove.
+def chunk_of(rows: QuerySet[Any], limit: int) -> list[tuple[int, Any]]:
+    """The first ones of these rows to remove: each one's id and its place in the order.
 
-    PostgreSQL removes in the order of ids and needs only the ends of the chunk: ten
-    thousand ids cost it more to read than to look up.
+    Of PostgreSQL only the first and the last: ten thousand ids cost it more to read
+    than to look up.
     """
+    order = DELETE_ORDER[connection.vendor]
+    first = rows.order_by(order, "id")[:limit]
+    if not _is_postgresql():
+        return list(first.values_list("id", order))
+    ends = first.aggregate(first=Min("id"), last=Max("id"))
+    return [(key, key) for key in ends.values() if key is not None]
+
+
+def in_chunk(column: str, ids: Sequence[int]) -> Q:
+    """Those with the ids of a chunk."""
     if _is_postgresql():
         return Q(**{f"{column}__gte": ids[0], f"{column}__lte": ids[-1]})
     return Q(**{f"{column}__in": ids})
@@ -491,10 +506,7 @@ def delete_counted(
         if not _is_postgresql():
             cursor.execute(deleting, parameters)
             return Counter(cursor.fetchall())
-        # Whoever records errors locks them by their ids: in another order each could
-        # wait for the other.
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"{_IN_ORDER}; {_UNHURRIED}")
         counting = f"SELECT {named}, count(*) FROM gone GROUP BY {named}"  # noqa: S608  # only our own names
         cursor.execute(f"WITH gone AS ({deleting}) {counting}", parameters)
         return Counter({tuple(key): count for *key, count in cursor.fetchall()})

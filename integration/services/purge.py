@@ -14,10 +14,11 @@ from integration.models.dialect import (
     DELETE_CHUNK,
     DELETE_ORDER,
     DELETE_PAUSE_SECONDS,
+    chunk_of,
     delete_counted,
     delete_rows,
+    in_chunk,
     lock_clock,
-    side_by_side,
 )
 from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
 from integration.services import moment
@@ -82,10 +83,9 @@ def _remove_chunk(operation_id: int, after: datetime | int | None) -> _Chunk:
         if operation.state != OperationState.PURGING:
             return _Chunk()
         hidden = _hidden_by(operation)
-        order = DELETE_ORDER[connection.vendor]
-        left = hidden.filter(**{f"{order}__gte": after}) if after else hidden
-        keys = left.order_by(order, "id").values_list("id", order)
-        found = list(keys[: DELETE_CHUNK[connection.vendor]])
+        from_there = {f"{DELETE_ORDER[connection.vendor]}__gte": after}
+        left = hidden.filter(**from_there) if after else hidden
+        found = chunk_of(left, DELETE_CHUNK[connection.vendor])
         if found:
             ids = [key for key, _place in found]
             return _Chunk(True, found[-1][1], _remove(operation, hidden, ids))
@@ -114,12 +114,10 @@ def _remove(operation: Operation, hidden: SyncErrorQuerySet, ids: list[int]) -> 
     The rows go first: what failed again since they were read keeps all it has. Foreign
     keys are checked when the transaction ends.
     """
-    gone = delete_counted(
-        hidden.filter(side_by_side("id", ids)), ("problem_id", "chip")
-    )
+    gone = delete_counted(hidden.filter(in_chunk("id", ids)), ("problem_id", "chip"))
     alone = ~Exists(SyncError.objects.filter(pk=OuterRef("error_id")))
     for kept in (ErrorPayload.objects, Look.objects):
-        kept.filter(side_by_side("error_id", ids), alone).delete()
+        kept.filter(in_chunk("error_id", ids), alone).delete()
     relevant = {problem for problem, chip in gone if chip in RELEVANT_CHIPS}
     if relevant:
         note_removed(relevant, moment.read_clock())
