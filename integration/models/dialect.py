@@ -378,14 +378,50 @@ def _cursor() -> Iterator[CursorWrapper]:
 def _recordset(
     model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> tuple[str, list[Any]]:
-    """What PostgreSQL inserts from, with its one parameter.
+    """What PostgreSQL inserts from, with its parameters.
 
-    Bound one by one, values would cost psycopg as much as the rows the server.
+    A column whose values are all the same is one of them, any other is an array: bound
+    one by one, values would cost psycopg as much as the rows the server.
     """
-    named = [dict(zip(columns, row, strict=True)) for row in rows]
-    kind = f'NULL::"{model._meta.db_table}"'  # noqa: SLF001  # as above
-    source = f"SELECT {_quoted(columns)} FROM json_populate_recordset({kind}, %s)"  # noqa: S608  # only our own names
-    return source, [json.dumps(named, default=str)]
+    fields = map(model._meta.get_field, columns)  # noqa: SLF001  # as above
+    shown: list[str] = []
+    arrays: dict[str, str] = {}
+    shared: list[Any] = []
+    different: list[Any] = []
+    for field, column, found in zip(
+        fields, columns, zip(*rows, strict=True), strict=True
+    ):
+        kind, name = _kind(field), f'"{column}"'
+        values = _bindable(field, found)
+        if arrays and values.count(values[0]) == len(values):
+            shown.append(f"%b::{kind} AS {name}")
+            shared.append(values[0])
+        else:
+            shown.append(name)
+            arrays[name] = f"%b::{kind}[]"
+            different.append(values)
+    source = (
+        f"SELECT {', '.join(shown)} FROM unnest({', '.join(arrays.values())}) "  # noqa: S608  # only our own names
+        f"AS row ({', '.join(arrays)})"
+    )
+    return source, [*shared, *different]
+
+
+def _kind(field: Any) -> str:
+    """As what a value is bound: a text as any, because a cast would cut a long one."""
+    if isinstance(field, models.CharField | models.TextField):
+        return "text"
+    return str(field.db_type(connection))
+
+
+def _bindable(field: Any, values: Sequence[Any]) -> list[Any]:
+    """These values for an array, which has one type: each choice has its own."""
+    if isinstance(field, models.JSONField):
+        return list(map(_json, values))
+    if len({*map(type, values)} - {type(None)}) > 1:
+        python = str if _kind(field) == "text" else field.to_python
+        return [None if value is None else python(value) for value in values]
+    return list(values)
 
 
 def _prepared(
