@@ -13,8 +13,8 @@ from django.utils.translation import gettext_noop
 from integration import clock
 from integration.choices import OperationKind
 from integration.models import ErrorPayload, Operation, SyncError
-from integration.models.dialect import DELETE_PAUSE_SECONDS, delete_rows
 from integration.models.errors import SyncErrorQuerySet
+from integration.models.removal import DELETE_PAUSE_SECONDS, delete_rows
 from integration.services.actors import ENGINE_NAME
 from integration.services.operations import record_operation
 from integration.services.sentences import sentence

@@ -21,8 +21,9 @@ from integration.models import (
     OperationCell,
     SyncError,
 )
+from integration.models.bulk import add_counts, add_counts_of
 from integration.models.cuts import VISIBLE, Cut, place
-from integration.models.dialect import UtcDay, add_counts, add_counts_of
+from integration.models.dialect import UtcDay
 
 TOTAL_KEYS = ("problem_id", "connection_id", "mapping_key", "direction", "state")
 _CELL_KEYS = ("day", *TOTAL_KEYS)

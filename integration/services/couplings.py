@@ -12,7 +12,8 @@ from integration.core.mapping import Snapshot
 from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
 from integration.models import Coupling, PendingRecord, TableMapping
-from integration.models.dialect import among, insert_new, update
+from integration.models.bulk import insert_new, update
+from integration.models.dialect import among
 from integration.models.statements import Statement
 
 _SAVED = (

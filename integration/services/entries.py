@@ -9,7 +9,7 @@ from integration import clock
 from integration.choices import Category, EntryKind
 from integration.core.outcomes import Note, Outcome, OutcomeKind
 from integration.models import Job, JobEntry
-from integration.models.dialect import insert
+from integration.models.bulk import insert
 from integration.services.articles import Causes
 from integration.services.sentences import Told, of_cause, sentence
 

@@ -11,7 +11,8 @@ from integration.core.causes import Cause
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding, Outcome, OutcomeKind, RecordRef
 from integration.models import Connection, Job, SyncError, TableMapping
-from integration.models.dialect import prefix, update
+from integration.models.bulk import update
+from integration.models.dialect import prefix
 from integration.models.errors import RELEVANT_CHIPS
 from integration.services import articles
 from integration.services.error_rows import (

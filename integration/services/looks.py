@@ -26,8 +26,9 @@ from integration.models import (
     SyncError,
     TableMapping,
 )
-from integration.models.dialect import among, hold
+from integration.models.dialect import among
 from integration.models.errors import LIST_COLUMNS
+from integration.models.removal import hold
 
 WATCHED = timedelta(minutes=30)
 EVERY = timedelta(seconds=20)

@@ -22,7 +22,8 @@ from integration.models import (
     SyncError,
     TableMapping,
 )
-from integration.models.dialect import among, insert_new, upsert
+from integration.models.bulk import insert_new, upsert
+from integration.models.dialect import among
 
 _CHUNK = 500
 _UNIQUE = ("mapping_id", "side", "record_id")

@@ -10,7 +10,9 @@ from integration import clock
 from integration.choices import OperationState
 from integration.models import ErrorPayload, Look, Operation, OperationCell, SyncError
 from integration.models.cuts import Cut
-from integration.models.dialect import (
+from integration.models.dialect import lock_clock
+from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
+from integration.models.removal import (
     DELETE_CHUNK,
     DELETE_ORDER,
     DELETE_PAUSE_SECONDS,
@@ -18,9 +20,7 @@ from integration.models.dialect import (
     delete_counted,
     delete_rows,
     in_chunk,
-    lock_clock,
 )
-from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
 from integration.services import moment
 from integration.services.alerts import note_removed
 

@@ -9,8 +9,9 @@ from django.db.models import Q
 from integration.choices import Chip, ErrorState, SettledReason
 from integration.core.causes import Cause
 from integration.models import ErrorPayload, SyncError
+from integration.models.bulk import upsert
 from integration.models.cuts import VISIBLE
-from integration.models.dialect import among, upsert
+from integration.models.dialect import among
 from integration.services import cells
 from integration.services.cells import Cell
 from integration.services.error_rows import COPIED, Failing, failing_copy

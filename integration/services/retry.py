@@ -48,7 +48,8 @@ from integration.models import (
     TableMapping,
     User,
 )
-from integration.models.dialect import insert_from, lock_retries
+from integration.models.bulk import insert_from
+from integration.models.dialect import lock_retries
 from integration.models.errors import SOURCE_RECORD
 from integration.models.jobs import ACTIVE_STATES
 from integration.services.actors import Refused, name_of

@@ -36,7 +36,8 @@ from integration.models import (
     SyncError,
     User,
 )
-from integration.models.dialect import DELETE_CHUNK, delete_rows, lock_retries
+from integration.models.dialect import lock_retries
+from integration.models.removal import DELETE_CHUNK, delete_rows
 from integration.services import moment
 from integration.services.answers import settled_words
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter

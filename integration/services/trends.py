@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from integration import clock
 from integration.models import ProblemDay
-from integration.models.dialect import add_counts
+from integration.models.bulk import add_counts
 
 DAYS = 7
 """Shown; older ones are kept."""

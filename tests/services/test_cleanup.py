@@ -12,7 +12,7 @@ from integration.models import (
     SyncError,
     User,
 )
-from integration.models.dialect import delete_counted
+from integration.models.removal import delete_counted
 from integration.services import cells, cleanup, moment
 from integration.services.actors import Refused
 from integration.services.cleanup import delete, delete_selected
