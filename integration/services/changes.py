@@ -11,6 +11,7 @@ from integration.core.mapping import Snapshot
 from integration.core.records import Page, Record, System
 from integration.models import Coupling
 from integration.services import couplings, pending
+from integration.services.read_ahead import read_ahead
 from integration.services.sorting import forget, sort
 from integration.services.work import Work
 
@@ -92,9 +93,10 @@ def _follow(work: Work, side: System, start: str, stored: str) -> str:
     connector = work.connectors[side]
     place, columns = work.table.place(side), work.table.columns(side)
     reached = stored
-    for page in connector.read_changes(place, columns, start):
-        _take(work, side, page, whole=not start)
-        reached = page.cursor or reached
+    with read_ahead(connector.read_changes(place, columns, start)) as pages:
+        for page in pages:
+            _take(work, side, page, whole=not start)
+            reached = page.cursor or reached
     if not start:
         _miss_unseen(work, side)
     return reached

@@ -110,6 +110,12 @@ _COLUMNS = "id, etag, modified, held, number, name, passes, checked"
 _WIDTH = len(_COLUMNS.split(","))
 
 _ANY_FREE = f"SELECT 1 FROM record r WHERE r.side = ? AND {_FREE} LIMIT 1"  # noqa: S608  # our own
+_ANY_LEFT = """
+SELECT 1 FROM record
+WHERE side = ? AND extra = 0 AND state NOT IN ('done', 'dropped')
+UNION ALL SELECT 1 FROM gone WHERE side = ?
+LIMIT 1
+"""
 _KEYLESS = f"""
 SELECT rowid, side, {_COLUMNS} FROM record r
 WHERE keyed = 0 AND {_FREE} AND rowid > ? ORDER BY rowid LIMIT ?
@@ -311,6 +317,10 @@ class Spool:
         ):
             last = rows[-1][0]
             yield [_snapshot(row[1:]) for row in rows]
+
+    def is_settled(self, side: System) -> bool:
+        """Whether nothing that was read of this side, or missed there, may be left."""
+        return not self._all(_ANY_LEFT, (side.value, side.value))
 
     def count_alone(self, side: System) -> int:
         (count,) = self._base.execute(

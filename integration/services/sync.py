@@ -1,8 +1,11 @@
 """One run of one mapping: read both sides once, decide, write, record."""
 
+from collections.abc import Iterable
+
 from django.db import transaction
 
 from integration import clock
+from integration.connectors.errors import RemoteError
 from integration.core.outcomes import OutcomeKind
 from integration.core.records import Direction, System
 from integration.models import Coupling, TableMapping
@@ -40,7 +43,8 @@ def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
     Safe to repeat after a stop at any point: what was done is found done. Raises
     ``RemoteError`` when a system cannot be read or refuses everything, ``Storm`` when
     everything fails for one cause, ``Paused`` when somebody paused it, ``RunLost`` when
-    another worker has the run; the cursors then stay where they were.
+    another worker has the run; the cursors then stay where they were, but for a side of
+    which nothing was left when a system refused: what we wrote there comes back once.
     """
     began = clock.now()
     with Spool() as spool:
@@ -51,10 +55,14 @@ def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
         except (Storm, Paused):
             _keep_untried(work)
             raise
+        except RemoteError:
+            if cursors and not run.dry_run:
+                _move_cursors(work, cursors, filter(spool.is_settled, System))
+            raise
         if not run.dry_run:
             hasten_waiting(run.mapping, began)
         if cursors and not run.dry_run:
-            _move_cursors(work, cursors)
+            _move_cursors(work, cursors, System)
 
 
 def open_work(
@@ -136,17 +144,18 @@ def _pair(coupling: Coupling, spooled: SpooledPair, first: OutcomeKind | None) -
     return Pair(coupling, spooled.bc, spooled.sales, owing, first)
 
 
-def _move_cursors(work: Work, cursors: Cursors) -> None:
-    """Everything read is recorded: the next run starts after it (promises 6 and 13).
+def _move_cursors(work: Work, cursors: Cursors, sides: Iterable[System]) -> None:
+    """Everything read there is recorded: the next run starts after it (promises 6, 13).
 
     A side whose changes this run had no job to carry over is read again.
     """
     changes: dict[str, object] = {}
-    if _has_carried(work, Direction.TO_SALES):
+    carried = {side for side in sides if _has_carried(work, way_from(side))}
+    if System.BUSINESS_CENTRAL in carried:
         changes["bc_cursor"] = cursors.bc
         if cursors.scanned:
             changes["scanned_at"] = clock.now()
-    if _has_carried(work, Direction.TO_BUSINESS_CENTRAL):
+    if System.SALES in carried:
         changes["sales_cursor"] = cursors.sales
     with transaction.atomic():
         work.log([])

@@ -109,6 +109,42 @@ def test_updates_go_on_where_they_were_stopped(
     assert moved() == 8
 
 
+def test_only_the_side_with_something_left_is_read_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what was written there would come back once more at every stop."""
+    for customer in engine.all(engine.customers):
+        engine.change(customer, city="Morges")
+    stop_after_five(engine, monkeypatch)
+    before = engine.mapping()
+
+    with pytest.raises(Throttled):
+        engine.sync("CUSTOMER")
+
+    stopped = engine.mapping()
+    assert stopped.bc_cursor == before.bc_cursor
+    assert stopped.sales_cursor != before.sales_cursor
+
+
+def test_a_change_there_that_was_not_carried_over_is_read_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = engine.all(engine.accounts)
+    for account in accounts:
+        engine.change(account, address1_city="Morges")
+    stop_after_five(engine, monkeypatch)
+    before = engine.mapping()
+
+    with pytest.raises(Throttled):
+        engine.sync("CUSTOMER")
+
+    assert engine.mapping().sales_cursor == before.sales_cursor
+    assert len(engine.customers.find("city", "Morges")) == 5
+    wait_as_told(engine)
+    engine.sync("CUSTOMER")
+    assert len(engine.customers.find("city", "Morges")) == len(accounts)
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [("dv-throttle-requests", Throttled), ("dv-admin-only-mode", ConnectionRefused)],
