@@ -31,14 +31,20 @@ def add_counts(
     ``counts`` are tuples of the key's values with the amount last; amounts may be
     negative. Both databases speak this statement, but Django does not.
     """
-    marks = f"({', '.join(['%s'] * (len(keys) + 1))})"
-    rows = [tuple(map(_adapted, row)) for row in counts]
-    step = _PARAMETERS // (len(keys) + 1)
-    with connection.cursor() as cursor:
+    rows = list(counts)
+    if not rows:
+        return
+    columns = (*keys, "n")
+    with _cursor() as cursor:
+        if is_postgresql():
+            source, parameters = _recordset(model, columns, rows)
+            cursor.execute(_adding(model, keys, source), parameters)
+            return
+        marks, step = _marks(len(columns)), _PARAMETERS // len(columns)
         for first in range(0, len(rows), step):
             part = rows[first : first + step]
             sql = _adding(model, keys, f"VALUES {', '.join([marks] * len(part))}")
-            cursor.execute(sql, [value for row in part for value in row])
+            cursor.execute(sql, [_adapted(value) for row in part for value in row])
 
 
 def insert(
