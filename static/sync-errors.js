@@ -113,8 +113,8 @@
   let wanted = new XMLHttpRequest();
   const judge = (event) => {
     const { elt, xhr, requestConfig } = event.detail;
-    const isWaiting = wanted !== xhr && wanted.readyState > 0 && wanted.readyState < 4;
-    const isLate = isWaiting && !elt.matches(POLL);
+    const isWaiting = wanted.readyState > 0 && wanted.readyState < 4;
+    const isLate = elt.matches("[data-live]") ? isWaiting : wanted !== xhr && !elt.matches(POLL);
     if (requestConfig.verb === "get" && (isLate || !elt.isConnected)) event.preventDefault();
   };
   document.addEventListener("htmx:beforeRequest", (event) => {
@@ -148,6 +148,25 @@
       for (const one of document.querySelectorAll("[data-live]")) one.dataset.live = "5";
     });
   }
+
+  // A state or an order holds for what has been typed, and what is typed for them: each may be
+  // asked for while the other's answer is still on its way.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const typed = document.querySelector("#q");
+    const { elt, path } = event.detail;
+    if (!typed || !elt.closest("#chips, #sorts")) return;
+    const address = new URL(path, location.href);
+    address.searchParams.delete("q");
+    for (const one of document.querySelectorAll('#chips [type="hidden"]')) one.remove();
+    for (const [name, value] of address.searchParams) {
+      if (typed.form.elements[name]) continue;
+      const hidden = Object.assign(document.createElement("input"), { type: "hidden", name, value });
+      hidden.setAttribute("form", typed.form.id);
+      document.querySelector("#chips").append(hidden);
+    }
+    if (typed.value.trim()) address.searchParams.set("q", typed.value);
+    event.detail.path = address.pathname + address.search;
+  });
 
   // An empty filter has no place in the address.
   document.addEventListener("htmx:configRequest", (event) => {

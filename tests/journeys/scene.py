@@ -282,7 +282,11 @@ def made_errors(connection: Connection, paused: Connection) -> dict[str, int]:
         {"sales_presence": "exists", "sales_id": "s1", "sales_name": "Hôtel"},
         {"sales_presence": "deleted", "sales_deleted_at": now, "reopened_at": now},
         {"sales_presence": "no_access"},
-        {"sales_presence": "not_created", "waits_for": "EUR"},
+        {
+            "sales_presence": "not_created",
+            "waits_for": "EUR",
+            "search_text": "Currency EUR is not coupled",
+        },
         {
             "direction": Direction.TO_BUSINESS_CENTRAL,
             "sales_presence": "exists",

@@ -33,9 +33,9 @@ class Held:
 
         page.route(address, hold)
 
-    def is_asked(self) -> None:
+    def is_asked(self, times: int = 1) -> None:
         deadline = monotonic() + 20
-        while not self.routes:
+        while len(self.routes) < times:
             self.page.evaluate("0")
             assert monotonic() < deadline
 
@@ -128,6 +128,7 @@ def test_news_are_asked_for_again_once_a_person_has_the_answer(
 
     waiting.let_go()
     is_chosen(page, "Waiting", "waiting")
+    expect(page.locator(".htmx-request")).to_have_count(0)
     assert news.routes == []
 
     come_back(page)
@@ -151,6 +152,43 @@ def test_what_was_chosen_last_is_shown_whichever_answer_comes_first(
     has_answers(page, 2)
 
     is_chosen(page, "Resolved", "resolved")
+
+
+def finds_the_euro_in(page: Page, name: str) -> None:
+    expect(page.locator(".chip[aria-current]")).to_contain_text(name)
+    expect(page.locator(".filterline")).to_contain_text("EUR")
+    assert sorted(page.url.partition("?")[2].split("&")) == ["q=EUR", "state=waiting"]
+
+
+def test_a_state_chosen_before_the_search_has_begun_keeps_what_was_typed(
+    site: Site, page: Page
+) -> None:
+    open_list(site, page)
+    both = Held(page, "**/errors/?*")
+    page.get_by_role("searchbox").fill("EUR")
+    choose(page, "Waiting")
+    both.is_asked(2)
+
+    both.let_go()
+    both.let_go()
+
+    finds_the_euro_in(page, "Waiting")
+
+
+def test_a_state_chosen_while_a_search_runs_keeps_what_was_typed(
+    site: Site, page: Page
+) -> None:
+    open_list(site, page)
+    both = Held(page, "**/errors/?*")
+    page.get_by_role("searchbox").fill("EUR")
+    both.is_asked()
+    choose(page, "Waiting")
+    both.is_asked(2)
+
+    both.let_go()
+    both.let_go()
+
+    finds_the_euro_in(page, "Waiting")
 
 
 def test_what_is_typed_while_a_search_runs_is_searched_for(
