@@ -158,11 +158,15 @@ class Person:
     def agrees(self) -> None:
         """Navigation, chips, problems, overview and metrics tell the same number.
 
-        A run may end between two questions: then they are asked once more.
+        A run may end between two questions: then they are asked once more, and a page
+        that does not renew itself is loaded again.
         """
+        renews = self.page.locator("[data-live], [hx-trigger^=load]")
 
         def same() -> bool:
             told.update(self.figures())
+            if told["open page"] != told["navigation"] and not renews.count():
+                self.page.reload()
             return all(one == told["chips"][: len(one)] for one in told.values())
 
         told: dict[str, tuple[int, ...]] = {}
