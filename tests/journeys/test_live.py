@@ -160,28 +160,14 @@ def finds_the_euro_in(page: Page, name: str) -> None:
     assert sorted(page.url.partition("?")[2].split("&")) == ["q=EUR", "state=waiting"]
 
 
-def test_a_state_chosen_before_the_search_has_begun_keeps_what_was_typed(
-    site: Site, page: Page
+@pytest.mark.parametrize("runs", [False, True])
+def test_a_state_keeps_what_was_typed_before_whether_its_search_runs_or_not(
+    site: Site, page: Page, *, runs: bool
 ) -> None:
     open_list(site, page)
     both = Held(page, "**/errors/?*")
     page.get_by_role("searchbox").fill("EUR")
-    choose(page, "Waiting")
-    both.is_asked(2)
-
-    both.let_go()
-    both.let_go()
-
-    finds_the_euro_in(page, "Waiting")
-
-
-def test_a_state_chosen_while_a_search_runs_keeps_what_was_typed(
-    site: Site, page: Page
-) -> None:
-    open_list(site, page)
-    both = Held(page, "**/errors/?*")
-    page.get_by_role("searchbox").fill("EUR")
-    both.is_asked()
+    both.is_asked(int(runs))
     choose(page, "Waiting")
     both.is_asked(2)
 
