@@ -15,7 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Model, QuerySet
 from psycopg import Cursor
 
-from integration.models.dialect import is_postgresql, quoted
+from integration.models.dialect import field_of, is_postgresql, quoted, table_of
 
 _PARAMETERS = 30_000
 """In one statement: SQLite takes 32,766."""
@@ -98,20 +98,20 @@ def update(
     """Write these columns of the rows with the ids that stand last in each."""
     if not rows:
         return
-    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
+    table = table_of(model)
     with _cursor() as cursor:
         if is_postgresql():
             source, parameters = _recordset(model, [*columns, "id"], rows)
             settings = ", ".join(f'"{name}" = new."{name}"' for name in columns)
             cursor.execute(
-                f'UPDATE "{table}" SET {settings} FROM ({source}) AS new '  # noqa: S608  # only our own names
-                f'WHERE "{table}"."id" = new."id"',
+                f"UPDATE {table} SET {settings} FROM ({source}) AS new "  # noqa: S608  # only our own names
+                f'WHERE {table}."id" = new."id"',
                 parameters,
             )
         else:
             settings = ", ".join(f'"{name}" = %s' for name in columns)
             cursor.executemany(
-                f'UPDATE "{table}" SET {settings} WHERE "id" = %s',  # noqa: S608  # as above
+                f'UPDATE {table} SET {settings} WHERE "id" = %s',  # noqa: S608  # only our own names
                 _prepared(model, [*columns, "id"], rows),
             )
 
@@ -144,7 +144,7 @@ def _inserted(
 
 
 def _into(model: type[Model], columns: Sequence[str]) -> str:
-    return f'INSERT INTO "{model._meta.db_table}" ({quoted(columns)})'  # noqa: SLF001  # as above
+    return f"INSERT INTO {table_of(model)} ({quoted(columns)})"
 
 
 def _marks(count: int) -> str:
@@ -174,7 +174,7 @@ def _recordset(
     A column whose values are all the same is one of them, any other is an array: bound
     one by one, values would cost psycopg as much as the rows the server.
     """
-    fields = map(model._meta.get_field, columns)  # noqa: SLF001  # as above
+    fields = [field_of(model, column) for column in columns]
     shown: list[str] = []
     arrays: dict[str, str] = {}
     shared: list[Any] = []
@@ -219,7 +219,7 @@ def _prepared(
     model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> list[tuple[Any, ...]]:
     """The rows as SQLite stores them."""
-    fields = map(model._meta.get_field, columns)  # noqa: SLF001  # as above
+    fields = [field_of(model, column) for column in columns]
     values: list[Iterable[Any]] = [*zip(*rows, strict=True)]
     for place, field in enumerate(fields):
         if isinstance(field, models.DateTimeField):
@@ -258,20 +258,20 @@ def insert_from(
 
     Those that are there already are left out. Returns how many were made.
     """
-    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
+    table = table_of(model)
     select, parameters = rows.order_by().query.sql_with_params()
-    sql = f'INSERT INTO "{table}" ({quoted(columns)}) {select} ON CONFLICT DO NOTHING'
+    sql = f"INSERT INTO {table} ({quoted(columns)}) {select} ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(sql, list(parameters))
         return int(cursor.rowcount)
 
 
 def _adding(model: type[Model], keys: Sequence[str], counts: str) -> str:
-    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
+    table = table_of(model)
     columns = quoted(keys)
     return (
-        f'INSERT INTO "{table}" ({columns}, "n") {counts} '  # only our own names
-        f'ON CONFLICT ({columns}) DO UPDATE SET "n" = "{table}"."n" + excluded."n"'
+        f'INSERT INTO {table} ({columns}, "n") {counts} '  # only our own names
+        f'ON CONFLICT ({columns}) DO UPDATE SET "n" = {table}."n" + excluded."n"'
     )
 
 

@@ -216,6 +216,16 @@ def _like_escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+def table_of(model: type[models.Model]) -> str:
+    """The name of its table as SQL has it."""
+    return f'"{model._meta.db_table}"'  # noqa: SLF001  # Django documents it
+
+
+def field_of(model: type[models.Model], column: str) -> Any:
+    """The field of a column; ``connection_id`` is that of a foreign key."""
+    return model._meta.get_field(column)  # noqa: SLF001  # Django documents it
+
+
 def quoted(columns: Iterable[str]) -> str:
     """Names of columns as SQL has them."""
     return ", ".join(f'"{column}"' for column in columns)

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Max, Min, Model, Q, QuerySet
 from django.db.models.sql import DeleteQuery
 
-from integration.models.dialect import is_postgresql, quoted
+from integration.models.dialect import is_postgresql, quoted, table_of
 
 DELETE_CHUNK = {"sqlite": 100, "postgresql": 10_000}
 """Rows removed per transaction; small on SQLite, where each is taken out of twenty
@@ -32,14 +32,14 @@ def delete_rows(model: type[Model], column: str, values: Collection[int]) -> int
     """One DELETE of the rows with these values, past the ORM's collector (D12)."""
     if not values:
         return 0
-    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
+    table = table_of(model)
     with connection.cursor() as cursor:
         if is_postgresql():
-            sql = f'DELETE FROM "{table}" WHERE "{column}" = ANY(%s)'  # noqa: S608  # only our own names
+            sql = f'DELETE FROM {table} WHERE "{column}" = ANY(%s)'  # noqa: S608  # only our own names
             cursor.execute(sql, [list(values)])
             return int(cursor.rowcount)
         marks = ", ".join(["%s"] * len(values))
-        sql = f'DELETE FROM "{table}" WHERE "{column}" IN ({marks})'  # noqa: S608  # only our own names
+        sql = f'DELETE FROM {table} WHERE "{column}" IN ({marks})'  # noqa: S608  # only our own names
         cursor.execute(sql, list(values))
         return int(cursor.rowcount)
 
@@ -97,10 +97,10 @@ def hold(model: type[Model], ids: Collection[int]) -> list[int]:
     if not is_postgresql():
         rows = model._default_manager.filter(pk__in=ids)  # noqa: SLF001  # documented
         return list(rows.values_list("pk", flat=True))
-    table = model._meta.db_table  # noqa: SLF001  # Django's documented door to the name
+    table = table_of(model)
     with connection.cursor() as cursor:
         cursor.execute(
-            f'SELECT "id" FROM "{table}" WHERE "id" = ANY(%s) ORDER BY "id" '  # noqa: S608  # only our own names
+            f'SELECT "id" FROM {table} WHERE "id" = ANY(%s) ORDER BY "id" '  # noqa: S608  # only our own names
             "FOR KEY SHARE",
             [list(ids)],
         )
