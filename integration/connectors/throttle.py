@@ -12,8 +12,18 @@ from integration import clock
 
 REQUESTS = 6_000
 WINDOW_SECONDS = 300.0
+_KEPT = 60
+"""One request of so many is left by batches to single calls: what was put off because
+the window is spent reads again before it opens."""
+BUDGET_SPENT = "budget-spent"
+"""The code of a call that was not sent because of it."""
 BUSY_SECONDS = 0.05
 """When to ask again while as many calls run as may run at once."""
+
+
+def open_to(cost: int, requests: int) -> int:
+    """How many of a window's ``requests`` a call of this cost may find spent."""
+    return requests if cost == 1 else requests - requests // _KEPT
 
 
 def worth_waiting_for(cost: int, requests: int) -> int:
@@ -68,7 +78,8 @@ class LocalThrottle:
     def acquire(self, cost: int = 1) -> float:
         with self._lock:
             now = self._monotonic()
-            wait = self._seconds_to_wait(now, min(cost, self._requests))
+            most = open_to(cost, self._requests)
+            wait = self._seconds_to_wait(now, min(cost, most), most)
             if wait == 0:
                 self._running += 1
                 self._spent.append((now, cost))
@@ -84,17 +95,16 @@ class LocalThrottle:
             until = self._monotonic() + seconds
             self._closed_until = max(self._closed_until, until)
 
-    def _seconds_to_wait(self, now: float, cost: int) -> float:
+    def _seconds_to_wait(self, now: float, cost: int, most: int) -> float:
         if now < self._closed_until:
             return self._closed_until - now
         while self._spent and self._spent[0][0] <= now - self._window_seconds:
             self._total -= self._spent.popleft()[1]
         if self._running >= self._concurrent:
             return BUSY_SECONDS
-        if self._total + cost <= self._requests:
+        if self._total + cost <= most:
             return 0.0
-        wanted = worth_waiting_for(cost, self._requests)
-        missing = self._total + wanted - self._requests
+        missing = self._total + worth_waiting_for(cost, most) - most
         for moment, freed in self._spent:
             missing -= freed
             if missing <= 0:

@@ -28,7 +28,7 @@ from integration.connectors.errors import (
     remote_error,
     translated,
 )
-from integration.connectors.throttle import Throttle
+from integration.connectors.throttle import BUDGET_SPENT, Throttle
 from integration.core.failures import Failure, FailureKind
 
 logger = logging.getLogger(__name__)
@@ -223,7 +223,7 @@ def _budget_spent(call: Call, wait: float) -> Failure:
     return Failure(
         system=call.system,
         kind=FailureKind.THROTTLED,
-        code="budget-spent",
+        code=BUDGET_SPENT,
         message="Our own budget of requests for this system is spent",
         # Not the call's own operation: it was never sent, so it is not sent again here.
         operation=f"wait to {call.operation}",

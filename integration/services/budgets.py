@@ -15,6 +15,7 @@ from integration.connectors.throttle import (
     REQUESTS,
     WINDOW_SECONDS,
     LocalThrottle,
+    open_to,
     worth_waiting_for,
 )
 from integration.services.shared_memory import SharedMemory
@@ -144,15 +145,16 @@ class SharedThrottle:
         return Standing(int(found[0]), int(found[1]) / 1000 * clock.rate())
 
     def _acquire(self, redis: Redis, cost: int, lease: str) -> int:
-        cost = min(cost, REQUESTS)
+        most = open_to(cost, REQUESTS)
+        cost = min(cost, most)
         return int(
             redis.eval(
                 _ACQUIRE,
                 len(self._keys),
                 *self._keys,
                 cost,
-                worth_waiting_for(cost, REQUESTS),
-                REQUESTS,
+                worth_waiting_for(cost, most),
+                most,
                 _milliseconds(WINDOW_SECONDS),
                 _grain(),
                 self._concurrent,

@@ -23,6 +23,7 @@ from integration.connectors.errors import (
     Throttled,
     Transient,
 )
+from integration.connectors.throttle import BUDGET_SPENT
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding
 from integration.core.records import System
@@ -243,9 +244,13 @@ def _put_off_for_storage(run: Run, error: Exception) -> None:
 
 
 def _wait_seconds(run: Run, failure: Failure) -> float:
-    """What the system asks for, else longer each time (design §6, table of retries)."""
+    """What the system asks for, else longer each time (design §6, table of retries).
+
+    While our own budget is spent there is time to read again what is to be written.
+    """
     if failure.retry_after_seconds is not None:
-        return failure.retry_after_seconds
+        early = run.reading_seconds if failure.code == BUDGET_SPENT else 0.0
+        return max(0.0, failure.retry_after_seconds - early)
     doubled = FIRST_WAIT_SECONDS * 2.0 ** min(run.attempt - 1, 10)
     return min(doubled, LONGEST_WAIT_SECONDS)
 

@@ -47,7 +47,7 @@ class Run:
     ``only`` lists the records asked for; ``None`` reads what changed. ``operation`` is
     the retry whose records it tries. The jobs of a dry
     run are not in the database: only their counts are filled. ``tries`` is for
-    ``services.storms``.
+    ``services.storms``. ``reading_seconds`` is how long both sides took to read.
     """
 
     id: UUID
@@ -60,6 +60,7 @@ class Run:
     dry_run: bool = False
     operation: int | None = None
     tries: Counter[str] = field(default_factory=Counter)
+    reading_seconds: float = 0.0
 
 
 def start_run(

@@ -46,10 +46,11 @@ def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
     another worker has the run; the cursors then stay where they were, but for a side of
     which nothing was left when a system refused: what we wrote there comes back once.
     """
-    began = clock.now()
+    began, start = clock.now(), clock.monotonic()
     with Spool() as spool:
         work = open_work(run, spool, bc, sales)
         cursors = _read(work)
+        run.reading_seconds = clock.monotonic() - start
         try:
             _carry_over(work)
         except (Storm, Paused):

@@ -35,7 +35,7 @@ def test_lets_pass_what_the_window_allows_and_then_says_how_long(
 
 def test_a_batch_costs_its_parts(clock: Seconds) -> None:
     throttle = LocalThrottle(
-        concurrent=9, requests=150, window_seconds=300, monotonic=clock
+        concurrent=9, requests=155, window_seconds=300, monotonic=clock
     )
     throttle.acquire(50)
     clock.now += 10
@@ -53,6 +53,17 @@ def test_a_cost_above_the_whole_budget_waits_for_an_empty_window(
 
     assert throttle.acquire(50) == 0
     assert throttle.acquire(1) == 300
+
+
+def test_batches_leave_the_last_of_a_window_to_single_calls(clock: Seconds) -> None:
+    throttle = LocalThrottle(
+        concurrent=9, requests=120, window_seconds=300, monotonic=clock
+    )
+    assert throttle.acquire(118) == 0
+    assert throttle.acquire(2) == 300
+
+    assert [throttle.acquire(), throttle.acquire()] == [0, 0]
+    assert throttle.acquire() == 300
 
 
 def test_only_so_many_at_a_time(clock: Seconds) -> None:

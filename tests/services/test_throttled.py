@@ -1,7 +1,9 @@
 """A run that is told to wait amid its writes loses, doubles and blames nothing."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -9,7 +11,13 @@ from integration import clock
 from integration.connectors import business_central, sales
 from integration.connectors.base import WriteResult
 from integration.connectors.errors import ConnectionRefused, RemoteError, Throttled
-from integration.models import Coupling, PendingRecord, SyncError
+from integration.connectors.throttle import REQUESTS
+from integration.models import Coupling, Job, PendingRecord, SyncError
+from integration.services import endpoints
+from integration.services.budgets import SharedThrottle
+from integration.services.execution import execute
+from integration.services.runs import start_run
+from integration.services.shared_memory import SharedMemory
 from integration.simulators.faults import Faults
 from tests.services.engine import Engine
 
@@ -172,3 +180,27 @@ def test_what_concerns_everybody_is_no_error_of_a_record(
 
     assert len(engine.accounts.find("address1_city", "Morges")) == 5
     assert not SyncError.objects.exists()
+
+
+def test_what_our_own_budget_puts_off_is_read_again_before_it_is_free(
+    engine: Engine, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what reading takes would come on top of every wait."""
+    clock.run_at(20)
+    for customer in engine.all(engine.customers):
+        engine.change(customer, city="Morges")
+    throttle = SharedThrottle(SharedMemory(broker_url), f"test:{uuid4()}", 5)
+    monkeypatch.setattr(endpoints, "throttle_of", lambda _endpoint: throttle)
+    assert throttle.acquire(REQUESTS) == 0
+    throttle.release()
+    Faults.of(engine.systems.store).add({"latency_ms": 4_000})
+
+    run_id = start_run(engine.mapping())
+    assert run_id
+    execute(run_id, "test")
+
+    free_at = clock.now() + timedelta(seconds=throttle.acquire(5))
+    assert not engine.accounts.find("address1_city", "Morges")
+    job = Job.objects.filter(run=run_id).earliest("id")
+    assert job.parked_until
+    assert timedelta(seconds=6) < free_at - job.parked_until < timedelta(seconds=60)
