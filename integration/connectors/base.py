@@ -150,6 +150,10 @@ class Connector(Protocol):
         """Who we are there; the cheapest call that proves sign-in and address."""
         ...
 
+    def be_patient(self, seconds: float) -> None:
+        """From now on wait so long for a turn, rather than ask everybody to wait."""
+        ...
+
     def server_time(self) -> datetime | None:
         """The ``Date`` of the last answer; ``None`` before the first."""
         ...

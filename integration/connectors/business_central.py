@@ -223,6 +223,9 @@ class BusinessCentral:
         """Read none of its records: whether we may. Raises ``RemoteError``."""
         self._session.get(self._list(entity, (), top="0"))
 
+    def be_patient(self, seconds: float) -> None:
+        self._session.be_patient(seconds)
+
     def server_time(self) -> datetime | None:
         return self._session.server_time()
 

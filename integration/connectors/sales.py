@@ -259,6 +259,9 @@ class Sales:
             base_currency_code=str(currency.values.get("isocurrencycode") or ""),
         )
 
+    def be_patient(self, seconds: float) -> None:
+        self._session.be_patient(seconds)
+
     def server_time(self) -> datetime | None:
         return self._session.server_time()
 

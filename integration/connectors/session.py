@@ -22,7 +22,11 @@ from integration.connectors.errors import remote_error
 from integration.connectors.refusals import problem_of
 from integration.connectors.sign_in import SignIn
 from integration.connectors.throttle import LocalThrottle, Throttle
-from integration.connectors.transport import Transport, build_client
+from integration.connectors.transport import (
+    PATIENCE_SECONDS,
+    Transport,
+    build_client,
+)
 from integration.core.failures import FailureKind
 from integration.core.records import System
 
@@ -169,6 +173,10 @@ class Session:
         except ValueError:
             return False
         return (here.scheme, here.netloc) == (there.scheme, there.netloc)
+
+    def be_patient(self, seconds: float) -> None:
+        """As ``Connector.be_patient``."""
+        self.transport.patience_seconds = max(PATIENCE_SECONDS, seconds)
 
     def server_time(self) -> datetime | None:
         return self.transport.server_time

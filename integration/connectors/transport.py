@@ -38,8 +38,8 @@ LONGEST_WAIT_SECONDS = 5.0
 """A longer wait before a repeat is the job's, not ours: ``Throttled`` is raised."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
-_QUEUE_SECONDS = 30.0
-"""So long a call waits for its turn: a run that is put off begins by reading again."""
+PATIENCE_SECONDS = 30.0
+"""So long a call waits for its turn, if nobody says otherwise."""
 _UNTOLD_SECONDS = 1.0
 """How long everybody waits after a 429 that does not say how long."""
 
@@ -96,6 +96,7 @@ class Transport:
     tokens: Tokens | None = None
     sleep: Callable[[float], None] = clock.sleep
     monotonic: Callable[[], float] = clock.monotonic
+    patience_seconds: float = PATIENCE_SECONDS
     max_answer_bytes: int = MAX_ANSWER_BYTES
     server_time: datetime | None = field(default=None, init=False)
 
@@ -130,7 +131,7 @@ class Transport:
     def _take_turn(self, call: Call) -> None:
         if self.throttle is None:
             return
-        give_up = self.monotonic() + _QUEUE_SECONDS
+        give_up = self.monotonic() + self.patience_seconds
         while wait := self.throttle.acquire(call.cost):
             if self.monotonic() + wait > give_up:
                 raise Throttled(_budget_spent(call, wait))

@@ -70,6 +70,9 @@ class CountingConnector:
     def identity(self) -> Identity:
         return self.connector.identity()
 
+    def be_patient(self, seconds: float) -> None:
+        self.connector.be_patient(seconds)
+
     def server_time(self) -> datetime | None:
         return self.connector.server_time()
 

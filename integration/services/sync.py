@@ -51,6 +51,9 @@ def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
         work = open_work(run, spool, bc, sales)
         cursors = _read(work)
         run.reading_seconds = clock.monotonic() - start
+        for connector in work.connectors.values():
+            # Putting the run off would take longer: it begins by reading again.
+            connector.be_patient(run.reading_seconds)
         try:
             _carry_over(work)
         except (Storm, Paused):

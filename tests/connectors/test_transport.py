@@ -205,6 +205,18 @@ def test_waits_for_its_turn_and_gives_it_back(opened: Opened) -> None:
     assert throttle.acquire() == 0
 
 
+def test_waits_longer_for_whom_it_is_worth_it(opened: Opened) -> None:
+    transport, wire = opened(reply({}), reply({}), requests=1)
+    transport.send(READ)
+    with pytest.raises(Throttled):
+        transport.send(READ)
+
+    transport.patience_seconds = 300
+    transport.send(READ)
+
+    assert wire.slept == [300]
+
+
 def test_does_not_wait_for_ever_while_others_are_busy(opened: Opened) -> None:
     transport, wire = opened(concurrent=1)
     assert transport.throttle is not None

@@ -182,25 +182,51 @@ def test_what_concerns_everybody_is_no_error_of_a_record(
     assert not SyncError.objects.exists()
 
 
-def test_what_our_own_budget_puts_off_is_read_again_before_it_is_free(
-    engine: Engine, broker_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else what reading takes would come on top of every wait."""
-    clock.run_at(20)
-    for customer in engine.all(engine.customers):
-        engine.change(customer, city="Morges")
+@pytest.fixture
+def throttle(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> SharedThrottle:
+    """The budget of both systems."""
     throttle = SharedThrottle(SharedMemory(broker_url), f"test:{uuid4()}", 5)
     monkeypatch.setattr(endpoints, "throttle_of", lambda _endpoint: throttle)
+    return throttle
+
+
+def sync_when_spent(
+    engine: Engine, throttle: SharedThrottle, request_seconds: float
+) -> Job:
+    """All has changed, and batches have just spent the budget."""
+    for customer in engine.all(engine.customers):
+        engine.change(customer, city="Morges")
     assert throttle.acquire(REQUESTS) == 0
     throttle.release()
-    Faults.of(engine.systems.store).add({"latency_ms": 4_000})
-
+    Faults.of(engine.systems.store).add({"latency_ms": request_seconds * 1_000})
     run_id = start_run(engine.mapping())
     assert run_id
     execute(run_id, "test")
+    return Job.objects.filter(run=run_id).earliest("id")
+
+
+def test_what_is_put_off_until_our_budget_is_free_is_read_again_before(
+    engine: Engine, throttle: SharedThrottle
+) -> None:
+    """Else what reading takes would come on top of every wait."""
+    clock.run_at(20)
+
+    job = sync_when_spent(engine, throttle, 4)
 
     free_at = clock.now() + timedelta(seconds=throttle.acquire(5))
     assert not engine.accounts.find("address1_city", "Morges")
-    job = Job.objects.filter(run=run_id).earliest("id")
     assert job.parked_until
     assert timedelta(seconds=6) < free_at - job.parked_until < timedelta(seconds=60)
+
+
+def test_a_run_that_read_for_longer_than_it_has_to_wait_is_not_put_off(
+    engine: Engine, throttle: SharedThrottle
+) -> None:
+    """To begin again would take longer."""
+    began = clock.now()
+
+    job = sync_when_spent(engine, throttle, 40)
+
+    assert len(engine.accounts.find("address1_city", "Morges")) == 8
+    assert (job.state, job.attempt) == ("succeeded", 1)
+    assert clock.now() - began > timedelta(seconds=280)
