@@ -41,7 +41,7 @@ def text_q(text: str) -> Q:
     """
     if len(text) < PREFIX_LENGTH:
         return prefix("record_label", text) | prefix("record_name", text)
-    return Q(search_text__icontains=spelling(text))
+    return Q(search_text__contains=spelling(text))
 
 
 def scope_q(scope: Mapping[str, Any]) -> Q:

@@ -161,31 +161,27 @@ def prefix(column: str, text: str) -> Q:
     return Q(**{f"{column}__gte": start, f"{column}__lt": start + "\U0010ffff"})
 
 
-def hit_ids(text: str, limit: int) -> list[int] | None:
-    """Ids of errors whose search text holds ``text``.
+def hits(text: str, limit: int) -> list[tuple[int, str]] | None:
+    """Errors whose search text holds ``text``: each one's id and chip.
 
     ``None``: there are more than ``limit``. PostgreSQL would have to test that many
     rows to find so of a common word, up to a second; the statistics of its index know
-    such a word.
+    such a word. SQLite's index knows no chip, and takes no heed of capitals: its hits
+    are candidates, and their chip is "".
     """
     if is_postgresql():
         sql, parameters = _hits_unless_surely_more(text, limit)
     else:
-        sql = f"SELECT rowid FROM {SEARCH_TABLE} WHERE {SEARCH_TABLE} MATCH %s LIMIT %s"  # noqa: S608  # only our own names
+        sql = (
+            f"SELECT rowid, '' FROM {SEARCH_TABLE} WHERE {SEARCH_TABLE} MATCH %s "  # noqa: S608  # only our own names
+            "LIMIT %s"
+        )
         phrase = '"' + text.replace('"', '""') + '"'
         parameters = [phrase, limit + 1]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        ids = [key for (key,) in cursor.fetchall()]
-    return ids if len(ids) <= limit and None not in ids else None
-
-
-def are_hits_tested() -> bool:
-    """Whether ``hit_ids`` has tested them as ``icontains`` would.
-
-    SQLite's index folds capitals beyond ASCII as well, so its hits are candidates.
-    """
-    return is_postgresql()
+        found = cursor.fetchall()
+    return found if len(found) <= limit and (None, None) not in found else None
 
 
 def _hits_unless_surely_more(text: str, limit: int) -> tuple[str, list[Any]]:
@@ -195,11 +191,12 @@ def _hits_unless_surely_more(text: str, limit: int) -> tuple[str, list[Any]]:
     sql = """
         WITH expected AS MATERIALIZED (SELECT integration_expected_hits(%s) AS n),
         hits AS MATERIALIZED (
-            SELECT id FROM integration_syncerror
-            WHERE (SELECT n FROM expected) <= %s AND UPPER(search_text) LIKE UPPER(%s)
+            SELECT id, chip FROM integration_syncerror
+            WHERE (SELECT n FROM expected) <= %s AND deleted_by_id IS NULL
+            AND search_text LIKE %s
         )
-        (SELECT id FROM hits LIMIT %s)
-        UNION ALL SELECT NULL FROM expected WHERE n > %s
+        (SELECT id, chip FROM hits LIMIT %s)
+        UNION ALL SELECT NULL, NULL FROM expected WHERE n > %s
     """
     surely = _SURELY * limit
     return sql, [[pattern], surely, pattern, limit + 1, surely]

@@ -19,18 +19,19 @@ def _bare(found: re.Match[str]) -> str:
 
 
 def searchable(text: str) -> str:
-    """What is stored to be searched.
+    """What is stored to be searched: without capitals, which cost most to compare.
 
-    A text beyond ASCII is followed by its plain spelling, because SQLite compares
-    capitals only from a to z and a person types without accents.
+    A text beyond ASCII is followed by its plain spelling, because a person types
+    without accents.
     """
-    return text if text.isascii() else f"{text}\n{folded(text)}"
+    bare = text.casefold()
+    return bare if text.isascii() else f"{bare}\n{folded(text)}"
 
 
 def spelling(text: str) -> str:
     """What to look for when a person typed ``text``: whatever has it, has this too.
 
-    A text of which too little for an index is left stays as typed.
+    A text of which too little for an index is left keeps its accents.
     """
     plain = folded(text)
-    return text if text.isascii() or len(plain) < PREFIX_LENGTH else plain
+    return text.casefold() if len(plain) < PREFIX_LENGTH else plain

@@ -44,6 +44,8 @@ def count_chips(
         return ChipCounts(dict(_totals(filters).rows()), exact=True)
     if found and found.hits is None:
         return ChipCounts({}, exact=False)
+    if found and found.is_tested and filters.is_text_alone and not cuts:
+        return ChipCounts(found.counts(), exact=True)
     total: Counter[str] = Counter()
     # What was searched for is hardly searched for again.
     bounded = _bounded.__wrapped__ if found else _bounded
@@ -70,7 +72,7 @@ def _bounded(
         chosen &= Q(chip__in=Chip.values)
     parts = [chosen & sight.above]
     if found or filters.record or led or sight.below is None:
-        parts = [chosen & sight.sight & ((found and found.among) or Q())]
+        parts = [chosen & sight.sight & ((found and found.among(Chip.values)) or Q())]
     else:
         # Beside its own index SQLite would not look below the cut by the right one.
         bare = replace(filters, reason="").matching()

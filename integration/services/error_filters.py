@@ -127,6 +127,11 @@ class ErrorFilter:
         """Whether it asks for nothing but a state."""
         return self == ErrorFilter(state=self.state)
 
+    @property
+    def is_text_alone(self) -> bool:
+        """Whether it asks for nothing but a text, and a state."""
+        return self == ErrorFilter(state=self.state, q=self.q)
+
     def query(self) -> dict[str, str]:
         """The query string that gives this filter; defaults are left out."""
         words: dict[str, str] = {}

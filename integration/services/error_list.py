@@ -391,7 +391,7 @@ class _Reading:
             return ""
         one_state = len(chips_of(filters.state)) == 1
         candidates = {
-            "text": self.found and self.found.among is not None,
+            "text": self.found and self.found.hits is not None,
             "record": filters.record,
             "job": filters.job,
             "moment": self.few and filters.bounds_a_moment,
@@ -457,9 +457,10 @@ class _Reading:
         found = self.found
         if found is None:
             return Q()
-        if leader != "text" or found.among is None:
+        among = found.among(chips_of(self.filters.state))
+        if leader != "text" or among is None:
             return found.matching
-        return found.among if found.is_tested else found.matching & found.among
+        return among if found.is_tested else found.matching & among
 
     def _of_problems(self, leader: str) -> Q:
         wanted = {

@@ -5,18 +5,19 @@ walk the list's own order, testing each row, because the first page is then foun
 once.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
 
+from integration.choices import Chip
 from integration.models import SyncError
 from integration.models.cuts import text_q
 from integration.models.dialect import (
     PREFIX_LENGTH,
     among_ids,
-    are_hits_tested,
-    hit_ids,
+    hits,
     prefix,
 )
 from integration.models.folding import spelling
@@ -26,10 +27,14 @@ MOST_HITS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What the index says of a text: its hits, or ``None`` when there are too many."""
+    """What the index says of a text.
+
+    ``hits`` are ids by chip, or ``None`` when there are too many. Those of an index
+    that knows no chip stand under "": they are candidates.
+    """
 
     text: str
-    hits: Sequence[int] | None
+    hits: Mapping[str, Sequence[int]] | None
 
     @property
     def by_beginning(self) -> bool:
@@ -47,29 +52,44 @@ class Search:
     @property
     def is_tested(self) -> bool:
         """Whether every hit has passed the test: reading its text again costs most."""
-        return self.hits is not None and (self.by_beginning or are_hits_tested())
+        return self.hits is not None and "" not in self.hits
 
-    @property
-    def among(self) -> Q | None:
+    def counts(self) -> dict[str, int]:
+        """How many hits each chip has."""
+        return {chip: len(ids) for chip, ids in (self.hits or {}).items()}
+
+    def among(self, chips: Collection[str]) -> Q | None:
         """The hits to look at, or ``None`` when there are too many."""
-        return None if self.hits is None else Q(id__in=among_ids(self.hits))
+        if self.hits is None:
+            return None
+        ids = (each for chip in {*chips, ""} for each in self.hits.get(chip, ()))
+        return Q(id__in=among_ids(list(ids)))
 
 
 def search(text: str) -> Search:
     """Look up a text in the index: one query."""
     if len(text) >= PREFIX_LENGTH:
-        return Search(text, hit_ids(spelling(text), MOST_HITS))
-    hits = _beginning(text)
-    return Search(text, hits if len(hits) <= MOST_HITS else None)
+        found = hits(spelling(text), MOST_HITS)
+        return Search(text, None if found is None else _by_chip(found))
+    begun = _beginning(text)
+    return Search(text, _by_chip(begun) if len(begun) <= MOST_HITS else None)
 
 
-def _beginning(text: str) -> list[int]:
+def _by_chip(found: Iterable[tuple[int, str]]) -> dict[str, list[int]]:
+    """Each once, though both its number and its name may begin with the text."""
+    ids = defaultdict(list)
+    for key, chip in dict(found).items():
+        ids[chip].append(key)
+    return ids
+
+
+def _beginning(text: str) -> list[tuple[int, str]]:
     numbers = SyncError.objects.filter(_in_any_chip() & prefix("record_label", text))
     names = SyncError.objects.filter(_in_any_chip() & prefix("record_name", text))
-    ids = [rows.order_by().values_list("id", flat=True) for rows in (numbers, names)]
-    return list(ids[0].union(ids[1], all=True)[: MOST_HITS + 1])
+    rows = [found.order_by().values_list("id", "chip") for found in (numbers, names)]
+    return list(rows[0].union(rows[1], all=True)[: MOST_HITS + 1])
 
 
 def _in_any_chip() -> Q:
     """The indexes begin with the chip."""
-    return Q(chip__in=["open", "waiting", "ignored", "resolved"])
+    return Q(deleted_by=None, chip__in=Chip.values)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from benchmarks.year import NEWEST, Year, record_key, write_errors
+from integration.choices import Role
 from integration.models import Operation, SyncError
-from integration.services.cleanup import delete
+from integration.services.cleanup import delete, delete_selected
 from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.error_filters import ErrorFilter, parse_filter
 from integration.services.error_list import (
@@ -20,7 +21,7 @@ from integration.services.error_list import (
     read_token,
     write_token,
 )
-from tests.factories import make_error
+from tests.factories import make_error, make_user
 
 pytestmark = pytest.mark.django_db
 EVERY_SORT = [
@@ -144,6 +145,20 @@ def test_a_short_search_finds_beginnings_and_says_so(shape: Year) -> None:
 
     assert [row["bc_number"] for row in page.rows] == ["ZZ1"]
     assert page.by_beginning
+
+
+def test_a_search_counts_what_is_in_sight_under_each_chip() -> None:
+    named = {"bc_name": "Léman", "search_text": "Léman"}
+    gone, *_rest = [make_error(**named) for _each in range(3)]
+    make_error(**named, state="resolved")
+    delete_selected([gone.pk], make_user(Role.ADMINISTRATOR))
+
+    for text in ("leman", "lé"):
+        page = read_page(ErrorFilter(q=text))
+
+        assert len(page.rows) == 2
+        assert page.chips.exact
+        assert page.chips.chips == {"open": 2, "resolved": 1}
 
 
 def test_neighbours_and_position_follow_the_filtered_list(shape: Year) -> None:

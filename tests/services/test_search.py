@@ -1,6 +1,7 @@
 import pytest
 from django.db import connection
 
+from integration.choices import Chip
 from integration.models import SyncError
 from integration.services import search as searching
 from integration.services.search import search
@@ -12,8 +13,8 @@ pytestmark = pytest.mark.django_db
 def found(text: str) -> list[str]:
     looked = search(text)
     rows = SyncError.objects.filter(looked.matching)
-    if looked.among is not None:
-        rows = rows.filter(looked.among)
+    if (among := looked.among(Chip.values)) is not None:
+        rows = rows.filter(among)
     return sorted(rows.values_list("bc_number", flat=True))
 
 
@@ -69,7 +70,7 @@ def test_too_many_hits_are_left_to_the_lists_order(
     monkeypatch.setattr(searching, "MOST_HITS", 1)
     make_error(search_text="Léman")
 
-    assert search("Léman").among is None
+    assert search("Léman").hits is None
     assert len(found("Léman")) == 2
 
 
