@@ -14,7 +14,7 @@ from django.db.models.sql import DeleteQuery
 
 from integration.models.dialect import is_postgresql, quoted, table_of
 
-DELETE_CHUNK = {"sqlite": 100, "postgresql": 10_000}
+DELETE_CHUNK = {"sqlite": 200, "postgresql": 10_000}
 """Rows removed per transaction; small on SQLite, where each is taken out of twenty
 indexes and whoever writes waits (D12)."""
 DELETE_ORDER = {"sqlite": "last_seen", "postgresql": "id"}
@@ -25,7 +25,9 @@ _IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
 order, each could wait for the other."""
 _UNHURRIED = "SET LOCAL synchronous_commit = off"
 """A crash of the database may take back what was removed last: it is removed again."""
-DELETE_PAUSE_SECONDS = {"sqlite": 0.01, "postgresql": 0.0}
+DELETE_PAUSE_SECONDS = {"sqlite": 0.025, "postgresql": 0.0}
+"""Whoever waits for SQLite's lock looks every 25 ms, for the first eighth of a second:
+a shorter pause may be missed again and again."""
 
 
 def delete_rows(model: type[Model], column: str, values: Collection[int]) -> int:
