@@ -32,6 +32,7 @@ from integration.models import (
 from integration.services.articles import cause_of
 from integration.services.error_rows import failing_outcome
 from integration.services.errors import record_outcomes
+from integration.services.execution import collected_seldom
 
 TRANSACTION = 1_000
 """Records of one task's chunk (design §8)."""
@@ -209,7 +210,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with a_copy(options.rows):
+    with a_copy(options.rows), collected_seldom():  # as a run does
         found = list(measure(options.records, options.rounds))
     best = {name: max(one[name] for one in found) for name in found[0]}
     print(f"{connection.vendor}, beside {options.rows:,} rows:")

@@ -23,7 +23,7 @@ from integration.models import (
 )
 from integration.models.bulk import add_counts, add_counts_of
 from integration.models.cuts import VISIBLE, Cut, place
-from integration.models.dialect import UtcDay
+from integration.models.dialect import UtcDay, among_ids
 
 TOTAL_KEYS = ("problem_id", "connection_id", "mapping_key", "direction", "state")
 _CELL_KEYS = ("day", *TOTAL_KEYS)
@@ -65,7 +65,7 @@ def _add_visible(rows: list[tuple[Any, ...]], tally: Tally) -> None:
     for cell, n in tally.items():
         sums[cell[1:]] += n
     add_counts(ErrorCell, _CELL_KEYS, rows)
-    problems = {cell.problem_id for cell in tally}
+    problems = among_ids(list({cell.problem_id for cell in tally}))
     ErrorCell.objects.filter(problem_id__in=problems, n=0).delete()
     _add_totals(sums)
 

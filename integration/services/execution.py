@@ -95,7 +95,7 @@ def execute(run_id: UUID, worker: str) -> Run | None:
     run = claim(run_id, worker)
     if run is None:
         return None
-    with Heartbeat(run.id, run.attempt), Ending(run), _collected_seldom():
+    with Heartbeat(run.id, run.attempt), Ending(run), collected_seldom():
         _refuse_what_may_not_run(run)
         _work(run)
         refuse_storm(run.mapping, run.tries, at_end=True)
@@ -103,7 +103,7 @@ def execute(run_id: UUID, worker: str) -> Run | None:
 
 
 @contextmanager
-def _collected_seldom() -> Iterator[None]:
+def collected_seldom() -> Iterator[None]:
     """A run makes many values and hardly a cycle: looking for them takes a seventh."""
     usual = gc.get_threshold()
     gc.set_threshold(_COLLECTED_AFTER, *usual[1:])

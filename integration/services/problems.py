@@ -5,6 +5,7 @@ from datetime import datetime
 
 from integration.core.causes import Cause
 from integration.models import Connection, Problem
+from integration.models.dialect import among, among_ids
 
 _TITLE_LENGTH = 300
 
@@ -23,15 +24,16 @@ def ensure_problems(
     if missing:
         Problem.objects.bulk_create(missing, ignore_conflicts=True)
         known = _ids(connection, by_fingerprint)
-    Problem.objects.filter(id__in=known.values(), last_seen__lt=moment).update(
-        last_seen=moment
-    )
+    seen = Problem.objects.filter(id__in=among_ids(list(known.values())))
+    seen.filter(last_seen__lt=moment).update(last_seen=moment)
     return known
 
 
 def _ids(connection: Connection, fingerprints: Collection[str]) -> dict[str, int]:
-    found = Problem.objects.filter(connection=connection, fingerprint__in=fingerprints)
-    return dict(found.values_list("fingerprint", "id"))
+    found = Problem.objects.filter(
+        connection=connection, fingerprint__in=among(list(fingerprints))
+    )
+    return dict(found.order_by().values_list("fingerprint", "id"))
 
 
 def _new_problem(connection: Connection, cause: Cause, moment: datetime) -> Problem:

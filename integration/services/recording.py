@@ -11,7 +11,7 @@ from integration.core.causes import Cause
 from integration.models import ErrorPayload, SyncError
 from integration.models.bulk import upsert
 from integration.models.cuts import VISIBLE
-from integration.models.dialect import among
+from integration.models.dialect import among, among_ids
 from integration.services import cells
 from integration.services.cells import Cell
 from integration.services.error_rows import COPIED, Failing, failing_copy
@@ -193,7 +193,7 @@ def _wake_what_grows(
     if not grown:
         return
     ignored = SyncError.objects.in_chip(Chip.IGNORED).filter(
-        problem_id__in=grown, ignored_until__isnull=True
+        problem_id__in=among_ids(list(grown)), ignored_until__isnull=True
     )
     while sleeping := before(work, ignored, most=_CHUNK):
         reopen(sleeping)
