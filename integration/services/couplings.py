@@ -154,7 +154,8 @@ def save(couplings: Iterable[Coupling]) -> None:
 def save_seen(couplings: Iterable[Known], side: System) -> None:
     """What ``see`` changed of one side, in the caller's transaction."""
     names = ("etag", "modified_at", "hash", "deleted_at", "name")
-    _update(couplings, [column(side, name) for name in names])
+    numbers = ["bc_number"] if side is System.BUSINESS_CENTRAL else []
+    _update(couplings, [*(column(side, name) for name in names), *numbers])
 
 
 def _update(couplings: Iterable[_Row], columns: Sequence[str]) -> None:

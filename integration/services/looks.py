@@ -160,10 +160,13 @@ def claim_looks() -> list[Look]:
     """Take what is due, watched ones first; the caller ends each by ``keep``."""
     _make(_unseen().values_list("id", flat=True)[:MOST])
     now, token = clock.now(), uuid4().hex
-    due = Look.objects.filter(next_at__lte=now)
     order = (F("watched_until").desc(nulls_last=True), "next_at", "id")
-    ids = list(due.order_by(*order).values_list("id", flat=True)[:MOST])
-    due.filter(id__in=ids).update(claim=token, next_at=now + LEASE)
+    due = Look.objects.filter(next_at__lte=now).order_by(*order)
+    with transaction.atomic():
+        # Without waiting for whom somebody has, or removes: he may wait for another.
+        free = due.select_for_update(skip_locked=True)
+        ids = list(free.values_list("id", flat=True)[:MOST])
+        Look.objects.filter(id__in=ids).update(claim=token, next_at=now + LEASE)
     mine = Look.objects.filter(claim=token).select_related("error__problem")
     return list(mine.order_by("id"))
 

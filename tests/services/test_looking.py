@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 import time_machine
+from django.db import connection
 
 from integration import clock
 from integration.choices import LookFound
@@ -18,6 +20,7 @@ from integration.services.execution import execute
 from integration.services.looking import look_at_due
 from integration.services.looks import are_looks_due, claim_looks, watch
 from integration.services.shared_memory import SharedMemory
+from tests.factories import make_error
 from tests.services.engine import Engine, Live
 
 LONG = "https://example.ch/" + "a" * 190
@@ -434,6 +437,22 @@ def test_what_fails_for_another_cause_now_is_watched_instead(
 
     new = SyncError.objects.get(settled_at=None)
     assert Look.objects.get(error=new).watched_until is not None
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_look_that_somebody_removes_is_not_waited_for() -> None:
+    stays, goes = (make_error() for _each in range(2))
+    for error in (stays, goes):
+        watch(error)
+    looks = Look.objects.filter(error=goes)
+
+    with psycopg.connect(**connection.get_connection_params()) as remover:
+        remover.execute("DELETE FROM integration_look WHERE error_id = %s", [goes.pk])
+        claimed = claim_looks()
+
+    assert [look.error for look in claimed] == [stays]
+    assert not looks.exists()
 
 
 def test_the_second_half_of_a_budget_is_left_to_the_runs(

@@ -363,6 +363,21 @@ def test_what_lost_its_partner_is_told_by_the_number_it_has_now(
     assert error.bc_number == "777"
 
 
+def test_a_number_that_is_not_carried_over_is_known_all_the_same(
+    engine: Engine,
+) -> None:
+    """Else the link from its coupling would open nothing."""
+    bc, sales = engine.pair()
+    engine.mapping().fields.filter(bc_field="number").delete()
+    engine.change(bc, city="Sion")
+    engine.sync("CUSTOMER")
+    engine.change(bc, number="777")
+
+    engine.sync("CUSTOMER")
+
+    assert Coupling.objects.get(sales_id=sales.id).bc_number == "777"
+
+
 def test_a_conflict_is_told_by_the_number_that_the_customer_has_now(
     engine: Engine,
 ) -> None:
