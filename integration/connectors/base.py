@@ -151,7 +151,7 @@ class Connector(Protocol):
         ...
 
     def be_patient(self, seconds: float) -> None:
-        """From now on wait so long for a turn, rather than ask everybody to wait."""
+        """From now on wait so long for a turn, within bounds, before ``Throttled``."""
         ...
 
     def server_time(self) -> datetime | None:

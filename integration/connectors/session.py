@@ -176,7 +176,8 @@ class Session:
 
     def be_patient(self, seconds: float) -> None:
         """As ``Connector.be_patient``."""
-        self.transport.patience_seconds = max(PATIENCE_SECONDS, seconds)
+        least, most = PATIENCE_SECONDS
+        self.transport.patience_seconds = min(max(least, seconds), most)
 
     def server_time(self) -> datetime | None:
         return self.transport.server_time

@@ -15,8 +15,8 @@ WINDOW_SECONDS = 300.0
 _KEPT = 60
 """One request of so many is left by batches to single calls: what was put off because
 the window is spent reads again before it opens."""
-BUDGET_SPENT = "budget-spent"
-"""The code of a call that was not sent because of it."""
+BUDGET_SPENT, TOLD_TO_WAIT = "budget-spent", "told-to-wait"
+"""The code of a call that was not sent: by our own account, or the system's."""
 BUSY_SECONDS = 0.05
 """When to ask again while as many calls run as may run at once."""
 
@@ -51,6 +51,10 @@ class Throttle(Protocol):
 
     def penalize(self, seconds: float) -> None:
         """The system asked to wait: nobody goes before this time has passed."""
+        ...
+
+    def is_closed(self) -> bool:
+        """Whether that time is now."""
         ...
 
 
@@ -94,6 +98,9 @@ class LocalThrottle:
         with self._lock:
             until = self._monotonic() + seconds
             self._closed_until = max(self._closed_until, until)
+
+    def is_closed(self) -> bool:
+        return self._monotonic() < self._closed_until
 
     def _seconds_to_wait(self, now: float, cost: int, most: int) -> float:
         if now < self._closed_until:

@@ -28,7 +28,7 @@ from integration.connectors.errors import (
     remote_error,
     translated,
 )
-from integration.connectors.throttle import BUDGET_SPENT, Throttle
+from integration.connectors.throttle import BUDGET_SPENT, TOLD_TO_WAIT, Throttle
 from integration.core.failures import Failure, FailureKind
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,9 @@ LONGEST_WAIT_SECONDS = 5.0
 """A longer wait before a repeat is the job's, not ours: ``Throttled`` is raised."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
-PATIENCE_SECONDS = 30.0
-"""So long a call waits for its turn, if nobody says otherwise."""
+PATIENCE_SECONDS = (30.0, 150.0)
+"""So long a call waits for its turn if nobody says otherwise, and at most: half of a
+window, which leaves a task's time to its work."""
 _UNTOLD_SECONDS = 1.0
 """How long everybody waits after a 429 that does not say how long."""
 
@@ -96,7 +97,7 @@ class Transport:
     tokens: Tokens | None = None
     sleep: Callable[[float], None] = clock.sleep
     monotonic: Callable[[], float] = clock.monotonic
-    patience_seconds: float = PATIENCE_SECONDS
+    patience_seconds: float = PATIENCE_SECONDS[0]
     max_answer_bytes: int = MAX_ANSWER_BYTES
     server_time: datetime | None = field(default=None, init=False)
 
@@ -134,7 +135,7 @@ class Transport:
         give_up = self.monotonic() + self.patience_seconds
         while wait := self.throttle.acquire(call.cost):
             if self.monotonic() + wait > give_up:
-                raise Throttled(_budget_spent(call, wait))
+                raise Throttled(_not_sent(call, wait, closed=self.throttle.is_closed()))
             self.sleep(wait)
 
     def _slow_down(self, failure: Failure) -> None:
@@ -220,12 +221,13 @@ def _seconds_before_repeat(
     return _random.uniform(0.25, 0.5) * float(2**attempt)
 
 
-def _budget_spent(call: Call, wait: float) -> Failure:
+def _not_sent(call: Call, wait: float, *, closed: bool) -> Failure:
+    why = "Our own budget of requests for this system is spent"
     return Failure(
         system=call.system,
         kind=FailureKind.THROTTLED,
-        code=BUDGET_SPENT,
-        message="Our own budget of requests for this system is spent",
+        code=TOLD_TO_WAIT if closed else BUDGET_SPENT,
+        message="This system has asked us to wait" if closed else why,
         # Not the call's own operation: it was never sent, so it is not sent again here.
         operation=f"wait to {call.operation}",
         retry_after_seconds=wait,

@@ -166,8 +166,8 @@ def hits(text: str, limit: int) -> list[tuple[int, str]] | None:
 
     ``None``: there are more than ``limit``. PostgreSQL would have to test that many
     rows to find so of a common word, up to a second; the statistics of its index know
-    such a word. SQLite's index knows no chip, and takes no heed of capitals: its hits
-    are candidates, and their chip is "".
+    such a word. SQLite's index knows no chip, and folds what it likes beyond ASCII: its
+    hits are candidates, and their chip is "".
     """
     if is_postgresql():
         sql, parameters = _hits_unless_surely_more(text, limit)

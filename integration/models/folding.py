@@ -1,4 +1,4 @@
-"""Spellings of a text for searching: as typed, and without accents and capitals."""
+"""Spellings of a text for searching: without capitals, and without accents too."""
 
 import re
 import unicodedata
@@ -9,8 +9,8 @@ _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 def folded(text: str) -> str:
-    """Without accents, case-folded: “Genève” becomes “geneve”."""
-    return _BEYOND_ASCII.sub(_bare, text).casefold()
+    """Without accents, case-folded: “Genève” becomes “geneve”, and “ı” an “i”."""
+    return _BEYOND_ASCII.sub(_bare, text).casefold().replace("ı", "i")
 
 
 def _bare(found: re.Match[str]) -> str:

@@ -128,6 +128,10 @@ class SharedThrottle:
             closed = self._keys[2]
             self._memory.ask(lambda redis: redis.eval(_CLOSE, 1, closed, pause))
 
+    def is_closed(self) -> bool:
+        found = self._memory.ask(lambda redis: redis.exists(self._keys[2]))
+        return self._alone.is_closed() if found is None else bool(found)
+
     def standing(self) -> Standing | None:
         """What all workers have spent; ``None`` without a broker."""
         found = self._memory.ask(

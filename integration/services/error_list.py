@@ -457,9 +457,9 @@ class _Reading:
         found = self.found
         if found is None:
             return Q()
-        among = found.among(chips_of(self.filters.state))
-        if leader != "text" or among is None:
+        if leader != "text":
             return found.matching
+        among = found.among(chips_of(self.filters.state)) or Q()
         return among if found.is_tested else found.matching & among
 
     def _of_problems(self, leader: str) -> Q:

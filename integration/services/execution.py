@@ -246,7 +246,8 @@ def _put_off_for_storage(run: Run, error: Exception) -> None:
 def _wait_seconds(run: Run, failure: Failure) -> float:
     """What the system asks for, else longer each time (design §6, table of retries).
 
-    While our own budget is spent there is time to read again what is to be written.
+    While our own budget is spent there is time to read again what is to be written:
+    single calls may spend the last of it.
     """
     if failure.retry_after_seconds is not None:
         early = run.reading_seconds if failure.code == BUDGET_SPENT else 0.0

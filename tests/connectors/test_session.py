@@ -4,8 +4,10 @@ import pytest
 from integration.connectors.errors import (
     ConnectionRefused,
     Refused,
+    Throttled,
     Transient,
 )
+from integration.connectors.throttle import LocalThrottle
 from tests.connectors.wire import BASE, Wire, reply
 
 
@@ -61,6 +63,26 @@ def test_json_that_is_no_object_is_not_the_api() -> None:
 def test_a_list_without_rows_is_not_the_api() -> None:
     with pytest.raises(ConnectionRefused, match="net-answer-unreadable"):
         names(Wire(reply({"hello": "world"})))
+
+
+@pytest.mark.parametrize(("patience", "bound"), [(0, 30), (100, 100), (1_000, 150)])
+def test_a_call_waits_for_its_turn_within_bounds(patience: float, bound: float) -> None:
+    for window in (bound - 1, bound + 1):
+        wire = Wire(page(), page())
+        monotonic = wire.clock.monotonic
+        throttle = LocalThrottle(
+            concurrent=1, requests=1, window_seconds=window, monotonic=monotonic
+        )
+        sales = wire.sales(throttle=throttle)
+        sales.be_patient(patience)
+        list(sales.read_all("accounts", ["name"]))
+
+        if window < bound:
+            list(sales.read_all("accounts", ["name"]))
+            assert wire.slept == [window]
+        else:
+            with pytest.raises(Throttled):
+                list(sales.read_all("accounts", ["name"]))
 
 
 def test_a_connector_can_be_closed() -> None:

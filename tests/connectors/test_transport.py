@@ -153,7 +153,7 @@ def test_nobody_else_goes_while_the_system_asked_to_wait(opened: Opened) -> None
     with pytest.raises(Throttled) as caught:
         transport.send(WRITE)
 
-    assert caught.value.failure.code == "budget-spent"
+    assert caught.value.failure.code == "told-to-wait"
     assert caught.value.retry_after_seconds == 40
     assert len(wire.calls) == 1
 
@@ -208,8 +208,9 @@ def test_waits_for_its_turn_and_gives_it_back(opened: Opened) -> None:
 def test_waits_longer_for_whom_it_is_worth_it(opened: Opened) -> None:
     transport, wire = opened(reply({}), reply({}), requests=1)
     transport.send(READ)
-    with pytest.raises(Throttled):
+    with pytest.raises(Throttled) as caught:
         transport.send(READ)
+    assert caught.value.failure.code == "budget-spent"
 
     transport.patience_seconds = 300
     transport.send(READ)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -10,6 +11,7 @@ from integration.connectors.business_central import BusinessCentral
 from integration.connectors.sales import Sales
 from integration.connectors.session import Wiring
 from integration.connectors.sign_in import ClientSecret
+from integration.connectors.throttle import Throttle
 
 COMPANY = "11111111-2222-3333-4444-555555555555"
 SECRET = "wire-secret-value"
@@ -87,12 +89,12 @@ class Wire:
             wiring=self.wiring,
         )
 
-    def sales(self, **options: Any) -> Sales:
+    def sales(self, throttle: Throttle | None = None, **options: Any) -> Sales:
         return Sales(
             base_url=BASE,
             tenant="contoso",
             sign_in=ClientSecret("client", SECRET),
-            wiring=self.wiring,
+            wiring=replace(self.wiring, throttle=throttle),
             **options,
         )
 

@@ -568,6 +568,7 @@ WIRE = [
     bc(429, "Application_TooManyRequests", "Actual (101).", "bc-throttled"),
     bc(429, "http-429", "Too Many Requests", "bc-throttled"),
     of_kind("throttled", System.SALES, "budget-spent", "Spent", "dv-throttled"),
+    of_kind("throttled", System.SALES, "told-to-wait", "Told", "dv-throttled"),
     dv(429, "0x80072322", "Number of requests exceeded.", "dv-throttled"),
     dv(429, "0x80072321", "Combined execution time.", "dv-throttled"),
     dv(429, "-2147015898", "Concurrent.", "dv-throttled"),

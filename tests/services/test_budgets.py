@@ -94,12 +94,13 @@ def test_a_cost_above_the_whole_budget_goes_alone(workers: Workers) -> None:
 
 
 def test_what_a_system_asks_one_worker_to_wait_all_wait(workers: Workers) -> None:
-    one, other = workers
+    one, _ = workers
     one.penalize(30)
     one.penalize(10)
 
-    assert 29 < other.acquire() <= 30
-    assert 29 < one.acquire() <= 30
+    for worker in workers:
+        assert 29 < worker.acquire() <= 30
+        assert worker.is_closed()
 
 
 def test_without_a_broker_each_is_stricter(nobody: SharedMemory) -> None:
@@ -110,8 +111,10 @@ def test_without_a_broker_each_is_stricter(nobody: SharedMemory) -> None:
         assert worker.acquire() > 0
         worker.release()
         assert worker.acquire(REQUESTS // 2 - 1) > 5
+        assert not worker.is_closed()
         worker.penalize(30)
         assert worker.acquire() > 29
+        assert worker.is_closed()
 
 
 def test_a_broker_that_goes_away_amid_a_call_does_no_harm(

@@ -21,6 +21,7 @@ def found(text: str) -> list[str]:
 @pytest.fixture(autouse=True)
 def entries() -> None:
     make_error(bc_number="A1", bc_name="Garage", search_text="Garage du Léman")
+    make_error(bc_number="A3", search_text="IŞIK Ticaret, ışık")
     make_error(bc_number="A2", bc_name="Ölmühle", search_text='100% "oil" a_b o\'c')
 
 
@@ -41,10 +42,12 @@ def entries() -> None:
         ("o'c", ["A2"]),
         ("NOT AND", []),
         ("a*)", []),
-        ("a", ["A1", "A2"]),
+        ("a", ["A1", "A2", "A3"]),
         ("a2", ["A2"]),
         ("ga", ["A1"]),
         ("Öl", ["A2"]),
+        ("isik t", ["A3"]),
+        ("ışık", ["A3"]),
         ("%", []),
     ],
 )
