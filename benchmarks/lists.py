@@ -45,7 +45,7 @@ def cases() -> dict[str, str]:
         "connection": {"connection": row["connection_id"]},
         "mapping": {"mapping": "CURRENCY"},
         "direction": {"direction": "to_business_central"},
-        "big problem": {"problem": row["problem_id"], "state": "all"},
+        "newest problem": {"problem": row["problem_id"], "state": "all"},
         "small problem": {"problem": few[0]},
         "job": {"job": Job.objects.earliest("id").pk, "state": "all"},
         "record": {"record": row["record_key"], "state": "all"},
