@@ -7,6 +7,7 @@ millisecond for each; an index answers in a fraction of one.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -50,33 +51,41 @@ class Statement:
     @classmethod
     def of(
         cls,
-        rows: QuerySet[Any, Any],
+        *queries: QuerySet[Any, Any],
         slots: Sequence[Any] = (),
         around: str = "{}",
         columns: QuerySet[Any, Any] | None = None,
     ) -> "Statement":
-        """The statement of ``rows``; ``around`` says what is made of its SQL.
+        """The statement of a query, or of the rows of several one after the other.
 
-        ``columns`` is a query with the columns that ``around`` has.
+        ``around`` says what is made of its SQL, ``columns`` is a query with the columns
+        that ``around`` has.
         """
-        compiler = rows.query.get_compiler(connection=connection)
-        try:
-            sql, params = compiler.as_sql()
-        except EmptyResultSet:
+        compilers = [
+            query.query.get_compiler(connection=connection) for query in queries
+        ]
+        parts = list(filter(None, map(_written, compilers)))
+        if not parts:
             return cls("", (), (), ())
+        sql = parts[0][0]
+        if len(parts) > 1:
+            # SQLite knows no order and no limit within a union but in a subquery.
+            each = (f"SELECT * FROM ({part}) AS part" for part, _params in parts)  # noqa: S608  # Django's own SQL
+            sql = " UNION ALL ".join(each)
+        params = tuple(chain.from_iterable(params for _part, params in parts))
         stored = [_stored(slot) for slot in slots]
         places = [
             (place, stored.index(value))
             for place, value in enumerate(params)
             if stored and value in stored
         ]
-        shown = compiler if around == "{}" else None
+        shown = compilers[0] if around == "{}" else None
         if columns is not None:
             shown = columns.query.get_compiler(connection=connection)
             shown.pre_sql_setup()
         return cls(
             around.format(sql),
-            tuple(params),
+            params,
             tuple(places),
             tuple(
                 (place, _convert(made, column))
@@ -102,6 +111,14 @@ class Statement:
                     made[value] = convert(value)
                 row[place] = made[value]
         return found
+
+
+def _written(compiler: SQLCompiler) -> tuple[str, tuple[Any, ...]] | None:
+    """SQL and parameters; ``None`` where the condition can hold for no row."""
+    try:
+        return compiler.as_sql()
+    except EmptyResultSet:
+        return None
 
 
 def _converters(compiler: SQLCompiler | None) -> dict[int, Any]:

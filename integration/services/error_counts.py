@@ -44,7 +44,7 @@ def count_chips(
         return ChipCounts(dict(_totals(filters).rows()), exact=True)
     if found and found.hits is None:
         return ChipCounts({}, exact=False)
-    if found and found.is_tested and filters.is_text_alone and not cuts:
+    if found and found.is_tested and filters.is_only("q") and not cuts:
         return ChipCounts(found.counts(), exact=True)
     total: Counter[str] = Counter()
     # What was searched for is hardly searched for again.

@@ -122,15 +122,10 @@ class ErrorFilter:
             chosen &= part
         return chosen
 
-    @property
-    def is_state_alone(self) -> bool:
-        """Whether it asks for nothing but a state."""
-        return self == ErrorFilter(state=self.state)
-
-    @property
-    def is_text_alone(self) -> bool:
-        """Whether it asks for nothing but a text, and a state."""
-        return self == ErrorFilter(state=self.state, q=self.q)
+    def is_only(self, *names: str) -> bool:
+        """Whether it asks for nothing but a state and these parts."""
+        rest = (part for part in fields(self) if part.name not in {"state", *names})
+        return all(getattr(self, part.name) == part.default for part in rest)
 
     def query(self) -> dict[str, str]:
         """The query string that gives this filter; defaults are left out."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -276,7 +277,7 @@ class _Reading:
         few = count is not None and count <= MOST_HITS
         if not few and filters.state in {ALL, RELEVANT}:
             sort = Sort("last_seen", sort.descending)
-        if few and filters.is_state_alone and not hides(cuts, filters.state):
+        if few and filters.is_only() and not hides(cuts, filters.state):
             # All of a state: the sort's own index has its page at hand.
             few = len(chips_of(filters.state)) > 1
         return cls(filters, sort, cuts, found, few, chips)
@@ -316,14 +317,13 @@ class _Reading:
         ``select`` says what a row is: first the sort's value and the id.
         """
         queries = self.queries(key, limit, backwards=backwards)
-        return self._first(
-            limit, map(select, queries), itemgetter(0, 1), backwards=backwards
-        )
+        parts = (chain.from_iterable(map(select, each)) for each in queries)
+        return self._first(limit, parts, itemgetter(0, 1), backwards=backwards)
 
     def queries(
         self, key: Key | None, limit: int, *, backwards: bool
-    ) -> Iterator[SyncErrorQuerySet]:
-        """What to ask one after the other, until there are enough rows."""
+    ) -> Iterator[list[SyncErrorQuerySet]]:
+        """What to ask range after range, until there are enough rows."""
         if self.filters.reason and self.filters.state not in _SETTLED:
             return
         descending = self.sort.descending is not backwards
@@ -331,8 +331,12 @@ class _Reading:
         if key is not None:
             beyond = Q(_beyond(self.sort.column, key, descending=descending))
         for leader, part in self._parts(descending=descending):
-            found = self._matching(leader).filter(beyond, part)
-            yield found.order_by(*order)[:limit]
+            found = self._matching(leader).filter(beyond, part).order_by(*order)
+            if self._each_state and leader != _BELOW:
+                chips = chips_of(self.filters.state)
+                yield [found.filter(chip=chip)[:limit] for chip in chips]
+            else:
+                yield [found[:limit]]
 
     def _first(
         self,
@@ -347,7 +351,7 @@ class _Reading:
             rows += part
             if self._in_time and len(rows) >= limit:
                 break
-        if not self._in_time:
+        if self._each_state or not self._in_time:
             rows.sort(key=place, reverse=self.sort.descending is not backwards)
         return rows[:limit]
 
@@ -377,11 +381,28 @@ class _Reading:
         return [OrderBy(column, descending=descending) for column in columns]
 
     @property
+    def _one_state(self) -> bool:
+        return len(chips_of(self.filters.state)) == 1
+
+    @property
     def _ordered_by_leader(self) -> bool:
         """The leading index has the rows of one state in the order of last seen."""
-        one_state = len(chips_of(self.filters.state)) == 1
-        by_time = {"problem", "mapping", "connection", "direction", "reason", ""}
-        return self._in_time and one_state and self._leader in by_time
+        by_state = self._one_state or self._each_state
+        return self._in_time and by_state and self._leader in {*EXACT, "reason", ""}
+
+    @property
+    def _each_state(self) -> bool:
+        """Several states, each read by what has it in the list's order, then merged.
+
+        Walked by time, any number of rows of others could stand between. Where one
+        column leads and another is tested, a state may have hardly a row that fits: a
+        problem is small enough for that.
+        """
+        filters = self.filters
+        if self._one_state or not self._in_time or not filters.is_only(*EXACT):
+            return False
+        scope = filters.scope()
+        return "problem" in scope or len(scope) == 1 or (self.few and not scope)
 
     @property
     def _leader(self) -> str:
@@ -389,19 +410,19 @@ class _Reading:
         filters = self.filters
         if not self.few and not self._in_time:
             return ""
-        one_state = len(chips_of(filters.state)) == 1
+        ordered = self._one_state or self.few or self._each_state
         candidates = {
             "text": self.found and self.found.hits is not None,
             "record": filters.record,
             "job": filters.job,
             "moment": self.few and filters.bounds_a_moment,
-            "problem": (one_state or self.few) and filters.problem,
+            "problem": ordered and filters.problem,
             "reason": filters.reason,
             "unsettled": self.few and filters.unsettled,
             "problems": self.few and (filters.who or filters.category),
-            "mapping": (one_state or self.few) and filters.mapping,
-            "connection": (one_state or self.few) and filters.connection,
-            "direction": (one_state or self.few) and filters.direction,
+            "mapping": ordered and filters.mapping,
+            "connection": ordered and filters.connection,
+            "direction": ordered and filters.direction,
         }
         return next((name for name, useful in candidates.items() if useful), "")
 
@@ -429,6 +450,8 @@ class _Reading:
             return Q(plain_chip__in=chips)
         if leader == "moment":
             return Q(chip__in=chips)
+        if self._each_state:
+            return Q()
         if state in {ALL, RELEVANT} and not self.few:
             return Q(settled_at__isnull=True) if state == RELEVANT else Q()
         return Q(chip=chips[0]) if len(chips) == 1 else Q(chip__in=chips)
@@ -498,12 +521,12 @@ def _statements(
     queries = reading.queries(slots if beyond else None, limit, backwards=backwards)
     return [
         listed(
-            query,
-            reading.sort.column,
+            *each,
+            column=reading.sort.column,
             descending=reading.sort.descending is not backwards,
             slots=slots if beyond else (),
         )
-        for query in queries
+        for each in queries
     ]
 
 

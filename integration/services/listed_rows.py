@@ -22,18 +22,26 @@ _NAMES = (*LIST_COLUMNS, *(f"problem__{name}" for name in _PROBLEM))
 
 
 def listed(
-    rows: QuerySet[SyncError, Any],
+    *queries: QuerySet[SyncError, Any],
     column: str = "last_seen",
-    *,
     descending: bool = True,
     slots: Sequence[Any] = (),
 ) -> Statement:
-    """The statement of these rows, which are few and in this order, then by id."""
+    """The statement of these rows, which are few and in this order, then by id.
+
+    Of several queries, each in this order, as many rows as one of them may have.
+    """
     way = "DESC" if descending else "ASC"
-    around = f"{_beside()}ORDER BY page.{column} {way}, page.id {way}"
+    order = f"ORDER BY page.{column} {way}, page.id {way}"
+    first = "{}"
+    if len(queries) > 1:
+        limit = queries[0].query.high_mark
+        first = f"SELECT * FROM ({{}}) AS page {order} LIMIT {limit}"  # noqa: S608  # only our own names
+    around = f"{_beside().format(first)}{order}"
     problem = (f"problem__{name}" for name in _PROBLEM)
     columns = SyncError.objects.values_list(*LIST_COLUMNS, *problem, *seen_columns())
-    return Statement.of(rows.values_list(*LIST_COLUMNS), slots, around, columns)
+    rows = (query.values_list(*LIST_COLUMNS) for query in queries)
+    return Statement.of(*rows, slots=slots, around=around, columns=columns)
 
 
 def row_of(values: Sequence[Any]) -> dict[str, Any]:

@@ -167,3 +167,26 @@ def test_clean_ups_in_force_change_no_plan(many: Year) -> None:
         transaction.set_rollback(True)
 
     assert found == []
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("state", ["all", "relevant"])
+@pytest.mark.parametrize("name", ["problem", "mapping", "connection", "direction"])
+def test_several_states_of_a_scope_are_not_walked_past_the_rows_of_others(
+    many: Year, name: str, state: str, cut: bool
+) -> None:
+    row = SyncError.objects.filter(mapping_key="CUSTOMER").values()[0]
+    value = row.get(f"{name}_id") or row.get(f"{name}_key") or row.get(name)
+    with transaction.atomic():
+        if cut:
+            clean_up({}, 7)
+        (sql, *below) = [
+            sql
+            for sql in asked({name: str(value), "state": state}, Sort())
+            if READS in sql
+        ]
+        steps = [step for step in plan(sql) if f"error_of_{name}" in step]
+        transaction.set_rollback(True)
+
+    assert len(steps) == (4 if state == "all" else 3)
+    assert len(below) <= cut
