@@ -27,7 +27,7 @@ class Looked:
 
 def look(now: datetime) -> Looked:
     """Note it, in a transaction; nobody else looks until that ends."""
-    row, is_first = AlertLook.objects.select_for_update().get_or_create(
+    row, is_first = AlertLook.objects.select_for_update(no_key=True).get_or_create(
         pk=_BY_ANYBODY, defaults={"at": now}
     )
     before = None if is_first else row.at

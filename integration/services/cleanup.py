@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from integration import clock
 from integration.choices import Chip, OperationKind, OperationState
@@ -31,12 +31,17 @@ from integration.services.cleanup_preview import (
     CleanupRefused,
     CleanupRequest,
     Ticket,
+    read_standing,
     read_token,
 )
 from integration.services.operations import find_operation, record_operation
+from integration.services.regrouping import is_regrouping_due
 from integration.services.sentences import Told, sentence
 
 MOST_SELECTED = 100
+_MORE_NOW = gettext_lazy(
+    "Entries came into this list since the preview was made. Open it again to see them."
+)
 _COUNTED_LIVE = 20_000
 """Up to here the click counts rows; above, it takes whole days from the roll-up."""
 
@@ -71,6 +76,7 @@ def delete(
         done = find_operation(key)
         if done is not None:
             return done
+        _require_as_it_stood(ticket)
         operation = _record(
             by,
             reason or _usual_reason(ticket.older_than),
@@ -87,8 +93,22 @@ def delete(
         )
         cut = ticket.cut(operation.pk, include_relevant=include_relevant)
         _count_hidden(operation, cut, ticket)
+        if operation.rows > _shown(ticket, cut):
+            raise CleanupRefused(_MORE_NOW)
         _spare_what_settled_since(ticket)
         return operation
+
+
+def _require_as_it_stood(ticket: Ticket) -> None:
+    """A row may leave the scope between preview and click, never enter it."""
+    changed = read_standing(ticket.scope) != ticket.standing
+    by_words = {"problem", "text"} & set(ticket.scope)
+    if changed or (by_words and is_regrouping_due()):
+        raise CleanupRefused(_MORE_NOW)
+
+
+def _shown(ticket: Ticket, cut: Cut) -> int:
+    return ticket.settled + (ticket.relevant if cut.include_relevant else 0)
 
 
 def _usual_reason(older_than: int | None) -> Told:
@@ -116,8 +136,8 @@ def _count_hidden(operation: Operation, cut: Cut, ticket: Ticket) -> None:
     """Move the counts of what goes out of sight from the list to the operation."""
     older = [other for other in Operation.objects.cuts() if other.id != cut.id]
     rows = SyncError.objects.visible(older)
-    shown = ticket.settled + (ticket.relevant if cut.include_relevant else 0)
-    if {"record", "text"} & set(cut.scope) or shown <= _COUNTED_LIVE:
+    few = _shown(ticket, cut) <= _COUNTED_LIVE
+    if {"record", "text"} & set(cut.scope) or few:
         _move_counts(operation, cells.count_rows(rows.filter(cut.hides())))
         return
     # Above, whole days come from the roll-up; only the cut-off's day is counted live.

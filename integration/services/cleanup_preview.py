@@ -1,5 +1,6 @@
 """What a clean-up would take, counted and listed before anything goes."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,8 +13,8 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
-from integration.choices import SettledReason
-from integration.models import Operation, SyncError
+from integration.choices import OperationKind, SettledReason
+from integration.models import Operation, SyncError, TaughtArticle
 from integration.models.cuts import Cut
 from integration.models.errors import SyncErrorQuerySet
 from integration.services import moment
@@ -59,7 +60,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a token carries: the scope that was shown."""
+    """What a token carries: the scope that was shown, and how things stood."""
 
     older_than: int | None
     instant: datetime
@@ -67,6 +68,7 @@ class Ticket:
     scope: Mapping[str, Any]
     settled: int
     relevant: int
+    standing: str
 
     def cut(self, id: int, *, include_relevant: bool) -> Cut:
         return Cut(id, self.instant, self.cutoff, include_relevant, self.scope)
@@ -124,6 +126,7 @@ def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Previ
     filters = request.filters
     with transaction.atomic():
         instant = moment.instant()
+        standing = read_standing(filters.scope())
     cutoff = instant - timedelta(days=request.older_than or 0)
     scope = filters.scope()
     everything = Cut(0, instant, cutoff, include_relevant=True, scope=scope)
@@ -140,6 +143,7 @@ def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Previ
         scope,
         counts.settled,
         counts.relevant,
+        standing,
     )
     return Preview(
         request=request,
@@ -200,6 +204,7 @@ def _token(ticket: Ticket, by: Actor) -> str:
             "scope": dict(ticket.scope),
             "settled": ticket.settled,
             "relevant": ticket.relevant,
+            "standing": ticket.standing,
         },
         salt=_SALT,
     )
@@ -238,4 +243,19 @@ def read_token(token: str, request: CleanupRequest, by: Actor) -> Ticket:
         scope=said["scope"],
         settled=said["settled"],
         relevant=said["relevant"],
+        standing=said.get("standing", ""),
     )
+
+
+def read_standing(scope: Mapping[str, Any]) -> str:
+    """What changes when rows that were seen before T come into this scope.
+
+    An undo brings them back into sight, and what is taught gives them another cause and
+    other words. To be read under the exclusive lock, as T is.
+    """
+    undone = Operation.objects.filter(kind=OperationKind.UNDO).order_by("-id")
+    marks: list[Any] = list(undone.values_list("id", flat=True)[:1])
+    if {"problem", "text"} & set(scope):
+        taught = TaughtArticle.objects.order_by("id")
+        marks += taught.values_list("id", "edition", "withdrawn_at", "due_at")
+    return hashlib.sha256(repr(marks).encode()).hexdigest()

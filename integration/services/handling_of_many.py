@@ -71,7 +71,7 @@ def advance_handling(operation_id: int) -> None:
 @transaction.atomic
 def handle_chunk(operation_id: int) -> bool:
     """Handle the next of its entries; ``False`` when none is left, and all is told."""
-    running = Operation.objects.unfinished_handling().select_for_update()
+    running = Operation.objects.unfinished_handling().select_for_update(no_key=True)
     operation = running.filter(pk=operation_id).first()
     if operation is None:
         return False
@@ -108,7 +108,7 @@ def forgotten_handling() -> list[int]:
 def cancel_handling(operation: Operation, by: Actor) -> None:
     """What was not begun stays as it is. Raises ``Refused`` when all has ended."""
     require_operator(by)
-    running = Operation.objects.unfinished_handling().select_for_update()
+    running = Operation.objects.unfinished_handling().select_for_update(no_key=True)
     found = running.filter(pk=operation.pk).first()
     if found is None:
         raise Refused(_("This has ended already."))

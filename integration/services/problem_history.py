@@ -13,7 +13,7 @@ from integration.services.sentences import sentence
 @transaction.atomic
 def assign(problem: Problem, to: User | None, by: User) -> Operation | None:
     """Give the cause to a person, or to nobody; ``None`` when it is so already."""
-    locked = Problem.objects.select_for_update().get(pk=problem.pk)
+    locked = Problem.objects.select_for_update(no_key=True).get(pk=problem.pk)
     if locked.assignee_id == (to.pk if to else None):
         return None
     locked.assignee = to
@@ -29,7 +29,7 @@ def assign(problem: Problem, to: User | None, by: User) -> Operation | None:
 @transaction.atomic
 def comment(problem: Problem, text: str, by: User) -> Operation:
     """Keep what somebody says about the cause; a second click says it once."""
-    Problem.objects.select_for_update().get(pk=problem.pk)
+    Problem.objects.select_for_update(no_key=True).get(pk=problem.pk)
     latest = history_of(problem).filter(kind=OperationKind.COMMENT).first()
     if latest and (latest.by, latest.reason) == (by, text):
         return latest

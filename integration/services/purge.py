@@ -79,7 +79,9 @@ def _remove_chunk(operation_id: int, after: datetime | int | None) -> _Chunk:
     """
     with transaction.atomic():
         lock_clock(shared=True)
-        operation = Operation.objects.select_for_update().get(pk=operation_id)
+        operation = Operation.objects.select_for_update(no_key=True).get(
+            pk=operation_id
+        )
         if operation.state != OperationState.PURGING:
             return _Chunk()
         hidden = _hidden_by(operation)

@@ -91,7 +91,8 @@ def _record_chunk(work: Writing, chunk: Sequence[Failing]) -> list[Failing]:
     seen_before = [known.get(one.key) for one in chunk]
     _count(rows, seen_before)
     note_failures(_first_of_their_day(rows, seen_before))
-    _wake_what_grows(work, rows, standing)
+    if _wake_what_grows(work, rows, standing):
+        standing = _standing(work, chunk)
     _keep_payloads(work, zip(chunk, ids, strict=True), known)
     replaced = _replaced(chunk, standing)
     settle(work, [row for row, _ in replaced], SettledReason.REPLACED)
@@ -186,17 +187,20 @@ def _cell_of(row: _Row) -> Cell:
 
 def _wake_what_grows(
     work: Writing, rows: Iterable[_Row], standing: Iterable[Before]
-) -> None:
-    """A further record of a cause ends what is ignored until that grows."""
+) -> bool:
+    """A further record of a cause ends what is ignored until that grows; if any was."""
     known = {_key_of(row) for row in standing if row["state"] != ErrorState.RESOLVED}
     grown = {row["problem_id"] for row in rows if _key_of(row) not in known}
     if not grown:
-        return
+        return False
     ignored = SyncError.objects.in_chip(Chip.IGNORED).filter(
         problem_id__in=among_ids(list(grown)), ignored_until__isnull=True
     )
+    woken = False
     while sleeping := before(work, ignored, most=_CHUNK):
         reopen(sleeping)
+        woken = True
+    return woken
 
 
 def _chip(row: _Row) -> str:

@@ -228,13 +228,27 @@ def _move(
         cause = members[0][1]
         target = targets[cause.fingerprint]
         if target.pk == problem.pk:
-            _write(members, cause, target)
+            _tell_anew(work, problem, cause, members)
             continue
         moved = _move_to(work, problem, target, cause, members)
         owner = target.article if target.article in operations else problem.article
         Operation.objects.filter(pk=operations.get(owner, 0)).update(
             rows=F("rows") + moved
         )
+
+
+def _tell_anew(
+    work: Writing,
+    problem: Problem,
+    cause: Cause,
+    members: Sequence[tuple[Said, Cause]],
+) -> None:
+    """Their cause is the same, in other words: the list must find them by these."""
+    told = {row["id"]: row for row, _cause in members}
+    rows = before(work, SyncError.objects.filter(id__in=told))
+    _write(members, cause, problem)
+    kept = _that_stay_in_sight(work, rows)
+    _write_back([row for row in rows if row not in kept], told, problem)
 
 
 def _targets(problem: Problem, causes: Iterable[Cause]) -> dict[str, Problem]:

@@ -16,7 +16,11 @@ from integration.models import ErrorCell, Operation
 from integration.models.dialect import lock_clock
 from integration.services.actors import ENGINE_NAME
 from integration.services.cleanup import delete
-from integration.services.cleanup_preview import CleanupRequest, preview
+from integration.services.cleanup_preview import (
+    CleanupRefused,
+    CleanupRequest,
+    preview,
+)
 from integration.services.operations import find_operation
 from integration.services.sentences import sentence
 
@@ -48,15 +52,19 @@ def retain() -> Operation | None:
     if not shown.settled:
         return None
     why = sentence(_WHY, days=str(days))
-    with transaction.atomic():
-        lock_clock(shared=False)
-        # Two ticks may come here at once; the first one's clean-up is the week's.
-        if not is_retention_due():
-            return None
-        operation = delete(shown.token, request, ENGINE_NAME, reason=why)
-        operation.key = _key()
-        operation.save(update_fields=["key"])
-        return operation
+    try:
+        with transaction.atomic():
+            lock_clock(shared=False)
+            # Two ticks may come here at once; the first one's clean-up is the week's.
+            if not is_retention_due():
+                return None
+            operation = delete(shown.token, request, ENGINE_NAME, reason=why)
+            operation.key = _key()
+            operation.save(update_fields=["key"])
+            return operation
+    except CleanupRefused:
+        # Somebody brought entries back meanwhile: the next tick looks at them, too.
+        return None
 
 
 def _key() -> str:

@@ -215,7 +215,9 @@ def cancel(operation: Operation, by: User) -> None:
     """What was not begun stays as it is. Raises ``RetryRefused`` when all has ended."""
     with transaction.atomic():
         lock_retries()
-        unfinished = Operation.objects.unfinished_retries().select_for_update()
+        unfinished = Operation.objects.unfinished_retries().select_for_update(
+            no_key=True
+        )
         found = unfinished.filter(pk=operation.pk, state=OperationState.RUNNING).first()
         if found is None:
             raise RetryRefused(_("This retry has ended already."))

@@ -237,7 +237,7 @@ def ask_for(
     """
     lock_retries()
     found = Operation.objects.filter(kind__in=kinds, pk=operation_id)
-    operation = found.select_for_update().first()
+    operation = found.select_for_update(no_key=True).first()
     if operation is None:
         raise RetryRefused(_too_old())
     if operation.by_id != by.pk:

@@ -10,7 +10,7 @@ from django.db.models import Case, F, Q, Value, When
 
 from integration.choices import Chip, ErrorState, SettledReason
 from integration.models import Connection, Operation, SyncError
-from integration.models.cuts import Cut, place
+from integration.models.cuts import VISIBLE, Cut, place
 from integration.models.dialect import UtcDay, lock_recording
 from integration.models.errors import SyncErrorQuerySet
 from integration.services import cells, moment
@@ -72,7 +72,7 @@ def before(
 ) -> list[Before]:
     """The rows as they stand, by id, locked until the transaction ends."""
     placed = rows.annotate(place=place(work.cuts), day=UtcDay("last_seen"))
-    locked = placed.order_by("id").select_for_update(of=("self",))
+    locked = placed.order_by("id").select_for_update(of=("self",), no_key=True)
     return list(locked.values(*_COLUMNS)[:most])
 
 
@@ -153,15 +153,34 @@ def end_waiting(rows: Sequence[Before]) -> None:
 def _change(
     rows: Sequence[Before], chip_of: Callable[[Before], Chip], **columns: Any
 ) -> None:
-    """Write these columns, and count each row under its new chip in its place."""
-    changes = new_changes()
-    for row in rows:
-        cell = cell_of(row)
-        changes[row["place"]][cell] -= 1
-        changes[row["place"]][cell._replace(state=chip_of(row).value)] += 1
+    """Write these columns, and count each row under its new chip, where it is now."""
     for ids in _chunks([row["id"] for row in rows]):
         SyncError.objects.filter(id__in=ids).update(**columns)
+    places = _places_now([row["id"] for row in rows if _was_hidden_as_settled(row)])
+    changes = new_changes()
+    for row in rows:
+        cell, was = cell_of(row), row["place"]
+        now = places[row["id"]] if row["id"] in places else was
+        changes[was][cell] -= 1
+        changes[now][cell._replace(state=chip_of(row).value)] += 1
     cells.add(changes)
+
+
+def _was_hidden_as_settled(row: Before) -> bool:
+    """What hides it may hide settled ones only, and it may be settled no more."""
+    return row["place"] != VISIBLE and row["settled_at"] is not None
+
+
+def _places_now(ids: Sequence[int]) -> dict[int, int]:
+    """Where these rows are counted, by id."""
+    if not ids:
+        return {}
+    placed = SyncError.objects.annotate(place=place(Operation.objects.cuts()))
+    return {
+        key: where
+        for some in _chunks(ids)
+        for key, where in placed.filter(id__in=some).values_list("id", "place")
+    }
 
 
 def _spared(work: Writing) -> Any:

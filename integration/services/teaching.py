@@ -200,7 +200,7 @@ def _failing_now(pattern: Pattern) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _require_in_force(article: TaughtArticle) -> None:
-    row = TaughtArticle.objects.select_for_update().get(pk=article.pk)
+    row = TaughtArticle.objects.select_for_update(no_key=True).get(pk=article.pk)
     if row.withdrawn_at:
         raise Refused(_("This article was withdrawn."))
 

@@ -29,7 +29,7 @@ def undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
     require_administrator(by)
     with transaction.atomic():
         lock_clock(shared=False)
-        locked = Operation.objects.select_for_update().get(pk=operation.pk)
+        locked = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         if locked.state == OperationState.UNDONE:
             return locked
         _require_undoable(locked)

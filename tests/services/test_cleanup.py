@@ -359,6 +359,37 @@ def test_a_row_that_fails_again_while_its_removal_waits_for_it_stays(
     assert SyncError.objects.count() == 1
 
 
+@pytest.mark.parametrize("by_selection", [False, True])
+def test_what_an_undo_brought_back_since_the_preview_is_not_deleted_unseen(
+    admin: User, *, by_selection: bool
+) -> None:
+    hidden = rows(3, state="resolved")
+    if by_selection:
+        first = delete_selected([row.pk for row in hidden], admin)
+    else:
+        first = click(preview(WEEK, admin), admin)
+    rows(1, state="resolved")
+    shown = preview(WEEK, admin)
+    undo(first, admin)
+
+    with pytest.raises(CleanupRefused, match="came into this list since"):
+        click(shown, admin)
+
+    assert len(visible()) == 4
+    assert click(preview(WEEK, admin), admin).rows == 4
+
+
+def test_a_second_click_finds_what_the_first_did_also_after_an_undo(
+    admin: User,
+) -> None:
+    rows(2, state="resolved")
+    shown = preview(WEEK, admin)
+    first = click(shown, admin)
+    undo(first, admin)
+
+    assert click(shown, admin) == first
+
+
 def test_a_killed_purge_goes_on_where_it_stood(
     admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,9 @@ class World:
     jobs: dict[str, Job]
     now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
     rows: dict[Key, Row] = field(default_factory=dict)
-    previews: list[tuple[Preview, set[Key]]] = field(default_factory=list)
+    previews: list[tuple[Preview, set[Key], int]] = field(default_factory=list)
+    """With what each showed, and how often something had been undone by then."""
+    undone: int = 0
     hidden: dict[int, set[Key]] = field(default_factory=dict)
 
     def of_record(self, record: str) -> dict[Key, Row]:
@@ -140,14 +142,19 @@ def look(world: World, older_than: int | None, query: dict[str, str]) -> None:
         len(finished),
         len(inside) - len(finished),
     )
-    world.previews.append((shown, inside))
+    world.previews.append((shown, inside, world.undone))
 
 
 def click(world: World, index: int, *, relevant: bool) -> None:
     if not world.previews:
         return
-    shown, inside = world.previews.pop(index % len(world.previews))
+    shown, inside, undone = world.previews.pop(index % len(world.previews))
     relevant = relevant and shown.relevant > 0
+    if undone < world.undone:
+        # What came back into sight was not shown.
+        with pytest.raises(CleanupRefused, match="since the preview"):
+            delete(shown.token, shown.request, NAME)
+        return
     taken = world.taken(shown, relevant=relevant)
     before = visible()
     operation = delete(
@@ -181,6 +188,7 @@ def take_back(world: World, index: int) -> None:
     before = world.visible()
     del world.hidden[operation_id]
     operation = undo(Operation.objects.get(pk=operation_id), NAME)
+    world.undone += 1
     assert operation.result["restored"] == len(world.visible() - before)
     assert undo(operation, NAME).result == operation.result
 

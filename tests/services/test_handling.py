@@ -11,7 +11,8 @@ from integration.models import ErrorTotal, Operation, SyncError, User
 from integration.services import cells
 from integration.services.actors import Refused
 from integration.services.causes import relevant_problems
-from integration.services.cleanup import delete_selected
+from integration.services.cleanup import delete, delete_selected
+from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.error_filters import ErrorFilter
 from integration.services.error_rows import Failing
 from integration.services.handling import (
@@ -167,6 +168,59 @@ def test_what_was_ignored_is_ignored_again_when_its_resolving_is_undone(
     assert (row.settled_at, row.settled_reason) == (None, "")
     assert undo(first, anna).result == {"restored": 2, "changed_since": 0}
     assert chips(*rows) == ["open", "open", "waiting", "open"]
+
+
+def test_what_a_clean_up_took_as_finished_is_counted_when_it_is_open_again(
+    anna: User, rows: list[SyncError]
+) -> None:
+    resolved = resolve_errors(ids(rows[0]), anna)
+    admin = make_user(Role.ADMINISTRATOR, username="admin")
+    shown = preview(CleanupRequest(None), admin)
+    delete(shown.token, shown.request, admin)
+    assert not SyncError.objects.visible(Operation.objects.cuts()).filter(pk=rows[0].pk)
+
+    undo(resolved, anna)
+
+    assert chips(rows[0]) == ["open"]
+
+
+def test_a_record_that_fails_for_another_cause_by_now_is_not_open_twice(
+    anna: User, rows: list[SyncError]
+) -> None:
+    operation = resolve_errors(ids(rows[0], rows[1]), anna)
+    now = make_problem(connection=rows[0].connection, title="Another cause")
+    one = Failing(
+        "CUSTOMER", rows[0].direction, rows[0].record_key, cause_of_problem(now)
+    )
+    with transaction.atomic():
+        record_failing(writing(rows[0].connection), [one])
+
+    undone = undo(operation, anna)
+
+    rows[0].refresh_from_db()
+    assert (rows[0].state, rows[0].settled_reason) == ("resolved", "replaced")
+    assert chips(rows[1]) == ["open"]
+    assert undone.result["restored"] == undone.result["changed_since"] == 1
+
+
+def test_what_is_woken_and_replaced_at_once_is_counted_once(
+    anna: User, rows: list[SyncError]
+) -> None:
+    ignore_errors(ids(rows[0]), anna)
+    now = make_problem(connection=rows[0].connection, title="Another cause")
+    failing = [
+        Failing(
+            "CUSTOMER", rows[0].direction, rows[0].record_key, cause_of_problem(now)
+        ),
+        Failing(
+            "CUSTOMER", rows[0].direction, "new", cause_of_problem(rows[0].problem)
+        ),
+    ]
+
+    with transaction.atomic():
+        record_failing(writing(rows[0].connection), failing)
+
+    assert chips(rows[0]) == ["resolved"]
 
 
 def test_what_ends_it_meanwhile_ends_it_for_what_is_put_back(

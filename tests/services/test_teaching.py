@@ -29,7 +29,10 @@ from integration.services.actors import Refused
 from integration.services.alerts import note_moved
 from integration.services.articles import render, title_of
 from integration.services.cells import count_by_place
-from integration.services.cleanup import delete_selected
+from integration.services.cleanup import delete, delete_selected
+from integration.services.cleanup_preview import CleanupRefused, CleanupRequest
+from integration.services.cleanup_preview import preview as look
+from integration.services.error_filters import parse_filter
 from integration.services.errors import record_outcomes
 from integration.services.explanations import explain
 from integration.services.regrouping import is_regrouping_due, regroup
@@ -422,6 +425,50 @@ def test_what_a_clean_up_hid_comes_back_under_what_was_taught(
     regroup()
 
     assert problems() == {saved.title_en: 2}
+    assert same_counts()
+
+
+@pytest.mark.parametrize("by", ["problem", "q"])
+def test_nothing_enters_a_previewed_clean_up_because_of_what_is_taught(
+    anna: User, mapping: TableMapping, by: str
+) -> None:
+    failing(mapping, blocked(1, 2, 3))
+    saved = taught(article(), anna)
+    failing(mapping, {"8": "Quite another refusal of the bank."})
+    cause = SyncError.objects.filter(record_key__endswith="1").get().problem_id
+    query = {"problem": str(cause), "q": "dunning team blocked"}
+    filters, _ = parse_filter({by: query[by], "state": "all"})
+    shown = look(CleanupRequest(None, filters), anna)
+    saved.patterns += "\nQuite another refusal of the bank."
+    change(saved, anna)
+
+    for _moved in (False, True):
+        with pytest.raises(CleanupRefused, match="came into this list since"):
+            delete(shown.token, shown.request, anna, include_relevant=True, typed="3")
+        regroup()
+
+    assert same_counts()
+    assert SyncError.objects.visible(Operation.objects.cuts()).count() == 4
+
+
+@pytest.mark.parametrize("searched", ["dunning team blocked", "bank"])
+def test_new_words_take_nothing_out_of_a_clean_up_or_into_it(
+    anna: User, mapping: TableMapping, searched: str
+) -> None:
+    failing(mapping, blocked(1, 2, 3))
+    failing(mapping, {"8": "Quite another refusal of the bank."})
+    saved = taught(article(), anna)
+    filters, _ = parse_filter({"q": searched, "state": "all"})
+    shown = look(CleanupRequest(None, filters), anna)
+    typed = str(shown.relevant)
+    delete(shown.token, shown.request, anna, include_relevant=True, typed=typed)
+    before = set(SyncError.objects.visible(Operation.objects.cuts()))
+    saved.title_en = "The bank blocked the customer"
+    change(saved, anna)
+
+    regroup()
+
+    assert set(SyncError.objects.visible(Operation.objects.cuts())) == before
     assert same_counts()
 
 
