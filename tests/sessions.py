@@ -1,21 +1,25 @@
 """Two sessions of PostgreSQL, one of which waits for the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from time import monotonic
 from typing import TypeVar
 
 import psycopg
 from django.db import connection
+from psycopg import sql
 
 _T = TypeVar("_T")
 _AT_MOST_SECONDS = 20
 
 
-def while_written(sql: str, parameters: list[object], work: Callable[[], _T]) -> _T:
+def while_written(
+    statement: str, parameters: list[object], work: Callable[[], _T]
+) -> _T:
     """Do ``work`` beside somebody who has written this, and commits once it waits."""
     with psycopg.connect(**connection.get_connection_params()) as writer:
-        writer.execute(sql, parameters)
+        writer.execute(statement, parameters)
         with ThreadPoolExecutor(1) as beside:
             done = beside.submit(_closing, work)
             deadline = monotonic() + _AT_MOST_SECONDS
@@ -23,6 +27,21 @@ def while_written(sql: str, parameters: list[object], work: Callable[[], _T]) ->
                 assert monotonic() < deadline
             writer.commit()
             return done.result()
+
+
+@contextmanager
+def referred_to(table: str, key: int) -> Iterator[None]:
+    """Beside somebody who has written a row that refers to this one, and goes on.
+
+    What waits for him is refused.
+    """
+    with psycopg.connect(**connection.get_connection_params()) as writer:
+        row = sql.SQL("SELECT 1 FROM {} WHERE id = %s FOR KEY SHARE")
+        writer.execute(row.format(sql.Identifier(table)), [key])
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '3s'")
+            yield
+            cursor.execute("RESET lock_timeout")
 
 
 def _closing(work: Callable[[], _T]) -> _T:

@@ -27,6 +27,7 @@ from integration.services.retry_preview import confirm, prepare
 from integration.services.settling import writing
 from integration.services.undo import undo
 from tests.factories import make_error, make_problem, make_user
+from tests.sessions import referred_to
 
 pytestmark = pytest.mark.django_db
 
@@ -201,6 +202,20 @@ def test_a_record_that_fails_for_another_cause_by_now_is_not_open_twice(
     assert (rows[0].state, rows[0].settled_reason) == ("resolved", "replaced")
     assert chips(rows[1]) == ["open"]
     assert undone.result["restored"] == undone.result["changed_since"] == 1
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_an_undo_does_not_wait_for_whoever_records_beside_it(
+    anna: User, rows: list[SyncError]
+) -> None:
+    """He waits for it: both would hold what the other needs."""
+    operation = resolve_errors(ids(rows[0]), anna)
+
+    with referred_to(Operation._meta.db_table, operation.pk):
+        undone = undo(operation, anna)
+
+    assert undone.result["restored"] == 1
 
 
 def test_what_is_woken_and_replaced_at_once_is_counted_once(
