@@ -156,31 +156,26 @@ def _change(
     """Write these columns, and count each row under its new chip, where it is now."""
     for ids in _chunks([row["id"] for row in rows]):
         SyncError.objects.filter(id__in=ids).update(**columns)
-    places = _places_now([row["id"] for row in rows if _was_hidden_as_settled(row)])
+    places = _places_now(rows)
     changes = new_changes()
     for row in rows:
-        cell, was = cell_of(row), row["place"]
-        now = places[row["id"]] if row["id"] in places else was
-        changes[was][cell] -= 1
-        changes[now][cell._replace(state=chip_of(row).value)] += 1
+        cell = cell_of(row)
+        changes[row["place"]][cell] -= 1
+        changes[places[row["id"]]][cell._replace(state=chip_of(row).value)] += 1
     cells.add(changes)
 
 
-def _was_hidden_as_settled(row: Before) -> bool:
-    """What hides it may hide settled ones only, and it may be settled no more."""
-    return row["place"] != VISIBLE and row["settled_at"] is not None
-
-
-def _places_now(ids: Sequence[int]) -> dict[int, int]:
-    """Where these rows are counted, by id."""
-    if not ids:
-        return {}
-    placed = SyncError.objects.annotate(place=place(Operation.objects.cuts()))
-    return {
-        key: where
-        for some in _chunks(ids)
-        for key, where in placed.filter(id__in=some).values_list("id", "place")
-    }
+def _places_now(rows: Sequence[Before]) -> dict[int, int]:
+    """Where these are counted, by id: a cut may have hidden only what was settled."""
+    places = {row["id"]: row["place"] for row in rows}
+    settled = [
+        row["id"] for row in rows if row["place"] != VISIBLE and row["settled_at"]
+    ]
+    if settled:
+        placed = SyncError.objects.annotate(place=place(Operation.objects.cuts()))
+        for ids in _chunks(settled):
+            places.update(placed.filter(id__in=ids).values_list("id", "place"))
+    return places
 
 
 def _spared(work: Writing) -> Any:

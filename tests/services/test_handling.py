@@ -212,7 +212,7 @@ def test_an_undo_does_not_wait_for_whoever_records_beside_it(
     """He waits for it: both would hold what the other needs."""
     operation = resolve_errors(ids(rows[0]), anna)
 
-    with referred_to(Operation._meta.db_table, operation.pk):
+    with referred_to("integration_operation", operation.pk):
         undone = undo(operation, anna)
 
     assert undone.result["restored"] == 1
