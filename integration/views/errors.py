@@ -286,7 +286,11 @@ def error_live(request: SignedInRequest, error_id: int) -> HttpResponse:
 
 def _page_of(request: SignedInRequest, found: SyncError) -> str:
     """The page that asks, with the list it came from in its address."""
-    page, here = reverse("error", args=[found.pk]), request.htmx.current_url_abs_path
+    page = reverse("error", args=[found.pk])
+    try:
+        here = request.htmx.current_url_abs_path
+    except ValueError:  # no address at all; htmx sends none like it
+        return page
     return here if here and here.partition("?")[0] == page else page
 
 

@@ -91,6 +91,7 @@ def test_an_ampersand_may_be_searched_for(capsys: pytest.CaptureFixture[str]) ->
         ("state=broken", "This makes no sense as a filter: state=broken."),
         ("sort=id", "This makes no sense as a filter: sort=id."),
         ("size=0", "This makes no sense as a filter: size=0."),
+        ("after=xyz", "This makes no sense as a filter: after=xyz."),
         (f"size={'9' * 5000}", "This makes no sense as a filter: size=999"),
         ("q=\udcff", "This makes no sense as a filter: q="),
     ],

@@ -379,6 +379,8 @@ def test_the_page_of_an_error_that_comes_back_is_read_anew(
     assert 'hx-trigger="load"' not in html(operator, f"/errors/{error.pk}/live/")
     foreign = {"HX-Current-URL": "http://testserver/logout/?x"}
     assert f'<div hx-get="/errors/{error.pk}/"' in html(operator, ask, **foreign)
+    broken = {"HX-Current-URL": "http://["}
+    assert f'<div hx-get="/errors/{error.pk}/"' in html(operator, ask, **broken)
 
 
 def test_the_page_of_an_error_goes_on_telling_how_many_its_cause_has(

@@ -16,6 +16,7 @@ from integration.services.error_list import (
     Sort,
     parse_sort,
     read_page,
+    read_token,
 )
 
 _PAGING = ("sort", "after", "before", "size")
@@ -69,6 +70,11 @@ def _page(query: dict[str, str]) -> ErrorPage:
         dropped.append("sort")
     if not size:
         dropped.append("size")
+    dropped += [
+        name
+        for name in ("after", "before")
+        if query.get(name) and read_token(query[name], sort or Sort()) is None
+    ]
     if dropped or not sort or not size:
         said = ", ".join(f"{name}={query[name]}" for name in dropped)
         raise _refused(f"This makes no sense as a filter: {said}.")
