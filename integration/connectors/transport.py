@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from integration import clock
+from integration.connectors.bounds import AnswerTooLarge, Bounds, bound
 from integration.connectors.calls import Answer, Call
 from integration.connectors.errors import (
     RemoteError,
@@ -37,6 +38,8 @@ TRIES = 3
 LONGEST_WAIT_SECONDS = 5.0
 """A longer wait before a repeat is the job's, not ours: ``Throttled`` is raised."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_ON_THE_LINE = 2
+"""Times that much may arrive: a head, trailers and the lengths of chunks besides."""
 _CONNECT_SECONDS = 10.0
 PATIENCE_SECONDS = (30.0, 150.0)
 """So long a call waits for its turn if nobody says otherwise, and at most: half of a
@@ -65,6 +68,7 @@ def build_client(transport: httpx2.BaseTransport | None = None) -> httpx2.Client
         event_hooks={"response": [lambda _: client.cookies.clear()]},
         headers={"User-Agent": "sync-errors", "Accept-Encoding": "gzip, deflate"},
     )
+    bound(client)
     return client
 
 
@@ -147,15 +151,28 @@ class Transport:
         started = self.monotonic()
         status = 0
         answer: Answer | None = None
+        bounds = self._bounds(call)
         try:
-            response = self._send_signed(self._build(call))
-            status = response.status_code
-            answer = self._read(call, response, started)
+            with bounds.kept():
+                response = self._send_signed(self._build(call), bounds)
+                status = response.status_code
+                answer = self._read(response, bounds)
+        except AnswerTooLarge as error:
+            raise remote_error(_too_large(call, self.max_answer_bytes)) from error
+        else:
             return answer
         finally:
             _log(call, status, self.monotonic() - started, answer)
 
-    def _send_signed(self, request: httpx2.Request) -> httpx2.Response:
+    def _bounds(self, call: Call) -> Bounds:
+        """For all of one request and its answer, of which a pause is only a part."""
+        return Bounds(
+            2 * call.read_timeout_seconds,
+            _ON_THE_LINE * self.max_answer_bytes,
+            self.monotonic,
+        )
+
+    def _send_signed(self, request: httpx2.Request, bounds: Bounds) -> httpx2.Response:
         """With our token; after the first 401 it is renewed once and sent again.
 
         The library's own way would read the refusal whole, however large it is.
@@ -163,14 +180,20 @@ class Transport:
         if self.tokens is None:
             return self.client.send(request, stream=True)
         token = self.tokens.token()
-        request.headers["Authorization"] = f"Bearer {token}"
-        response = self.client.send(request, stream=True)
+        response = self._send_as(token, request, bounds)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             response.close()
             token = self.tokens.token(rejected=token)
-            request.headers["Authorization"] = f"Bearer {token}"
-            response = self.client.send(request, stream=True)
+            response = self._send_as(token, request, bounds)
         return response
+
+    def _send_as(
+        self, token: str, request: httpx2.Request, bounds: Bounds
+    ) -> httpx2.Response:
+        # Getting the token has taken time of its own.
+        bounds.restart()
+        request.headers["Authorization"] = f"Bearer {token}"
+        return self.client.send(request, stream=True)
 
     def _build(self, call: Call) -> httpx2.Request:
         own_id = str(uuid.uuid4())
@@ -183,10 +206,9 @@ class Transport:
             timeout=time_limits(call.read_timeout_seconds),
         )
 
-    def _read(self, call: Call, response: httpx2.Response, started: float) -> Answer:
-        """Bounds size and time: a time-out of the library only bounds each pause."""
+    def _read(self, response: httpx2.Response, bounds: Bounds) -> Answer:
+        """Unpacked it is bounded as well: a little on the line may become very much."""
         body = bytearray()
-        give_up = started + 2 * call.read_timeout_seconds
         try:
             if "," in response.headers.get("content-encoding", ""):
                 # Each layer may blow up a thousandfold before we see a byte.
@@ -194,9 +216,8 @@ class Transport:
             for block in response.iter_bytes():
                 body += block
                 if len(body) > self.max_answer_bytes:
-                    raise remote_error(_too_large(call, self.max_answer_bytes))
-                if self.monotonic() > give_up:
-                    raise httpx2.ReadTimeout("it came too slowly")
+                    raise AnswerTooLarge
+                bounds.seconds_left()
         finally:
             response.close()
         return Answer(response.status_code, dict(response.headers), bytes(body))

@@ -8,6 +8,7 @@ from http import HTTPStatus
 import httpx2
 
 from integration import clock
+from integration.connectors.bounds import Bounds
 from integration.connectors.calls import read_retry_after
 from integration.connectors.errors import never_arrived
 from integration.connectors.transport import build_client, time_limits
@@ -34,7 +35,8 @@ class Posted:
 def post(url: str, content: bytes, headers: Mapping[str, str]) -> Posted:
     """Post JSON once; follows no redirect. Takes bounded time and memory."""
     kind = {"Content-Type": "application/json; charset=utf-8"}
-    with build_client() as client:
+    bounds = Bounds(2 * _READ_SECONDS, 8 * _MOST_BYTES, clock.monotonic)
+    with build_client() as client, bounds.kept():
         try:
             request = client.build_request(
                 "POST",
