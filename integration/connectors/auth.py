@@ -15,8 +15,9 @@ from urllib.parse import quote, urlencode
 
 from integration import clock
 from integration.connectors.calls import Answer, Call
-from integration.connectors.errors import ConnectionRefused, remote_error
+from integration.connectors.errors import ConnectionRefused, remote_error, tellable
 from integration.connectors.refusals import problem_of
+from integration.connectors.secrets import Secrets
 from integration.connectors.sign_in import SignIn
 from integration.connectors.transport import Transport
 from integration.core.failures import Failure, FailureKind
@@ -102,8 +103,12 @@ class TokenSource:
     scope: str
     sign_in: SignIn
     cache: TokenCache
+    secrets: Secrets = field(init=False)
     _refused: Failure | None = field(default=None, init=False)
     _key: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        self.secrets = Secrets(*self.sign_in.secrets)
 
     def token(self, rejected: str = "") -> str:
         """A token that is not ``rejected``. Raises ``RemoteError``; may wait."""
@@ -111,6 +116,7 @@ class TokenSource:
         if found is None:
             with self.cache.lock(self._cache_key()):
                 found = self._usable(rejected) or self._fetch()
+        self.secrets.learn(found.value)
         return found.value
 
     def _usable(self, rejected: str) -> Token | None:
@@ -149,17 +155,18 @@ class TokenSource:
             message = "The token endpoint's answer holds no token"
             kind = FailureKind.CONNECTION
             failure = call.failure(kind, "token-missing", message, answer)
-            raise remote_error(failure) from error
+            raise remote_error(failure) from tellable(error, call)
 
     def _call(self) -> Call:
-        blank = Call(self.system, SIGN_IN, "POST", self.url)
+        blank = Call(self.system, SIGN_IN, "POST", self.url, secrets=self.secrets)
         try:
             form = self.sign_in.form(self.url, clock.now())
         except ValueError as error:
             message = f"The certificate cannot be used: {error}"
             kind = FailureKind.CONNECTION
             failure = blank.failure(kind, "certificate-unreadable", message)
-            raise remote_error(failure) from error
+            raise remote_error(failure) from tellable(error, blank)
+        self.secrets.learn(form.get("client_assertion", ""))
         return replace(
             blank,
             headers={
@@ -180,13 +187,9 @@ def sign_in_problem(call: Call, answer: Answer) -> Failure | None:
     if error is None:
         return failure
     code = _code_of(error)
-    return replace(
-        failure,
-        kind=_kind_of(code, failure.kind),
-        code=code,
-        message=_TRAILER.sub("", str(error.get("error_description") or code)).strip(),
-        request_id=str(error.get("trace_id") or failure.request_id),
-    )
+    message = _TRAILER.sub("", str(error.get("error_description") or code)).strip()
+    trace = str(error.get("trace_id") or "")
+    return call.failure(_kind_of(code, failure.kind), code, message, answer, trace)
 
 
 def _error_of(answer: Answer) -> dict[str, Any] | None:

@@ -246,7 +246,7 @@ def _result_of(
     record = _record_of(part, result, shape)
     if record is None:
         return missing_answer(part.alone(batch))
-    return Written(record, result.request_id)
+    return Written(record, batch.redacted(result.request_id))
 
 
 def _record_of(part: Part, answer: Answer, shape: RecordShape) -> Record | None:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from integration import clock
 from integration.connectors.odata import dump_json
 from integration.connectors.redaction import excerpt, redacted
+from integration.connectors.secrets import NO_SECRETS, Secrets
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
 from integration.core.texts import cleaned
@@ -150,9 +151,9 @@ class Answer:
         """Raises ``ValueError`` when the body is not JSON, or was cut."""
         return read_json(self.body) if self.parsed is None else self.parsed
 
-    def excerpt(self) -> str:
+    def excerpt(self, secrets: Secrets = NO_SECRETS) -> str:
         body = self.body if self.parsed is None else dump_json(self.parsed)
-        return excerpt(f"HTTP {self.status}", self.headers, body)
+        return excerpt(f"HTTP {self.status}", self.headers, body, secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ class Call:
     ``record_id`` is set when the address is that of one record: only then can a 404
     mean that the record is gone. ``cost`` is what it takes from the request budget.
     ``repeatable`` calls may be sent again after a lost answer: reads and sign-ins.
+    ``secrets`` is what nothing that is told about it may hold.
     """
 
     system: System
@@ -174,23 +176,36 @@ class Call:
     cost: int = 1
     repeatable: bool = False
     read_timeout_seconds: float = 120.0
+    secrets: Secrets = field(default=NO_SECRETS, repr=False, compare=False)
 
     def excerpt(self) -> str:
-        return excerpt(f"{self.method} {self.url}", self.headers, self.content)
+        first = f"{self.method} {self.url}"
+        return excerpt(first, self.headers, self.content, self.secrets)
+
+    def redacted(self, text: str) -> str:
+        """What a system said, as it may be told. Whoever cuts it cuts it afterwards."""
+        return redacted(text, self.secrets)
 
     def failure(
-        self, kind: FailureKind, code: str, message: str, answer: Answer | None = None
+        self,
+        kind: FailureKind,
+        code: str,
+        message: str,
+        answer: Answer | None = None,
+        request_id: str = "",
     ) -> Failure:
         """Why this call was not done; with what the answer tells, if there was one."""
         return Failure(
             system=self.system,
             kind=kind,
-            code=code,
-            message=redacted(message),
+            code=self.redacted(code),
+            message=self.redacted(message),
             status=answer.status if answer else 0,
             operation=self.operation,
-            request_id=answer.request_id if answer else "",
+            request_id=self.redacted(
+                request_id or (answer.request_id if answer else "")
+            ),
             retry_after_seconds=read_retry_after(answer.headers) if answer else None,
             request=self.excerpt(),
-            response=answer.excerpt() if answer else "",
+            response=answer.excerpt(self.secrets) if answer else "",
         )

@@ -174,7 +174,12 @@ def translated(call: Call) -> Iterator[None]:
         httpx2.CookieConflict,
         httpx2.StreamError,
     ) as error:
-        raise remote_error(_failure_of(error, call)) from error
+        raise remote_error(_failure_of(error, call)) from tellable(error, call)
+
+
+def tellable(error: Exception, call: Call) -> Exception | None:
+    """A cause for those who read the log, unless its words hold what none may read."""
+    return error if call.redacted(str(error)) == str(error) else None
 
 
 def _failure_of(error: Exception, call: Call) -> Failure:

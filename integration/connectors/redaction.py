@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 
+from integration.connectors.secrets import NO_SECRETS, REMOVED, Secrets
+
 EXCERPT_BYTES = 16_000
-REMOVED = "[removed]"
 
 _SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie"}
@@ -20,21 +21,27 @@ _BEARER = re.compile(r"(\bBearer\s+)[\w.~+/=-]{8,}", re.I)
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]*\.?[\w-]*")
 
 
-def redacted(text: str) -> str:
-    """``text`` without what could be used to sign in."""
+def redacted(text: str, secrets: Secrets = NO_SECRETS) -> str:
+    """``text`` without what could be used to sign in: ``secrets``, and their like."""
+    text = secrets.removed_from(text)
     text = _JSON_SECRET.sub(rf"\1{REMOVED}", text)
     text = _FORM_SECRET.sub(rf"\1{REMOVED}", text)
     text = _BEARER.sub(rf"\1{REMOVED}", text)
     return _JWT.sub(REMOVED, text)
 
 
-def excerpt(first_line: str, headers: Mapping[str, str], body: bytes | str) -> str:
+def excerpt(
+    first_line: str,
+    headers: Mapping[str, str],
+    body: bytes | str,
+    secrets: Secrets = NO_SECRETS,
+) -> str:
     """First line, headers and the beginning of the body, redacted and bounded."""
-    lines = [redacted(first_line)]
+    lines = [redacted(first_line, secrets)]
     for name, value in headers.items():
         hidden = name.lower() in _SECRET_HEADERS
-        lines.append(f"{name}: {REMOVED if hidden else redacted(value)}")
-    text = "\n".join(lines) + "\n\n" + redacted(_beginning(body))
+        lines.append(redacted(f"{name}: {REMOVED if hidden else value}", secrets))
+    text = "\n".join(lines) + "\n\n" + redacted(_beginning(body), secrets)
     return _bounded(text)
 
 

@@ -118,7 +118,7 @@ def problem_of(call: Call, answer: Answer) -> Failure | None:
 
 def web_page(call: Call, answer: Answer) -> Failure:
     """HTML where JSON belongs."""
-    start = " ".join(answer.text[:1000].split())[:200]
+    start = _start(call, answer)[:200]
     message = f"The answer is a web page, not JSON: {start}"
     return call.failure(
         FailureKind.CONNECTION, "net-html-instead-of-json", message, answer
@@ -127,23 +127,25 @@ def web_page(call: Call, answer: Answer) -> Failure:
 
 def failure_of_answer(call: Call, answer: Answer) -> Failure:
     """The refusal of one call, alone or as a part of a batch."""
-    words = _read_words(call.system, answer)
+    words = _read_words(call, answer)
     kind = _kind_of(call, answer, words)
     failure = call.failure(kind, words.code, words.message, answer)
     return replace(
         failure,
-        field=_field_in(words.message),
+        field=_field_in(failure.message),
         request_id=failure.request_id or words.correlation_id,
     )
 
 
-def _read_words(system: System, answer: Answer) -> _Words:
+def _read_words(call: Call, answer: Answer) -> _Words:
+    """Redacted before anything is cut or written in small letters."""
     error = _error_object(answer)
     if not isinstance(error, dict):
-        return _own_words(answer)
-    code = str(error.get("code") or "")
-    message = str(error.get("message") or "")[:_LONGEST]
-    if system is System.SALES:
+        return _own_words(call, answer)
+    code = call.redacted(str(error.get("code") or ""))
+    message = str(error.get("message") or "")[: 2 * _LONGEST]
+    message = call.redacted(message)[:_LONGEST]
+    if call.system is System.SALES:
         return _Words(_hexadecimal(code) or f"http-{answer.status}", message.strip())
     found = _CORRELATION.search(message)
     if found:
@@ -160,14 +162,18 @@ def _error_object(answer: Answer) -> Any:
     return body.get("error") if isinstance(body, dict) else None
 
 
-def _own_words(answer: Answer) -> _Words:
+def _own_words(call: Call, answer: Answer) -> _Words:
     try:
         phrase = HTTPStatus(answer.status).phrase
     except ValueError:
         phrase = "Unknown status"
-    start = "" if answer.is_web_page else " ".join(answer.text[:500].split())
+    start = "" if answer.is_web_page else _start(call, answer)[:500]
     message = f"{phrase}: {start}" if start and start != phrase else phrase
     return _Words(f"http-{answer.status}", message)
+
+
+def _start(call: Call, answer: Answer) -> str:
+    return " ".join(call.redacted(answer.text[:_LONGEST]).split())
 
 
 def _hexadecimal(code: str) -> str:

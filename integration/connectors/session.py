@@ -18,8 +18,9 @@ from integration.connectors.auth import (
     sign_in_problem,
 )
 from integration.connectors.calls import Answer, Call
-from integration.connectors.errors import remote_error
+from integration.connectors.errors import remote_error, tellable
 from integration.connectors.refusals import problem_of
+from integration.connectors.secrets import Secrets
 from integration.connectors.sign_in import SignIn
 from integration.connectors.throttle import LocalThrottle, Throttle
 from integration.connectors.transport import (
@@ -66,6 +67,7 @@ class Session:
     root: str
     headers: Mapping[str, str]
     transport: Transport = field(repr=False)
+    secrets: Secrets = field(repr=False)
 
     @classmethod
     def open(
@@ -98,7 +100,7 @@ class Session:
             sleep=wiring.sleep,
             monotonic=wiring.monotonic,
         )
-        return cls(blank.system, blank.url, blank.headers, transport)
+        return cls(blank.system, blank.url, blank.headers, transport, source.secrets)
 
     def call(self, operation: str, method: str, path: str, **headers: str) -> Call:
         """A call; header names are written with underscores (``If_Match``)."""
@@ -110,6 +112,7 @@ class Session:
             url=self.root + path,
             headers={**self.headers, **own},
             repeatable=method == "GET",
+            secrets=self.secrets,
         )
 
     def get(self, call: Call) -> dict[str, Any]:
@@ -124,7 +127,7 @@ class Session:
             kind = FailureKind.TRANSIENT
             if not call.repeatable:
                 kind = FailureKind.LOST_ANSWER
-            raise self._unreadable(call, answer, kind) from error
+            raise self._unreadable(call, answer, kind) from tellable(error, call)
         if not isinstance(body, dict):
             raise self._unreadable(call, answer, FailureKind.CONNECTION)
         return body
@@ -163,7 +166,7 @@ class Session:
             message = "The answer does not hold what was expected"
             kind = FailureKind.CONNECTION
             failure = call.failure(kind, "net-answer-unreadable", message)
-            raise remote_error(failure) from error
+            raise remote_error(failure) from tellable(error, call)
 
     def belongs_here(self, url: str) -> bool:
         """Whether an address is on the same host: only there our token may go."""
@@ -191,7 +194,8 @@ class Session:
         except ValueError:
             url = ""
         if url == call.url or not self.belongs_here(url):
-            message = f"The link to the next page leads elsewhere: {link[:200]}"
+            shown = call.redacted(link)[:200]
+            message = f"The link to the next page leads elsewhere: {shown}"
             kind = FailureKind.REFUSED
             raise remote_error(
                 call.failure(kind, "next-link-elsewhere", message, answer)

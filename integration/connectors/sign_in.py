@@ -36,6 +36,10 @@ class ClientSecret:
     def digest(self) -> str:
         return _digest(self.client_id, self.secret)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.secret,)
+
     def form(self, token_url: str, now: datetime) -> dict[str, str]:
         return {
             "grant_type": "client_credentials",
@@ -63,6 +67,10 @@ class UserAccount:
     def digest(self) -> str:
         return _digest(self.subject, self.password)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.password,)
+
     def form(self, token_url: str, now: datetime) -> dict[str, str]:
         return {
             "grant_type": "password",
@@ -88,6 +96,10 @@ class Certificate:
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.certificate_pem.encode()).hexdigest()[:16]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.private_key_pem,)
 
     def form(self, token_url: str, now: datetime) -> dict[str, str]:
         """Raises ``ValueError`` when key or certificate cannot be read."""

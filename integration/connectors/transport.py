@@ -273,6 +273,6 @@ def _log(call: Call, status: int, seconds: float, answer: Answer | None) -> None
             "path": address.path,
             "status": status,
             "ms": round(seconds * 1000),
-            "request_id": answer.request_id if answer else "",
+            "request_id": call.redacted(answer.request_id) if answer else "",
         },
     )

@@ -1,6 +1,7 @@
 import pytest
 
-from integration.connectors.redaction import EXCERPT_BYTES, REMOVED, excerpt, redacted
+from integration.connectors.redaction import EXCERPT_BYTES, excerpt, redacted
+from integration.connectors.secrets import REMOVED
 
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
 
