@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from integration.core.outcomes import Finding
 from integration.core.values import RATE_PLACES, is_blank
+
+_LEAST, _MOST = Decimal(1).scaleb(-RATE_PLACES), Decimal(10) ** 11
+"""What the exchange rate of a currency can be in Sales."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ class Rates:
         own, base = self._per_local(code), self._per_local(self.base)
         if own is None or base is None:
             return self._missing(code)
-        return round(own / base, RATE_PLACES)
+        rate = own / base
+        if not _LEAST <= rate <= _MOST:
+            return self._missing(code)
+        return round(rate, RATE_PLACES)
 
     def has_rate(self, code: str) -> bool:
         return self._per_local(code) is not None
@@ -71,7 +77,7 @@ class Rates:
     def _missing(self, code: str) -> Finding:
         why = "no exchange rate is defined for it"
         if code in self.rows:
-            why = "an amount of its exchange rate is 0"
+            why = "an amount of its exchange rate is 0 or no usable number"
         elif code in self.future:
             why = "its exchange rates all start later"
         return Finding(
@@ -100,22 +106,42 @@ class Rates:
 def newest_rates(
     rows: Iterable[Mapping[str, Any]], today: date
 ) -> tuple[dict[str, RateRow], frozenset[str]]:
-    """The newest started row of each currency, and the codes that have none."""
+    """The newest started row of each currency, and the codes that have none.
+
+    A row without a day or a currency is none. One whose amounts cannot be read counts
+    as 0, so that no older rate is taken for the one of today.
+    """
     newest: dict[str, RateRow] = {}
     later = set()
     for row in rows:
-        code = _code(row["currencyCode"])
-        starting = date.fromisoformat(str(row["startingDate"])[:10])
+        code, starting = _code(row.get("currencyCode")), _day(row.get("startingDate"))
+        if starting is None or not code:
+            continue
         if starting > today:
             later.add(code)
         elif code not in newest or starting > newest[code].starting:
             newest[code] = RateRow(
                 starting,
-                Decimal(str(row["exchangeRateAmount"])),
-                Decimal(str(row["relationalExchangeRateAmount"])),
+                _amount(row.get("exchangeRateAmount")),
+                _amount(row.get("relationalExchangeRateAmount")),
                 _code(row.get("relationalCurrencyCode")),
             )
     return newest, frozenset(later - newest.keys())
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return None
+
+
+def _amount(value: Any) -> Decimal:
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return Decimal(0)
+    return amount if amount.is_finite() else Decimal(0)
 
 
 def _code(value: Any) -> str:

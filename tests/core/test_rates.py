@@ -10,6 +10,7 @@ from integration.core.outcomes import Finding
 from integration.core.rates import Rates, newest_rates
 
 TODAY = date(2026, 11, 22)
+NO_RATE = "bc-currency-no-exchange-rate"
 
 
 def row(
@@ -102,6 +103,43 @@ def test_a_missing_rate_is_a_finding(found: Rates, why: str) -> None:
     assert finding.article == "bc-currency-no-exchange-rate"
     assert finding.params == {"currency": "EUR"}
     assert why in finding.message
+
+
+@pytest.mark.parametrize("start", ["", "2026-02-30", "x", None, 5, [], {}])
+def test_a_row_without_a_day_is_no_rate(start: Any) -> None:
+    assert article(rates(row("EUR", start=start)).exchange_rate("EUR")) == NO_RATE
+    found = rates(row("EUR", start=start), row("EUR", 2, 1))
+    assert found.exchange_rate("EUR") == Decimal(2)
+
+
+@pytest.mark.parametrize("key", list(row("EUR")))
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_row_that_lacks_something_is_no_rate(key: str, is_there: bool) -> None:
+    lacking = row("EUR")
+    lacking[key] = None
+    if not is_there:
+        del lacking[key]
+    found = rates(lacking)
+
+    through_local = key == "relationalCurrencyCode"
+    assert through_local or article(found.exchange_rate("EUR")) == NO_RATE
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        *(Decimal("1e30"), Decimal("1e-30"), Decimal("1e400"), Decimal("-1"), 10**400),
+        *("NaN", "Infinity", "sNaN", "x", "", True, [], {}),
+    ],
+)
+def test_an_amount_nobody_can_count_with_is_no_rate(amount: Any) -> None:
+    older = row("EUR", 2, 1, "2025-01-01")
+    for found in (rates(older, row("EUR", amount, 1)), rates(row("EUR", 1, amount))):
+        finding = found.exchange_rate("EUR")
+
+        assert article(finding) == NO_RATE
+        assert isinstance(finding, Finding)
+        assert "no usable number" in finding.message
 
 
 def test_a_base_currency_without_rate_stops_every_currency() -> None:
