@@ -1,10 +1,12 @@
 """What a set-up check found: lines, made now and read later in either language."""
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils import translation
+from django.utils.translation import gettext_noop
 
 from integration.choices import CheckState, CheckStep
 from integration.connectors.errors import (
@@ -17,6 +19,8 @@ from integration.core.failures import Failure
 from integration.core.outcomes import Finding
 from integration.services.articles import RenderedArticle, cause_of, render
 from integration.services.sentences import Told, in_words, of_cause, sentence
+
+logger = logging.getLogger(__name__)
 
 _WORST_FIRST = list(CheckState)
 _ARTICLE = RenderedArticle("", "", (), "", "", "", "", "")
@@ -166,3 +170,21 @@ def refused(step: CheckStep, error: RemoteError, of: str = "") -> CheckLine:
     return replace(
         line, failure=error.failure, stops=isinstance(error, ConnectionRefused)
     )
+
+
+def attempted(step: CheckStep, lines: Iterator[CheckLine]) -> Iterator[CheckLine]:
+    """What a system refuses while we look is the answer to this question.
+
+    A fault of ours is one too, so that the other questions and connections are asked.
+    """
+    try:
+        yield from lines
+    except RemoteError as error:
+        yield refused(step, error)
+    except Exception:
+        logger.exception("question not answered", extra={"step": str(step)})
+        text = gettext_noop(
+            "This could not be checked because of a fault in Sync Errors itself; "
+            "the log says more."
+        )
+        yield CheckLine(step, CheckState.FAIL, sentence(text), blocks=True)

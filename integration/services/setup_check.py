@@ -23,7 +23,14 @@ from integration.connectors.sales import Sales
 from integration.core.outcomes import Finding
 from integration.models import Connection, Endpoint
 from integration.services.articles import cause_of
-from integration.services.check_lines import CheckLine, found, passed, refused, said
+from integration.services.check_lines import (
+    CheckLine,
+    attempted,
+    found,
+    passed,
+    refused,
+    said,
+)
 from integration.services.counting import CountingBusinessCentral, CountingSales
 from integration.services.credentials import CredentialUnreadable, read_secret
 from integration.services.currency_check import check_money
@@ -120,14 +127,14 @@ def _ask(
 ) -> Iterator[CheckLine]:
     """What only a system that lets us in can be asked."""
     step = CheckStep.SECOND_ENGINE
-    yield from _attempt(step, _look_at_engines(connection, bc))
+    yield from attempted(step, _look_at_engines(connection, bc))
     if any(line.blocks and not line.finding for line in sales_lines):
         return  # it did not let us in, or was asked too often: no user is known
     for step, lines in (
         (CheckStep.PRIVILEGES, check_privileges(connection, bc, sales)),
         (CheckStep.CURRENCIES, check_money(connection, *seen)),
     ):
-        yield from _attempt(step, lines)
+        yield from attempted(step, lines)
 
 
 def _is_refused_sign_in(lines: list[CheckLine]) -> bool:
@@ -266,11 +273,3 @@ def _expiry(endpoint: Endpoint, ends: datetime, days: int) -> Finding:
         {"system": endpoint.kind, "date": date, "threshold": str(days)},
         f"The secret of {endpoint.name} is valid until {date}.",
     )
-
-
-def _attempt(step: CheckStep, lines: Iterator[CheckLine]) -> Iterator[CheckLine]:
-    """What a system refuses while we look is the answer to this question."""
-    try:
-        yield from lines
-    except RemoteError as error:
-        yield refused(step, error)
