@@ -18,6 +18,11 @@ from integration.core.records import System
 from integration.core.texts import cleaned
 
 _DIGITS = 400
+_MOST_OPENED = 2_000_000
+"""Objects and lists in one text: 400 for each record of the largest page. Three bytes
+make one that takes sixty here."""
+_MOST_QUOTES = 4 * _MOST_OPENED
+"""As many names as that, each with a text."""
 _UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])", re.I)
 """Escapes of NUL and of half a sign; that pairs of them make one is seen later."""
 _LONGEST_SECONDS = 86_400.0
@@ -40,6 +45,8 @@ def read_json(text: bytes | str) -> Any:
     whole = True
     if isinstance(text, bytes):
         text, whole = _decoded(text)
+    if len(text) > _MOST_OPENED:
+        _count(text)
     try:
         value = _decode(text)
         if whole and not ("\\u" in text and _UNSTORABLE.search(text)):
@@ -47,6 +54,13 @@ def read_json(text: bytes | str) -> Any:
         return _cleaned(value)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _count(text: str) -> None:
+    """Refuse what would fill the memory, before anything is made of it."""
+    opened = text.count("{") + text.count("[")
+    if opened > _MOST_OPENED or text.count('"') > _MOST_QUOTES:
+        raise ValueError("more values than any answer has")
 
 
 def _decoded(body: bytes) -> tuple[str, bool]:

@@ -1,3 +1,5 @@
+import json
+import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -20,6 +22,26 @@ def test_decimals_keep_every_digit() -> None:
     body = read_json('{"rate": 1.10000000000000000001, "count": 3}')
 
     assert body == {"rate": Decimal("1.10000000000000000001"), "count": 3}
+
+
+@pytest.mark.parametrize("value", [b"{}", b"[]", b'"",""', b'{"a":""}'])
+def test_more_values_than_any_answer_has_are_not_made(value: bytes) -> None:
+    body = b'{"value":[' + b",".join([value] * 5_000_000) + b"]}"
+
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="more values"):
+        read_json(body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 2 * len(body)
+
+
+def test_the_largest_page_is_read() -> None:
+    record = {f"field_{n}": 'a "note" of it' for n in range(200)}
+    body = json.dumps({"value": [record] * 5_000}).encode()
+
+    assert len(read_json(body)["value"]) == 5_000
 
 
 @pytest.mark.parametrize(
