@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -11,6 +12,8 @@ from integration import clock
 from integration.connectors.bounds import Bounds
 from integration.connectors.calls import read_retry_after
 from integration.connectors.errors import never_arrived
+from integration.connectors.redaction import redacted
+from integration.connectors.secrets import Secrets
 from integration.connectors.transport import build_client, time_limits
 
 _MOST_BYTES = 64 * 1024
@@ -33,7 +36,25 @@ class Posted:
 
 
 def post(url: str, content: bytes, headers: Mapping[str, str]) -> Posted:
-    """Post JSON once; follows no redirect. Takes bounded time and memory."""
+    """Post JSON once; follows no redirect. Takes bounded time and memory.
+
+    What comes back says nothing of the address or the token.
+    """
+    token = headers.get("Authorization", "").removeprefix("Bearer ")
+    secrets = Secrets(url, _path(url), token)
+    posted = _post(url, content, headers)
+    return replace(posted, words=redacted(posted.words, secrets))
+
+
+def _path(url: str) -> str:
+    """All that keeps others from posting to many a hook."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
+
+
+def _post(url: str, content: bytes, headers: Mapping[str, str]) -> Posted:
     kind = {"Content-Type": "application/json; charset=utf-8"}
     bounds = Bounds(2 * _READ_SECONDS, 8 * _MOST_BYTES, clock.monotonic)
     with build_client() as client, bounds.kept():

@@ -101,7 +101,7 @@ def mail_server() -> Iterator[MailBox]:
 
 @dataclass(slots=True)
 class Hook:
-    """What was posted; it answers ``status``, or hangs up for 0.
+    """What was posted; it answers ``status`` and ``words``, or hangs up for 0.
 
     ``meanwhile`` happens when it has the post, before its answer.
     """
@@ -110,6 +110,7 @@ class Hook:
     headers: list[dict[str, str]] = field(default_factory=list)
     status: int = 200
     more: dict[str, str] = field(default_factory=dict)
+    words: str = ""
     url: str = ""
     meanwhile: Callable[[], object] = int
 
@@ -131,8 +132,9 @@ def web_server() -> Iterator[Hook]:
             self.send_response(hook.status)
             for name, value in hook.more.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(hook.words)))
             self.end_headers()
+            self.wfile.write(hook.words.encode())
 
         def log_message(self, format: str, *args: object) -> None:
             """A test's standard error is for its own words."""

@@ -394,6 +394,22 @@ def test_a_post_says_the_same_in_one_json(hook: Hook, settings: Any) -> None:
     assert answers() == ["127.0.0.1 took the message. HTTP 200"]
 
 
+def test_what_a_hook_says_back_shows_nothing_of_the_way_to_it(
+    hook: Hook, settings: Any
+) -> None:
+    settings.ALERTS_WEBHOOK_SECRET = "tell-nobody"
+    hook.status = 403
+    hook.words = f"tell-nobody may not post to /hooks/secret-part, nor to {hook.url}"
+    tell()
+
+    send_due()
+
+    (answer,) = answers()
+    assert "[removed] may not post to [removed]" in answer
+    assert "tell-nobody" not in answer
+    assert "secret-part" not in answer
+
+
 def test_a_digest_is_one_post_in_the_language_of_the_settings(
     hook: Hook, settings: Any
 ) -> None:
