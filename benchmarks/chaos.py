@@ -134,7 +134,7 @@ class Place:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the product's database says."""
-        url = f"file:{self.data / 'syncerrors.sqlite3'}?mode=ro"
+        url = f"{(self.data / 'syncerrors.sqlite3').as_uri()}?mode=ro"
         with closing(sqlite3.connect(url, uri=True, timeout=20)) as database:
             return database.execute(query).fetchall()
 

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -77,9 +77,13 @@ def time_zone(name: str, default: str) -> str:
     return value
 
 
-def database(default: str) -> dict[str, Any]:
+def database() -> dict[str, Any]:
     """What ``DATABASE_URL`` says to Django; a password is not repeated."""
-    given = str(env.str("DATABASE_URL", default="")) or default
+    given = str(env.str("DATABASE_URL", default=""))
+    if not given:
+        # No address is made of the path: "#", "?", "%" and "+" mean something in one.
+        place = str(DATA_DIR / "syncerrors.sqlite3")
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": place}
     try:
         if given.startswith(DATABASE_SCHEMES):
             return dict(env.db_url_config(given))
@@ -293,7 +297,7 @@ LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
 
 # --- Database -----------------------------------------------------------------
-DATABASES = {"default": database(f"sqlite:///{DATA_DIR / 'syncerrors.sqlite3'}")}
+DATABASES = {"default": database()}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
@@ -320,7 +324,7 @@ def broker_url() -> str:
     try:
         return BROKER_URL_FILE.read_text(encoding="utf-8").strip()
     except OSError:
-        return f"redis+socket://{DATA_DIR / 'no-broker.sock'}"
+        return f"redis+socket://{quote(str(DATA_DIR / 'no-broker.sock'))}"
 
 
 CELERY_BROKER_URL = broker_url()

@@ -24,20 +24,25 @@ def check(data: Path, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_value_from_a_file_ends_before_its_line_break(tmp_path: Path) -> None:
-    file = tmp_path / "hosts"
-    file.write_text("errors.example.com\n")
-    show = "from django.conf import settings; print(settings.ALLOWED_HOSTS)"
-
-    done = subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", show],
+def shell(data: Path, code: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """What this code prints with these variables set."""
+    return subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
         cwd=REPOSITORY,
-        env=environment(tmp_path) | {"ALLOWED_HOSTS_FILE": str(file)},
+        env=environment(data) | more,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_a_value_from_a_file_ends_before_its_line_break(tmp_path: Path) -> None:
+    file = tmp_path / "hosts"
+    file.write_text("errors.example.com\n")
+    show = "from django.conf import settings; print(settings.ALLOWED_HOSTS)"
+
+    done = shell(tmp_path, show, ALLOWED_HOSTS_FILE=str(file))
 
     assert done.stdout.strip() == "['errors.example.com']"
 
@@ -137,6 +142,23 @@ def test_a_damaged_file_of_keys_is_named(tmp_path: Path) -> None:
     assert "very-secret" not in done.stderr
 
 
+def test_whatever_the_data_directory_is_called_everything_lies_in_it(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "we#i?r%d+ é%41"
+    show = (
+        "from django.db import connection; connection.ensure_connection(); "
+        "from integration.services.shared_memory import shared_memory; "
+        "print(shared_memory()._redis.connection_pool.connection_kwargs['path'])"
+    )
+
+    done = shell(data, show)
+
+    assert done.stdout.strip() == str(data / "no-broker.sock")
+    assert (data / "syncerrors.sqlite3").exists()
+    assert list(tmp_path.iterdir()) == [data]
+
+
 def test_the_mail_server_is_read_from_its_address(tmp_path: Path) -> None:
     show = (
         "from django.conf import settings as s; "
@@ -146,15 +168,7 @@ def test_the_mail_server_is_read_from_its_address(tmp_path: Path) -> None:
     url = "smtp+tls://anna:p%40ss@mail.example.com:587"
     more = {"EMAIL_URL": url, "PUBLIC_URL": "https://sync.example.com/"}
 
-    done = subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", show],
-        cwd=REPOSITORY,
-        env=environment(tmp_path) | more,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = shell(tmp_path, show, **more)
 
     assert done.stdout.strip() == (
         "True mail.example.com 587 True p@ss Sync Errors <sync-errors@sync.example.com>"

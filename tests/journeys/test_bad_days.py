@@ -48,7 +48,7 @@ def celery(data: Path, part: str, *options: str) -> Any:
 
 def rows(data: Path, query: str) -> list[tuple[Any, ...]]:
     """What the product's database says."""
-    place = f"file:{data / 'syncerrors.sqlite3'}?mode=ro"
+    place = f"{(data / 'syncerrors.sqlite3').as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(place, uri=True, timeout=20)) as database:
         return database.execute(query).fetchall()
 
