@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Concatenate, ParamSpec, cast
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ THEME_COOKIE = "theme"
 YEAR_SECONDS = 365 * 24 * 3600
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 P = ParamSpec("P")
+Address = IPv4Address | IPv6Address
 
 
 class SignedInRequest(HttpRequest):
@@ -190,22 +191,35 @@ def is_fragment(request: SignedInRequest, target: str) -> bool:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Who calls: behind a proxy what that proxy says, which it puts last."""
-    if settings.BEHIND_PROXY:
-        told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        if told:
-            return told
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """Who calls: behind a proxy who that says, else who connects."""
+    told = _told_address(request) if settings.BEHIND_PROXY else None
+    return str(told or request.META.get("REMOTE_ADDR", ""))
 
 
 def is_this_machine(request: HttpRequest) -> bool:
-    """Whether the request comes over the loopback interface, and not from a proxy."""
-    if not settings.BEHIND_PROXY and "X-Forwarded-For" in request.headers:
-        return False
+    """Whether the request comes over the loopback interface, and not from a proxy.
+
+    A proxy on this machine connects from here, too: only what it says counts then.
+    """
+    if settings.BEHIND_PROXY:
+        found = _told_address(request)
+    else:
+        is_forwarded = "X-Forwarded-For" in request.headers
+        found = None if is_forwarded else _address(request.META.get("REMOTE_ADDR", ""))
+    return found is not None and found.is_loopback
+
+
+def _told_address(request: HttpRequest) -> Address | None:
+    """What stands before the last entry came from the client, who may invent it."""
+    last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2]
+    return _address(last.strip())
+
+
+def _address(text: str) -> Address | None:
     try:
-        return ip_address(client_address(request)).is_loopback
+        return ip_address(text)
     except ValueError:
-        return False
+        return None
 
 
 def safe_next(request: HttpRequest, default: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from integration.choices import Role
 from integration.models import User
@@ -64,6 +65,24 @@ def test_after_five_wrong_passwords_the_right_one_has_to_wait(
 
     assert words in refused
     assert "15\u00a0min" in refused.replace(" min", "\u00a0min")
+    assert try_with("secret", "192.0.2.8").status_code == 302
+
+
+@pytest.mark.parametrize("invented", ["10.0.0.{n}, 192.0.2.7", "nonsense {n}"])
+def test_who_invents_addresses_before_the_proxy_has_to_wait_as_well(
+    db: None, settings: Settings, invented: str
+) -> None:
+    settings.BEHIND_PROXY = True
+    make_user(Role.VIEWER, username="vera")
+
+    def try_with(password: str, told: str) -> Any:
+        form = {"username": "vera", "password": password}
+        return Client().post("/login/", form, headers={"X-Forwarded-For": told})
+
+    for n in range(5):
+        try_with("wrong", invented.format(n=n))
+
+    assert try_with("secret", invented.format(n=5)).status_code == 200
     assert try_with("secret", "192.0.2.8").status_code == 302
 
 

@@ -129,6 +129,28 @@ def test_a_scrape_reads_no_error_row(db: None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [
+        ({}, 403),
+        ({"X-Forwarded-For": ""}, 403),
+        ({"X-Forwarded-For": "unknown"}, 403),
+        ({"X-Forwarded-For": "127.0.0.1, "}, 403),
+        ({"X-Forwarded-For": "127.0.0.1, 192.0.2.7"}, 403),
+        ({"X-Forwarded-For": "192.0.2.7, 127.0.0.1"}, 200),
+        ({"X-Forwarded-For": "::1"}, 200),
+    ],
+)
+def test_a_proxy_on_this_machine_makes_nobody_a_caller_from_it(
+    db: None, settings: Settings, forwarded: dict[str, str], status: int
+) -> None:
+    settings.BEHIND_PROXY = True
+
+    response = Client(REMOTE_ADDR="127.0.0.1").get("/metrics", headers=forwarded)
+
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize(
     ("token", "headers", "address", "status"),
     [
         ("", {}, "127.0.0.1", 200),
