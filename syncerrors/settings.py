@@ -349,7 +349,8 @@ CELERY_TASK_TIME_LIMIT = 540
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+# Its one entry needs no memory: a file of it that was cut short would stop every start.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "dispatch what is due": {
         "task": "integration.tasks.dispatch_due",

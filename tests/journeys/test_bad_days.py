@@ -85,10 +85,9 @@ def test_two_of_each_an_emptied_broker_and_a_copy_double_nothing(
     with started(data, "manage.py", *options) as process:
         assert process.stdout
         assert any(line.startswith("Ctrl-C ends") for line in process.stdout)
-        schedule = str(tmp_path / "second-schedule")
         with (
             celery(data, "worker", "--concurrency=2", "--hostname=second@%h"),
-            celery(data, "beat", "--schedule", schedule),
+            celery(data, "beat"),
         ):
             accepted = manage(data, "review", "--accept", more=EVERYWHERE)
             broker(data).flushall()

@@ -130,6 +130,18 @@ def test_the_units_run_on_postgresql_and_redis(tmp_path: Path) -> None:
         assert "pong" in done.stdout, done.stderr
 
 
+def test_beat_starts_over_a_schedule_that_was_cut_short(tmp_path: Path) -> None:
+    data, log = tmp_path / "data", tmp_path / "beat"
+    data.mkdir()
+    (data / "beat-schedule.dat").write_bytes(b"\x80")
+    line = here(unit("syncerrors-beat"))
+
+    with running(line, settings(data, {}), log, patience("beat")):
+        wait_until(says(log, "beat: Starting"), log)
+
+    assert {file.name for file in data.glob("beat*")} == {"beat-schedule.dat"}
+
+
 @pytest.mark.parametrize(
     ("line", "pair"),
     [
