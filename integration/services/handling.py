@@ -22,7 +22,7 @@ from integration.choices import (
     SettledReason,
 )
 from integration.models import Connection, Operation, SyncError
-from integration.models.dialect import among_ids
+from integration.models.dialect import among, among_ids
 from integration.models.errors import SyncErrorQuerySet
 from integration.services.actors import (
     Actor,
@@ -162,11 +162,35 @@ def _reopen_chunk(operation_id: int) -> bool:
     ids = list(rows.order_by("id").values_list("id", flat=True)[:CHUNK])
     restored = 0
     for _work, chunk in _locked(rows.filter(id__in=among_ids(ids))):
-        _put_back(chunk)
-        restored += len(chunk)
+        replaced = _replaced(chunk)
+        _call_replaced(replaced)
+        back = [row for row in chunk if row["id"] not in replaced]
+        _put_back(back)
+        restored += len(back)
     locked.result["restored"] = locked.result.get("restored", 0) + restored
     locked.save(update_fields=["result"])
     return bool(ids)
+
+
+def _replaced(chunk: Sequence[Before]) -> set[int]:
+    """Those whose record fails for another cause now: it would be open twice."""
+    keys = ("connection_id", "mapping_key", "direction", "record_key")
+    relevant = SyncError.objects.relevant().filter(
+        record_key__in=among(sorted({row["record_key"] for row in chunk} - {""}))
+    )
+    failing = {tuple(key): pk for pk, *key in relevant.values_list("id", *keys)}
+    return {
+        row["id"]
+        for row in chunk
+        if failing.get(tuple(row[key] for key in keys), row["id"]) != row["id"]
+    }
+
+
+def _call_replaced(ids: Collection[int]) -> None:
+    """They stay resolved, for the reason they would have without a person's hand."""
+    SyncError.objects.filter(id__in=among_ids(sorted(ids))).update(
+        settled_reason=SettledReason.REPLACED, handled_by=None, ignored_before_by=None
+    )
 
 
 def _put_back(chunk: Sequence[Before]) -> None:

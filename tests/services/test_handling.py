@@ -185,6 +185,25 @@ def test_what_a_clean_up_took_as_finished_is_counted_when_it_is_open_again(
     assert chips(rows[0]) == ["open"]
 
 
+def test_a_record_that_fails_for_another_cause_by_now_is_not_open_twice(
+    anna: User, rows: list[SyncError]
+) -> None:
+    operation = resolve_errors(ids(rows[0], rows[1]), anna)
+    now = make_problem(connection=rows[0].connection, title="Another cause")
+    one = Failing(
+        "CUSTOMER", rows[0].direction, rows[0].record_key, cause_of_problem(now)
+    )
+    with transaction.atomic():
+        record_failing(writing(rows[0].connection), [one])
+
+    undone = undo(operation, anna)
+
+    rows[0].refresh_from_db()
+    assert (rows[0].state, rows[0].settled_reason) == ("resolved", "replaced")
+    assert chips(rows[1]) == ["open"]
+    assert undone.result["restored"] == undone.result["changed_since"] == 1
+
+
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_an_undo_does_not_wait_for_whoever_records_beside_it(

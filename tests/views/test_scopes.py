@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import transaction
+from django.db.models import Count
 from django.test import Client
 from django.urls import resolve
 
@@ -259,6 +260,13 @@ def rows() -> Rows:
     return {key: Row(key in seen, *values) for key, *values in found}
 
 
+def twice_open() -> list[tuple[Any, ...]]:
+    """Records with more than one row that is still relevant (design §5)."""
+    record = ("mapping_key", "direction", "record_key")
+    counted = SyncError.objects.relevant().order_by().values_list(*record)
+    return list(counted.annotate(n=Count("pk")).filter(n__gt=1))
+
+
 def changed(before: Rows, after: Rows) -> set[int]:
     return {key for key, row in after.items() if before.get(key) != row}
 
@@ -314,9 +322,26 @@ def carry_out(world: World, shown: Shown) -> Done:
     return done
 
 
-def put_back(world: World, done: Done, key: int) -> Row:
-    """What an undo has to make of a row: what it was, or open if that has ended."""
+def failing_otherwise(key: int) -> bool:
+    """Whether the record of a row fails for another cause by now."""
+    row = SyncError.objects.get(pk=key)
+    return (
+        SyncError.objects.relevant()
+        .filter(mapping_key=row.mapping_key, direction=row.direction)
+        .filter(record_key=row.record_key)
+        .exclude(pk=key)
+        .exists()
+    )
+
+
+def put_back(world: World, done: Done, key: int, now: Row) -> Row:
+    """What an undo has to make of a row: what it was, or open if that has ended.
+
+    A record has one open row at most: what it failed for before stays settled.
+    """
     was = done.before[key]
+    if now.state == "resolved" != was.state and failing_otherwise(key):
+        return now._replace(handled_by=None)
     problem, waits = SyncError.objects.values_list("problem", "waits_for").get(pk=key)
     ends = was.state == "ignored" and was.ignored_until is None
     if not ends or problem not in world.grown[done.grown[key] :]:
@@ -350,7 +375,8 @@ def test_what_is_done_is_what_was_shown_whatever_happens_meanwhile(
     end = rows()
     assert changed(before_undo, end) <= done.before.keys()
     for key in done.before.keys() - done.since:
-        assert end[key] == put_back(world, done, key)
+        assert end[key] == put_back(world, done, key, before_undo[key])
+    assert not twice_open()
 
 
 ON_ONE_OR_NONE = {
