@@ -29,7 +29,14 @@ class Variables(FileAwareMapping):
     """Variables, or the files they name, without the line break that ends a file."""
 
     def __getitem__(self, key: str) -> str:
-        return str(super().__getitem__(key)).strip()
+        try:
+            return str(super().__getitem__(key)).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", "") or "it is no text"
+            raise ImproperlyConfigured(
+                f"The file that {key}_FILE names cannot be read ({why}); "
+                f"make it readable, or set {key} itself."
+            ) from error
 
 
 env = environ.Env()
@@ -49,7 +56,8 @@ def flag(name: str, default: bool) -> bool:
 def whole_number(name: str, default: int, minimum: int) -> int:
     """A whole number with a lower bound."""
     value = env.str(name, default=str(default)).strip()
-    if not value.isdigit() or int(value) < minimum:
+    plain = value.isascii() and value.isdigit()
+    if not plain or int(value) < minimum:
         refuse(name, value, f"a whole number of at least {minimum}")
     return int(value)
 
@@ -96,10 +104,22 @@ def database() -> dict[str, Any]:
 def redis_address() -> str:
     """``REDIS_URL``; "" is the embedded broker."""
     given = str(env.str("REDIS_URL", default=""))
-    if given and not given.startswith(REDIS_SCHEMES):
+    if given and not (given.startswith(REDIS_SCHEMES) and _is_address(given)):
         shown = given.rpartition("@")[2]
         refuse("REDIS_URL", shown, "an address such as redis://host:6379/0")
     return given
+
+
+def _is_address(given: str) -> bool:
+    """Of one server: those of several, and a socket's, are the library's to read."""
+    if not given.startswith(("redis://", "rediss://")):
+        return True
+    try:
+        parts = urlsplit(given)
+        number = parts.path.strip("/")
+        return parts.port != 0 and (not number or number.isdecimal())
+    except ValueError:  # of the port, or of a bracket that is not closed
+        return False
 
 
 DATABASE_SCHEMES = ("sqlite:", "postgres:", "postgresql:")
@@ -127,6 +147,10 @@ def kept_key(name: str, fresh: str) -> str:
         raise ImproperlyConfigured(
             f"the data directory {DATA_DIR} cannot be used ({error.strerror}); "
             f"make it writable, or set SYNCERRORS_DATA_DIR to another folder."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured(
+            f"{file} holds something that is no key; put back what was in it."
         ) from error
     return fresh
 
@@ -166,7 +190,7 @@ def credential_keys() -> list[str]:
 
 # --- Where things are ---------------------------------------------------------
 DATA_DIR = Path(
-    env.str("SYNCERRORS_DATA_DIR", default=str(BASE_DIR / "data"))
+    env.str("SYNCERRORS_DATA_DIR", default="") or str(BASE_DIR / "data")
 ).absolute()
 
 # --- Safety -------------------------------------------------------------------

@@ -52,10 +52,14 @@ def test_a_value_from_a_file_ends_before_its_line_break(tmp_path: Path) -> None:
     [
         ("SYNCERRORS_HTTPS", "maybe"),
         ("SYNCERRORS_HEARTBEAT_SECONDS", "soon"),
+        ("SYNCERRORS_HEARTBEAT_SECONDS", "²"),
         ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "mysql://host/name"),
         ("DATABASE_URL", "postgres://host:port/name"),
         ("REDIS_URL", "nonsense"),
+        ("REDIS_URL", "redis://host/notanumber"),
+        ("REDIS_URL", "redis://host:port/0"),
+        ("REDIS_URL", "redis://[::1"),
         ("TIME_ZONE", "Mars/Phobos"),
         ("TIME_ZONE", "../UTC"),
         ("LOG_LEVEL", "loud"),
@@ -157,6 +161,35 @@ def test_whatever_the_data_directory_is_called_everything_lies_in_it(
     assert done.stdout.strip() == str(data / "no-broker.sock")
     assert (data / "syncerrors.sqlite3").exists()
     assert list(tmp_path.iterdir()) == [data]
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
+def test_a_file_that_cannot_be_read_is_said(name: str, tmp_path: Path) -> None:
+    done = check(tmp_path, **{f"{name}_FILE": str(tmp_path / "none")})
+
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert f"The file that {name}_FILE names cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["secret_key", "credential_keys"])
+def test_a_key_that_is_no_text_is_said(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"\xff" * 60)
+
+    done = check(tmp_path)
+
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert f"{tmp_path / name} holds something that is no key" in done.stderr
+
+
+def test_an_empty_data_directory_is_the_usual_one(tmp_path: Path) -> None:
+    show = "from django.conf import settings; print(settings.DATA_DIR)"
+    kept = {"SECRET_KEY": "k" * 50, "CREDENTIAL_KEYS": GOOD_KEY}
+
+    done = shell(tmp_path, show, SYNCERRORS_DATA_DIR="", **kept)
+
+    assert done.stdout.strip() == str(REPOSITORY / "data")
 
 
 def test_the_mail_server_is_read_from_its_address(tmp_path: Path) -> None:
