@@ -22,7 +22,7 @@ class NoSuchAddress(Exception):  # noqa: N818  (a sentence for a person)
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"{host} is no address of this machine; choose another with --host "
+            f"{host or '“”'} is no address of this machine; choose another with --host "
             f"(0.0.0.0 takes all it has)."
         )
 
@@ -30,10 +30,12 @@ class NoSuchAddress(Exception):  # noqa: N818  (a sentence for a person)
 def claim_port(port: int, option: str, host: str = LOOPBACK) -> socket.socket:
     """A listening socket; 0 takes any free port.
 
-    Raises ``PortInUse`` or ``NoSuchAddress``.
+    Raises ``PortInUse`` or ``NoSuchAddress``; all addresses are asked for by name.
 
     A child inherits it, so nobody can come in between, and a restart misses no call.
     """
+    if not host:
+        raise NoSuchAddress(host)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -64,6 +66,6 @@ def port_number(text: str) -> int:
 
 
 def whole_number(text: str) -> int:
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal()):
         raise ArgumentTypeError(f"{text} is not a whole number")
     return int(text)

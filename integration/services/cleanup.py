@@ -40,7 +40,8 @@ from integration.services.sentences import Told, sentence
 
 MOST_SELECTED = 100
 _MORE_NOW = gettext_lazy(
-    "Entries came into this list since the preview was made. Open it again to see them."
+    "Entries came into this list since the preview was made, so nothing was deleted. "
+    "Look at the new preview."
 )
 _COUNTED_LIVE = 20_000
 """Up to here the click counts rows; above, it takes whole days from the roll-up."""

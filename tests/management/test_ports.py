@@ -32,10 +32,15 @@ def test_a_free_port_stays_free() -> None:
     assert free_port(port, "--sim-port") == port
 
 
-@pytest.mark.parametrize("text", ["70000", "-1", "8o80", "٨٠٨٠٠"])
+@pytest.mark.parametrize("text", ["70000", "-1", "8o80", "٨٠٨٠", "٨٠٨٠٠"])
 def test_what_is_no_port_is_refused_in_words(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="is not a"):
         port_number(text)
+
+
+def test_no_address_is_not_all_of_them() -> None:
+    with pytest.raises(NoSuchAddress, match=r"“” is no address.*--host"):
+        claim_port(0, "--port", "")
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.7"])
