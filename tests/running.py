@@ -10,6 +10,7 @@ from django.db import connection
 
 from integration.models import Connection, User
 from integration.services.demo import make_connections
+from integration.services.endpoints import shared_budget, shared_tokens
 from integration.simulators.app import Simulators
 from integration.simulators.faults import Faults
 from integration.simulators.kills import End
@@ -90,6 +91,9 @@ def running_systems(
     else:
         seed_generated(store, records, 1)
     server = serve(Simulators(store, end=end))
+    # Its port may be one that systems of an earlier test had.
+    shared_budget.cache_clear()
+    shared_tokens.cache_clear()
     try:
         yield Systems(store, server.url)
     finally:

@@ -118,13 +118,13 @@ def open_sales(endpoint: Endpoint, *, for_check: bool = False) -> Sales:
 
 
 @lru_cache(maxsize=1)
-def _tokens() -> SharedTokenCache:
+def shared_tokens() -> SharedTokenCache:
     """One cache for all connectors."""
     return SharedTokenCache(shared_memory())
 
 
 @lru_cache(maxsize=64)
-def _throttle(at_once: int, *whose: str) -> SharedThrottle:
+def shared_budget(at_once: int, *whose: str) -> SharedThrottle:
     """One budget per system and user, for all workers (promise 8)."""
     return SharedThrottle(shared_memory(), entry_name("budget", *whose), at_once)
 
@@ -135,7 +135,7 @@ def throttle_of(endpoint: Endpoint) -> SharedThrottle:
     user = endpoint.user_name if by_name else endpoint.client_id
     place = (endpoint.base_url, endpoint.tenant_id, endpoint.environment)
     at_once = _CALLS_AT_ONCE[System(endpoint.kind)]
-    return _throttle(at_once, endpoint.kind, *place, user)
+    return shared_budget(at_once, endpoint.kind, *place, user)
 
 
 def budgets_of(endpoints: Iterable[Endpoint]) -> dict[System, Standing | None]:
@@ -149,7 +149,7 @@ def budgets_of(endpoints: Iterable[Endpoint]) -> dict[System, Standing | None]:
 
 
 def _wiring(endpoint: Endpoint, for_check: bool) -> Wiring:
-    tokens = None if for_check else _tokens()
+    tokens = None if for_check else shared_tokens()
     return Wiring(tokens=tokens, throttle=throttle_of(endpoint))
 
 

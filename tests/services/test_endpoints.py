@@ -6,7 +6,9 @@ from integration.models import Endpoint
 from integration.services.endpoints import (
     AddressNotAllowed,
     refuse_foreign_addresses,
+    throttle_of,
 )
+from tests.running import running_systems
 
 REAL = {
     "base_url": "https://api.businesscentral.dynamics.com",
@@ -56,3 +58,14 @@ def test_a_simulator_is_on_this_machine(host: str) -> None:
 def test_a_simulator_elsewhere_is_refused(host: str) -> None:
     with pytest.raises(AddressNotAllowed, match="not on this machine"):
         refuse_foreign_addresses(simulated(host))
+
+
+def test_systems_of_a_test_know_nothing_of_earlier_ones_on_their_port() -> None:
+    """Ports come back: a budget that another test closed was found once in a while."""
+    earlier = simulated("127.0.0.1:8100")
+    earlier.kind = "sales"
+    throttle_of(earlier).penalize(300)
+    assert throttle_of(earlier).is_closed()
+
+    with running_systems(records=0):
+        assert not throttle_of(earlier).is_closed()
