@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from celery import current_app
 from django.db import DatabaseError
@@ -10,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Max
 from django.utils.translation import gettext as _
 from kombu.exceptions import KombuError, OperationalError
+from redis.exceptions import RedisError, ResponseError
 
 from integration import clock
 from integration.choices import CheckState
@@ -17,6 +19,8 @@ from integration.models import Connection, Job, User
 from integration.services.connections import CheckResult, check_connection
 
 SILENT_MINUTES = 15
+_TRIED, _TRIED_MS = "syncerrors:tried", 1_000
+"""What is written to the broker to see whether that can be; it goes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +87,19 @@ def check_database() -> OwnLine:
 
 
 def check_broker() -> OwnLine:
-    """Whether it answers within a few seconds."""
+    """Whether it answers within a few seconds, and takes what is sent to it."""
     try:
         with current_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, interval_start=0, timeout=2)
-    except (OperationalError, KombuError, OSError):
+            channel: Any = broker.default_channel
+            channel.client.set(_TRIED, "", px=_TRIED_MS)
+    except ResponseError as error:
+        # Its memory is full, or it is a replica: it answers, and no run would arrive.
+        sentence = _("The broker takes no task; runs wait in the database: {reason}")
+        advice = _("Free its memory, or name one in REDIS_URL that may be written to.")
+        said = sentence.format(reason=error)
+        return OwnLine("broker", CheckState.WARN, said, (advice,))
+    except (OperationalError, KombuError, RedisError, OSError):
         sentence = _("The broker cannot be reached; runs wait in the database.")
         return OwnLine("broker", CheckState.WARN, sentence, (_("Check REDIS_URL."),))
     return _well("broker", _("The broker answers."))

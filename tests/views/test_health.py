@@ -14,6 +14,7 @@ from integration import clock
 from integration.choices import CheckState
 from integration.models import PendingRecord
 from integration.services import cells, doctor
+from integration.services.shared_memory import SharedMemory
 from integration.services.status import read_shell
 from tests.factories import make_error, make_job, make_mapping, make_problem
 
@@ -74,6 +75,34 @@ def test_what_cannot_be_stored_is_said_in_one_sentence(
     assert said in refused.content.decode()
     assert refused["Content-Security-Policy"]
     assert read.status_code == 200
+
+
+@pytest.fixture
+def written_to(broker: None, broker_url: str) -> Iterator[Callable[[int], None]]:
+    """Lets the broker take nothing while it has fewer replicas than told."""
+    redis = SharedMemory(broker_url)
+
+    def want(replicas: int) -> None:
+        redis.ask(lambda to: to.config_set("min-replicas-to-write", replicas))
+
+    yield want
+    want(0)
+
+
+@pytest.mark.embedded
+def test_a_broker_that_takes_nothing_is_not_ready(
+    db: None, written_to: Callable[[int], None]
+) -> None:
+    before = Client().get("/readyz")
+    written_to(1)
+
+    refused = Client().get("/readyz")
+    line = doctor.check_broker()
+
+    assert before.content == b"ok\n"
+    assert refused.content == b"not ready: broker\n"
+    assert "takes no task" in line.sentence
+    assert "NOREPLICAS" in line.sentence
 
 
 def test_not_ready_names_the_part_and_nothing_else(db: None) -> None:
