@@ -334,6 +334,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # A statement that comes again is planned once a connection, unless a pooler gives
+    # each transaction another one.
+    pooled = DATABASES["default"].get("DISABLE_SERVER_SIDE_CURSORS")
+    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
+        None if pooled else 2
+    )
 
 # --- Workers (D4, D5, D6) -----------------------------------------------------
 BROKER_URL_FILE = DATA_DIR / "broker.url"

@@ -146,6 +146,22 @@ def test_a_damaged_file_of_keys_is_named(tmp_path: Path) -> None:
     assert "very-secret" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("asked", "threshold"), [("", "2"), ("?disable_server_side_cursors=true", "None")]
+)
+def test_behind_a_pooler_of_transactions_nothing_is_prepared(
+    tmp_path: Path, asked: str, threshold: str
+) -> None:
+    show = (
+        "from django.db import connection; "
+        "print(connection.get_connection_params()['prepare_threshold'])"
+    )
+
+    done = shell(tmp_path, show, DATABASE_URL=f"postgres://a@127.0.0.1/b{asked}")
+
+    assert done.stdout.strip() == threshold
+
+
 def test_whatever_the_data_directory_is_called_everything_lies_in_it(
     tmp_path: Path,
 ) -> None:

@@ -15,6 +15,8 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
+from integration.models.dialect import prepared_cursor, written_out
+
 Convert = Callable[[Any], Any]
 
 
@@ -39,14 +41,16 @@ class Slots:
 class Statement:
     """SQL of ``values_list``, its parameters, and what Django makes of its columns.
 
-    ``places`` are the parameters to fill in: the place of each and of its value.
-    ``sql`` is "" where the condition can hold for no row.
+    ``places`` are the parameters to fill in: the place of each and of its value; on
+    PostgreSQL the others stand in the text. ``sql`` is "" where the condition can hold
+    for no row.
     """
 
     sql: str
     params: tuple[Any, ...]
     places: tuple[tuple[int, int], ...]
     converters: tuple[tuple[int, Convert], ...]
+    once: bool = False
 
     @classmethod
     def of(
@@ -55,11 +59,12 @@ class Statement:
         slots: Sequence[Any] = (),
         around: str = "{}",
         columns: QuerySet[Any, Any] | None = None,
+        once: bool = False,
     ) -> "Statement":
         """The statement of a query, or of the rows of several one after the other.
 
         ``around`` says what is made of its SQL, ``columns`` is a query with the columns
-        that ``around`` has.
+        that ``around`` has. ``once``: it will not come again.
         """
         compilers = [
             query.query.get_compiler(connection=connection) for query in queries
@@ -74,6 +79,9 @@ class Statement:
             sql = " UNION ALL ".join(each)
         params = tuple(chain.from_iterable(params for _part, params in parts))
         stored = [_stored(slot) for slot in slots]
+        sql = around.format(sql)
+        if not once:
+            sql, params = written_out(sql, params, stored)
         places = [
             (place, stored.index(value))
             for place, value in enumerate(params)
@@ -84,13 +92,14 @@ class Statement:
             shown = columns.query.get_compiler(connection=connection)
             shown.pre_sql_setup()
         return cls(
-            around.format(sql),
+            sql,
             params,
             tuple(places),
             tuple(
                 (place, _convert(made, column))
                 for place, (made, column) in _converters(shown).items()
             ),
+            once,
         )
 
     def rows(self, *values: Any) -> list[list[Any]]:
@@ -100,7 +109,7 @@ class Statement:
         params = list(self.params)
         for place, value in self.places:
             params[place] = _stored(values[value])
-        with connection.cursor() as cursor:
+        with connection.cursor() if self.once else prepared_cursor() as cursor:
             cursor.execute(self.sql, params)
             found = list(map(list, cursor.fetchall()))
         for place, convert in self.converters:

@@ -80,7 +80,7 @@ def known_by_record(
     key = column(side, "id")
     rows = _of(mapping, key, ids).annotate(has_met=Q(values__isnull=False))
     # As a statement, whose rows are converted value by value instead of row by row.
-    found = Statement.of(rows.values_list(*_KNOWN)).rows()
+    found = Statement.of(rows.values_list(*_KNOWN), once=True).rows()
     return {getattr(each, key): each for each in (Known(*row) for row in found)}
 
 

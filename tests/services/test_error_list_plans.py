@@ -190,3 +190,17 @@ def test_several_states_of_a_scope_are_not_walked_past_the_rows_of_others(
 
     assert len(steps) == (4 if state == "all" else 3)
     assert len(below) <= cut
+
+
+@pytest.mark.postgresql
+def test_what_a_list_asks_again_and_again_is_planned_once(many: Year) -> None:
+    prepared = "SELECT statement FROM pg_prepared_statements"
+    row = SyncError.objects.values("problem_id")[0]
+    for _time in range(4):
+        asked({"problem": str(row["problem_id"])}, Sort())
+
+    with database.cursor() as cursor:
+        cursor.execute(prepared)
+        known = [sql for (sql,) in cursor.fetchall() if READS in sql]
+
+    assert any(f"= {row['problem_id']} " in sql for sql in known)
