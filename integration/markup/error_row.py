@@ -37,7 +37,10 @@ class Frame(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What is told of an error beside its columns; ``ago`` and ``look`` are markup."""
+    """What is told of an error beside its columns; ``ago`` and ``look`` are markup.
+
+    ``presences`` are those of its columns, or what was found of both records since.
+    """
 
     title: str
     who: str
@@ -46,6 +49,7 @@ class Told(NamedTuple):
     look: str
     connection: str
     place: Place | None
+    presences: tuple[str, str]
 
 
 class _Words(NamedTuple):
@@ -65,6 +69,7 @@ class _Words(NamedTuple):
 def error_row(shown: tuple[Any, ...], told: Told, frame: Frame) -> str:
     """The row; ``shown`` are the values of the columns a list reads."""
     error = dict(zip(LIST_COLUMNS, shown, strict=True))
+    error["bc_presence"], error["sales_presence"] = told.presences
     words = _words(frame.language)
     source, destination = source_and_destination(error, told.place)
     said = str(source.text or told.connection)

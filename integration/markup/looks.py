@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -35,14 +36,7 @@ def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
     if seen is None:
         return SafeString("")
     if seen.settled_at is not None:
-        if seen.settled_reason == SettledReason.REPLACED:
-            said = _("replaced at %(when)s") % {"when": _when(seen.settled_at)}
-            return format_html("<span>{}</span>", said)
-        if seen.change is None:
-            said = _("settled at %(when)s") % {"when": _when(seen.settled_at)}
-            return format_html("<span>{}</span>", said)
-        mark = parts.drawn("circle-check", "i i-s i-good", "")
-        return format_html("{}<span>{}</span>", mark, fixed_words(seen.change))
+        return _ended_words(_Ended.of(seen), moments.locale)
     if seen.looked_at is None:
         words = _("being looked at") if seen.watched_until else ""
     elif seen.looked_at < seen.last_seen or not seen.found:
@@ -52,6 +46,37 @@ def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
         words = _("looked at %(ago)s: %(found)s") % {"ago": ago, "found": found}
     # Moments are markup, the words are the catalogue's: nothing to escape.
     return SafeString(f"<span>{words}</span>" if words else "")
+
+
+class _Ended(NamedTuple):
+    """How an error ended: all that its words are made of."""
+
+    at: datetime
+    reason: str
+    change: tuple[tuple[str, Any], ...] | None
+
+    @classmethod
+    def of(cls, seen: Seen) -> "_Ended":
+        change: tuple[tuple[str, Any], ...] | None = None
+        if seen.change is not None:
+            change = tuple(
+                (name, tuple(value) if isinstance(value, list) else value)
+                for name, value in seen.change.items()
+            )
+        return cls(cast("datetime", seen.settled_at), seen.settled_reason, change)
+
+
+@lru_cache(maxsize=2_048)
+def _ended_words(ended: _Ended, _locale: parts.Locale) -> SafeString:
+    """Kept: most of what a list shows of them is settled for good."""
+    if ended.reason == SettledReason.REPLACED:
+        said = _("replaced at %(when)s") % {"when": _when(ended.at)}
+        return format_html("<span>{}</span>", said)
+    if ended.change is None:
+        said = _("settled at %(when)s") % {"when": _when(ended.at)}
+        return format_html("<span>{}</span>", said)
+    mark = parts.drawn("circle-check", "i i-s i-good", "")
+    return format_html("{}<span>{}</span>", mark, fixed_words(dict(ended.change)))
 
 
 def failing_words(title: str, address: str) -> SafeString:

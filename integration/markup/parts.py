@@ -1,9 +1,9 @@
 """The small parts of HTML that tables and templates share: icons, moments, states."""
 
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import TextChoices
@@ -182,6 +182,14 @@ def on_day(moment: datetime) -> SafeString:
     return format_html("{} {}", weekday, when(moment))
 
 
+class Locale(NamedTuple):
+    """What words about moments depend on beside these: whose they are, and the day."""
+
+    language: str
+    zone: tzinfo
+    today: date
+
+
 class Moments:
     """The moments and counts of one page: language, zone and now are asked for once."""
 
@@ -189,6 +197,8 @@ class Moments:
         self.zone = timezone.get_current_timezone()
         self.language = get_language() or ""
         self.now = clock.now()
+        today = self.now.astimezone(self.zone).date()
+        self.locale = Locale(self.language, self.zone, today)
 
     def ago(self, moment: datetime) -> SafeString:
         """Relative to read, exact to trust: in its title moment, zone and offset."""
@@ -202,10 +212,11 @@ class Moments:
         if seconds < 0:
             return exact(moment)
         if seconds > RELATIVE_DAYS * DAY + DAY - 1:
-            return exact(moment, "DATE_FORMAT")
-        unit = next(
-            unit for unit in (DAY, HOUR, MINUTE, 1) if seconds >= unit or unit == 1
-        )
+            return _long_ago(moment, self.zone, self.language)
+        if seconds >= HOUR:
+            unit = DAY if seconds >= DAY else HOUR
+        else:
+            unit = MINUTE if seconds >= MINUTE else 1
         return _span(unit, seconds // unit, self.language)
 
     def times(self, occurrences: int) -> str:
@@ -239,6 +250,12 @@ def zone_name(local: datetime) -> str:
     """Europe/Zurich, UTC+01:00."""
     offset = local.strftime("%z")
     return f"{timezone.get_current_timezone_name()}, UTC{offset[:3]}:{offset[3:]}"
+
+
+@lru_cache(maxsize=8_192)
+def _long_ago(moment: datetime, _zone: tzinfo, _language: str) -> str:
+    """Its day, in the zone and language that are in force."""
+    return exact(moment, "DATE_FORMAT")
 
 
 @lru_cache(maxsize=512)

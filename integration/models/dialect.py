@@ -7,13 +7,12 @@ knows which database runs.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Func, Q
@@ -41,18 +40,21 @@ def is_postgresql() -> bool:
     return connection.vendor == "postgresql"
 
 
-@contextmanager
-def prepared_cursor() -> Iterator[CursorWrapper]:
+def prepared_cursor() -> CursorWrapper:
     """A cursor whose statements PostgreSQL plans once a connection, not at each call.
 
     Django's are parsed and planned anew, which for a page of the list takes longer than
     to answer it. What has come ``prepare_threshold`` times here is prepared.
     """
-    with connection.cursor() as cursor:
-        if is_postgresql():
-            cursor.cursor.close()
-            cursor.cursor = _TellingCursor(connection.connection)
-        yield cursor
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor != "postgresql":
+        return database.cursor()
+    database.ensure_connection()
+    database.validate_thread_sharing()
+    made: Any = _TellingCursor(database.connection)
+    if database.queries_logged:
+        return database.make_debug_cursor(made)
+    return database.make_cursor(made)
 
 
 class _TellingCursor(psycopg.Cursor[Any]):

@@ -41,11 +41,12 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 
     def cuts(self) -> list[Cut]:
         """Every cut in force, oldest first; one query."""
-        return [Cut(*row) for row in _cuts().rows()]
+        return [Cut(*row) for row in cuts_statement().rows()]
 
 
 @cache
-def _cuts() -> Statement:
+def cuts_statement() -> Statement:
+    """Of ``cuts``, to be asked together with others."""
     rows = Operation.objects.hiding().filter(
         cutoff__isnull=False, instant__isnull=False
     )

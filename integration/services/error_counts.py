@@ -39,9 +39,8 @@ def count_chips(
     filters: ErrorFilter, cuts: Sequence[Cut], found: Search | None = None
 ) -> ChipCounts:
     """One query or two. ``found`` is the search for the filter's text."""
-    beyond = set(filters.beyond_scope()) - {"who", "category"}
-    if not beyond and not filters.q and not filters.record:
-        return ChipCounts(dict(_totals(filters).rows()), exact=True)
+    if totals := totals_statement(filters):
+        return ChipCounts(dict(totals.rows()), exact=True)
     if found and found.hits is None:
         return ChipCounts({}, exact=False)
     if found and found.is_tested and filters.is_only("q") and not cuts:
@@ -50,8 +49,9 @@ def count_chips(
     # What was searched for is hardly searched for again.
     bounded = _bounded.__wrapped__ if found else _bounded
     for statement in bounded(filters, tuple(cuts), found):
-        total.update(dict(statement.rows()))
-    return ChipCounts(dict(total), exact=total.total() <= MOST_HITS)
+        for counts in statement.rows():
+            total.update(dict(zip(Chip.values, counts, strict=True)))
+    return ChipCounts(dict(+total), exact=total.total() <= MOST_HITS)
 
 
 @lru_cache(maxsize=256)
@@ -86,7 +86,9 @@ def _bounded(
     order: tuple[str, ...] = ("-last_seen", "-id") if in_time else ()
     if led:
         order = () if filters.bounded == "first_seen" else (f"-{filters.bounded}",)
-    by_chip = "SELECT chip, count(*) FROM ({}) AS bounded GROUP BY chip"
+    # To group them would take half as long again.
+    each = (f"count(*) FILTER (WHERE chip = '{chip}')" for chip in Chip.values)
+    by_chip = f"SELECT {', '.join(each)} FROM ({{}}) AS bounded"  # noqa: S608  # only our own names
     return [
         Statement.of(
             rows.filter(part).order_by(*order).values_list("chip")[: MOST_HITS + 1],
@@ -101,8 +103,11 @@ _IN_TIME = {"from", "to", "reason", "job", "settled"}
 
 
 @lru_cache(maxsize=256)
-def _totals(filters: ErrorFilter) -> Statement:
-    """By chip, from the roll-up."""
+def totals_statement(filters: ErrorFilter) -> Statement | None:
+    """By chip, from the roll-up; ``None`` where that does not know the filter."""
+    beyond = set(filters.beyond_scope()) - {"who", "category"}
+    if beyond or filters.q or filters.record:
+        return None
     chosen = Q()
     for name, value in filters.scope().items():
         chosen &= Q(**{EXACT[name]: value})

@@ -15,7 +15,7 @@ from integration.choices import ItemOutcome
 from integration.models import Look, OperationItem, Problem, SyncError
 from integration.models.errors import LIST_COLUMNS
 from integration.models.statements import Statement
-from integration.services.looks import Seen, seen_columns
+from integration.services.looks import LOOK_TEXTS, Seen, seen_columns
 
 _PROBLEM = ("title", "article", "params", "who", "category")
 _NAMES = (*LIST_COLUMNS, *(f"problem__{name}" for name in _PROBLEM))
@@ -45,9 +45,14 @@ def listed(
 
 
 def row_of(values: Sequence[Any]) -> dict[str, Any]:
-    """A row by name: ``problem__title`` and so on, ``seen`` for the looks and tries."""
+    """A row by name: ``problem__title`` and so on, ``seen`` for the looks and tries.
+
+    ``shown`` has the values of ``LIST_COLUMNS`` once more, as what is drawn of them can
+    be kept by.
+    """
     row = dict(zip(_NAMES, values, strict=False))
-    row["seen"] = Seen.of(values[len(_NAMES) :])
+    row["shown"] = tuple(values[: len(LIST_COLUMNS)])
+    row["seen"] = Seen(*values[len(_NAMES) :])
     return row
 
 
@@ -60,7 +65,10 @@ def read_rows(newest: QuerySet[SyncError, Any]) -> list[dict[str, Any]]:
 def _beside() -> str:
     """The columns in the order of ``seen_columns``; tables have no names but ours."""
     problem = ", ".join(f"problem.{name}" for name in _PROBLEM)
-    look = ", ".join(f"look.{name}" for name in Seen._fields[4:])
+    look = ", ".join(
+        f"COALESCE(look.{name}, '')" if name in LOOK_TEXTS else f"look.{name}"
+        for name in Seen._fields[4:]
+    )
     problems, looks, items = (
         f'"{model._meta.db_table}"'  # noqa: SLF001  # Django's documented door to the name
         for model in (Problem, Look, OperationItem)

@@ -6,14 +6,15 @@ without that. A look is claimed by one conditional update: two workers never hav
 same, and that of a killed one is free again after a minute.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Value
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 
 from integration import clock
 from integration.choices import Chip, ItemOutcome
@@ -95,13 +96,6 @@ class Seen(NamedTuple):
         known = self.settled_at is None
         return {name: value for name, value in found.items() if value and known}
 
-    @classmethod
-    def of(cls, known: Sequence[Any]) -> "Seen":
-        """From ``seen_columns``."""
-        retrying, settled_at, reason, last, until, at, found, bc, sales, change = known
-        texts = (found or "", bc or "", sales or "")
-        return cls(bool(retrying), settled_at, reason, last, until, at, *texts, change)
-
     @property
     def is_lively(self) -> bool:
         """Whether news is to be expected soon."""
@@ -110,20 +104,29 @@ class Seen(NamedTuple):
         return self.retrying or watched
 
 
+LOOK_TEXTS = {"found", "bc_presence", "sales_presence"}
+"""Of ``Seen``: "" where nobody looked."""
+
+
 def seen_columns(error: str = "") -> list[str | Combinable]:
     """What a query asks for, in the order of ``Seen``; ``error``: the way to it."""
     held = OperationItem.objects.filter(
         outcome=ItemOutcome.PENDING, error=OuterRef(f"{error}pk")
     )
-    known = [f"look__{name}" for name in Seen._fields[4:]]
-    known = ["settled_at", "settled_reason", "last_seen", *known]
-    return [Exists(held), *(f"{error}{name}" for name in known)]
+    own = [f"{error}{name}" for name in ("settled_at", "settled_reason", "last_seen")]
+    look = [
+        Coalesce(f"{error}look__{name}", Value(""))
+        if name in LOOK_TEXTS
+        else f"{error}look__{name}"
+        for name in Seen._fields[len(own) + 1 :]
+    ]
+    return [Exists(held), *own, *look]
 
 
 def seen_of(ids: Collection[int]) -> dict[int, Seen]:
     """Of these errors; one query."""
     rows = SyncError.objects.filter(pk__in=ids).values_list("id", *seen_columns())
-    return {key: Seen.of(known) for key, *known in rows}
+    return {key: Seen(*known) for key, *known in rows}
 
 
 def rows_of(ids: Collection[int]) -> list[dict[str, Any]]:
@@ -132,7 +135,7 @@ def rows_of(ids: Collection[int]) -> list[dict[str, Any]]:
     rows = SyncError.objects.filter(pk__in=ids).values_list(*columns)
     shown = len(LIST_COLUMNS)
     return [
-        {**dict(zip(LIST_COLUMNS, row, strict=False)), "seen": Seen.of(row[shown:])}
+        {**dict(zip(LIST_COLUMNS, row, strict=False)), "seen": Seen(*row[shown:])}
         for row in rows
     ]
 

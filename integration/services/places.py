@@ -15,9 +15,9 @@ from integration.models.statements import Statement
 from integration.services.links import RecordLinks, record_links
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Both ends of one mapping."""
+    """Both ends of one mapping; the same one as long as nobody changes them."""
 
     business_central: RecordLinks
     sales: RecordLinks
@@ -65,15 +65,17 @@ class Places:
         return list(dict.fromkeys(name for _connection, name in self.by_key))
 
 
-NOWHERE = Places({}, {})
-"""For a list without a row."""
-
-
 def read_places() -> Places:
     """One query: connections, also those without a mapping, with their mappings."""
+    return _made_of(tuple(map(tuple, places_statement().rows())))
+
+
+@lru_cache(maxsize=4)
+def _made_of(rows: tuple[tuple[Any, ...], ...]) -> Places:
+    """Kept: they are the same from page to page."""
     places: dict[tuple[int, str], Place] = {}
     connections: dict[int, str] = {}
-    for key, name, mapping, entity, table, *ends in _places().rows():
+    for key, name, mapping, entity, table, *ends in rows:
         connections[key] = name
         if mapping:
             half = len(_LINKED)
@@ -91,7 +93,8 @@ _LINKED = (
 
 
 @cache
-def _places() -> Statement:
+def places_statement() -> Statement:
+    """Of ``read_places``, to be asked together with others."""
     rows = Connection.objects.order_by("name", "mappings__position", "mappings__name")
     ends = (
         f"{end}__{name}" for end in ("business_central", "sales") for name in _LINKED

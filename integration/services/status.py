@@ -153,6 +153,11 @@ def read_shell() -> Shell:
     )
 
 
+def shell_statements() -> tuple[Statement, Statement]:
+    """Of ``read_shell``, to be asked together with others."""
+    return _counts(), _connections()
+
+
 def read_relevant() -> dict[str, int]:
     """How many errors are open, waiting or ignored, by chip; one query."""
     return dict(_counts().rows())

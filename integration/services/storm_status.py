@@ -23,7 +23,7 @@ class Halt:
 
 def read_halts(**chosen: Any) -> list[Halt]:
     """Every mapping that a storm has paused, or the ``chosen``; one query if none."""
-    if not _any_stopped().rows():
+    if not stopped_statement().rows():
         return []
     rows = _stopped().in_order().select_related("connection")
     found = list(rows.filter(**chosen))
@@ -38,7 +38,8 @@ def _stopped() -> TableMappingQuerySet:
 
 
 @cache
-def _any_stopped() -> Statement:
+def stopped_statement() -> Statement:
+    """Whether there is any, to be asked together with others."""
     return Statement.of(_stopped().order_by().values_list("id")[:1])
 
 

@@ -1,7 +1,6 @@
 """The list of errors, and what a clean-up keeps of it."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from operator import itemgetter
 from typing import Any
 
 import django_tables2 as tables
@@ -23,12 +22,10 @@ from integration.markup.error_row import (
 )
 from integration.markup.looks import look_words
 from integration.markup.records import side_link, source_and_destination
-from integration.models.errors import LIST_COLUMNS
 from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
 SWAP = ' hx-swap-oob="true"'
-_shown = itemgetter(*LIST_COLUMNS)
 
 
 def tell(rows: Sequence[dict[str, Any]], places: Places) -> None:
@@ -96,8 +93,9 @@ class ErrorTable(KeysetTable):
             look_words(seen, self.moments),
             self.places.connections[record["connection_id"]],
             self.places.of(record),
+            (record["bc_presence"], record["sales_presence"]),
         )
-        return error_row(_shown(record), told, self.frame)
+        return error_row(record["shown"], told, self.frame)
 
 
 def renewed(rows: Iterable[Row], chips: Collection[str]) -> SafeString:

@@ -1,6 +1,6 @@
 """The list of errors, one error, and what may be done to them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,17 +23,19 @@ from integration.markup.looks import failing_words, look_words, pace
 from integration.markup.parts import Moments
 from integration.markup.records import source_and_destination
 from integration.models import Operation, SyncError, TableMapping
+from integration.models.operations import cuts_statement
+from integration.models.statements import Statement, ahead
 from integration.services import cleanup
 from integration.services.answers import answering_errors
 from integration.services.causes import count_of
-from integration.services.error_counts import ChipCounts
+from integration.services.error_counts import ChipCounts, totals_statement
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.looks import seen_of, watch
-from integration.services.places import NOWHERE, Places, place_of, read_places
+from integration.services.places import Places, place_of, places_statement, read_places
 from integration.services.retry_results import replacement_of
-from integration.services.status import read_engine
-from integration.services.storm_status import halts_of, read_halts
+from integration.services.status import read_engine, shell_statements
+from integration.services.storm_status import halts_of, read_halts, stopped_statement
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
 from integration.views.candidates import others_of
@@ -42,7 +44,7 @@ from integration.views.handling import act_on_selected, take_done
 from integration.views.listings import Listing, read_listing, sort_words
 from integration.views.problems import told, told_context
 from integration.views.targets import Case
-from integration.views.titles import problem_titles, with_titles
+from integration.views.titles import add_titles, problem_titles, titles_statement
 from integration.views.wording import filter_words
 
 
@@ -51,6 +53,26 @@ from integration.views.wording import filter_words
 def errors(request: SignedInRequest) -> HttpResponse:
     """The page, or for htmx the list alone."""
     listing = read_listing(request.GET)
+    is_part = is_fragment(request, "list")
+    with ahead(*_asked_ahead(listing, is_part=is_part)):
+        return _list_of(request, listing, is_part=is_part)
+
+
+def _asked_ahead(listing: Listing, *, is_part: bool) -> Iterator[Statement]:
+    """What is asked whatever the rows are: the list's, then the whole page's."""
+    yield cuts_statement()
+    yield places_statement()
+    if totals := totals_statement(listing.filters):
+        yield totals
+    if not is_part:
+        yield titles_statement()
+        yield stopped_statement()
+        yield from shell_statements()
+
+
+def _list_of(
+    request: SignedInRequest, listing: Listing, *, is_part: bool
+) -> HttpResponse:
     page = read_page(
         listing.filters,
         listing.sort,
@@ -58,8 +80,7 @@ def errors(request: SignedInRequest) -> HttpResponse:
         before=listing.before,
         size=listing.size,
     )
-    is_part = is_fragment(request, "list")
-    places = NOWHERE if is_part and not page.rows else read_places()
+    places = read_places()
     context = list_context(request, listing, page, places)
     if is_part:
         response = render(request, "integration/errors/_fragment.html", context)
@@ -83,7 +104,8 @@ def list_context(
     is made only when they ask for it.
     """
     language = get_language() or "en"
-    rows = with_titles(page.rows, language)
+    rows = page.rows
+    add_titles(rows, language)
     for row in rows:
         row.update(row["seen"].presences())
     query = listing.query()
@@ -101,7 +123,12 @@ def list_context(
         "query": query,
         "page": page,
         "table": table,
-        "entries": entries((row["id"] for row in rows), listing.asked_at),
+        "live_href": live_href(
+            (row["id"] for row in rows),
+            listing,
+            listing.asked_at,
+            first=not page.before,
+        ),
         "pace": pace(row["seen"] for row in rows),
         "total": total,
         "can_retry_all": request.user.is_operator and can_retry_all(listing, page),
@@ -134,13 +161,22 @@ def _names(
     return names
 
 
-def entries(ids: Iterable[int], since: datetime, told: int = 0) -> str:
-    """These rows in the address that tells what is new: about them, and beside them.
+def live_href(
+    ids: Iterable[int],
+    listing: Listing,
+    since: datetime,
+    told: int = 0,
+    *,
+    first: bool,
+) -> str:
+    """Where to ask what is new: about these rows, and beside them.
 
-    ``told`` is how many new ones the page tells of already.
+    ``told`` is how many new ones the page tells of already; ``first``: its rows are the
+    first ones of the list.
     """
-    rows = "".join(f"entry={key}&" for key in ids)
-    return f"{rows}{urlencode({'since': since.isoformat(), 'told': told})}&"
+    rows = "".join([f"entry={key}&" for key in ids])
+    asked = {"since": since.isoformat(), "told": str(told), "first": "1" * first}
+    return f"{reverse('errors_live')}?{rows}{urlencode(asked)}&{listing.query()}"
 
 
 def can_retry_all(listing: Listing, page: ErrorPage) -> bool:

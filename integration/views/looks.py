@@ -62,14 +62,17 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
         tell(healed, read_places())
     since = parse_filter({"from": request.GET.get("since", "")})[0].since
     counts, new = read_chips(listing.filters, since)
+    first = request.GET.get("first") == "1"
     context: dict[str, Any] = {
-        "entries": errors.entries(ids, since or listing.asked_at, new),
+        "live_href": errors.live_href(
+            ids, listing, since or listing.asked_at, new, first=first
+        ),
         "pace": pace(row["seen"] for row in rows),
         "rows": renewed(rows, listed),
         "listing": listing,
         "total": counts.of(listing.filters.state),
         "shown": sum(row["chip"] in listed for row in rows),
-        "first": request.GET.get("first") == "1",
+        "first": first,
         "query": listing.query(),
         "new": new,
         "new_told": read_number(request.GET.get("told", "")) or 0,

@@ -1,6 +1,6 @@
 """The sentence of each error in the reader's language."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -19,29 +19,28 @@ def problem_title(row: dict[str, Any], language: str) -> str:
     )
 
 
-def with_titles(rows: Iterable[dict[str, Any]], language: str) -> list[dict[str, Any]]:
-    """Rows with ``title``; each problem is told once."""
+def add_titles(rows: Sequence[dict[str, Any]], language: str) -> None:
+    """Give each row its ``title``; each problem is told once."""
     told: dict[int, str] = {}
-    titled = []
     for row in rows:
         key = row["problem_id"]
         if key not in told:
             told[key] = problem_title(row, language)
-        titled.append({**row, "title": told[key]})
-    return titled
+        row["title"] = told[key]
 
 
 def problem_titles(language: str) -> list[tuple[str, str]]:
     """Every cause that has errors in sight: key and sentence, by sentence."""
     titles = [
         (str(key), title_of(article, params, language, title))
-        for key, article, params, title in _in_sight().rows()
+        for key, article, params, title in titles_statement().rows()
     ]
     return sorted(titles, key=lambda one: one[1].casefold())
 
 
 @cache
-def _in_sight() -> Statement:
+def titles_statement() -> Statement:
+    """Of ``problem_titles``, to be asked together with others."""
     counted = ErrorTotal.objects.filter(n__gt=0).values("problem_id")
     rows = Problem.objects.filter(pk__in=counted)
     return Statement.of(rows.values_list("id", "article", "params", "title"))
