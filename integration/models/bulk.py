@@ -5,17 +5,20 @@ Those cost several times what the databases need, which take sets in different w
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection, models
-from django.db.backends.utils import CursorWrapper
 from django.db.models import Model, QuerySet
-from psycopg import Cursor
 
-from integration.models.dialect import field_of, is_postgresql, quoted, table_of
+from integration.models.dialect import (
+    bound_cursor,
+    field_of,
+    is_postgresql,
+    quoted,
+    table_of,
+)
 
 _PARAMETERS = 30_000
 """In one statement: SQLite takes 32,766."""
@@ -35,7 +38,7 @@ def add_counts(
     if not rows:
         return
     columns = (*keys, "n")
-    with _cursor() as cursor:
+    with bound_cursor() as cursor:
         if is_postgresql():
             source, parameters = _recordset(model, columns, rows)
             cursor.execute(_adding(model, keys, source), parameters)
@@ -53,7 +56,7 @@ def insert(
     """Make these rows."""
     if not rows:
         return
-    with _cursor() as cursor:
+    with bound_cursor() as cursor:
         if is_postgresql():
             source, parameters = _recordset(model, columns, rows)
             cursor.execute(f"{_into(model, columns)} {source}", parameters)
@@ -99,7 +102,7 @@ def update(
     if not rows:
         return
     table = table_of(model)
-    with _cursor() as cursor:
+    with bound_cursor() as cursor:
         if is_postgresql():
             source, parameters = _recordset(model, [*columns, "id"], rows)
             settings = ", ".join(f'"{name}" = new."{name}"' for name in columns)
@@ -126,7 +129,7 @@ def _inserted(
     if not rows:
         return
     into = _into(model, columns)
-    with _cursor() as cursor:
+    with bound_cursor() as cursor:
         if is_postgresql():
             source, parameters = _recordset(model, columns, rows)
             cursor.execute(f"{into} {source} {end}", parameters)
@@ -149,21 +152,6 @@ def _into(model: type[Model], columns: Sequence[str]) -> str:
 
 def _marks(count: int) -> str:
     return f"({', '.join(['%s'] * count)})"
-
-
-@contextmanager
-def _cursor() -> Iterator[CursorWrapper]:
-    """Django's cursor, but one that hands PostgreSQL its parameters beside the text.
-
-    Django's writes them into the statement: megabytes of rows are then quoted here and
-    read there once more, about a twelfth of what recording costs in processor time.
-    """
-    with connection.cursor() as cursor:
-        if not is_postgresql():
-            yield cursor
-            return
-        with Cursor(connection.connection) as bound:
-            yield type(cursor)(bound, connection)
 
 
 def _recordset(

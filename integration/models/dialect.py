@@ -40,11 +40,13 @@ def is_postgresql() -> bool:
     return connection.vendor == "postgresql"
 
 
-def prepared_cursor() -> CursorWrapper:
-    """A cursor whose statements PostgreSQL plans once a connection, not at each call.
+def bound_cursor() -> CursorWrapper:
+    """Django's cursor, but one that hands PostgreSQL its parameters beside the text.
 
-    Django's are parsed and planned anew, which for a page of the list takes longer than
-    to answer it. What has come ``prepare_threshold`` times here is prepared.
+    Django's writes them into the statement: megabytes of rows are then quoted here and
+    read there once more, and each statement is parsed and planned anew, which for a
+    page of the list takes longer than to answer it. What has come ``prepare_threshold``
+    times here is prepared.
     """
     database = connections[DEFAULT_DB_ALIAS]
     if database.vendor != "postgresql":

@@ -18,7 +18,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
-from integration.models.dialect import is_postgresql, prepared_cursor, written_out
+from integration.models.dialect import bound_cursor, is_postgresql, written_out
 
 Convert = Callable[[Any], Any]
 
@@ -125,7 +125,7 @@ class Statement:
         params = list(self.params)
         for place, value in self.places:
             params[place] = _stored(values[value])
-        cursor = connection.cursor() if self.once else prepared_cursor()
+        cursor = connection.cursor() if self.once else bound_cursor()
         cursor.execute(self.sql, params)
         return cursor
 
