@@ -51,6 +51,7 @@ def bound_cursor() -> CursorWrapper:
     database = connections[DEFAULT_DB_ALIAS]
     if database.vendor != "postgresql":
         return database.cursor()
+    database.close_if_health_check_failed()
     database.ensure_connection()
     database.validate_thread_sharing()
     made: Any = _TellingCursor(database.connection)

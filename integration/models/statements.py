@@ -142,6 +142,7 @@ def ahead(*statements: Statement) -> Iterator[None]:
     if not is_postgresql():
         yield
         return
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.pipeline():
         asked = {one.sql: one._asked(()) for one in statements if one.sql}  # noqa: SLF001  # its own module
