@@ -1,12 +1,13 @@
 """How many errors each chip has under a filter: from the roll-ups, else bounded."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from django.db.models import CharField, Q, Sum
 
+from integration import clock
 from integration.choices import Chip
 from integration.models import Connection, ErrorTotal, SyncError
 from integration.models.cuts import EXACT, Cut
@@ -38,17 +39,46 @@ class ChipCounts:
 def count_chips(
     filters: ErrorFilter, cuts: Sequence[Cut], found: Search | None = None
 ) -> ChipCounts:
-    """One query or two. ``found`` is the search for the filter's text."""
-    if totals := totals_statement(filters):
-        return ChipCounts(dict(totals.rows()), exact=True)
+    """One query to three. ``found`` is the search for the filter's text."""
+    if _is_rolled_up(filters):
+        return ChipCounts(dict(totals_statement(filters).rows()), exact=True)
     if found and found.hits is None:
         return ChipCounts({}, exact=False)
     if found and found.is_tested and filters.is_only("q") and not cuts:
         return ChipCounts(found.counts(), exact=True)
+    if found:  # What was searched for is hardly searched for again.
+        return _counted(_bounded.__wrapped__(filters, tuple(cuts), found))
+    period = int(clock.monotonic() // _BELIEVED_SECONDS)
+    in_sight = tuple(sorted(map(tuple, totals_statement(filters).rows())))
+    reached = _reached(filters, tuple(cuts), in_sight, period)
+    if reached:
+        return reached[0]
+    counts = _counted(_bounded(filters, tuple(cuts), None))
+    if not counts.exact:
+        reached.append(counts)
+    return counts
+
+
+_BELIEVED_SECONDS = 10.0
+"""So long “10,000+” is not counted again, while as many are in sight of each chip:
+whoever turns the pages asks for it each time, and so does each open page for its news.
+"""
+
+
+@lru_cache(maxsize=256)
+def _reached(
+    _filters: ErrorFilter,
+    _cuts: Sequence[Cut],
+    _in_sight: tuple[tuple[str, int], ...],
+    _period: int,
+) -> list[ChipCounts]:
+    """Where the counts of a bound that was reached are kept."""
+    return []
+
+
+def _counted(bounded: Iterable[Statement]) -> ChipCounts:
     total: Counter[str] = Counter()
-    # What was searched for is hardly searched for again.
-    bounded = _bounded.__wrapped__ if found else _bounded
-    for statement in bounded(filters, tuple(cuts), found):
+    for statement in bounded:
         for counts in statement.rows():
             total.update(dict(zip(Chip.values, counts, strict=True)))
     return ChipCounts(dict(+total), exact=total.total() <= MOST_HITS)
@@ -102,12 +132,22 @@ _IN_TIME = {"from", "to", "reason", "job", "settled"}
 """Parts of a filter whose index has its rows in the order of last seen."""
 
 
-@lru_cache(maxsize=256)
-def totals_statement(filters: ErrorFilter) -> Statement | None:
-    """By chip, from the roll-up; ``None`` where that does not know the filter."""
+def _is_rolled_up(filters: ErrorFilter) -> bool:
+    """Whether the roll-up knows how many there are."""
     beyond = set(filters.beyond_scope()) - {"who", "category"}
-    if beyond or filters.q or filters.record:
-        return None
+    return not (beyond or filters.q or filters.record)
+
+
+def totals_statement(filters: ErrorFilter) -> Statement:
+    """By chip, from the roll-up; of everything where that does not know the filter.
+
+    To be asked together with others.
+    """
+    return _totals(filters if _is_rolled_up(filters) else ErrorFilter())
+
+
+@lru_cache(maxsize=256)
+def _totals(filters: ErrorFilter) -> Statement:
     chosen = Q()
     for name, value in filters.scope().items():
         chosen &= Q(**{EXACT[name]: value})

@@ -62,8 +62,7 @@ def _asked_ahead(listing: Listing, *, is_part: bool) -> Iterator[Statement]:
     """What is asked whatever the rows are: the list's, then the whole page's."""
     yield cuts_statement()
     yield places_statement()
-    if totals := totals_statement(listing.filters):
-        yield totals
+    yield totals_statement(listing.filters)
     if not is_part:
         yield titles_statement()
         yield stopped_statement()

@@ -12,7 +12,8 @@ from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 
 from benchmarks.year import NEWEST, Year, write_errors
-from integration.models import SyncError
+from integration import clock
+from integration.models import ErrorTotal, SyncError
 from integration.services.error_filters import parse_filter
 from integration.services.error_list import SORTS, Sort, read_page
 from tests.services.test_error_list import clean_up, queries
@@ -190,6 +191,34 @@ def test_several_states_of_a_scope_are_not_walked_past_the_rows_of_others(
 
     assert len(steps) == (4 if state == "all" else 3)
     assert len(below) <= cut
+
+
+def test_a_bound_that_was_reached_is_believed_while_nothing_else_changes(
+    many: Year, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    query = {"reason": "resolved", "state": "resolved"}
+
+    def counts() -> int:
+        return sum("FILTER (WHERE" in sql for sql in asked(query, Sort()))
+
+    first, again = counts(), counts()
+    now += 10
+    later = counts()
+    with transaction.atomic():
+        ErrorTotal.objects.filter(pk=ErrorTotal.objects.earliest("pk").pk).update(n=0)
+        changed = counts()
+        transaction.set_rollback(True)
+
+    assert (first, again, later, changed) == (1, 0, 1, 1)
+
+
+def test_what_is_under_the_bound_is_counted_each_time(many: Year) -> None:
+    query = {"job": str(many.jobs[1].pk), "state": "all"}
+    asked(query, Sort())
+
+    assert any("FILTER (WHERE" in sql for sql in asked(query, Sort()))
 
 
 @pytest.mark.postgresql
