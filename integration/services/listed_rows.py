@@ -15,7 +15,7 @@ from integration.choices import ItemOutcome
 from integration.models import Look, OperationItem, Problem, SyncError
 from integration.models.errors import LIST_COLUMNS
 from integration.models.statements import Statement
-from integration.services.looks import LOOK_TEXTS, Seen, seen_columns
+from integration.services.looks import LOOK, LOOK_TEXTS, OWN, Seen, beside_columns
 
 _PROBLEM = ("title", "article", "params", "who", "category")
 _NAMES = (*LIST_COLUMNS, *(f"problem__{name}" for name in _PROBLEM))
@@ -39,7 +39,7 @@ def listed(
         first = f"SELECT * FROM ({{}}) AS page {order} LIMIT {limit}"  # noqa: S608  # only our own names
     around = f"{_beside().format(first)}{order}"
     problem = (f"problem__{name}" for name in _PROBLEM)
-    columns = SyncError.objects.values_list(*LIST_COLUMNS, *problem, *seen_columns())
+    columns = SyncError.objects.values_list(*LIST_COLUMNS, *problem, *beside_columns())
     rows = (query.values_list(*LIST_COLUMNS) for query in queries)
     return Statement.of(*rows, slots=slots, around=around, columns=columns)
 
@@ -52,7 +52,8 @@ def row_of(values: Sequence[Any]) -> dict[str, Any]:
     """
     row = dict(zip(_NAMES, values, strict=False))
     row["shown"] = tuple(values[: len(LIST_COLUMNS)])
-    row["seen"] = Seen(*values[len(_NAMES) :])
+    retrying, *look = values[len(_NAMES) :]
+    row["seen"] = Seen(retrying, *(row[name] for name in OWN), *look)
     return row
 
 
@@ -63,11 +64,11 @@ def read_rows(newest: QuerySet[SyncError, Any]) -> list[dict[str, Any]]:
 
 @cache
 def _beside() -> str:
-    """The columns in the order of ``seen_columns``; tables have no names but ours."""
+    """The columns in the order of ``listed``; tables have no names but ours."""
     problem = ", ".join(f"problem.{name}" for name in _PROBLEM)
     look = ", ".join(
         f"COALESCE(look.{name}, '')" if name in LOOK_TEXTS else f"look.{name}"
-        for name in Seen._fields[4:]
+        for name in LOOK
     )
     problems, looks, items = (
         f'"{model._meta.db_table}"'  # noqa: SLF001  # Django's documented door to the name
@@ -77,7 +78,7 @@ def _beside() -> str:
         SELECT page.*, {problem}, EXISTS(
             SELECT 1 FROM {items} AS item
             WHERE item.error_id = page.id AND item.outcome = '{ItemOutcome.PENDING}'
-        ), page.settled_at, page.settled_reason, page.last_seen, {look}
+        ), {look}
         FROM ({{}}) AS page
         JOIN {problems} AS problem ON problem.id = page.problem_id
         LEFT JOIN {looks} AS look ON look.error_id = page.id

@@ -89,12 +89,13 @@ class Seen(NamedTuple):
 
     def presences(self) -> dict[str, str]:
         """What was found of both records; nothing where no link is to be judged."""
+        if self.settled_at is not None:
+            return {}
         found = {
             "bc_presence": self.bc_presence,
             "sales_presence": self.sales_presence,
         }
-        known = self.settled_at is None
-        return {name: value for name, value in found.items() if value and known}
+        return {name: value for name, value in found.items() if value}
 
     @property
     def is_lively(self) -> bool:
@@ -104,23 +105,31 @@ class Seen(NamedTuple):
         return self.retrying or watched
 
 
+_, *OWN = Seen._fields[:4]
+LOOK = Seen._fields[4:]
 LOOK_TEXTS = {"found", "bc_presence", "sales_presence"}
-"""Of ``Seen``: "" where nobody looked."""
+"""Where ``Seen`` comes from: its error, and the look at it; "" where nobody looked."""
 
 
 def seen_columns(error: str = "") -> list[str | Combinable]:
     """What a query asks for, in the order of ``Seen``; ``error``: the way to it."""
+    held, *look = beside_columns(error)
+    own = (f"{error}{name}" for name in OWN)
+    return [held, *own, *look]
+
+
+def beside_columns(error: str = "") -> list[str | Combinable]:
+    """Those of them that are not the error's own."""
     held = OperationItem.objects.filter(
         outcome=ItemOutcome.PENDING, error=OuterRef(f"{error}pk")
     )
-    own = [f"{error}{name}" for name in ("settled_at", "settled_reason", "last_seen")]
     look = [
         Coalesce(f"{error}look__{name}", Value(""))
         if name in LOOK_TEXTS
         else f"{error}look__{name}"
-        for name in Seen._fields[len(own) + 1 :]
+        for name in LOOK
     ]
-    return [Exists(held), *own, *look]
+    return [Exists(held), *look]
 
 
 def seen_of(ids: Collection[int]) -> dict[int, Seen]:
