@@ -4,16 +4,16 @@ The list asks the same few questions at every page. Django's compiler takes abou
 millisecond for each; an index answers in a fraction of one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
+from django.db import NotSupportedError, connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLCompiler
@@ -21,6 +21,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from integration.models.dialect import bound_cursor, is_postgresql, written_out
 
 Convert = Callable[[Any], Any]
+T = TypeVar("T")
 
 
 class Slots:
@@ -109,8 +110,8 @@ class Statement:
         """What it finds with these values in its slots; equal ones are one object."""
         if not self.sql:
             return []
-        cursor = _ahead.get({}).pop(self.sql, None) or self._asked(values)
-        with cursor:
+        cursor = _ahead.get({}).pop(self.sql, None)
+        with cursor or _newly(lambda: self._asked(values)) as cursor:
             found = list(map(list, cursor.fetchall()))
         for place, convert in self.converters:
             made: dict[Any, Any] = {None: None}
@@ -142,10 +143,7 @@ def ahead(*statements: Statement) -> Iterator[None]:
     if not is_postgresql():
         yield
         return
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        asked = {one.sql: one._asked(()) for one in statements if one.sql}  # noqa: SLF001  # its own module
+    asked = _newly(lambda: _asked_at_once(statements))
     token = _ahead.set(asked)
     try:
         yield
@@ -153,6 +151,30 @@ def ahead(*statements: Statement) -> Iterator[None]:
         _ahead.reset(token)
         for cursor in asked.values():
             cursor.close()
+
+
+def _asked_at_once(statements: Iterable[Statement]) -> dict[str, CursorWrapper]:
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with ExitStack() as in_trouble:
+        # What was to be prepared after a failure, the library takes for prepared.
+        in_trouble.callback(connection.close)
+        with connection.wrap_database_errors, connection.connection.pipeline():
+            asked = {one.sql: one._asked(()) for one in statements if one.sql}  # noqa: SLF001  # its own module
+        in_trouble.pop_all()
+    return asked
+
+
+def _newly(ask: Callable[[], T]) -> T:
+    """The answer; of a table that has changed since it was planned, on a new
+    connection: a new version may do that while this one runs."""
+    try:
+        return ask()
+    except NotSupportedError:
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        return ask()
 
 
 def _written(compiler: SQLCompiler) -> tuple[str, tuple[Any, ...]] | None:

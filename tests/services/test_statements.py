@@ -1,13 +1,19 @@
 """Statements that are made once: what they find, alone and asked together."""
 
+from collections.abc import Iterator
+
+import psycopg
 import pytest
 from django.db import DatabaseError
+from django.db import connection as database
 
 from integration.models import Connection
 from integration.models.statements import Statement, ahead
 from tests.factories import make_connection
 
-pytestmark = pytest.mark.django_db
+WRONG = Statement("SELECT 1 / 0", (), (), ())
+only_postgresql = pytest.mark.postgresql
+committed = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -16,14 +22,24 @@ def names() -> Statement:
 
 
 @pytest.fixture
-def count() -> Statement:
+def other() -> psycopg.Connection[tuple[object, ...]]:
+    """Somebody else's way to the database."""
+    return psycopg.connect(**database.get_connection_params(), autocommit=True)
+
+
+@pytest.fixture
+def widened(other: psycopg.Connection[tuple[object, ...]]) -> Iterator[str]:
+    """What gives a column another type, as a new version may; undone afterwards."""
+    change = "ALTER TABLE integration_connection ALTER name TYPE varchar"
+    yield f"{change}(300)"
+    other.execute(f"{change}(100)")
+    other.close()
+
+
+@pytest.mark.django_db
+def test_what_is_asked_ahead_is_answered_once(names: Statement) -> None:
     found = Connection.objects.filter(name__contains="100 %").values_list("id")
-    return Statement.of(found)
-
-
-def test_what_is_asked_ahead_is_answered_once(
-    names: Statement, count: Statement
-) -> None:
+    count = Statement.of(found)
     make_connection(name="Geneva")
 
     with ahead(names, count):
@@ -36,9 +52,35 @@ def test_what_is_asked_ahead_is_answered_once(
     assert len(count.rows()) == 1
 
 
-@pytest.mark.postgresql
-def test_what_cannot_be_asked_ahead_says_so_as_django_does() -> None:
-    wrong = Statement("SELECT 1 / 0", (), (), ())
+@only_postgresql
+@committed
+def test_what_cannot_be_asked_ahead_spoils_nothing_after_it(names: Statement) -> None:
+    """What was about to be prepared then is not, whatever the library believes."""
+    for _time in range(2):
+        names.rows()
 
-    with pytest.raises(DatabaseError), ahead(wrong):
+    with pytest.raises(DatabaseError), ahead(WRONG, names):
         raise AssertionError
+
+    assert names.rows() == []
+    with ahead(names):
+        assert names.rows() == []
+
+
+@only_postgresql
+@committed
+def test_a_table_that_changed_under_a_plan_is_read_all_the_same(
+    names: Statement, other: psycopg.Connection[tuple[object, ...]], widened: str
+) -> None:
+    for _time in range(3):
+        names.rows()
+
+    other.execute(widened)
+    alone = names.rows()
+    for _time in range(3):
+        names.rows()
+    other.execute(widened.replace("300", "400"))
+    with ahead(names):
+        together = names.rows()
+
+    assert alone == together == []
