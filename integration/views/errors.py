@@ -80,6 +80,8 @@ def _list_of(
         size=listing.size,
     )
     places = read_places()
+    if any(row["connection_id"] not in places.connections for row in page.rows):
+        places = read_places()  # one was made since it was asked ahead
     context = list_context(request, listing, page, places)
     if is_part:
         response = render(request, "integration/errors/_fragment.html", context)

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from integration.choices import Direction
-from integration.models import Operation, PendingRecord, SyncError
+from integration.models import Connection, Operation, PendingRecord, SyncError
 from integration.services import cells
 from integration.services.error_list import SORTS
 from tests.factories import (
@@ -63,6 +63,25 @@ def html(client: Client, address: str, headers: dict[str, str] | None = None) ->
     response = client.get(address, headers=headers)
     assert response.status_code == 200
     return response.content.decode()
+
+
+def test_a_connection_that_is_made_while_the_page_is_read_has_its_name(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    made: list[Connection] = []
+
+    def meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        """Just before the rows are read, after all that was asked ahead of them."""
+        if "page.*" in sql and not made:
+            made.append(make_connection(name="Léman Services SA"))
+            make_error(problem=make_problem(made[0]), mapping_key="")
+        return execute(sql, *rest)
+
+    with database.execute_wrapper(meanwhile):
+        page = html(viewer, LIST)
+
+    assert made
+    assert "Léman Services SA" in page
 
 
 def test_the_page_shows_each_row_with_sentence_record_and_cause(
