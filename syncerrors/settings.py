@@ -336,7 +336,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # A statement that comes again is planned once a connection, unless a pooler gives
     # each transaction another one.
-    pooled = DATABASES["default"].get("DISABLE_SERVER_SIDE_CURSORS")
+    pooled = flag("DATABASE_POOLED", default=False)
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = pooled
     DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
         None if pooled else 2
     )

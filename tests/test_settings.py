@@ -146,18 +146,17 @@ def test_a_damaged_file_of_keys_is_named(tmp_path: Path) -> None:
     assert "very-secret" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("asked", "threshold"), [("", "2"), ("?disable_server_side_cursors=true", "None")]
-)
+@pytest.mark.parametrize(("pooled", "threshold"), [("0", "2"), ("1", "None")])
 def test_behind_a_pooler_of_transactions_nothing_is_prepared(
-    tmp_path: Path, asked: str, threshold: str
+    tmp_path: Path, pooled: str, threshold: str
 ) -> None:
     show = (
         "from django.db import connection; "
         "print(connection.get_connection_params()['prepare_threshold'])"
     )
 
-    done = shell(tmp_path, show, DATABASE_URL=f"postgres://a@127.0.0.1/b{asked}")
+    place = {"DATABASE_URL": "postgres://a@127.0.0.1/b", "DATABASE_POOLED": pooled}
+    done = shell(tmp_path, show, **place)
 
     assert done.stdout.strip() == threshold
 

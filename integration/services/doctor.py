@@ -11,7 +11,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Max
 from django.utils.translation import gettext as _
 from kombu.exceptions import KombuError, OperationalError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    RedisError,
+    ResponseError,
+)
 
 from integration import clock
 from integration.choices import CheckState
@@ -21,6 +26,7 @@ from integration.services.connections import CheckResult, check_connection
 SILENT_MINUTES = 15
 _TRIED, _TRIED_MS = "syncerrors:tried", 1_000
 """What is written to the broker to see whether that can be; it goes by itself."""
+_REFUSALS = (ResponseError, AuthenticationError, AuthorizationError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +99,20 @@ def check_broker() -> OwnLine:
             broker.ensure_connection(max_retries=1, interval_start=0, timeout=2)
             channel: Any = broker.default_channel
             channel.client.set(_TRIED, "", px=_TRIED_MS)
-    except ResponseError as error:
-        # Its memory is full, or it is a replica: it answers, and no run would arrive.
-        sentence = _("The broker takes no task; runs wait in the database: {reason}")
-        advice = _("Free its memory, or name one in REDIS_URL that may be written to.")
-        said = sentence.format(reason=error)
-        return OwnLine("broker", CheckState.WARN, said, (advice,))
-    except (OperationalError, KombuError, RedisError, OSError):
+    except (OperationalError, KombuError, RedisError, OSError) as error:
+        if isinstance(error.__cause__ or error, _REFUSALS):
+            return _refused(error)
         sentence = _("The broker cannot be reached; runs wait in the database.")
         return OwnLine("broker", CheckState.WARN, sentence, (_("Check REDIS_URL."),))
     return _well("broker", _("The broker answers."))
+
+
+def _refused(error: Exception) -> OwnLine:
+    """Its memory is full, it is a replica, it does not know us: no task arrives."""
+    sentence = _("The broker takes no task; runs wait in the database: {reason}")
+    advice = _("Free its memory, or name one in REDIS_URL that may be written to.")
+    said = sentence.format(reason=error)
+    return OwnLine("broker", CheckState.WARN, said, (advice,))
 
 
 def _workers() -> OwnLine:

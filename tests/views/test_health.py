@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from celery import current_app
 from django.db import connection as database
 from django.db import transaction
 from django.test import Client
@@ -103,6 +104,19 @@ def test_a_broker_that_takes_nothing_is_not_ready(
     assert refused.content == b"not ready: broker\n"
     assert "takes no task" in line.sentence
     assert "NOREPLICAS" in line.sentence
+
+
+@pytest.mark.embedded
+def test_a_broker_that_refuses_us_says_why(broker: None, broker_url: str) -> None:
+    without = broker_url.replace("virtual_host=0", "virtual_host=99")
+    current_app.conf.update(broker_url=without)
+    try:
+        line = doctor.check_broker()
+    finally:
+        current_app.conf.update(broker_url=broker_url)
+
+    assert line.state == CheckState.WARN
+    assert "index is out of range" in line.sentence
 
 
 def test_not_ready_names_the_part_and_nothing_else(db: None) -> None:
