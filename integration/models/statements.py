@@ -32,7 +32,7 @@ class Slots:
 
     MOMENT = datetime(1, 1, 2, 3, 4, 5, tzinfo=UTC)
     TEXT = "\x01"
-    COUNT = -7_319_001
+    COUNT = 2_147_319_001  # within the column's bounds, or Django finds nothing
     KEY = -7_319_002
 
     @staticmethod

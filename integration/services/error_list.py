@@ -329,7 +329,7 @@ class _Reading:
         descending = self.sort.descending is not backwards
         beyond, order = Q(), self._order(descending=descending)
         if key is not None:
-            beyond = Q(_beyond(self.sort.column, key, descending=descending))
+            beyond = self._beyond(key, descending=descending)
         for leader, part in self._parts(descending=descending):
             found = self._matching(leader).filter(beyond, part).order_by(*order)
             if self._each_state and leader != _BELOW:
@@ -337,6 +337,19 @@ class _Reading:
                 yield [found.filter(chip=chip)[:limit] for chip in chips]
             else:
                 yield [found[:limit]]
+
+    def _beyond(self, key: Key, *, descending: bool) -> Q:
+        """The rows after ``key``, from where the index that has their order has it.
+
+        SQLite gets the comparison of pairs in two halves of which it cannot tell that
+        both begin there: it would walk to every page from the first one.
+        """
+        column = self.sort.column
+        compared = TupleLessThan if descending else TupleGreaterThan
+        beyond = Q(compared(Tuple(F(column), F("id")), key))
+        if self.few and not self._ordered_by_leader:
+            return beyond
+        return Q(**{f"{column}__{'lte' if descending else 'gte'}": key[0]}) & beyond
 
     def _first(
         self,
@@ -386,7 +399,9 @@ class _Reading:
 
     @property
     def _ordered_by_leader(self) -> bool:
-        """The leading index has the rows of one state in the order of last seen."""
+        """The leading index has the rows, or those of a state, by last seen."""
+        if self._leader == "job":
+            return self._in_time
         by_state = self._one_state or self._each_state
         return self._in_time and by_state and self._leader in {*EXACT, "reason", ""}
 
@@ -548,8 +563,3 @@ def _plain(column: str) -> Unindexed:
     number = column.endswith("_id")
     field: Field[Any, Any] = BigIntegerField() if number else CharField()
     return Unindexed(column, output_field=field)
-
-
-def _beyond(column: str, key: Key, *, descending: bool) -> Q:
-    compared = TupleLessThan if descending else TupleGreaterThan
-    return Q(compared(Tuple(F(column), F("id")), key))

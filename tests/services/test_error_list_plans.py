@@ -15,7 +15,7 @@ from benchmarks.year import NEWEST, Year, write_errors
 from integration import clock
 from integration.models import ErrorTotal, SyncError
 from integration.services.error_filters import parse_filter
-from integration.services.error_list import SORTS, Sort, read_page
+from integration.services.error_list import SORTS, Sort, read_page, write_token
 from tests.services.test_error_list import clean_up, queries
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +120,43 @@ def test_a_page_takes_the_same_few_queries_at_any_size(many: Year) -> None:
     pairs = zip(asked_many, AT_TEN_ROWS, strict=True)
     assert all(many <= few + 1 for many, few in pairs)
     assert asked_many[0] == AT_TEN_ROWS[0]
+
+
+@only_sqlite
+@pytest.mark.parametrize("query", [{}, {"mapping": "CUSTOMER"}, {"who": "user"}])
+@pytest.mark.parametrize("name", SORTS)
+def test_a_deep_page_is_read_from_where_it_begins(
+    many: Year, name: str, query: dict[str, str]
+) -> None:
+    sort = Sort(name)
+    rows = SyncError.objects.filter(chip="resolved").order_by(sort.column, "id")
+    after = write_token(rows.values(sort.column, "id")[40_000], sort)
+    # In a text SQLite sees that two values are one; of parameters it knows nothing.
+    sent: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+        sent.append((sql, params))
+        return execute(sql, params, *rest)
+
+    with database.execute_wrapper(note):
+        read_page(parse_filter({**query, "state": "resolved"})[0], sort, after=after)
+
+    (read,) = [one for one in sent if "page.*" in one[0]]
+    with database.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {read[0]}", read[1])
+        steps = [row[-1] for row in cursor.fetchall()]
+    assert any(
+        f"{sort.column}<?" in step or f"{sort.column}>?" in step for step in steps
+    )
+
+
+@only_sqlite
+def test_a_job_is_read_in_the_order_of_its_index(many: Year) -> None:
+    query = {"job": str(many.jobs[1].pk), "state": "all"}
+    _count, read = [sql for sql in asked(query, Sort()) if READS in sql]
+
+    # What is sorted are the rows of the page, with what stands beside them.
+    assert sum("FOR ORDER BY" in step for step in plan(read)) == 1
 
 
 @only_sqlite
