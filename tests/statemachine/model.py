@@ -202,9 +202,9 @@ def edited_meanwhile(
 
 
 def _has_news(line: Line, rules: Rules) -> bool:
-    """A record in sight holds what the two have not agreed on."""
+    """They have not agreed; a conflict is tried again, whatever the filter says now."""
     left, right = line.both
-    if None in line.base:
+    if None in line.base or line.error == CONFLICT:
         return True
     two_way = [f for f in ALL if rules.is_two_way(f)]
     there = any(right[f] != line.base[f] for f in two_way)
