@@ -111,7 +111,7 @@ class Statement:
         if not self.sql:
             return []
         cursor = _ahead.get({}).pop(self.sql, None)
-        with cursor or _newly(lambda: self._asked(values)) as cursor:
+        with cursor or _newly(lambda: self.ask(*values)) as cursor:
             found = list(map(list, cursor.fetchall()))
         for place, convert in self.converters:
             made: dict[Any, Any] = {None: None}
@@ -122,7 +122,8 @@ class Statement:
                 row[place] = made[value]
         return found
 
-    def _asked(self, values: Sequence[Any]) -> CursorWrapper:
+    def ask(self, *values: Any) -> CursorWrapper:
+        """Send it with these values in its slots; whoever asks closes the cursor."""
         params = list(self.params)
         for place, value in self.places:
             params[place] = _stored(values[value])
@@ -160,14 +161,17 @@ def _asked_at_once(statements: Iterable[Statement]) -> dict[str, CursorWrapper]:
         # What was to be prepared after a failure, the library takes for prepared.
         in_trouble.callback(connection.close)
         with connection.wrap_database_errors, connection.connection.pipeline():
-            asked = {one.sql: one._asked(()) for one in statements if one.sql}  # noqa: SLF001  # its own module
+            asked = {one.sql: one.ask() for one in statements if one.sql}
         in_trouble.pop_all()
     return asked
 
 
 def _newly(ask: Callable[[], T]) -> T:
     """The answer; of a table that has changed since it was planned, on a new
-    connection: a new version may do that while this one runs."""
+    connection: a new version may do that while this one runs.
+
+    A transaction has failed then; its end has the library forget what was prepared.
+    """
     try:
         return ask()
     except NotSupportedError:
