@@ -323,13 +323,13 @@ LOGOUT_REDIRECT_URL = "login"
 # --- Database -----------------------------------------------------------------
 DATABASES = {"default": database()}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["ENGINE"] = "syncerrors.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
-        "transaction_mode": "IMMEDIATE",
-        # 64 MB of changes go to the database at once: a page that many of them touch
+        # 192 MB of changes go to the database at once: a page that many of them touch
         # is written there once, not after every thousand pages.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
-        "PRAGMA wal_autocheckpoint=16000;",
+        "PRAGMA wal_autocheckpoint=48000;",
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60

@@ -12,11 +12,11 @@ from django.db import connection
 from django.db.models import Max, Min, Model, Q, QuerySet
 from django.db.models.sql import DeleteQuery
 
+from integration import clock
 from integration.models.dialect import is_postgresql, quoted, table_of
 
-DELETE_CHUNK = {"sqlite": 200, "postgresql": 10_000}
-"""Rows removed per transaction; small on SQLite, where each is taken out of twenty
-indexes and whoever writes waits (D12)."""
+DELETE_CHUNK = {"sqlite": 1_000, "postgresql": 10_000}
+"""At most so many rows are removed per transaction (D12)."""
 DELETE_ORDER = {"sqlite": "last_seen", "postgresql": "id"}
 """How errors that are removed at once lie together: SQLite takes a row out of its
 indexes, most of which go by time; PostgreSQL only marks it in its table."""
@@ -25,9 +25,59 @@ _IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
 order, each could wait for the other."""
 _UNHURRIED = "SET LOCAL synchronous_commit = off"
 """A crash of the database may take back what was removed last: it is removed again."""
-DELETE_PAUSE_SECONDS = {"sqlite": 0.025, "postgresql": 0.0}
-"""Whoever waits for SQLite's lock looks every 25 ms, for the first eighth of a second:
-a shorter pause may be missed again and again."""
+DELETE_PAUSE_SECONDS = {"sqlite": 0.005, "postgresql": 0.0}
+"""Whoever waits for SQLite's lock looks every 2 ms (``syncerrors.sqlite``)."""
+_FEWEST = 100
+_HOLD_SECONDS = 0.12
+"""A chunk keeps SQLite's lock for about so long: whoever writes waits for all of it."""
+_CACHE_KIB = 40_000
+"""What a chunk changes on SQLite: a cache of the usual 2 MB writes most of it twice."""
+_ROWS_IN_LOG = 4_000
+"""Some 128 MB of SQLite's log. From 192 MB on whoever commits next has to empty it."""
+_READERS_MS = 50
+
+
+class Removal:
+    """Rows removed chunk after chunk, each of at most ``size``, while others write.
+
+    On SQLite a chunk is as large as its machine is quick, and the log is emptied
+    between chunks: by itself it would be only when nobody writes for a moment.
+    """
+
+    def __init__(self) -> None:
+        self.size = DELETE_CHUNK[connection.vendor]
+        self._in_log = 0
+        if not is_postgresql():
+            self.size = min(self.size, 2 * _FEWEST)
+            _tell(cache_size=-_CACHE_KIB)
+
+    def rest(self, rows: int, seconds: float) -> None:
+        """After a chunk of so many rows, which kept its locks for so long."""
+        if not is_postgresql():
+            fitting = int(rows * _HOLD_SECONDS / max(seconds, 0.001))
+            self.size = min(max(fitting, _FEWEST), DELETE_CHUNK[connection.vendor])
+            self._in_log += rows
+            if self._in_log >= _ROWS_IN_LOG:
+                _empty_log()
+                self._in_log = 0
+        clock.sleep(DELETE_PAUSE_SECONDS[connection.vendor])
+
+
+def _empty_log() -> None:
+    """Most of it beside whoever writes; nobody waits longer than for a chunk."""
+    _tell(wal_checkpoint="PASSIVE")
+    patience = connection.settings_dict["OPTIONS"]["timeout"]
+    _tell(busy_timeout=_READERS_MS)
+    try:
+        _tell(wal_checkpoint="RESTART")
+    finally:
+        _tell(busy_timeout=patience * 1_000)
+
+
+def _tell(**pragma: object) -> None:
+    [(name, value)] = pragma.items()
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA {name} = {value}")
 
 
 def delete_rows(model: type[Model], column: str, values: Collection[int]) -> int:

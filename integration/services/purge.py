@@ -13,9 +13,8 @@ from integration.models.cuts import Cut
 from integration.models.dialect import lock_clock
 from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
 from integration.models.removal import (
-    DELETE_CHUNK,
     DELETE_ORDER,
-    DELETE_PAUSE_SECONDS,
+    Removal,
     chunk_of,
     delete_counted,
     delete_rows,
@@ -30,8 +29,12 @@ _CELLS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """What became of one: ``last`` is where it ended, in the order of the database."""
+    """What became of one: ``last`` is where it ended, in the order of the database.
 
+    ``since`` is when its locks were taken.
+    """
+
+    since: float = 0.0
     goes_on: bool = False
     last: datetime | int | None = None
     rows: int = 0
@@ -58,12 +61,13 @@ def _purge(operation: Operation, until: float) -> int:
     Operation.objects.filter(pk=operation.pk, state=OperationState.IN_FORCE).update(
         state=OperationState.PURGING
     )
+    removal = Removal()
     while clock.monotonic() < until:
-        chunk = _remove_chunk(operation.pk, after)
+        chunk = _remove_chunk(operation.pk, after, removal.size)
         if chunk.goes_on:
             removed += chunk.rows
             after = chunk.last
-            clock.sleep(DELETE_PAUSE_SECONDS[connection.vendor])
+            removal.rest(chunk.rows, clock.monotonic() - chunk.since)
         elif after is None:
             break
         else:
@@ -71,7 +75,7 @@ def _purge(operation: Operation, until: float) -> int:
     return removed
 
 
-def _remove_chunk(operation_id: int, after: datetime | int | None) -> _Chunk:
+def _remove_chunk(operation_id: int, after: datetime | int | None, size: int) -> _Chunk:
     """One chunk in one transaction, in the order of the database, from ``after`` on.
 
     The purge is done when there is none from the very first on: a clock that was set
@@ -79,6 +83,7 @@ def _remove_chunk(operation_id: int, after: datetime | int | None) -> _Chunk:
     """
     with transaction.atomic():
         lock_clock(shared=True)
+        since = clock.monotonic()
         operation = Operation.objects.select_for_update(no_key=True).get(
             pk=operation_id
         )
@@ -87,12 +92,13 @@ def _remove_chunk(operation_id: int, after: datetime | int | None) -> _Chunk:
         hidden = _hidden_by(operation)
         from_there = {f"{DELETE_ORDER[connection.vendor]}__gte": after}
         left = hidden.filter(**from_there) if after else hidden
-        found = chunk_of(left, DELETE_CHUNK[connection.vendor])
+        found = chunk_of(left, size)
         if found:
             ids = [key for key, _place in found]
-            return _Chunk(True, found[-1][1], _remove(operation, hidden, ids))
+            removed = _remove(operation, hidden, ids)
+            return _Chunk(since, True, found[-1][1], removed)
         if after is None:
-            return _Chunk(_forget_cells(operation))
+            return _Chunk(since, _forget_cells(operation))
         return _Chunk()
 
 

@@ -291,7 +291,7 @@ def test_undo_while_the_purge_runs_keeps_what_is_left(
 ) -> None:
     rows(5, state="resolved")
     operation = click(preview(WEEK, admin), admin)
-    monkeypatch.setattr("integration.services.purge.DELETE_CHUNK", _chunks_of(2))
+    monkeypatch.setattr("integration.models.removal.DELETE_CHUNK", _chunks_of(2))
     monkeypatch.setattr("integration.clock.sleep", lambda _: undo(operation, admin))
 
     removed = purge_due(operation.undo_until)
@@ -308,7 +308,7 @@ def test_undo_while_the_purge_runs_counts_what_is_left(
     rows(2, state="resolved")
     rows(3, state="resolved", last_seen=OLD - timedelta(days=3))
     operation = click(preview(WEEK, admin), admin)
-    monkeypatch.setattr("integration.services.purge.DELETE_CHUNK", _chunks_of(2))
+    monkeypatch.setattr("integration.models.removal.DELETE_CHUNK", _chunks_of(2))
     monkeypatch.setattr("integration.clock.sleep", lambda _: undo(operation, admin))
 
     purge_due(operation.undo_until)
@@ -395,7 +395,7 @@ def test_a_killed_purge_goes_on_where_it_stood(
 ) -> None:
     rows(5, state="resolved")
     operation = click(preview(WEEK, admin), admin)
-    monkeypatch.setattr("integration.services.purge.DELETE_CHUNK", _chunks_of(2))
+    monkeypatch.setattr("integration.models.removal.DELETE_CHUNK", _chunks_of(2))
 
     def killed(_: float) -> None:
         raise KeyboardInterrupt
@@ -415,7 +415,7 @@ def test_a_purge_is_not_over_while_a_row_it_has_passed_is_left(
     """The clock was set back, and what is hidden was met again in that time."""
     some = rows(5, state="resolved")
     operation = click(preview(WEEK, admin), admin)
-    monkeypatch.setattr("integration.services.purge.DELETE_CHUNK", _chunks_of(2))
+    monkeypatch.setattr("integration.models.removal.DELETE_CHUNK", _chunks_of(2))
     long_ago = min(row.last_seen for row in some) - timedelta(days=1)
 
     def met_again(_: float) -> None:

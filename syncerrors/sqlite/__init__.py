@@ -1,0 +1,1 @@
+"""The engine of ``DATABASES`` where it is SQLite."""
