@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -50,14 +51,22 @@ class _Batch:
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Plan:
+    """What is to be created with which columns, and what has to wait for another."""
+
+    waiting: _Batch
+    creates: list[_Creation] = field(default_factory=list)
+
+
 def create_alone(work: Work) -> None:
     """Create a partner for every record that has none, or skip it."""
     for way in Direction:
         if not work.writes(way):
             continue
-        for records in work.spool.alone(way.source, CHUNK[way]):
-            coupled_only = work.table.only_coupled
-            _create(work, way, _skip(work, way, records) if coupled_only else records)
+        chunks = work.spool.alone(way.source, CHUNK[way])
+        for plan in work.behind.ahead(_plan(work, way, some) for some in chunks):
+            _create(work, plan)
 
 
 def _skip(
@@ -84,32 +93,45 @@ def _skip(
     return wanted
 
 
-def _create(work: Work, way: Direction, records: Sequence[Snapshot]) -> None:
-    waiting = _Batch(way)
-    creates: list[_Creation] = []
+def _plan(work: Work, way: Direction, records: Sequence[Snapshot]) -> _Plan:
+    if work.table.only_coupled:
+        records = _skip(work, way, records)
+    plan = _Plan(_Batch(way))
     for record in records:
         columns = creation(work.table, way, record.values, work.references)
         if isinstance(columns, Missing):
-            waiting.failed.append((record, missing_partner(work, columns)))
+            plan.waiting.failed.append((record, missing_partner(work, columns)))
         else:
-            creates.append((record, columns))
+            plan.creates.append((record, columns))
+    return plan
+
+
+def _create(work: Work, plan: _Plan) -> None:
+    waiting, creates = plan.waiting, plan.creates
     if work.is_rehearsal:
         _rehearse(work, waiting, [record for record, _ in creates])
         return
     if waiting.failed:
         _conclude(work, waiting, [record for record, _ in waiting.failed])
     for portion in work.portions(creates):
-        batch = _Batch(way)
+        batch = _Batch(waiting.way)
         _send(work, batch, portion)
         _conclude(work, batch, [record for record, _ in portion])
 
 
 def _conclude(work: Work, batch: _Batch, records: Sequence[Snapshot]) -> None:
+    went_well = not (batch.failed or batch.found or batch.untried)
+    # What Business Central numbered is carried back at once.
+    may_wait = went_well and batch.way is Direction.TO_SALES
+    work.behind.record(partial(_record, work, batch, records), may_wait=may_wait)
+    work.go_on()
+
+
+def _record(work: Work, batch: _Batch, records: Sequence[Snapshot]) -> None:
     _save(work, batch)
     untried = set(batch.untried)
     ended = [record.id for record in records if record.id not in untried]
     work.spool.drop(batch.way.source, ended)
-    work.go_on()
 
 
 def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
@@ -121,13 +143,10 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
             pending.save_intents(
                 work.mapping, [(r, batch.intents[r.id]) for r, _ in creates]
             )
-    results = work.connectors[side].create_many(
-        work.table.place(side),
-        work.table.columns(side),
-        [
-            Create(sales_key(work.table, record.id), values)
-            for record, values in creates
-        ],
+    connector, table = work.connectors[side], work.table
+    wanted = [Create(sales_key(table, record.id), values) for record, values in creates]
+    results = work.behind.meanwhile(
+        lambda: connector.create_many(table.place(side), table.columns(side), wanted)
     )
     unsure: list[tuple[Snapshot, Trouble]] = []
     for (record, _), result in zip(creates, results, strict=True):

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -102,12 +103,23 @@ class Pair:
 
 def settle_pairs(work: Work, pairs: Sequence[Pair]) -> None:
     """Bring these pairs in step, and record how each ended."""
+    judge_pairs(work, pairs)
+    write_pairs(work, pairs)
+
+
+def judge_pairs(work: Work, pairs: Sequence[Pair]) -> None:
+    """Decide what must happen to each; nothing is written anywhere."""
     _note_pending(work, pairs)
     for side in System:
         _read_missing(work, side, [p for p in pairs if _needs(work, p, side)])
     for pair in pairs:
         if pair.gone is None:
             _decide(work, pair)
+
+
+def write_pairs(work: Work, pairs: Sequence[Pair]) -> None:
+    """Write what was decided, and record how each ended: where all went well, while
+    the next call is on its way."""
     ways = [way for way in Direction if work.writes(way)]
     writing = [p for p in pairs if any(_is_to_write(p, way) for way in ways)]
     for portion in work.portions(writing):
@@ -120,6 +132,12 @@ def settle_pairs(work: Work, pairs: Sequence[Pair]) -> None:
 
 
 def _conclude(work: Work, pairs: Sequence[Pair]) -> None:
+    went_well = not any(p.gone or p.troubles or p.was_stopped for p in pairs)
+    work.behind.record(partial(_record, work, pairs), may_wait=went_well)
+    work.go_on()
+
+
+def _record(work: Work, pairs: Sequence[Pair]) -> None:
     """Record how these ended; whoever comes now finds them done."""
     ended = [pair for pair in pairs if not pair.was_stopped]
     _save(work, [pair for pair in ended if pair.gone is None])
@@ -127,7 +145,6 @@ def _conclude(work: Work, pairs: Sequence[Pair]) -> None:
         gone = [pair.coupling for pair in ended if pair.gone is side]
         record_gone(work, side, gone)
     work.spool.finish([pair.coupling.pk for pair in ended])
-    work.go_on()
 
 
 def _note_pending(work: Work, pairs: Sequence[Pair]) -> None:
@@ -273,8 +290,9 @@ def _update(
 ) -> Sequence[WriteResult]:
     if not updates:
         return []
-    return work.connectors[side].update_many(
-        work.table.place(side), work.table.columns(side), updates
+    connector, table = work.connectors[side], work.table
+    return work.behind.meanwhile(
+        lambda: connector.update_many(table.place(side), table.columns(side), updates)
     )
 
 

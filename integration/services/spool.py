@@ -213,7 +213,7 @@ class Spool:
             yield [row[0] for row in rows]
 
     def pairs(self, size: int = CHUNK) -> Iterator[list[SpooledPair]]:
-        """Coupled records, both sides together, by coupling; each once."""
+        """Coupled records, both sides together, by coupling; without finished ones."""
         last = -1
         while ids := self._all(
             "SELECT DISTINCT coupling FROM record"
@@ -222,10 +222,6 @@ class Spool:
         ):
             first, last = ids[0][0], ids[-1][0]
             yield self._pairs_between(first, last)
-            self._base.execute(
-                "UPDATE record SET state = 'done' WHERE coupling BETWEEN ? AND ?",
-                (first, last),
-            )
 
     def meets(self, table: TableMap) -> bool:
         """Whether uncoupled records of both sides have a key in common."""

@@ -1,6 +1,6 @@
 """One run of one mapping: read both sides once, decide, write, record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
@@ -28,10 +28,10 @@ from integration.services.matching import (
     fail_ambiguous,
 )
 from integration.services.may_run import Paused
-from integration.services.pairs import Pair, settle_pairs
+from integration.services.pairs import Pair, judge_pairs, write_pairs
 from integration.services.retry_results import keys_to_try
 from integration.services.runs import Run
-from integration.services.spool import Spool, SpooledPair
+from integration.services.spool import CHUNK, Spool, SpooledPair
 from integration.services.storms import Storm
 from integration.services.waiting import hasten_waiting, release_arrived
 from integration.services.work import Work
@@ -111,13 +111,14 @@ def _read_retried(work: Work, operation: int) -> None:
 
 
 def _carry_over(work: Work) -> None:
-    confirm_missed(work)
-    couple_created(work)
-    _settle(work)
-    couple_matches(work)
-    _settle(work, OutcomeKind.COUPLED)
-    fail_ambiguous(work)
-    create_alone(work)
+    with work.behind:
+        confirm_missed(work)
+        couple_created(work)
+        _settle(work)
+        couple_matches(work)
+        _settle(work, OutcomeKind.COUPLED)
+        fail_ambiguous(work)
+        create_alone(work)
 
 
 def _keep_untried(work: Work) -> None:
@@ -130,16 +131,23 @@ def _keep_untried(work: Work) -> None:
 
 def _settle(work: Work, first: OutcomeKind | None = None) -> None:
     """Every pair in the spool that has not been settled yet."""
-    for chunk in work.spool.pairs():
-        rows = Coupling.objects.in_bulk([spooled.coupling for spooled in chunk])
-        settle_pairs(
-            work,
-            [
-                _pair(rows[spooled.coupling], spooled, first)
-                for spooled in chunk
-                if spooled.coupling in rows
-            ],
-        )
+    judged = (_judged(work, chunk, first) for chunk in work.spool.pairs(CHUNK))
+    for pairs in work.behind.ahead(judged):
+        write_pairs(work, pairs)
+
+
+def _judged(
+    work: Work, chunk: Sequence[SpooledPair], first: OutcomeKind | None
+) -> list[Pair]:
+    rows = Coupling.objects.in_bulk([spooled.coupling for spooled in chunk])
+    work.spool.finish({spooled.coupling for spooled in chunk} - rows.keys())
+    pairs = [
+        _pair(rows[spooled.coupling], spooled, first)
+        for spooled in chunk
+        if spooled.coupling in rows
+    ]
+    judge_pairs(work, pairs)
+    return pairs
 
 
 def _pair(coupling: Coupling, spooled: SpooledPair, first: OutcomeKind | None) -> Pair:

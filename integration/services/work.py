@@ -14,6 +14,7 @@ from integration.core.outcomes import Note, Outcome, OutcomeKind
 from integration.core.records import Direction, Record, System
 from integration.models import TableMapping
 from integration.services.answers import Answer
+from integration.services.behind import Behind
 from integration.services.currencies import Money
 from integration.services.long_texts import with_long_field
 from integration.services.may_run import refuse_paused
@@ -34,7 +35,8 @@ class Work:
     ``money`` is there only in the mapping of currencies. ``awaited`` remembers the
     fingerprint of what records wait for. ``stopped_by`` is why part of a chunk was not
     tried: nothing else would pass now. ``answers`` are people's, by coupling;
-    ``restored`` the records whose deleted partner is being made again.
+    ``restored`` the records whose deleted partner is being made again. What was written
+    is recorded ``behind`` the next call.
     """
 
     run: Run
@@ -47,6 +49,7 @@ class Work:
     stopped_by: Failure | None = None
     answers: Mapping[int, Answer] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
+    behind: Behind = field(default_factory=Behind)
 
     @property
     def mapping(self) -> TableMapping:

@@ -361,6 +361,7 @@ def test_what_is_cancelled_before_its_turn_stays_as_it_is(
         cancel(operation, user)
 
 
+@pytest.mark.django_db(transaction=True)  # a thread makes the call, and cancels
 def test_what_is_on_its_way_when_cancelled_is_told_as_it_ended(
     engine: Engine, user: User
 ) -> None:

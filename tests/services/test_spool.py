@@ -132,7 +132,14 @@ def test_pairs_come_once_and_with_both_sides(spool: Spool) -> None:
     found = [(p.coupling, bool(p.bc), bool(p.sales)) for c in spool.pairs(1) for p in c]
 
     assert found == [(7, True, True), (8, True, False)]
-    assert list(spool.pairs()) == []
+
+
+def test_finished_pairs_do_not_come_again(spool: Spool) -> None:
+    spool.add(BC, [(record("b1"), 7), (record("b2"), 8)])
+
+    spool.finish([7])
+
+    assert [p.coupling for c in spool.pairs() for p in c] == [8]
 
 
 def test_matched_records_become_a_pair(spool: Spool) -> None:

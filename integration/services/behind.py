@@ -1,0 +1,95 @@
+"""Recording behind: what was written is recorded while the next call is on its way."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from itertools import islice
+from types import TracebackType
+from typing import Self, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Behind:
+    """What a run has still to record, and what it could do early, in their order.
+
+    One call is on its way at a time. When its ``with`` block ends, also by an error,
+    everything has been recorded; a run that is killed finds the rest done when it is
+    repeated, as if it had been killed before it recorded anything.
+    """
+
+    def __init__(self) -> None:
+        self._unrecorded: deque[Callable[[], None]] = deque()
+        self._make_next: Callable[[], None] | None = None
+        self._stopped_by: Exception | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None or isinstance(error, Exception):
+            self.catch_up()
+
+    def record(self, task: Callable[[], None], *, may_wait: bool) -> None:
+        """Do it during the next call, or now. Raises what stops the run."""
+        self._unrecorded.append(task)
+        if self._stopped_by or not may_wait:
+            self.catch_up()
+
+    def meanwhile(self, call: Callable[[], _T]) -> _T:
+        """The answer of the call, which a thread makes where there is something to do.
+
+        What stops the run meanwhile is raised once the answer is recorded.
+        """
+        if not (self._unrecorded or self._make_next):
+            return call()
+        context = copy_context()  # what the log says of the run
+        with ThreadPoolExecutor(1, "call") as thread:
+            coming = thread.submit(context.run, call)
+            self._record_all()
+            if self._make_next and not self._stopped_by:
+                self._do(self._make_next)
+            return coming.result()
+
+    def ahead(self, items: Iterator[_T]) -> Iterator[_T]:
+        """The same items; one is made while a call for the one before is on its way."""
+        made: deque[_T] = deque()
+
+        def make() -> None:
+            self._make_next = None
+            made.extend(islice(items, 1))
+
+        try:
+            while True:
+                if not made:
+                    make()
+                if not made:
+                    break
+                self._make_next = make
+                yield made.popleft()
+        finally:
+            self._make_next = None
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Record everything now. Raises what stops the run."""
+        self._record_all()
+        error, self._stopped_by = self._stopped_by, None
+        if error:
+            raise error
+
+    def _record_all(self) -> None:
+        while self._unrecorded:
+            self._do(self._unrecorded.popleft())
+
+    def _do(self, task: Callable[[], None]) -> None:
+        try:
+            task()
+        except Exception as error:  # noqa: BLE001  # raised when all is recorded
+            self._stopped_by = self._stopped_by or error

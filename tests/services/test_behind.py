@@ -1,0 +1,160 @@
+"""Recording behind: everything once, in order, and before whatever stops the run."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import pytest
+
+from integration.services.behind import Behind
+
+WAIT = 10.0
+
+
+@pytest.fixture
+def done() -> list[str]:
+    return []
+
+
+def noting(done: list[str], what: str) -> Callable[[], None]:
+    return lambda: done.append(what)
+
+
+def failing(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_what_may_wait_is_recorded_while_the_next_call_is_on_its_way() -> None:
+    behind, recorded = Behind(), threading.Event()
+    behind.record(recorded.set, may_wait=True)
+    assert not recorded.is_set()
+
+    assert behind.meanwhile(lambda: recorded.wait(WAIT))
+
+
+def test_what_may_not_wait_comes_after_what_did(done: list[str]) -> None:
+    behind = Behind()
+    behind.record(noting(done, "first"), may_wait=True)
+    behind.record(noting(done, "second"), may_wait=False)
+    assert done == ["first", "second"]
+
+
+def test_a_call_with_nothing_beside_it_needs_no_thread() -> None:
+    here = threading.get_ident()
+    assert Behind().meanwhile(threading.get_ident) == here
+
+
+def test_what_stops_the_run_meanwhile_waits_until_the_answer_is_recorded(
+    done: list[str],
+) -> None:
+    behind = Behind()
+    behind.record(failing(KeyError("lost")), may_wait=True)
+    behind.record(noting(done, "second"), may_wait=True)
+
+    assert behind.meanwhile(lambda: "answer") == "answer"
+    with pytest.raises(KeyError):
+        behind.record(noting(done, "third"), may_wait=True)
+
+    assert done == ["second", "third"]
+    behind.catch_up()
+
+
+def recording_then(behind: Behind, done: list[str], end: Callable[[], None]) -> None:
+    with behind:
+        behind.record(noting(done, "first"), may_wait=True)
+        end()
+
+
+def test_an_error_of_the_call_leaves_nothing_unrecorded(done: list[str]) -> None:
+    behind = Behind()
+    no_answer = failing(ValueError("no answer"))
+    with pytest.raises(ValueError, match="no answer"):
+        recording_then(behind, done, lambda: behind.meanwhile(no_answer))
+    assert done == ["first"]
+
+
+def test_an_error_between_two_calls_leaves_nothing_unrecorded(done: list[str]) -> None:
+    with pytest.raises(ValueError, match="in between"):
+        recording_then(Behind(), done, failing(ValueError("in between")))
+    assert done == ["first"]
+
+
+def test_the_end_leaves_nothing_unrecorded(done: list[str]) -> None:
+    with Behind() as behind:
+        behind.record(noting(done, "first"), may_wait=True)
+    assert done == ["first"]
+
+
+def test_whoever_is_killed_records_nothing_more(done: list[str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        recording_then(Behind(), done, failing(KeyboardInterrupt()))
+    assert done == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+@pytest.mark.parametrize("calls", [0, 1, 3])
+def test_every_item_comes_once_and_in_order(count: int, calls: int) -> None:
+    behind = Behind()
+    seen = []
+    for item in behind.ahead(iter(range(count))):
+        seen.append(item)
+        for _ in range(calls):
+            behind.meanwhile(int)
+    assert seen == list(range(count))
+
+
+def test_the_next_item_is_made_while_a_call_for_one_is_on_its_way() -> None:
+    behind, made = Behind(), [threading.Event() for _ in range(3)]
+
+    def items() -> Iterator[int]:
+        for number, event in enumerate(made):
+            event.set()
+            yield number
+
+    for number in behind.ahead(items()):
+        assert sum(event.is_set() for event in made) == number + 1
+        following = made[number + 1 :][:1]
+        assert behind.meanwhile(partial(_all_come, following))
+
+
+def _all_come(events: Sequence[threading.Event]) -> bool:
+    return all(event.wait(WAIT) for event in events)
+
+
+def go_on(behind: Behind, items: Iterator[str], done: list[str]) -> None:
+    """As a run does with each of them."""
+    for item in behind.ahead(items):
+        done.append(f"wrote {item}")
+        behind.meanwhile(int)
+        behind.record(noting(done, f"recorded {item}"), may_wait=True)
+
+
+def test_an_item_that_cannot_be_made_stops_the_run_after_the_one_before(
+    done: list[str],
+) -> None:
+    def items() -> Iterator[str]:
+        yield "first"
+        raise KeyError("second")
+
+    with pytest.raises(KeyError):
+        go_on(Behind(), items(), done)
+
+    assert done == ["wrote first", "recorded first"]
+
+
+def test_nothing_is_made_early_once_the_run_is_stopped(done: list[str]) -> None:
+    behind = Behind()
+
+    def items() -> Iterator[str]:
+        yield "first"
+        done.append("made second")
+        yield "second"
+
+    behind.record(failing(KeyError("lost")), may_wait=True)
+    with pytest.raises(KeyError):
+        go_on(behind, items(), done)
+
+    assert done == ["wrote first", "recorded first"]

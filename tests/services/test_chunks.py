@@ -1,0 +1,148 @@
+"""Runs of several chunks, of which one is recorded while the next is on its way."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pytest
+from django.db import OperationalError
+from django.db import connection as database
+
+from integration.choices import JobState
+from integration.core.records import Direction
+from integration.models import Coupling, Job, PendingRecord, SyncError
+from integration.services import creations, sync
+from integration.services.execution import execute
+from integration.services.runs import restart, start_run
+from tests.services.engine import Engine
+
+NEW = 7
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _chunks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(creations.CHUNK, Direction.TO_SALES, 2)
+    monkeypatch.setattr(sync, "CHUNK", 2)
+
+
+@contextmanager
+def once(start: str, act: Callable[[], object]) -> Iterator[None]:
+    """Something happens before the first statement that begins like this."""
+    seen: list[str] = []
+
+    def wrapper(run: Any, sql: str, *rest: Any) -> Any:
+        if not seen and sql.startswith(start):
+            seen.append(sql)
+            act()
+        return run(sql, *rest)
+
+    with database.execute_wrapper(wrapper):
+        yield
+    assert seen
+
+
+def carry_out(engine: Engine) -> list[Job]:
+    """A run that is taken up as often as it was put off or lost."""
+    run_id = start_run(engine.mapping())
+    assert run_id
+    for _ in range(3):
+        Job.objects.filter(run=run_id).update(parked_until=None)
+        execute(run_id, "w1")
+    return list(Job.objects.filter(run=run_id))
+
+
+def add_customers(engine: Engine) -> None:
+    for number in range(NEW):
+        engine.add_customer(f"C{number}")
+
+
+def change_customers(engine: Engine) -> None:
+    for customer in engine.all(engine.customers):
+        engine.change(customer, city="Bienne")
+
+
+def assert_in_step(engine: Engine) -> None:
+    """Each once on both sides, with one coupling, and nothing else."""
+    customers, accounts = engine.all(engine.customers), engine.all(engine.accounts)
+    numbers = sorted(row.values["number"] for row in customers)
+    assert sorted(row.values["accountnumber"] for row in accounts) == numbers
+    cities = {
+        row.values["accountnumber"]: row.values.get("address1_city") for row in accounts
+    }
+    for row in customers:
+        assert (cities[row.values["number"]] or "") == row.values["city"]
+    assert Coupling.objects.filter(mapping=engine.mapping()).count() == len(customers)
+    assert not SyncError.objects.exists()
+    assert not PendingRecord.objects.exists()
+
+
+def refuse() -> None:
+    raise OperationalError("database or disk is full")
+
+
+IS_PAUSED = (
+    'SELECT "integration_tablemapping"."id", "integration_tablemapping"."name", '
+    '"integration_tablemapping"."paused_at"'
+)
+"""What a run asks between two chunks."""
+
+
+@pytest.mark.parametrize(
+    ("prepare", "records"),
+    [
+        (add_customers, 'INSERT INTO "integration_coupling"'),
+        (change_customers, 'UPDATE "integration_coupling"'),
+    ],
+)
+def test_what_could_not_be_recorded_is_found_done(
+    engine: Engine, prepare: Callable[[Engine], None], records: str
+) -> None:
+    prepare(engine)
+
+    with once(records, refuse):
+        jobs = carry_out(engine)
+
+    assert {job.state for job in jobs} == {JobState.SUCCEEDED}
+    assert {job.attempt for job in jobs} == {2}
+    assert_in_step(engine)
+
+
+@pytest.mark.parametrize("prepare", [add_customers, change_customers])
+def test_a_run_that_was_taken_up_between_two_chunks_does_nothing_twice(
+    engine: Engine, prepare: Callable[[Engine], None]
+) -> None:
+    prepare(engine)
+
+    with once(IS_PAUSED, lambda: restart(engine.mapping())):
+        jobs = carry_out(engine)
+
+    assert {job.state for job in jobs} == {JobState.SUCCEEDED}
+    assert {job.attempt for job in jobs} == {2}
+    assert_in_step(engine)
+
+
+def test_nothing_is_sent_after_a_chunk_that_went_wrong_before_it_is_recorded(
+    engine: Engine,
+) -> None:
+    """A storm counts what has been recorded: no chunk may overtake a failed one."""
+    add_customers(engine)
+    engine.systems.break_something("dv-missing-privilege", record="prvCreateAccount")
+    known: list[int] = []
+
+    class Counting:
+        """Sales, and how many failures were known whenever something was created."""
+
+        def __init__(self, connector: Any) -> None:
+            self._connector = connector
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "create_many":
+                known.append(SyncError.objects.count())
+            return getattr(self._connector, name)
+
+    engine.sales = cast("Any", Counting(engine.sales))
+    engine.sync("CUSTOMER")
+
+    assert known == [0, 2, 4, 6]
