@@ -13,7 +13,7 @@ from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.models.bulk import insert_new, update
-from integration.models.dialect import among
+from integration.models.dialect import among, among_ids
 from integration.models.statements import Statement
 
 _SAVED = (
@@ -62,7 +62,17 @@ class Known:
 
 _KNOWN = tuple(field.name for field in fields(Known) if field.default is MISSING)
 _Row = Coupling | Known
+_COLUMNS = [f.attname for f in Coupling._meta.concrete_fields]  # noqa: SLF001  # Django documents it
 _BLANK = {f.attname: f.get_default() for f in Coupling._meta.concrete_fields}  # noqa: SLF001  # Django documents it
+
+
+def by_id(ids: Sequence[int]) -> dict[int, Coupling]:
+    """Those that are there."""
+    rows = Coupling.objects.filter(pk__in=among_ids(ids)).values_list(*_COLUMNS)
+    # As a statement, whose rows are converted value by value instead of row by row.
+    found = Statement.of(rows, once=True).rows()
+    loaded = (Coupling.from_db("default", _COLUMNS, row) for row in found)
+    return {row.pk: row for row in loaded}
 
 
 def by_record(
@@ -79,7 +89,6 @@ def known_by_record(
     """What of the couplings of these records is asked for, by the record's id."""
     key = column(side, "id")
     rows = _of(mapping, key, ids).annotate(has_met=Q(values__isnull=False))
-    # As a statement, whose rows are converted value by value instead of row by row.
     found = Statement.of(rows.values_list(*_KNOWN), once=True).rows()
     return {getattr(each, key): each for each in (Known(*row) for row in found)}
 

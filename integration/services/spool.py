@@ -4,7 +4,7 @@ So that memory does not grow with the data (promise 10), and so that two sides a
 matched where joins are quick.
 """
 
-import json
+import marshal
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ _SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE record (
-    side TEXT, id TEXT, etag TEXT, modified TEXT, held TEXT, number TEXT, name TEXT,
+    side TEXT, id TEXT, etag TEXT, modified TEXT, held BLOB, number TEXT, name TEXT,
     passes INTEGER, checked TEXT, coupling INTEGER, extra INTEGER,
     state TEXT DEFAULT '', keyed INTEGER DEFAULT 0,
     PRIMARY KEY (side, id)
@@ -414,7 +414,7 @@ class Spool:
 
 def _row(record: Snapshot) -> tuple[Any, ...]:
     modified = record.modified_at.isoformat() if record.modified_at else ""
-    held = json.dumps(record.values)
+    held = marshal.dumps(dict(record.values))
     return (
         record.id,
         record.etag,
@@ -433,7 +433,7 @@ def _snapshot(row: Sequence[Any]) -> Snapshot:
         id=record_id,
         etag=etag,
         modified_at=datetime.fromisoformat(modified) if modified else None,
-        values=json.loads(held),
+        values=marshal.loads(held),  # noqa: S302  # our own file, gone with the run
         number=number,
         name=name,
         passes=bool(passes),

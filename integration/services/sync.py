@@ -9,7 +9,7 @@ from integration.connectors.errors import RemoteError
 from integration.core.outcomes import OutcomeKind
 from integration.core.records import Direction, System
 from integration.models import Coupling, TableMapping
-from integration.services import pending
+from integration.services import couplings, pending
 from integration.services.answers import answers_of, parted
 from integration.services.changes import Cursors, read_both, read_due, read_only
 from integration.services.creations import create_alone
@@ -139,7 +139,7 @@ def _settle(work: Work, first: OutcomeKind | None = None) -> None:
 def _judged(
     work: Work, chunk: Sequence[SpooledPair], first: OutcomeKind | None
 ) -> list[Pair]:
-    rows = Coupling.objects.in_bulk([spooled.coupling for spooled in chunk])
+    rows = couplings.by_id([spooled.coupling for spooled in chunk])
     work.spool.finish({spooled.coupling for spooled in chunk} - rows.keys())
     pairs = [
         _pair(rows[spooled.coupling], spooled, first)
