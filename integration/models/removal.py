@@ -35,6 +35,7 @@ _CACHE_KIB = 40_000
 _ROWS_IN_LOG = 4_000
 """Some 128 MB of SQLite's log. From 192 MB on whoever commits next has to empty it."""
 _READERS_MS = 50
+"""So long the log waits for whoever still reads it, and is emptied the next time."""
 
 
 class Removal:
@@ -49,7 +50,7 @@ class Removal:
         self._in_log = 0
         if not is_postgresql():
             self.size = min(self.size, 2 * _FEWEST)
-            _tell(cache_size=-_CACHE_KIB)
+            _pragma("cache_size", -_CACHE_KIB)
 
     def rest(self, rows: int, seconds: float) -> None:
         """After a chunk of so many rows, which kept its locks for so long."""
@@ -65,17 +66,16 @@ class Removal:
 
 def _empty_log() -> None:
     """Most of it beside whoever writes; nobody waits longer than for a chunk."""
-    _tell(wal_checkpoint="PASSIVE")
+    _pragma("wal_checkpoint", "PASSIVE")
     patience = connection.settings_dict["OPTIONS"]["timeout"]
-    _tell(busy_timeout=_READERS_MS)
+    _pragma("busy_timeout", _READERS_MS)
     try:
-        _tell(wal_checkpoint="RESTART")
+        _pragma("wal_checkpoint", "RESTART")
     finally:
-        _tell(busy_timeout=patience * 1_000)
+        _pragma("busy_timeout", int(patience * 1_000))
 
 
-def _tell(**pragma: object) -> None:
-    [(name, value)] = pragma.items()
+def _pragma(name: str, value: int | str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA {name} = {value}")
 
