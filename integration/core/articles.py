@@ -28,7 +28,8 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
+from operator import attrgetter
+from typing import NamedTuple
 
 from integration.core.failures import Failure
 from integration.core.fingerprint import normal_code
@@ -211,9 +212,23 @@ class Article:
 
 
 Rule = tuple[Match, Article]
-_Test = tuple[int, str, Callable[[str], object], Rule]
-"""Its place in the order, a text that a message must hold, and the test itself."""
 REMEMBERED = 1_000
+
+
+class _Test(NamedTuple):
+    """Its place in the order, a text that a message must hold, and the test itself."""
+
+    place: int
+    needed: str
+    says: Callable[[str], object]
+    rule: Rule
+
+
+class _Tests(NamedTuple):
+    """By a word that a message must hold; where there is none, by the whole text."""
+
+    by_word: Mapping[str, Sequence[_Test]]
+    by_text: Mapping[str, Sequence[_Test]]
 
 
 @dataclass(frozen=True)
@@ -223,7 +238,7 @@ class Catalog:
     articles: Mapping[str, Article]
     words: Words
     any_case: bool = False
-    _fitting: dict[Hashable, Mapping[str, Sequence[_Test]]] = dataclasses.field(
+    _fitting: dict[Hashable, _Tests] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
 
@@ -235,13 +250,17 @@ class Catalog:
         """The first rule that holds, with its article; ``message`` is normalized."""
         tests = self._tests(failure)
         held = message.casefold() if self.any_case else message
-        words = {"", *held.split(" ")}
-        asked = [test for word in words & tests.keys() for test in tests[word]]
-        asked.sort(key=itemgetter(0))
-        for _, needed, says, rule in asked:
-            if needed in held and says(message):
-                return rule
-        return None
+        asked = [
+            test
+            for word in tests.by_word.keys() & held.split(" ")
+            for test in tests.by_word[word]
+            if test.needed in held
+        ]
+        for needed, others in tests.by_text.items():
+            if needed in held:
+                asked += others
+        asked.sort(key=attrgetter("place"))
+        return next((test.rule for test in asked if test.says(message)), None)
 
     @cached_property
     def in_any_case(self) -> "Catalog":
@@ -258,8 +277,8 @@ class Catalog:
         """The rules that only the text decides, in the order they are asked."""
         return tuple(rule for rule in self._rules if rule[0].fits(failure))
 
-    def _tests(self, failure: Failure) -> Mapping[str, Sequence[_Test]]:
-        """The texts of these rules, by a word that a message must hold.
+    def _tests(self, failure: Failure) -> _Tests:
+        """The texts of these rules.
 
         Remembered: a run that fails fails ten thousand times with one code.
         """
@@ -268,20 +287,22 @@ class Catalog:
         if fitting is None:
             if len(self._fitting) >= REMEMBERED:
                 self._fitting.clear()
-            self._fitting[key] = fitting = self._by_word(failure)
+            self._fitting[key] = fitting = self._tests_for(failure)
         return fitting
 
-    def _by_word(self, failure: Failure) -> Mapping[str, Sequence[_Test]]:
+    def _tests_for(self, failure: Failure) -> _Tests:
         tests = (
             (needed, says, rule)
             for rule in self.rules_for(failure)
             for needed, says in rule[0].tests()
         )
-        found: dict[str, list[_Test]] = {}
+        by_word: dict[str, list[_Test]] = {}
+        by_text: dict[str, list[_Test]] = {}
         for place, (needed, says, rule) in enumerate(tests):
-            test = (place, needed, says, rule)
-            found.setdefault(_longest_word(needed), []).append(test)
-        return found
+            word = _longest_word(needed)
+            among, key = (by_word, word) if word else (by_text, needed)
+            among.setdefault(key, []).append(_Test(place, needed, says, rule))
+        return _Tests(by_word, by_text)
 
     @cached_property
     def _rules(self) -> tuple[Rule, ...]:

@@ -140,6 +140,7 @@ def test_nothing_is_sent_after_a_chunk_that_went_wrong_before_it_is_recorded(
         def __getattr__(self, name: str) -> Any:
             if name == "create_many":
                 known.append(SyncError.objects.count())
+                database.close()  # that of the thread which makes the call
             return getattr(self._connector, name)
 
     engine.sales = cast("Any", Counting(engine.sales))

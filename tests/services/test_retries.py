@@ -376,7 +376,11 @@ def test_what_is_on_its_way_when_cancelled_is_told_as_it_ended(
     run = claim(run_id, "w1")
     assert run
 
-    sales = Meanwhile(engine.sales, lambda: cancel(operation, user))
+    def cancel_beside() -> None:
+        cancel(operation, user)
+        database.close()  # that of the thread which makes the call
+
+    sales = Meanwhile(engine.sales, cancel_beside)
     with pytest.raises(Exception, match="was cancelled"):
         run_mapping(run, engine.bc, sales)
 
