@@ -2,13 +2,30 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import copy_context
 from itertools import islice
+from threading import Thread
 from types import TracebackType
 from typing import Self, TypeVar
 
 _T = TypeVar("_T")
+
+
+def begin(call: Callable[[], _T]) -> "Future[_T]":
+    """The answer to come. Whoever is stopped meanwhile does not wait for the thread:
+    its call is then one whose answer was lost."""
+    coming: Future[_T] = Future()
+    context = copy_context()  # what the log says of the run
+
+    def answer() -> None:
+        try:
+            coming.set_result(context.run(call))
+        except BaseException as error:  # noqa: BLE001  # raised by who waits for it
+            coming.set_exception(error)
+
+    Thread(target=answer, name="call", daemon=True).start()
+    return coming
 
 
 class Behind:
@@ -49,13 +66,11 @@ class Behind:
         """
         if not (self._unrecorded or self._make_next):
             return call()
-        context = copy_context()  # what the log says of the run
-        with ThreadPoolExecutor(1, "call") as thread:
-            coming = thread.submit(context.run, call)
-            self._record_all()
-            if self._make_next and not self._stopped_by:
-                self._do(self._make_next)
-            return coming.result()
+        coming = begin(call)
+        self._record_all()
+        if self._make_next and not self._stopped_by:
+            self._do(self._make_next)
+        return coming.result()
 
     def ahead(self, items: Iterator[_T]) -> Iterator[_T]:
         """The same items; one is made while a call for the one before is on its way."""

@@ -94,6 +94,22 @@ def test_whoever_is_killed_records_nothing_more(done: list[str]) -> None:
     assert done == []
 
 
+def test_whoever_is_stopped_does_not_wait_for_the_answer() -> None:
+    behind, may_answer, has_answered = Behind(), threading.Event(), threading.Event()
+
+    def call() -> None:
+        may_answer.wait(WAIT)
+        has_answered.set()
+
+    behind.record(failing(KeyboardInterrupt()), may_wait=True)
+    with pytest.raises(KeyboardInterrupt):
+        behind.meanwhile(call)
+
+    assert not has_answered.is_set()
+    may_answer.set()
+    assert has_answered.wait(WAIT)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 @pytest.mark.parametrize("calls", [0, 1, 3])
 def test_every_item_comes_once_and_in_order(count: int, calls: int) -> None:

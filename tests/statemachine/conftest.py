@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
@@ -15,32 +15,23 @@ pytest.register_assert_rewrite("tests.statemachine.driver")
 settings.register_profile("first-failure", phases=[Phase.generate])
 
 
-class AtOnce:
-    """An executor whose calls have been answered before anything else is done.
+def answered(call: Callable[[], Any]) -> "Future[Any]":
+    """A call that has been answered before anything else is done.
 
     A thread would be now quicker, now slower, and a sequence found could not be
     repeated. What is recorded behind a call dies with a worker that is killed in it.
     """
-
-    def __init__(self, *_: object) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def submit(self, call: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        try:
-            future.set_result(call(*arguments))
-        except Exception as error:  # noqa: BLE001  # as a thread hands it over
-            future.set_exception(error)
-        return future
+    future: Future[Any] = Future()
+    try:
+        future.set_result(call())
+    except Exception as error:  # noqa: BLE001  # as a thread hands it over
+        future.set_exception(error)
+    return future
 
 
 @pytest.fixture(autouse=True)
 def _several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of a few records is one of several chunks."""
-    monkeypatch.setattr(behind, "ThreadPoolExecutor", AtOnce)
+    monkeypatch.setattr(behind, "begin", answered)
     monkeypatch.setattr(sync, "CHUNK", 2)
     monkeypatch.setattr(creations, "CHUNK", dict.fromkeys(Direction, 2))
