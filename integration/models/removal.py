@@ -68,8 +68,8 @@ def _empty_log() -> None:
     """Most of it beside whoever writes; nobody waits longer than for a chunk."""
     _pragma("wal_checkpoint", "PASSIVE")
     patience = connection.settings_dict["OPTIONS"]["timeout"]
-    _pragma("busy_timeout", _READERS_MS)
     try:
+        _pragma("busy_timeout", _READERS_MS)
         _pragma("wal_checkpoint", "RESTART")
     finally:
         _pragma("busy_timeout", int(patience * 1_000))

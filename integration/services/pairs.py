@@ -121,14 +121,18 @@ def write_pairs(work: Work, pairs: Sequence[Pair]) -> None:
     """Write what was decided, and record how each ended: where all went well, while
     the next call is on its way."""
     ways = [way for way in Direction if work.writes(way)]
-    writing = [p for p in pairs if any(_is_to_write(p, way) for way in ways)]
+    writing: list[Pair] = []
+    others: list[Pair] = []
+    for pair in pairs:
+        is_behind = any(_is_to_write(pair, way) for way in ways)
+        (writing if is_behind else others).append(pair)
+    if others:
+        _conclude(work, others)
     for portion in work.portions(writing):
         for way in ways:
             _write(work, way, [p for p in portion if _is_to_write(p, way)])
         _name_rivals(work, portion)
         _conclude(work, portion)
-    known = {id(pair) for pair in writing}
-    _conclude(work, [pair for pair in pairs if id(pair) not in known])
 
 
 def _conclude(work: Work, pairs: Sequence[Pair]) -> None:

@@ -22,12 +22,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _start_transaction_under_autocommit(self) -> None:
         """Raises ``OperationalError`` when its turn has not come within ``timeout``."""
         patience = self.settings_dict["OPTIONS"]["timeout"]
-        self._wait_at_most(0)
+        # The lock knows no other clock than the machine's.
+        until = clock.monotonic() + patience * clock.rate()
         try:
+            self._wait_at_most(0)
             for _ in range(int(patience / LOOK_SECONDS)):
                 if self._has_begun():
                     return
-                # The lock knows no other clock than the machine's.
+                if clock.monotonic() >= until:
+                    break
                 clock.sleep(LOOK_SECONDS * clock.rate())
             self._begin()
         finally:
