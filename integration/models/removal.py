@@ -28,7 +28,7 @@ _UNHURRIED = "SET LOCAL synchronous_commit = off"
 DELETE_PAUSE_SECONDS = {"sqlite": 0.005, "postgresql": 0.0}
 """Whoever waits for SQLite's lock looks every 2 ms (``syncerrors.sqlite``)."""
 _FEWEST = 100
-_HOLD_SECONDS = 0.12
+_HOLD_SECONDS = 0.1
 """A chunk keeps SQLite's lock for about so long: whoever writes waits for all of it."""
 _CACHE_KIB = 40_000
 """What a chunk changes on SQLite: a cache of the usual 2 MB writes most of it twice."""

@@ -30,8 +30,8 @@ def file(transactional_db: None, tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("rows", "seconds", "next_size"),
     [
-        (200, 0.06, 400),
-        (800, 0.24, 400),
+        (200, 0.05, 400),
+        (800, 0.2, 400),
         (200, 0.001, DELETE_CHUNK["sqlite"]),
         (200, 0.0, DELETE_CHUNK["sqlite"]),
         (200, 5.0, 100),
