@@ -19,10 +19,11 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-if DATABASES["default"]["ENGINE"] == "syncerrors.sqlite":  # noqa: F405
+database_settings = globals()["DATABASES"]["default"]
+if database_settings["ENGINE"] == "syncerrors.sqlite":
     # In memory, also where pytest adds the name of one of its processes.
     name = "file:tests?mode=memory&cache=shared&process="
-    DATABASES["default"]["TEST"] = {"NAME": name}  # noqa: F405
+    database_settings["TEST"] = {"NAME": name}
 globals()["STATIC_ROOT"] = None
 """whitenoise serves from the finders here; there is no collected folder"""
 globals()["CELERY_BROKER_URL"] = f"redis+socket://{_data}/no-broker.sock"

@@ -65,7 +65,7 @@ class Removal:
 
 
 def _empty_log() -> None:
-    """Most of it beside whoever writes; nobody waits longer than for a chunk."""
+    """Most of it beside whoever writes, who waits for the rest about as for a chunk."""
     _pragma("wal_checkpoint", "PASSIVE")
     patience = connection.settings_dict["OPTIONS"]["timeout"]
     try:

@@ -1,15 +1,24 @@
 """Recording behind: what was written is recorded while the next call is on its way."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from contextvars import copy_context
 from itertools import islice
 from threading import Thread
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
 _T = TypeVar("_T")
+
+
+def answered(call: Callable[[], _T]) -> "Future[_T]":
+    """What came of it; an error is raised by whoever asks for the answer."""
+    future: Future[_T] = Future()
+    try:
+        future.set_result(call())
+    except Exception as error:  # noqa: BLE001  # none is hidden: it is the answer
+        future.set_exception(error)
+    return future
 
 
 def begin(call: Callable[[], _T]) -> "Future[_T]":
@@ -21,7 +30,7 @@ def begin(call: Callable[[], _T]) -> "Future[_T]":
     def answer() -> None:
         try:
             coming.set_result(context.run(call))
-        except BaseException as error:  # noqa: BLE001  # raised by who waits for it
+        except BaseException as error:  # noqa: BLE001  # or whoever waits would for ever
             coming.set_exception(error)
 
     Thread(target=answer, name="call", daemon=True).start()
@@ -31,27 +40,24 @@ def begin(call: Callable[[], _T]) -> "Future[_T]":
 class Behind:
     """What a run has still to record, at most one chunk, and what it could do early.
 
-    When its ``with`` block ends, also by an error, everything has been recorded; a run
-    that is killed finds the rest done when it is repeated, as if it had been killed
-    before it recorded anything.
+    A run that is killed finds the rest done when it is repeated, as if it had been
+    killed before it recorded anything.
     """
 
     def __init__(self) -> None:
         self._unrecorded: Callable[[], None] | None = None
         self._make_next: Callable[[], None] | None = None
-        self._stopped_by: Exception | None = None
+        self._stopped_by: BaseException | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None or isinstance(error, Exception):
+    @contextmanager
+    def all_recorded(self) -> Iterator[None]:
+        """Whatever ends the block, but a kill: everything has been recorded then."""
+        try:
+            yield
+        except Exception:
             self.catch_up()
+            raise
+        self.catch_up()
 
     def record(self, task: Callable[[], None], *, may_wait: bool) -> None:
         """Do it during the next call, or now. Raises what stops the run."""
@@ -81,24 +87,21 @@ class Behind:
 
         One that cannot be made is an error only when its turn has come.
         """
-        made: deque[Future[_T]] = deque()
+        made: list[Future[list[_T]]] = []
 
         def make() -> None:
             self._make_next = None
-            try:
-                made.extend(map(_done, islice(items, 1)))
-            except Exception as error:  # noqa: BLE001  # raised when its turn comes
-                made.append(_failed(error))
+            made.append(answered(lambda: list(islice(items, 1))))
 
         try:
             while True:
                 if not made:
                     make()
-                if not made:
+                found = made.pop().result()
+                if not found:
                     break
-                item = made.popleft().result()
                 self._make_next = make
-                yield item
+                yield found[0]
         finally:
             self._make_next = None
         self.catch_up()
@@ -113,19 +116,5 @@ class Behind:
     def _record(self) -> None:
         task, self._unrecorded = self._unrecorded, None
         if task:
-            try:
-                task()
-            except Exception as error:  # noqa: BLE001  # raised when all is recorded
-                self._stopped_by = self._stopped_by or error
-
-
-def _done(value: _T) -> "Future[_T]":
-    done: Future[_T] = Future()
-    done.set_result(value)
-    return done
-
-
-def _failed(error: Exception) -> "Future[Any]":
-    failed: Future[Any] = Future()
-    failed.set_exception(error)
-    return failed
+            error = answered(task).exception()
+            self._stopped_by = self._stopped_by or error

@@ -111,7 +111,7 @@ def _read_retried(work: Work, operation: int) -> None:
 
 
 def _carry_over(work: Work) -> None:
-    with work.behind:
+    with work.behind.all_recorded():
         confirm_missed(work)
         couple_created(work)
         _settle(work)

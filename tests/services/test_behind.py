@@ -83,7 +83,7 @@ def test_no_more_than_one_chunk_is_unrecorded_where_nothing_is_sent(
 
 
 def recording_then(behind: Behind, done: list[str], end: Callable[[], None]) -> None:
-    with behind:
+    with behind.all_recorded():
         behind.record(noting(done, "first"), may_wait=True)
         end()
 
@@ -103,7 +103,8 @@ def test_an_error_between_two_calls_leaves_nothing_unrecorded(done: list[str]) -
 
 
 def test_the_end_leaves_nothing_unrecorded(done: list[str]) -> None:
-    with Behind() as behind:
+    behind = Behind()
+    with behind.all_recorded():
         behind.record(noting(done, "first"), may_wait=True)
     assert done == ["first"]
 
@@ -162,7 +163,7 @@ def _all_come(events: Sequence[threading.Event]) -> bool:
 
 def go_on(behind: Behind, items: Iterator[str], done: list[str]) -> None:
     """As a run does with each of them."""
-    with behind:
+    with behind.all_recorded():
         for item in behind.ahead(items):
             done.append(f"wrote {item}")
             behind.meanwhile(int)
