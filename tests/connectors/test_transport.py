@@ -205,6 +205,26 @@ def test_waits_for_its_turn_and_gives_it_back(opened: Opened) -> None:
     assert throttle.acquire() == 0
 
 
+def test_what_waited_for_its_turn_is_not_sent_once_its_run_has_ended(
+    opened: Opened,
+) -> None:
+    """The thread of a call may outlive the run that was stopped."""
+    transport, wire = opened(reply({}), concurrent=1)
+    assert transport.throttle is not None
+    throttle = transport.throttle
+    throttle.acquire()
+
+    def run_ends(_: float) -> None:
+        transport.client.close()
+        throttle.release()
+
+    transport.sleep = run_ends
+    with pytest.raises(RuntimeError, match="closed"):
+        transport.send(WRITE)
+
+    assert wire.calls == []
+
+
 def test_waits_longer_for_whom_it_is_worth_it(opened: Opened) -> None:
     transport, wire = opened(reply({}), reply({}), requests=1)
     transport.send(READ)
