@@ -1,5 +1,6 @@
 """The small parts of HTML that tables and templates share: icons, moments, states."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 from functools import cache, lru_cache
@@ -72,12 +73,18 @@ BADGES: dict[str, tuple[str, str]] = {
 """Colour and icon of every state, in one place; the word comes from ``choices``."""
 
 
+_STYLED = re.compile(r' (?:width|height|fill|stroke[a-z-]*)="[^"]*"')
+"""What the stylesheet says of every icon; a list would carry it 150 times."""
+
+
 @lru_cache(maxsize=512)
 def drawn(name: str, classes: str, label: str) -> SafeString:
     """One icon, kept: a list draws the same six a few hundred times."""
     extra = {"role": "img", "aria-label": label} if label else {"aria-hidden": "true"}
+    tag, lines = lucide(name, size=None, **{"class": classes}, **extra).split(">", 1)
+    paths = "".join(map(str.strip, lines.splitlines()))
     # The file is lucide's own, and so are the names of its icons.
-    return SafeString(lucide(name, size=None, **{"class": classes}, **extra))
+    return SafeString(f"{_STYLED.sub('', tag)}>{paths}")
 
 
 def icon(name: str, classes: str = "i", label: str = "") -> SafeString:
