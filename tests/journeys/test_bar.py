@@ -1,0 +1,71 @@
+"""The bar above every page: how it is read, and who reads it."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.journeys.person import ENGLISH
+from tests.journeys.site import Site, served
+
+pytestmark = pytest.mark.journey
+HERE = "/errors/?state=waiting"
+
+
+@pytest.fixture(scope="module")
+def site(browser: Browser) -> Iterator[Site]:
+    with served("full") as site:
+        yield site
+
+
+@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
+def page(
+    browser: Browser, site: Site, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """Anna has signed in, for herself: she may sign out."""
+    context = browser.new_context(locale=ENGLISH, java_script_enabled=request.param)
+    page = context.new_page()
+    page.goto(site.url + HERE)
+    page.get_by_label("User name").fill("anna")
+    page.get_by_label("Password").fill("secret")
+    page.get_by_role("button", name="Sign in").click()
+    yield page
+    context.close()
+
+
+def test_theme_and_language_are_changed_where_one_is(site: Site, page: Page) -> None:
+    page.locator("summary", has_text="Theme").click()
+    page.get_by_role("button", name="Dark").click()
+
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="Français").click()
+    expect(page.locator("html")).to_have_attribute("lang", "fr-ch")
+    page.get_by_role("button", name="English").click()
+    page.locator("summary", has_text="Theme").click()
+    page.get_by_role("button", name="As the system").click()
+    expect(page.locator("html[data-theme]")).to_have_count(0)
+    assert page.url == site.url + HERE
+
+
+def test_a_stranger_reads_the_page_of_signing_in_in_french(
+    browser: Browser, site: Site
+) -> None:
+    context = browser.new_context(locale=ENGLISH)
+    page = context.new_page()
+    page.goto(site.url + HERE)
+    asked = page.url
+
+    page.get_by_role("button", name="Français").click()
+
+    expect(page.locator("html")).to_have_attribute("lang", "fr-ch")
+    assert page.url == asked
+    context.close()
+
+
+def test_signing_out_leads_to_the_page_of_signing_in(site: Site, page: Page) -> None:
+    page.locator(".tool-menu").last.locator("summary").click()
+    with page.expect_request("**/logout/") as asked:
+        page.get_by_role("button", name="Sign out").click()
+
+    assert asked.value.method == "POST"
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
