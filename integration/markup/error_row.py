@@ -10,18 +10,17 @@ from html import escape
 from typing import Any, NamedTuple
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from integration.choices import Chip, SettledReason, Who
 from integration.markup import parts
 from integration.markup.records import RecordSide, SideCells, source_and_destination
 from integration.models.errors import LIST_COLUMNS
+from integration.services.listed_rows import KEPT, Row
 from integration.services.places import Place
-
-Row = Mapping[str, Any]
-KEPT = 2_000
-"""Rows that a process keeps: some 8 MB."""
 
 
 class Frame(NamedTuple):
@@ -35,12 +34,15 @@ class Frame(NamedTuple):
     language: str
     zone: str
 
+    @classmethod
+    def of(cls, query: str, *, may_retry: bool) -> "Frame":
+        """For the reader of this page."""
+        zone = timezone.get_current_timezone_name()
+        return cls(query, may_retry, get_language() or "", zone)
+
 
 class Told(NamedTuple):
-    """What is told of an error beside its columns; ``ago`` and ``look`` are markup.
-
-    ``presences`` are those of its columns, or what was found of both records since.
-    """
+    """What is told of an error beside its columns; ``ago`` and ``look`` are markup."""
 
     title: str
     who: str
@@ -49,7 +51,6 @@ class Told(NamedTuple):
     look: str
     connection: str
     place: Place | None
-    presences: tuple[str, str]
 
 
 class _Words(NamedTuple):
@@ -69,7 +70,6 @@ class _Words(NamedTuple):
 def error_row(shown: tuple[Any, ...], told: Told, frame: Frame) -> str:
     """The row; ``shown`` are the values of the columns a list reads."""
     error = dict(zip(LIST_COLUMNS, shown, strict=True))
-    error["bc_presence"], error["sales_presence"] = told.presences
     words = _words(frame.language)
     source, destination = source_and_destination(error, told.place)
     said = str(source.text or told.connection)

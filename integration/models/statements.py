@@ -108,19 +108,27 @@ class Statement:
 
     def rows(self, *values: Any) -> list[list[Any]]:
         """What it finds with these values in its slots; equal ones are one object."""
+        return self.converted(self.raw(*values))
+
+    def raw(self, *values: Any) -> tuple[tuple[Any, ...], ...]:
+        """The same as the database has it: what is made of it can be kept by it."""
         if not self.sql:
-            return []
+            return ()
         cursor = _ahead.get({}).pop(self.sql, None)
         with cursor or _newly(lambda: self.ask(*values)) as cursor:
-            found = list(map(list, cursor.fetchall()))
+            return tuple(cursor.fetchall())
+
+    def converted(self, found: Iterable[Sequence[Any]]) -> list[list[Any]]:
+        """What Django makes of these rows."""
+        rows = list(map(list, found))
         for place, convert in self.converters:
             made: dict[Any, Any] = {None: None}
-            for row in found:
+            for row in rows:
                 value = row[place]
                 if value not in made:
                     made[value] = convert(value)
                 row[place] = made[value]
-        return found
+        return rows
 
     def ask(self, *values: Any) -> CursorWrapper:
         """Send it with these values in its slots; whoever asks closes the cursor."""

@@ -49,7 +49,7 @@ def count_chips(
     if found:  # What was searched for is hardly searched for again.
         return _counted(_bounded.__wrapped__(filters, tuple(cuts), found))
     period = int(clock.monotonic() // _BELIEVED_SECONDS)
-    in_sight = tuple(sorted(map(tuple, totals_statement(filters).rows())))
+    in_sight = tuple(sorted(totals_statement(filters).raw()))
     reached = _reached(filters, tuple(cuts), in_sight, period)
     if reached:
         return reached[0]

@@ -39,12 +39,12 @@ from integration.core.texts import LARGEST_KEY, cleaned
 from integration.models import Operation, Problem, SyncError
 from integration.models.cuts import EXACT, Cut
 from integration.models.dialect import Unindexed
-from integration.models.errors import LIST_COLUMNS, SyncErrorQuerySet
+from integration.models.errors import SyncErrorQuerySet
 from integration.models.statements import Slots, Statement
 from integration.services.error_counts import ChipCounts, count_chips
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter, chips_of
 from integration.services.error_ranges import Ranges, hides, ranges
-from integration.services.listed_rows import listed, row_of
+from integration.services.listed_rows import Row, listed, rows_of
 from integration.services.search import MOST_HITS, Search, search
 
 PAGE_SIZE = 50
@@ -86,7 +86,7 @@ class ErrorPage:
     there is none. ``by_beginning``: the search was too short for more than beginnings.
     """
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     after: str
     before: str
     chips: ChipCounts
@@ -291,18 +291,17 @@ class _Reading:
 
     def page(
         self, key: Key | None, limit: int, *, backwards: bool = False
-    ) -> list[dict[str, Any]]:
+    ) -> list[Row]:
         """At most ``limit`` rows beyond ``key``, with the columns the list shows."""
         # What was searched for is hardly searched for again.
         made = _statements.__wrapped__ if self.found else _statements
         statements = made(self, limit, backwards, key is not None)
-        rows = self._first(
+        return self._first(
             limit,
-            (statement.rows(*(key or ())) for statement in statements),
-            itemgetter(*map(LIST_COLUMNS.index, (self.sort.column, "id"))),
+            (rows_of(statement, *(key or ())) for statement in statements),
+            itemgetter(self.sort.column, "id"),
             backwards=backwards,
         )
-        return list(map(row_of, rows))
 
     def rows(
         self,

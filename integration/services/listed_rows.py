@@ -5,7 +5,7 @@ plain join of Django's would let a database begin with the other table, and sort
 index has in order (D10).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -44,22 +44,41 @@ def listed(
     return Statement.of(*rows, slots=slots, around=around, columns=columns)
 
 
-def row_of(values: Sequence[Any]) -> dict[str, Any]:
+Row = Mapping[str, Any]
+KEPT = 2_000
+"""Rows that a process keeps: some 8 MB."""
+_kept: dict[int, tuple[tuple[Any, ...], Row]] = {}
+
+
+def rows_of(statement: Statement, *key: Any) -> list[Row]:
+    """The rows of such a statement, each made once as long as it is found the same."""
+    found = statement.raw(*key)
+    made = {raw[0]: _kept.get(raw[0], ((), {})) for raw in found}
+    new = [raw for raw in found if made[raw[0]][0] != raw]
+    for raw, values in zip(new, statement.converted(new), strict=True):
+        made[raw[0]] = raw, _row_of(values)
+    if len(_kept) > KEPT:
+        _kept.clear()
+    _kept.update(made)
+    return [made[raw[0]][1] for raw in found]
+
+
+def _row_of(values: Sequence[Any]) -> Row:
     """A row by name: ``problem__title`` and so on, ``seen`` for the looks and tries.
 
     ``shown`` has the values of ``LIST_COLUMNS`` once more, as what is drawn of them can
-    be kept by.
+    be kept by. Of both records it says what was found since.
     """
     row = dict(zip(_NAMES, values, strict=False))
-    row["shown"] = tuple(values[: len(LIST_COLUMNS)])
     retrying, *look = values[len(_NAMES) :]
-    row["seen"] = Seen(retrying, *(row[name] for name in OWN), *look)
-    return row
+    seen = Seen(retrying, *(row[name] for name in OWN), *look)
+    row |= seen.presences()
+    return {**row, "seen": seen, "shown": tuple(map(row.get, LIST_COLUMNS))}
 
 
-def read_rows(newest: QuerySet[SyncError, Any]) -> list[dict[str, Any]]:
+def read_rows(newest: QuerySet[SyncError, Any]) -> list[Row]:
     """Some few rows, newest first."""
-    return list(map(row_of, listed(newest).rows()))
+    return rows_of(listed(newest))
 
 
 @cache

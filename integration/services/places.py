@@ -67,7 +67,7 @@ class Places:
 
 def read_places() -> Places:
     """One query: connections, also those without a mapping, with their mappings."""
-    return _made_of(tuple(map(tuple, places_statement().rows())))
+    return _made_of(places_statement().raw())
 
 
 @lru_cache(maxsize=4)

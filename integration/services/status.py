@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Max, Min, OuterRef, Subquery, Sum
@@ -128,8 +128,16 @@ class _Connected(NamedTuple):
 
 def read_shell() -> Shell:
     """Two queries."""
-    counts = read_relevant()
-    connections = [_Connected(*row) for row in _connections().rows()]
+    return _shell_of(_counts().raw(), _connections().raw())
+
+
+@lru_cache(maxsize=8)
+def _shell_of(
+    counted: tuple[tuple[str, int], ...], found: tuple[tuple[Any, ...], ...]
+) -> Shell:
+    """Kept: it is the same from page to page."""
+    counts = dict(counted)
+    connections = [_Connected(*row) for row in _connections().converted(found)]
     ran_at = connections[0].ran_at if connections else None
     running = [row for row in connections if row.enabled and not row.paused_at]
     return Shell(

@@ -1,20 +1,18 @@
 """The list of errors, and what a clean-up keeps of it."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import django_tables2 as tables
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from integration.markup import parts
 from integration.markup.error_row import (
     Frame,
-    Row,
     Told,
     error_row,
     second_line,
@@ -22,6 +20,7 @@ from integration.markup.error_row import (
 )
 from integration.markup.looks import look_words
 from integration.markup.records import side_link, source_and_destination
+from integration.services.listed_rows import Row
 from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
@@ -36,7 +35,7 @@ def tell(rows: Sequence[dict[str, Any]], places: Places) -> None:
 
 
 class ErrorTable(KeysetTable):
-    """Rows need ``title``, and ``seen`` as it is in ``presences``."""
+    """``titles`` are the sentences of its problems, by id."""
 
     css = "list"
     pick = tables.Column(
@@ -65,35 +64,28 @@ class ErrorTable(KeysetTable):
 
     def __init__(
         self,
-        rows: Sequence[dict[str, Any]],
+        rows: Sequence[Row],
         places: Places,
+        titles: Mapping[int, str],
+        frame: Frame,
         *,
-        query: str,
-        may_retry: bool,
         sort: str,
         sort_href: Callable[[str], str],
     ) -> None:
         super().__init__(rows, sort, sort_href)
-        self.places = places
+        self.places, self.titles, self.frame = places, titles, frame
         self.moments = parts.Moments()
-        self.frame = Frame(
-            query,
-            may_retry,
-            get_language() or "",
-            timezone.get_current_timezone_name(),
-        )
 
     def row(self, record: Row) -> str:
         seen = record["seen"]
         told = Told(
-            record["title"],
+            self.titles[record["problem_id"]],
             record["problem__who"],
             seen.retrying,
             self.moments.ago(record["last_seen"]),
             look_words(seen, self.moments),
             self.places.connections[record["connection_id"]],
             self.places.of(record),
-            (record["bc_presence"], record["sales_presence"]),
         )
         return error_row(record["shown"], told, self.frame)
 

@@ -22,7 +22,7 @@ from integration.services.places import read_places
 from integration.tables.errors import KeptTable
 from integration.views.addresses import read_words, say_dropped
 from integration.views.handling import DONE
-from integration.views.titles import add_titles
+from integration.views.titles import titles_of
 from integration.views.wording import filter_words, name_words
 
 MOST_DAYS = 3650
@@ -56,8 +56,8 @@ def preview(request: SignedInRequest) -> HttpResponse:
     wanted = cleanup_preview.CleanupRequest(older_than, filters)
     found = cleanup_preview.preview(wanted, request.user, **shown)
     language = get_language() or "en"
-    rows = found.kept
-    add_titles(rows, language)
+    titles = titles_of(found.kept, language)
+    rows = [{**row, "title": titles[row["problem_id"]]} for row in found.kept]
     context: dict[str, Any] = {
         "section": "errors",
         "preview": found,

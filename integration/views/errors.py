@@ -1,6 +1,6 @@
 """The list of errors, one error, and what may be done to them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from integration.filters.errors import filter_form
 from integration.forms.handling import IgnoreForm
 from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup import parts
+from integration.markup.error_row import Frame
 from integration.markup.looks import failing_words, look_words, pace
 from integration.markup.parts import Moments
 from integration.markup.records import source_and_destination
@@ -44,7 +45,7 @@ from integration.views.handling import act_on_selected, take_done
 from integration.views.listings import Listing, read_listing, sort_words
 from integration.views.problems import told, told_context
 from integration.views.targets import Case
-from integration.views.titles import add_titles, problem_titles, titles_statement
+from integration.views.titles import problem_titles, titles_of, titles_statement
 from integration.views.wording import filter_words
 
 
@@ -106,15 +107,13 @@ def list_context(
     """
     language = get_language() or "en"
     rows = page.rows
-    add_titles(rows, language)
-    for row in rows:
-        row.update(row["seen"].presences())
+    titles = titles_of(rows, language)
     query = listing.query()
     table = ErrorTable(
         rows,
         places,
-        query=query,
-        may_retry=request.user.is_operator,
+        titles,
+        Frame.of(query, may_retry=request.user.is_operator),
         sort=str(page.sort),
         sort_href=lambda sort: f"?{listing.query(sort=sort)}",
     )
@@ -142,7 +141,7 @@ def list_context(
         "next_href": page.after and f"?{listing.query(after=page.after)}",
         "previous_href": page.before and f"?{listing.query(before=page.before)}",
         "filter_words": filter_words(
-            listing.filters, language, names=_names(listing, rows, places)
+            listing.filters, language, names=_names(listing, titles, places)
         ),
         "unsolved": page.chips.of(RELEVANT),
         "engine": SimpleLazyObject(read_engine),
@@ -150,15 +149,16 @@ def list_context(
 
 
 def _names(
-    listing: Listing, rows: Sequence[Mapping[str, Any]], places: Places
+    listing: Listing, titles: Mapping[int, str], places: Places
 ) -> dict[str, str]:
     """Of the chosen connection and problem, as the page has read them already."""
     names = {}
     chosen = listing.filters.connection
     if chosen is not None and chosen in places.connections:
         names["connection"] = places.connections[chosen]
-    if listing.filters.problem and rows:
-        names["problem"] = str(rows[0]["title"])
+    problem = listing.filters.problem
+    if problem is not None and problem in titles:
+        names["problem"] = titles[problem]
     return names
 
 
@@ -249,7 +249,7 @@ def page_context(
         "chosen": partial(chosen_labels, form),
         "has_connections": len(places.connections) > 1,
         "done": take_done(request),
-        "ignore_form": IgnoreForm(),
+        "ignore_form": SimpleLazyObject(IgnoreForm),
     }
 
 

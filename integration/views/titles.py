@@ -1,7 +1,7 @@
 """The sentence of each error in the reader's language."""
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
 from typing import Any
 
 from integration.models import ErrorTotal, Problem
@@ -9,7 +9,7 @@ from integration.models.statements import Statement
 from integration.services.articles import title_of
 
 
-def problem_title(row: dict[str, Any], language: str) -> str:
+def problem_title(row: Mapping[str, Any], language: str) -> str:
     """What is wrong, from the article of the row's problem."""
     return title_of(
         row["problem__article"],
@@ -19,23 +19,27 @@ def problem_title(row: dict[str, Any], language: str) -> str:
     )
 
 
-def add_titles(rows: Sequence[dict[str, Any]], language: str) -> None:
-    """Give each row its ``title``; each problem is told once."""
-    told: dict[int, str] = {}
-    for row in rows:
-        key = row["problem_id"]
-        if key not in told:
-            told[key] = problem_title(row, language)
-        row["title"] = told[key]
+def titles_of(rows: Iterable[Mapping[str, Any]], language: str) -> dict[int, str]:
+    """By the problems of these rows; each is told once."""
+    by_problem = {row["problem_id"]: row for row in rows}
+    return {key: problem_title(row, language) for key, row in by_problem.items()}
 
 
-def problem_titles(language: str) -> list[tuple[str, str]]:
+def problem_titles(language: str) -> tuple[tuple[str, str], ...]:
     """Every cause that has errors in sight: key and sentence, by sentence."""
+    return _sorted_titles(titles_statement().raw(), language)
+
+
+@lru_cache(maxsize=16)
+def _sorted_titles(
+    found: tuple[tuple[Any, ...], ...], language: str
+) -> tuple[tuple[str, str], ...]:
+    """Kept: they are the same from page to page."""
     titles = [
         (str(key), title_of(article, params, language, title))
-        for key, article, params, title in titles_statement().rows()
+        for key, article, params, title in titles_statement().converted(found)
     ]
-    return sorted(titles, key=lambda one: one[1].casefold())
+    return tuple(sorted(titles, key=lambda one: one[1].casefold()))
 
 
 @cache

@@ -1,13 +1,14 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import product
+from operator import is_
 from typing import Any
 
 import pytest
 
 from benchmarks.year import NEWEST, Year, record_key, write_errors
 from integration.choices import Role
-from integration.models import Operation, SyncError
+from integration.models import Look, Operation, Problem, SyncError
 from integration.services.cleanup import delete, delete_selected
 from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.error_filters import ErrorFilter, parse_filter
@@ -117,6 +118,33 @@ def test_rows_carry_what_the_list_shows_of_their_problem(shape: Year) -> None:
 
     assert row["problem__title"] == "Name is longer than 100 characters"
     assert row["problem__who"] in {"administrator", "user", "itself"}
+
+
+def test_a_row_is_made_again_once_anything_about_it_has_changed(shape: Year) -> None:
+    """What stays the same is the very same row: nothing is made of it twice."""
+    before = read_page(ErrorFilter()).rows
+    assert all(map(is_, before, read_page(ErrorFilter()).rows))
+    first = before[0]
+    error = SyncError.objects.get(pk=first["id"])
+    Look.objects.filter(error=error).delete()
+    changes = {
+        "its own name": lambda: SyncError.objects.filter(pk=error.pk).update(
+            sales_name="Chez Nous SA"
+        ),
+        "its problem": lambda: Problem.objects.update(title="Something else"),
+        "a look": lambda: Look.objects.create(error=error, sales_presence="deleted"),
+    }
+
+    for what, change in changes.items():
+        change()
+        now = read_page(ErrorFilter()).rows[0]
+        assert now is not first, what
+        first = now
+
+    assert now["sales_name"] == "Chez Nous SA"
+    assert now["problem__title"] == "Something else"
+    assert now["sales_presence"] == "deleted"
+    assert before[0]["sales_presence"] != "deleted"
 
 
 @pytest.mark.parametrize(

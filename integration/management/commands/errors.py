@@ -18,6 +18,7 @@ from integration.services.error_list import (
     read_page,
     read_token,
 )
+from integration.services.listed_rows import Row
 
 _PAGING = ("sort", "after", "before", "size")
 _MOST_ROWS = 10_000
@@ -86,7 +87,7 @@ def _refused(sentence: str) -> CommandError:
     return CommandError(sentence, returncode=COULD_NOT_RUN)
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: Row) -> str:
     source, destination = ("bc", "sales")
     if row["direction"] == "to_business_central":
         source, destination = destination, source
