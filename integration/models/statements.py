@@ -7,7 +7,7 @@ millisecond for each; an index answers in a fraction of one.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, TypeVar
@@ -130,13 +130,18 @@ class Statement:
                 row[place] = made[value]
         return rows
 
-    def ask(self, *values: Any) -> CursorWrapper:
-        """Send it with these values in its slots; whoever asks closes the cursor."""
+    def bound(self, *values: Any) -> "Statement":
+        """The same with these values in its slots."""
         params = list(self.params)
         for place, value in self.places:
             params[place] = _stored(values[value])
+        return replace(self, params=tuple(params), places=())
+
+    def ask(self, *values: Any) -> CursorWrapper:
+        """Send it with these values in its slots; whoever asks closes the cursor."""
+        bound = self.bound(*values) if self.places else self
         cursor = connection.cursor() if self.once else bound_cursor()
-        cursor.execute(self.sql, params)
+        cursor.execute(self.sql, bound.params)
         return cursor
 
 
@@ -144,15 +149,17 @@ _ahead: ContextVar[dict[str, CursorWrapper]] = ContextVar("ahead")
 
 
 @contextmanager
-def ahead(*statements: Statement) -> Iterator[None]:
+def ahead(statements: Iterable[Statement]) -> Iterator[None]:
     """Ask these at once; in the block each one's first ``rows`` takes its answer.
 
-    PostgreSQL is waited for once, not once for each.
+    PostgreSQL is waited for once, not once for each. SQLite has nothing to wait for,
+    and what is asked in vain costs as much as what is not.
     """
     if not is_postgresql():
         yield
         return
-    asked = _newly(lambda: _asked_at_once(statements))
+    wanted = list(statements)
+    asked = _newly(lambda: _asked_at_once(wanted))
     token = _ahead.set(asked)
     try:
         yield

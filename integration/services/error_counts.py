@@ -59,6 +59,13 @@ def count_chips(
     return counts
 
 
+def counting_statements(
+    filters: ErrorFilter, cuts: tuple[Cut, ...]
+) -> Sequence[Statement]:
+    """Of ``count_chips`` beyond the roll-up, to be asked together with others."""
+    return () if _is_rolled_up(filters) else _bounded(filters, cuts, None)
+
+
 _BELIEVED_SECONDS = 10.0
 """So long “10,000+” is not counted again, while as many are in sight of each chip:
 whoever turns the pages asks for it each time, and so does each open page for its news.

@@ -41,7 +41,11 @@ from integration.models.cuts import EXACT, Cut
 from integration.models.dialect import Unindexed
 from integration.models.errors import SyncErrorQuerySet
 from integration.models.statements import Slots, Statement
-from integration.services.error_counts import ChipCounts, count_chips
+from integration.services.error_counts import (
+    ChipCounts,
+    count_chips,
+    counting_statements,
+)
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter, chips_of
 from integration.services.error_ranges import Ranges, hides, ranges
 from integration.services.listed_rows import Row, listed, rows_of
@@ -124,6 +128,8 @@ def read_page(
 ) -> ErrorPage:
     """One page in at most 5 queries; a token that makes no sense is ignored."""
     reading = _Reading.start(filters, sort)
+    if not filters.q:
+        _remember(filters, sort, reading)
     key = read_token(before or after, reading.sort)
     backwards = bool(before) and key is not None
     rows = reading.page(key, size + 1, backwards=backwards)
@@ -140,6 +146,35 @@ def read_page(
         sort=reading.sort,
         by_beginning=bool(reading.found and reading.found.by_beginning),
     )
+
+
+def likely_statements(
+    filters: ErrorFilter, sort: Sort, *, after: str, before: str, size: int
+) -> Iterator[Statement]:
+    """What ``read_page`` is going to ask, if this list is read as it was last time.
+
+    To be asked together with others. A plan that has changed has another statement,
+    which is asked then.
+    """
+    reading = _last.get((filters, sort))
+    if reading is None:
+        return
+    key = read_token(before or after, reading.sort)
+    backwards = bool(before) and key is not None
+    if reading.chips.exact:
+        yield from counting_statements(filters, reading.cuts)
+    for statement in _statements(reading, size + 1, backwards, key is not None)[:1]:
+        yield statement.bound(*(key or ()))
+
+
+_last: dict[tuple[ErrorFilter, Sort], "_Reading"] = {}
+_MOST_LAST = 256
+
+
+def _remember(filters: ErrorFilter, sort: Sort, reading: "_Reading") -> None:
+    if len(_last) > _MOST_LAST:
+        _last.clear()
+    _last[filters, sort] = reading
 
 
 def read_chips(

@@ -46,7 +46,7 @@ def listed(
 
 Row = Mapping[str, Any]
 KEPT = 2_000
-"""Rows that a process keeps: some 8 MB."""
+"""Rows that a process keeps: some 6 MB as values, and as much as markup."""
 _kept: dict[int, tuple[tuple[Any, ...], Row]] = {}
 
 

@@ -71,10 +71,11 @@ def read_places() -> Places:
 
 
 @lru_cache(maxsize=4)
-def _made_of(rows: tuple[tuple[Any, ...], ...]) -> Places:
+def _made_of(found: tuple[tuple[Any, ...], ...]) -> Places:
     """Kept: they are the same from page to page."""
     places: dict[tuple[int, str], Place] = {}
     connections: dict[int, str] = {}
+    rows = places_statement().converted(found)
     for key, name, mapping, entity, table, *ends in rows:
         connections[key] = name
         if mapping:

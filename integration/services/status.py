@@ -133,10 +133,10 @@ def read_shell() -> Shell:
 
 @lru_cache(maxsize=8)
 def _shell_of(
-    counted: tuple[tuple[str, int], ...], found: tuple[tuple[Any, ...], ...]
+    counted: tuple[tuple[Any, ...], ...], found: tuple[tuple[Any, ...], ...]
 ) -> Shell:
     """Kept: it is the same from page to page."""
-    counts = dict(counted)
+    counts = dict(_counts().converted(counted))
     connections = [_Connected(*row) for row in _connections().converted(found)]
     ran_at = connections[0].ran_at if connections else None
     running = [row for row in connections if row.enabled and not row.paused_at]

@@ -31,7 +31,12 @@ from integration.services.answers import answering_errors
 from integration.services.causes import count_of
 from integration.services.error_counts import ChipCounts, totals_statement
 from integration.services.error_filters import RELEVANT
-from integration.services.error_list import ErrorPage, neighbours, read_page
+from integration.services.error_list import (
+    ErrorPage,
+    likely_statements,
+    neighbours,
+    read_page,
+)
 from integration.services.looks import seen_of, watch
 from integration.services.places import Places, place_of, places_statement, read_places
 from integration.services.retry_results import replacement_of
@@ -55,7 +60,7 @@ def errors(request: SignedInRequest) -> HttpResponse:
     """The page, or for htmx the list alone."""
     listing = read_listing(request.GET)
     is_part = is_fragment(request, "list")
-    with ahead(*_asked_ahead(listing, is_part=is_part)):
+    with ahead(_asked_ahead(listing, is_part=is_part)):
         return _list_of(request, listing, is_part=is_part)
 
 
@@ -64,6 +69,13 @@ def _asked_ahead(listing: Listing, *, is_part: bool) -> Iterator[Statement]:
     yield cuts_statement()
     yield places_statement()
     yield totals_statement(listing.filters)
+    yield from likely_statements(
+        listing.filters,
+        listing.sort,
+        after=listing.after,
+        before=listing.before,
+        size=listing.size,
+    )
     if not is_part:
         yield titles_statement()
         yield stopped_statement()

@@ -1,14 +1,17 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import product
 from operator import is_
 from typing import Any
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 
 from benchmarks.year import NEWEST, Year, record_key, write_errors
 from integration.choices import Role
 from integration.models import Look, Operation, Problem, SyncError
+from integration.models.statements import ahead
 from integration.services.cleanup import delete, delete_selected
 from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.error_filters import ErrorFilter, parse_filter
@@ -16,6 +19,7 @@ from integration.services.error_list import (
     SORTS,
     ErrorPage,
     Sort,
+    likely_statements,
     neighbours,
     parse_sort,
     read_page,
@@ -127,7 +131,7 @@ def test_a_row_is_made_again_once_anything_about_it_has_changed(shape: Year) -> 
     first = before[0]
     error = SyncError.objects.get(pk=first["id"])
     Look.objects.filter(error=error).delete()
-    changes = {
+    changes: dict[str, Callable[[], object]] = {
         "its own name": lambda: SyncError.objects.filter(pk=error.pk).update(
             sales_name="Chez Nous SA"
         ),
@@ -141,9 +145,9 @@ def test_a_row_is_made_again_once_anything_about_it_has_changed(shape: Year) -> 
         assert now is not first, what
         first = now
 
-    assert now["sales_name"] == "Chez Nous SA"
-    assert now["problem__title"] == "Something else"
-    assert now["sales_presence"] == "deleted"
+    assert first["sales_name"] == "Chez Nous SA"
+    assert first["problem__title"] == "Something else"
+    assert first["sales_presence"] == "deleted"
     assert before[0]["sales_presence"] != "deleted"
 
 
@@ -235,3 +239,25 @@ def test_lists_leave_out_what_any_clean_up_hides(shape: Year, sort: Sort) -> Non
         ]
         wanted = [key for key in expected(filters, sort) if key in in_sight]
         assert listed == wanted, (query, state)
+
+
+@pytest.mark.postgresql
+def test_a_page_is_asked_for_with_its_counts_where_the_list_is_as_it_was(
+    shape: Year,
+) -> None:
+    """And one that is not as it was is what it would be without."""
+    filters = ErrorFilter(state="resolved", since=NEWEST - timedelta(days=300))
+    token = read_page(filters, size=20).after
+
+    def asked_ahead() -> tuple[ErrorPage, int]:
+        likely = likely_statements(filters, Sort(), after=token, before="", size=20)
+        with ahead(likely), CaptureQueriesContext(database) as captured:
+            return read_page(filters, after=token, size=20), len(captured)
+
+    page, queries = asked_ahead()
+    assert (page, queries) == (read_page(filters, after=token, size=20), 2)
+
+    clean_up({"mapping": "CURRENCY"}, None)
+    page, _queries = asked_ahead()
+    assert page == read_page(filters, after=token, size=20)
+    assert "CURRENCY" not in {row["mapping_key"] for row in page.rows}

@@ -42,7 +42,7 @@ def test_what_is_asked_ahead_is_answered_once(names: Statement) -> None:
     count = Statement.of(found)
     make_connection(name="Geneva")
 
-    with ahead(names, count):
+    with ahead([names, count]):
         first = names.rows()
         make_connection(name="100 % Morges")
         second = names.rows()
@@ -59,11 +59,11 @@ def test_what_cannot_be_asked_ahead_spoils_nothing_after_it(names: Statement) ->
     for _time in range(2):
         names.rows()
 
-    with pytest.raises(DatabaseError), ahead(WRONG, names):
+    with pytest.raises(DatabaseError), ahead([WRONG, names]):
         raise AssertionError
 
     assert names.rows() == []
-    with ahead(names):
+    with ahead([names]):
         assert names.rows() == []
 
 
@@ -80,7 +80,7 @@ def test_a_table_that_changed_under_a_plan_is_read_all_the_same(
     for _time in range(3):
         names.rows()
     other.execute(widened.replace("300", "400"))
-    with ahead(names):
+    with ahead([names]):
         together = names.rows()
 
     assert alone == together == []
