@@ -176,7 +176,8 @@ def _asked_at_once(statements: Iterable[Statement]) -> dict[str, CursorWrapper]:
         # What was to be prepared after a failure, the library takes for prepared.
         in_trouble.callback(connection.close)
         with connection.wrap_database_errors, connection.connection.pipeline():
-            asked = {one.sql: one.ask() for one in statements if one.sql}
+            wanted = {one.sql: one for one in statements if one.sql}
+            asked = {sql: one.ask() for sql, one in wanted.items()}
         in_trouble.pop_all()
     return asked
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 from integration.core.articles import Article, Both, Catalog
 from integration.core.causes import Cause
@@ -108,6 +109,12 @@ def title_of(
     """The sentence of a cause; ``otherwise`` (the stored title) for an unknown one."""
     # A page names the same few causes again and again.
     return _title_of(article_id, tuple(params.items()), language) or otherwise
+
+
+def title_of_row(row: Mapping[str, Any], language: str) -> str:
+    """The same of a row that a list reads."""
+    article, params = row["problem__article"], row["problem__params"]
+    return title_of(article, params, language, row["problem__title"])
 
 
 @lru_cache(maxsize=4_096)

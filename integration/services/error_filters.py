@@ -20,6 +20,7 @@ from integration.choices import (
 from integration.core.texts import cleaned, read_number
 from integration.models.cuts import scope_q
 from integration.models.errors import RELEVANT_CHIPS, SyncError
+from integration.models.statements import Slots
 
 RELEVANT = "relevant"
 """The chips open, waiting and ignored together."""
@@ -175,7 +176,9 @@ def parse_filter(query: Mapping[str, str]) -> tuple[ErrorFilter, list[str]]:
 
 
 def _number(text: str) -> int | None:
-    return read_number(text) or None
+    """One that stands for another in a statement names nothing either."""
+    number = read_number(text)
+    return None if number == Slots.COUNT else number or None
 
 
 def _one_of(values: list[str] | tuple[str, ...]) -> Callable[[str], str | None]:
@@ -183,7 +186,8 @@ def _one_of(values: list[str] | tuple[str, ...]) -> Callable[[str], str | None]:
 
 
 def _search(text: str) -> str | None:
-    words = cleaned(text).replace("\ufffd", " ").split()
+    signs = (sign if sign.isprintable() else " " for sign in cleaned(text))
+    words = "".join(signs).replace("\ufffd", " ").split()
     return " ".join(words)[:_LONGEST_SEARCH] or None
 
 

@@ -20,7 +20,7 @@ from integration.models import (
 )
 from integration.models.errors import RELEVANT_CHIPS
 from integration.models.statements import Statement
-from integration.services.articles import title_of
+from integration.services.articles import title_of_row
 from integration.services.listed_rows import read_rows
 from integration.services.pending import unlisted
 
@@ -284,15 +284,4 @@ def open_setup_errors(connection_id: int, language: str) -> list[dict[str, Any]]
         connection=connection_id, mapping_key="", settled_at__isnull=True
     )
     rows = read_rows(found.order_by("-last_seen", "-id"))
-    return [
-        {
-            **row,
-            "title": title_of(
-                row["problem__article"],
-                row["problem__params"],
-                language,
-                row["problem__title"],
-            ),
-        }
-        for row in rows
-    ]
+    return [{**row, "title": title_of_row(row, language)} for row in rows]

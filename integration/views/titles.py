@@ -6,23 +6,13 @@ from typing import Any
 
 from integration.models import ErrorTotal, Problem
 from integration.models.statements import Statement
-from integration.services.articles import title_of
-
-
-def problem_title(row: Mapping[str, Any], language: str) -> str:
-    """What is wrong, from the article of the row's problem."""
-    return title_of(
-        row["problem__article"],
-        row["problem__params"],
-        language,
-        row["problem__title"],
-    )
+from integration.services.articles import title_of, title_of_row
 
 
 def titles_of(rows: Iterable[Mapping[str, Any]], language: str) -> dict[int, str]:
     """By the problems of these rows; each is told once."""
     by_problem = {row["problem_id"]: row for row in rows}
-    return {key: problem_title(row, language) for key, row in by_problem.items()}
+    return {key: title_of_row(row, language) for key, row in by_problem.items()}
 
 
 def problem_titles(language: str) -> tuple[tuple[str, str], ...]:
@@ -30,7 +20,7 @@ def problem_titles(language: str) -> tuple[tuple[str, str], ...]:
     return _sorted_titles(titles_statement().raw(), language)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def _sorted_titles(
     found: tuple[tuple[Any, ...], ...], language: str
 ) -> tuple[tuple[str, str], ...]:
@@ -47,4 +37,5 @@ def titles_statement() -> Statement:
     """Of ``problem_titles``, to be asked together with others."""
     counted = ErrorTotal.objects.filter(n__gt=0).values("problem_id")
     rows = Problem.objects.filter(pk__in=counted)
-    return Statement.of(rows.values_list("id", "article", "params", "title"))
+    named = rows.order_by("id").values_list("id", "article", "params", "title")
+    return Statement.of(named)

@@ -47,6 +47,23 @@ def test_theme_and_language_are_changed_where_one_is(site: Site, page: Page) -> 
     assert page.url == site.url + HERE
 
 
+def test_the_list_that_is_shown_by_then_is_the_one_one_stays_on(
+    site: Site, browser: Browser
+) -> None:
+    """Its address has changed since the page came."""
+    page = site.window(browser, ENGLISH)
+    site.open(page, "/errors/")
+    page.locator(".chip", has_text="Waiting").click()
+    expect(page.locator('.chip[aria-current="true"]')).to_contain_text("Waiting")
+
+    page.get_by_role("button", name="Français").click()
+
+    expect(page.locator("html")).to_have_attribute("lang", "fr-ch")
+    assert page.url == site.url + HERE
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
 def test_a_stranger_reads_the_page_of_signing_in_in_french(
     browser: Browser, site: Site
 ) -> None:

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
+from integration.models.statements import Slots
 from integration.services.error_filters import (
     FILTER_NAMES,
     ErrorFilter,
@@ -104,3 +105,10 @@ def test_relevant_and_all_stand_for_several_chips() -> None:
     assert chips_of("relevant") == ("open", "waiting", "ignored")
     assert chips_of("all") == ("open", "waiting", "ignored", "resolved")
     assert chips_of("waiting") == ("waiting",)
+
+
+@pytest.mark.parametrize("name", ["connection", "problem", "job"])
+def test_what_stands_for_a_value_in_a_statement_is_no_filter(name: str) -> None:
+    """It would be taken for the place of a page, and show the rows of another."""
+    assert parse_filter({name: str(Slots.COUNT)}) == (ErrorFilter(), [name])
+    assert parse_filter({"q": f"{Slots.TEXT} Léman{Slots.TEXT}\t"})[0].q == "Léman"

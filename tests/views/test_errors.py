@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.db import connection as database
 from django.db import transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from integration.choices import Direction
+from integration.choices import Direction, Role
 from integration.models import Connection, Operation, PendingRecord, SyncError
 from integration.services import cells
 from integration.services.error_list import SORTS
@@ -22,7 +23,9 @@ from tests.factories import (
     make_job,
     make_mapping,
     make_problem,
+    make_user,
 )
+from tests.views.conftest import signed_in
 
 FRAGMENT = {"HX-Request": "true", "HX-Target": "list"}
 LIST = "/errors/"
@@ -475,3 +478,21 @@ def test_an_open_page_renews_the_number_in_the_navigation(viewer: Client) -> Non
     for part in (lists, page):
         assert 'class="count" id="open"' in part
         assert 'hx-swap-oob="true">1<' in part
+
+
+@pytest.mark.parametrize("first", ["viewer", "superuser"])
+def test_what_a_page_keeps_is_not_shown_to_whoever_may_less_or_more(
+    scene: dict[str, Any], first: str
+) -> None:
+    """A superuser may everything, whatever the role."""
+    people = {"viewer": signed_in(Role.VIEWER), "superuser": Client()}
+    superuser = make_user(Role.VIEWER, username="root", is_superuser=True)
+    people["superuser"].force_login(superuser)
+    caches["template_fragments"].clear()
+    people[first].get(LIST)
+
+    pages = {name: one.get(LIST).content.decode() for name, one in people.items()}
+
+    assert "Only operators and administrators" in pages["viewer"]
+    assert 'formaction="/errors/resolve/"' not in pages["viewer"]
+    assert 'formaction="/errors/resolve/"' in pages["superuser"]
