@@ -23,12 +23,8 @@ Values = tuple[str, ...]
 Base = tuple[str | None, ...]
 NEVER: Base = (None,) * len(FIELDS)
 
-CONFLICT, LEFT_GONE, RIGHT_GONE, TOO_LONG = (
-    "conflict",
-    "left gone",
-    "right gone",
-    "long",
-)
+CONFLICT, TOO_LONG = "conflict", "long"
+LEFT_GONE, RIGHT_GONE = "left gone", "right gone"
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,7 @@ def carried(left: Values, right: Values, base: Base, rules: Rules) -> Carried:
     changed_right = any(right[f] != base[f] for f in known)
     if changed_left and changed_right and any(left[f] != right[f] for f in both):
         return Carried(conflict=True)
-    to_right: list[int] = []
-    to_left: list[int] = []
+    to_right, to_left = list[int](), list[int]()
     for f in ALL:
         if left[f] == right[f]:
             continue
@@ -125,11 +120,14 @@ def synced(line: Line, rules: Rules) -> Line:
 def ends(line: Line, rules: Rules) -> set[Line]:
     """Where a run that tried it may end: only out of sight are there several.
 
-    There a change on the right goes over, with what changed on the left or alone.
+    There a change on the right goes over, with what changed on the left or alone; what
+    a torn run left for later waits for one.
     """
     states, is_pair = {synced(line, rules)}, line.coupled and line.right is not None
     if is_pair and not line.in_sight(rules) and _has_news(line, rules):
         states.add(_settled(line, rules, to_right=False))
+        if line.resting and not _has_news_there(line, rules):
+            states.add(line)
     return states
 
 
@@ -196,19 +194,22 @@ class Edit:
 def edited_meanwhile(
     lines: Iterable[Line], edit: Edit, step: Step, rules: Rules
 ) -> set[Line]:
-    """Edited while a run has read and not written: as if before it, or after it."""
+    """Edited while a run has read and not written: as if before it, or after it, or
+    between its two writes, and then carried over at once."""
     after = {edit.of(line) for line in step(lines, rules)}
-    return after | step([edit.of(line) for line in lines], rules)
+    return step([edit.of(line) for line in lines], rules) | after | step(after, rules)
 
 
 def _has_news(line: Line, rules: Rules) -> bool:
     """They have not agreed; a conflict is tried again, whatever the filter says now."""
-    left, right = line.both
-    if None in line.base or line.error == CONFLICT:
-        return True
-    two_way = [f for f in ALL if rules.is_two_way(f)]
-    there = any(right[f] != line.base[f] for f in two_way)
-    return there or (line.in_sight(rules) and left != line.base)
+    here = line.in_sight(rules) and line.both[0] != line.base
+    unmet = None in line.base or line.error == CONFLICT
+    return unmet or here or _has_news_there(line, rules)
+
+
+def _has_news_there(line: Line, rules: Rules) -> bool:
+    known = [f for f in ALL if rules.is_two_way(f) and line.base[f] is not None]
+    return any(line.both[1][f] != line.base[f] for f in known)
 
 
 def _coupled(line: Line, rules: Rules) -> Line:
@@ -256,8 +257,7 @@ def _settled(line: Line, rules: Rules, *, to_right: bool = True) -> Line:
     refused = _is_refused(line, decision)
     base = _agreed(line, decision, to_right=to_right, to_left=not refused)
     after = _written(line, decision, to_right=to_right, to_left=not refused)
-    error = TOO_LONG if refused else ""
-    return replace(after, base=base, error=error, resting=False)
+    return replace(after, base=base, error=TOO_LONG if refused else "", resting=False)
 
 
 def _is_refused(line: Line, decision: Carried) -> bool:

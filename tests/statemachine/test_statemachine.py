@@ -118,6 +118,16 @@ FOUND = {
         "7fYLJU1gNgKMuPM6bZNzh6JdeMLQAgkYHx8lKSs1RUZHSEtcXmZnaWltenuEnJ+oqrCzt8nJ"
         "zdHU4ePp6TBNibm6"
     ),
+    "a second edit of what one write carried over, before the other is done": (
+        "dXaazBsgZoePosDy9kS4/IAIeXubul5g/WBVsDx5pG23Cx4wMjNGSlpvdaWttsnb8yctTGNr"
+        "bW99isXP297zhgcVcImN4SXTkqbOgrXQ9oOZXV3izCt7HLZVZH+mCAo/RIKGlQAFHbd9y1ek"
+        "65lP//s1vWkTr4fe"
+    ),
+    "an answer that got lost, and then the filter leaves its record out": (
+        "dXaazBsgZoePosDy9kS4/IAIeXubul5g/WBVsDxteaS3Cx4ySlpGdTMw26Xzya1vtorPxS3z"
+        "fWNrJ9veTG1vhgdwFYmN4SXTppLOgrX20IOZXV3izCt7HLZ/ZKZVCEQKgoY/lQC3BR19y1ek"
+        "65lP//s1vWkTr4fe"
+    ),
 }
 """Sequences that failed once under a seed of chance."""
 
