@@ -171,9 +171,8 @@ def edited(
     blocked: bool | None = None,
 ) -> set[Line]:
     """After people did something: both records as they are now."""
-    changed: dict[str, Any] = {"left": left, "right": right}
-    changed |= {} if blocked is None else {"blocked": blocked}
-    return {replace(line, **changed) for line in lines}
+    known: dict[str, Any] = {} if blocked is None else {"blocked": blocked}
+    return {replace(line, left=left, right=right, **known) for line in lines}
 
 
 @dataclass(frozen=True)
@@ -237,16 +236,17 @@ def _created(line: Line, rules: Rules) -> Line:
 
 
 def _half_created(line: Line, rules: Rules) -> Iterator[Line]:
-    """Made but not coupled; coupled, but its number not sent back."""
+    """Made but not coupled; coupled, but nothing recorded, or its number not sent."""
     done = _created(line, rules)
     if not done.coupled or done.left is None or done.right is None:
         return
     if line.left is not None:
         yield replace(done, coupled=False, base=NEVER)
         return
-    base = (None, *done.left[1:])
-    yield replace(done, right=line.right, coupled=False, base=NEVER)
-    yield replace(done, right=line.right, base=base)
+    made = replace(done, right=line.right)
+    yield replace(made, coupled=False, base=NEVER)
+    yield replace(made, base=NEVER)
+    yield replace(made, base=(None, *done.left[1:]))
 
 
 def _settled(line: Line, rules: Rules, *, to_right: bool = True) -> Line:

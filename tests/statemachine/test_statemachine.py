@@ -128,6 +128,11 @@ FOUND = {
         "fWNrJ9veTG1vhgdwFYmN4SXTppLOgrX20IOZXV3izCt7HLZ/ZKZVCEQKgoY/lQC3BR19y1ek"
         "65lP//s1vWkTr4fe"
     ),
+    "a creation that was found again and coupled by a run that was killed then": (
+        "KStA91ZGYXSPYhzc1XeszvZKxOvJP5Cb3SVRlzsm6fMy7/mdoT0yEh6M4esFR2qqTFpvrTAI"
+        "ChUbHCE3QUZMUFhaXmRkaWxvenx+hoiKoKaprsHB0Nne5eb7BggPFBgtMzU4OzxYYm5zfY6R"
+        "srzBxcfb7u7v+P39"
+    ),
 }
 """Sequences that failed once under a seed of chance."""
 
