@@ -258,9 +258,10 @@ class Machine:
             after_it = step(before, self.rules)
             if edited and line is edited[0]:
                 after_it = model.edited_meanwhile(before, edited[1], step, self.rules)
-            line.worlds = model.seen(after_it, *self.values(line))
+            here = self.values(line)
+            line.worlds = {one for one in after_it if (one.left, one.right) == here}
             assert line.worlds, (
-                f"{line.name} is {self.values(line)}\nbefore: {before}\n"
+                f"{line.name} is {here}\nbefore: {before}\n"
                 f"wanted: {after_it}\nrules: {self.rules}, torn: {is_torn}"
             )
         if not is_torn and after == LATE:

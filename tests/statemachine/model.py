@@ -159,11 +159,6 @@ def tried_and_torn(lines: Iterable[Line], rules: Rules) -> set[Line]:
     return {after for line in lines for after in torn(line, rules)}
 
 
-def seen(lines: Iterable[Line], left: Values | None, right: Values | None) -> set[Line]:
-    """Those that agree with what both systems hold."""
-    return {line for line in lines if (line.left, line.right) == (left, right)}
-
-
 def edited(
     lines: Iterable[Line],
     left: Values | None,
@@ -193,10 +188,10 @@ class Edit:
 def edited_meanwhile(
     lines: Iterable[Line], edit: Edit, step: Step, rules: Rules
 ) -> set[Line]:
-    """Edited while a run has read and not written: as if before it, or after it, or
-    between its two writes, and then carried over at once."""
+    """Edited while a run has read: as if before it, after it or between its writes."""
     after = {edit.of(line) for line in step(lines, rules)}
-    return step([edit.of(line) for line in lines], rules) | after | step(after, rules)
+    halves = (_settled(line, rules, to_left=False) for line in lines)
+    return after | step([edit.of(line) for line in (*lines, *halves)], rules)
 
 
 def _has_news(line: Line, rules: Rules) -> bool:
@@ -249,14 +244,17 @@ def _half_created(line: Line, rules: Rules) -> Iterator[Line]:
     yield replace(made, base=(None, *done.left[1:]))
 
 
-def _settled(line: Line, rules: Rules, *, to_right: bool = True) -> Line:
+def _settled(
+    line: Line, rules: Rules, *, to_right: bool = True, to_left: bool = True
+) -> Line:
     """Both are there: each gets what changed on the other."""
     decision = carried(*line.both, line.base, rules)
     if decision.conflict:
         return replace(line, error=CONFLICT, resting=False)
     refused = _is_refused(line, decision)
-    base = _agreed(line, decision, to_right=to_right, to_left=not refused)
-    after = _written(line, decision, to_right=to_right, to_left=not refused)
+    to_left = to_left and not refused
+    base = _agreed(line, decision, to_right=to_right, to_left=to_left)
+    after = _written(line, decision, to_right=to_right, to_left=to_left)
     return replace(after, base=base, error=TOO_LONG if refused else "", resting=False)
 
 

@@ -133,6 +133,11 @@ FOUND = {
         "ChUbHCE3QUZMUFhaXmRkaWxvenx+hoiKoKaprsHB0Nne5eb7BggPFBgtMzU4OzxYYm5zfY6R"
         "srzBxcfb7u7v+P39"
     ),
+    "a conflict that an edit makes of one write, when the other is done": (
+        "zM/Z3wItMztDRldYWXOFkJq1udrk5gYiDERZszZBVLsEBQgMHTI2Wn+Kj6SpvNfl8PL1/GlI"
+        "Aw8RIDI1OUdMYoGDiJafrLG3w9UrdhEYH44NLThrcnaH7F0yRLp2msXiffEAuVbZAwmj6VrE"
+        "44fOu186YLx6T3EH"
+    ),
 }
 """Sequences that failed once under a seed of chance."""
 
