@@ -1,5 +1,6 @@
 """Recording behind: what was written is recorded while the next call is on its way."""
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from itertools import islice
 from threading import Thread
 from typing import TypeVar
 
+logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
@@ -54,7 +56,7 @@ class Behind:
         """Whatever ends the block, but a kill: everything has been recorded then."""
         try:
             yield
-        except Exception:
+        except Exception:  # Whatever it is goes on its way once all is recorded.
             self.catch_up()
             raise
         self.catch_up()
@@ -117,4 +119,7 @@ class Behind:
         task, self._unrecorded = self._unrecorded, None
         if task:
             error = answered(task).exception()
+            if error and self._stopped_by:
+                # The first one ends the run; its repetition records this chunk.
+                logger.error("chunk_not_recorded", exc_info=error)
             self._stopped_by = self._stopped_by or error

@@ -72,6 +72,19 @@ def test_nothing_is_sent_once_the_run_is_stopped(done: list[str]) -> None:
     assert done == []
 
 
+def test_a_chunk_that_is_not_recorded_after_another_is_told_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One of them ends the run; the other is not hidden."""
+    behind = Behind()
+    behind.record(failing(KeyError("first")), may_wait=True)
+
+    with pytest.raises(KeyError, match="first"):
+        behind.record(failing(ValueError("second")), may_wait=True)
+
+    assert "second" in caplog.text
+
+
 def test_no_more_than_one_chunk_is_unrecorded_where_nothing_is_sent(
     done: list[str],
 ) -> None:
