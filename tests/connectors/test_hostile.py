@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from integration.connectors.base import Connector, Create, Update
+from integration.connectors.base import Connector, Create, Delete, Update
+from integration.connectors.business_central import BusinessCentral
 from integration.connectors.errors import RemoteError
+from integration.connectors.sales import Sales
 from integration.connectors.transport import MAX_ANSWER_BYTES
 from tests.connectors.wire import BASE, SECRET, Seconds, Wire, guid, refusal, reply
 
@@ -95,7 +97,7 @@ class Hostile(Wire):
 
 
 def actions(one: Connector) -> Iterator[Callable[[], Any]]:
-    """Everything the engine asks, of either system."""
+    """Everything that is asked of both systems, then what only one of them knows."""
     create = [Create(guid(n), {"name": "x"}) for n in (1, 2)]
     update = [Update(guid(n), {"name": "x"}, 'W/"1"') for n in (1, 2)]
     yield one.identity
@@ -104,6 +106,15 @@ def actions(one: Connector) -> Iterator[Callable[[], Any]]:
     yield lambda: one.read_one("accounts", ("name",), guid(1))
     yield lambda: one.create_many("accounts", ("name",), create)
     yield lambda: one.update_many("accounts", ("name",), update)
+    yield lambda: one.read_many("accounts", ("name",), [guid(1), guid(2)])
+    yield lambda: one.delete_many("accounts", [Delete(guid(1), 'W/"1"')])
+    yield one.server_time
+    if isinstance(one, BusinessCentral):
+        yield from (one.companies, one.ledger_setup, one.job_queue_entries)
+        yield lambda: one.peek("customers")
+    if isinstance(one, Sales):
+        yield one.organization
+        yield lambda: one.privileges(guid(1))
 
 
 def try_everything(wire: Hostile) -> str:
