@@ -108,7 +108,7 @@ class SharedThrottle:
         lease = uuid4().hex
         waited = self._memory.ask(lambda redis: self._acquire(redis, cost, lease))
         if waited is None:
-            lease, wait = "", self._alone.acquire(cost)
+            lease, wait = "", self._acquire_alone(cost)
         else:
             wait = waited / 1000 * clock.rate()
         if wait == 0:
@@ -147,6 +147,13 @@ class SharedThrottle:
         if found is None:
             return None
         return Standing(int(found[0]), int(found[1]) / 1000 * clock.rate())
+
+    def _acquire_alone(self, cost: int) -> float:
+        """A budget of our own that is spent binds only until all are asked again."""
+        wait = self._alone.acquire(cost)
+        if self._alone.is_closed():
+            return wait
+        return min(wait, max(BUSY_SECONDS, self._memory.seconds_alone()))
 
     def _acquire(self, redis: Redis, cost: int, lease: str) -> int:
         most = open_to(cost, REQUESTS)

@@ -54,6 +54,10 @@ class SharedMemory:
         self._alone_until = 0.0
         return found
 
+    def seconds_alone(self) -> float:
+        """How long nobody is asked any more; 0 when the next question is put."""
+        return max(0.0, self._alone_until - clock.monotonic())
+
 
 @lru_cache(maxsize=1)
 def shared_memory() -> SharedMemory:

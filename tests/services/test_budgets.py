@@ -6,7 +6,7 @@ import pytest
 
 from integration import clock
 from integration.connectors.throttle import REQUESTS
-from integration.services import budgets
+from integration.services import budgets, shared_memory
 from integration.services.budgets import SharedThrottle, Standing
 from integration.services.shared_memory import SharedMemory
 
@@ -115,6 +115,19 @@ def test_without_a_broker_each_is_stricter(nobody: SharedMemory) -> None:
         worker.penalize(30)
         assert worker.acquire() > 29
         assert worker.is_closed()
+
+
+def test_what_was_spent_alone_binds_only_until_the_broker_is_asked_again(
+    nobody: SharedMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_memory, "_ALONE_SECONDS", 0.3)
+    worker = SharedThrottle(nobody, "alone", 4)
+    assert worker.acquire(REQUESTS // 2) == 0
+
+    assert 0 < worker.acquire(2) <= 0.3
+
+    worker.penalize(30)
+    assert worker.acquire(2) > 29
 
 
 def test_a_broker_that_goes_away_amid_a_call_does_no_harm(
