@@ -23,7 +23,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -46,6 +45,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CUSTOMERS, ACCOUNTS, TWINS = 4_000, 1_000, 20
 DIRECTIONS = 3  # currencies to Sales, customers to both
 QUICKSTART = ("quickstart", "--no-accept")
+ANY_PORTS = ("--port", "0", "--sim-port", "0")
 TARGETS = ("worker",) * 7 + ("broker",) * 2 + ("web",)
 WEB_EVERY = 4  # of so many runs one kills web for sure
 PASSWORD = "nobody-else-uses-this"
@@ -278,9 +278,9 @@ def wait_until(condition: Callable[[], bool], seconds: float, name: str) -> None
 
 def prepare(data: Path) -> None:
     """Reviewed and accepted, nothing synchronized; some records that must fail."""
-    port = str(free_port())
-    ports = ("--port", "0", "--sim-port", port)
-    manage(data, *QUICKSTART, *ports, "--check", "--records", str(CUSTOMERS))
+    manage(data, *QUICKSTART, *ANY_PORTS, "--check", "--records", str(CUSTOMERS))
+    described = json.loads((data / "simulators.json").read_text())
+    port = described["authority"].rpartition(":")[2]
     place = Place(data)
     with place.running("Simulators:", "simulate", "--data", str(data), "--port", port):
         accounts = [account(n) for n in range(ACCOUNTS)]
@@ -297,12 +297,6 @@ def prepare(data: Path) -> None:
         database.execute(
             f"UPDATE integration_tablemapping SET interval_seconds = {INTERVAL_SECONDS}"
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def account(n: int) -> dict[str, Any]:
@@ -356,9 +350,7 @@ def carry_out(prepared: Path, data: Path, kill: Kill | None) -> End:
     shutil.copytree(prepared, data)
     place = Place(data)
     try:
-        with place.running(
-            "Ctrl-C ends everything.", *QUICKSTART, "--port", "0", "--sim-port", "0"
-        ):
+        with place.running("Ctrl-C ends everything.", *QUICKSTART, *ANY_PORTS):
             for phase in PHASES:
                 if phase == "incremental":
                     edit(place)

@@ -51,13 +51,6 @@ def claim_port(port: int, option: str, host: str = LOOPBACK) -> socket.socket:
     return listener
 
 
-def free_port(port: int, option: str) -> int:
-    """``port``, or any free one for 0; nothing listens there. Raises ``PortInUse``."""
-    with claim_port(port, option) as listener:
-        number: int = listener.getsockname()[1]
-        return number
-
-
 def port_number(text: str) -> int:
     number = whole_number(text)
     if number > 65535:

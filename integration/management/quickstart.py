@@ -1,5 +1,6 @@
 """The steps of quickstart, in order; each is one line with its seconds."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import httpx2
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_noop
 from integration import clock
 from integration.choices import JobKind
 from integration.management.browser import Browser, OpenedPage
-from integration.management.ports import free_port
+from integration.management.ports import claim_port
 from integration.management.start import Options, Start
 from integration.management.steps import StepFailed
 from integration.management.summary import Summary, summarize
@@ -54,15 +55,16 @@ class Quickstart(Start):
     environment = {"SYNCERRORS_HTTPS": "0", "SYNCERRORS_DEMONSTRATION": "1"}
     options: QuickstartOptions
 
-    def claim_ports(self) -> None:
-        self._sim_port = free_port(self.options.sim_port, "--sim-port")
+    def claim_ports(self, stack: ExitStack) -> None:
+        claimed = claim_port(self.options.sim_port, "--sim-port")
+        self._simulated = stack.enter_context(claimed)
 
     def fill(self, supervisor: Supervisor) -> Administrator:
         step = self._step
         options = self.options
         with step("simulators") as simulated:
-            wanted = SimulatorOptions(self._sim_port, options.bc_data, options.records)
-            simulators = supervisor.start_simulators(wanted)
+            wanted = SimulatorOptions(options.bc_data, options.records)
+            simulators = supervisor.start_simulators(self._simulated, wanted)
             simulated.result = simulators["authority"]
         with step("administrator") as made:
             administrator = make_administrator()

@@ -60,7 +60,7 @@ class Start:
         prepare(layout.data)
         with ExitStack() as stack:
             stack.enter_context(held(layout.data))
-            self.claim_ports()
+            self.claim_ports(stack)
             listener = stack.enter_context(
                 claim_port(self.options.port, "--port", self.options.host)
             )
@@ -93,8 +93,8 @@ class Start:
         self._signals.ignore()
         supervisor.stop()
 
-    def claim_ports(self) -> None:
-        """Ports besides that of the pages. Raises ``PortInUse``."""
+    def claim_ports(self, stack: ExitStack) -> None:
+        """Ports besides that of the pages, until the end. Raises ``PortInUse``."""
 
     def fill(self, supervisor: Supervisor) -> Administrator | None:
         """What must be there before the first page is opened."""

@@ -37,12 +37,11 @@ class Layout:
 class SimulatorOptions:
     """What the simulators are filled with; see ``manage.py simulate``."""
 
-    port: int
     folder: str = ""
     records: int | None = None
 
     def arguments(self, data: Path) -> list[str]:
-        found = ["--port", str(self.port), "--data", str(data)]
+        found = ["--data", str(data)]
         if self.folder:
             found += ["--bc-data", self.folder]
         if self.records is not None:
@@ -78,13 +77,17 @@ class Supervisor:
         """Where the broker is that has been started or reached."""
         return self._layout.redis_url or self._layout.broker_url.read_text("utf-8")
 
-    def start_simulators(self, options: SimulatorOptions) -> dict[str, Any]:
+    def start_simulators(
+        self, listener: socket.socket, options: SimulatorOptions
+    ) -> dict[str, Any]:
         """What they say of themselves. Raises ``StepFailed`` with their sentence."""
         addresses = self._layout.data / "simulators.json"
         with suppress(FileNotFoundError):
             addresses.unlink()
-        arguments = ["simulate", *options.arguments(self._layout.data)]
+        arguments = ["simulate", "--listener", str(listener.fileno())]
+        arguments += options.arguments(self._layout.data)
         child = self._managed("simulators", arguments)
+        child.inherits = (listener.fileno(),)
         child.is_kept = False
         self.children.start(child)
         deadline = clock.monotonic() + SIMULATORS_SECONDS

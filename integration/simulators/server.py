@@ -1,6 +1,5 @@
 """The simulators on a port of this machine: threads of one process, loopback only."""
 
-import errno
 import io
 import os
 import socket
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
 
 ADDRESSES = "simulators.json"
 BODY_LIMIT = 350 * 1024 * 1024  # what Business Central takes
-
-
-class PortInUseError(OSError):
-    """Another process listens on the port."""
 
 
 class _Handler(WSGIRequestHandler):
@@ -81,18 +76,19 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(ThreadingTCPServer):
-    allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 128
     # What werkzeug's handler wants to know of its server.
     multithread, multiprocess, ssl_context = True, False, None
     _server_version = "Simulators"
 
-    def __init__(self, address: tuple[str, int], app: "WSGIApplication") -> None:
+    def __init__(self, listener: socket.socket, app: "WSGIApplication") -> None:
         self.app = app
         self._connections: set[socket.socket] = set()
-        super().__init__(address, _Handler)
+        address = listener.getsockname()
+        super().__init__(address, _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket, self.server_address = listener, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
@@ -131,18 +127,12 @@ class RunningServer:
 
 
 def serve(
-    simulators: Simulators, host: str = "127.0.0.1", port: int = 0
+    simulators: Simulators, listener: socket.socket | None = None
 ) -> RunningServer:
-    """Port 0 takes any free one. Raises PortInUseError, with a sentence."""
-    try:
-        server = _Server((host, port), simulators.wsgi)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUseError(
-                error.errno, f"Port {port} is in use by another program."
-            ) from error
-        raise
-    return RunningServer(server)
+    """On a socket that is listening already, or on any free port of this machine."""
+    if listener is None:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    return RunningServer(_Server(listener, simulators.wsgi))
 
 
 def write_addresses(directory: Path, addresses: Mapping[str, Any]) -> Path:

@@ -82,7 +82,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
 
         words = refused(tmp_path, "--port", port)
 
-    assert f"Port {port} is in use by another program." in words
+    assert f"Port {port} is in use by another program; choose another with" in words
 
 
 def test_a_broken_folder_is_one_sentence_with_its_place(tmp_path: Path) -> None:

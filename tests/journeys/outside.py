@@ -7,6 +7,7 @@ import contextlib
 import http.cookiejar
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -23,6 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED = REPOSITORY.parent / "shared"
 IN_CI = os.environ.get("CI") == "true"
 PASSWORD = "journey-of-a-record"
+_chance = random.SystemRandom()
 MAPPED = {
     "business_central": {"customers", "currencies"},
     "sales": {"accounts", "transactioncurrencies"},
@@ -30,10 +32,12 @@ MAPPED = {
 
 
 def free_port() -> int:
-    """A port nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nothing listens on, none of those that connections get by themselves."""
+    while True:
+        port = _chance.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def environment(data: Path) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """``manage.py quickstart`` on bad days: one sentence, nothing left running."""
 
+import json
+import os
 import re
 import signal
 import subprocess
@@ -7,11 +9,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from integration import clock
-from integration.management.ports import claim_port
+from integration.management.ports import PortInUse, claim_port
 from tests.journeys.outside import REPOSITORY, environment, quickstart
 
 pytestmark = pytest.mark.journey
@@ -121,6 +125,19 @@ def test_a_second_one_names_the_first_and_sigterm_leaves_nothing(
     assert f"(process {first.pid})" in sentence
     assert (first.returncode, err) == (0, "")
     assert left_of(tmp_path) == []
+
+
+def test_the_port_of_killed_simulators_is_nobody_elses(tmp_path: Path) -> None:
+    with started(tmp_path, "--records", "3") as process:
+        wait_for(process, "first sync")
+        told = json.loads((tmp_path / "simulators.json").read_text())
+        address = urlsplit(told["control_url"])
+        os.kill(int((tmp_path / "logs" / "simulators.pid").read_text()), signal.SIGKILL)
+
+        with pytest.raises(PortInUse):
+            claim_port(address.port or 0, "--port")
+        assert httpx2.get(f"{address.geturl()}/clock", timeout=30).status_code == 200
+        stop(process, signal.SIGTERM)
 
 
 def test_nothing_is_written_outside_its_directory_or_left_open(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """``manage.py simulate``: only the simulators, until Ctrl-C."""
 
+import socket
+from argparse import SUPPRESS
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -10,13 +12,18 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integration.management.data_directory import kill
-from integration.management.ports import port_number, whole_number
+from integration.management.ports import (
+    PortInUse,
+    claim_port,
+    port_number,
+    whole_number,
+)
 from integration.management.signals import Signals
 from integration.management.words import COULD_NOT_RUN
 from integration.simulators.app import Simulators
 from integration.simulators.load import DataFolderError
 from integration.simulators.seed import seed, simulators_json
-from integration.simulators.server import PortInUseError, serve, write_addresses
+from integration.simulators.server import serve, write_addresses
 from integration.simulators.store import Store
 
 DATA_FILE = "simulators.sqlite3"
@@ -31,6 +38,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=port_number, default=8100)
+        # The number of a socket that listens already, which quickstart has claimed.
+        parser.add_argument("--listener", type=whole_number, help=SUPPRESS)
         parser.add_argument("--data", type=Path, default=settings.DATA_DIR)
         parser.add_argument("--bc-data", type=Path, metavar="DIR")
         parser.add_argument("--records", type=whole_number, metavar="N")
@@ -54,10 +63,13 @@ class Command(BaseCommand):
                 folder=options["bc_data"],
             )
 
-        with closing(Store(directory / DATA_FILE)) as store:
+        with (
+            listening(options["listener"], options["port"]) as listener,
+            closing(Store(directory / DATA_FILE)) as store,
+        ):
             fill(store)
             simulators = Simulators(store, fill, partial(kill, directory))
-            server = serve(simulators, port=options["port"])
+            server = serve(simulators, listener)
             try:
                 path = write_addresses(directory, simulators_json(store, server.url))
                 self.stdout.write(f"Simulators: {server.url} (addresses in {path})")
@@ -68,12 +80,19 @@ class Command(BaseCommand):
                 server.stop()
 
 
+def listening(number: int | None, port: int) -> socket.socket:
+    """The socket with this number, which we inherit, or one on ``port``."""
+    if number is None:
+        return claim_port(port, "--port")
+    return socket.socket(fileno=number)
+
+
 @contextmanager
 def bad_starts_in_words(directory: Path) -> Iterator[None]:
     """One sentence and exit code 2 for what a person can put right."""
     try:
         yield
-    except (DataFolderError, PortInUseError) as error:
+    except (DataFolderError, PortInUse) as error:
         raise CommandError(error_text(error), returncode=COULD_NOT_RUN) from error
     except OSError as error:
         raise CommandError(
