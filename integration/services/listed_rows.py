@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from integration.choices import ItemOutcome
 from integration.models import Look, OperationItem, Problem, SyncError
+from integration.models.dialect import packed, unpacked
 from integration.models.errors import LIST_COLUMNS
 from integration.models.statements import Statement
 from integration.services.looks import LOOK, LOOK_TEXTS, OWN, Seen, beside_columns
@@ -55,7 +56,7 @@ def rows_of(statement: Statement, *key: Any) -> list[Row]:
     found = statement.raw(*key)
     made = {raw[0]: _kept.get(raw[0], ((), {})) for raw in found}
     new = [raw for raw in found if made[raw[0]][0] != raw]
-    for raw, values in zip(new, statement.converted(new), strict=True):
+    for raw, values in zip(new, statement.converted(unpacked(new)), strict=True):
         made[raw[0]] = raw, _row_of(values)
     if len(_kept) > KEPT:
         _kept.clear()
@@ -84,8 +85,9 @@ def read_rows(newest: QuerySet[SyncError, Any]) -> list[Row]:
 @cache
 def _beside() -> str:
     """The columns in the order of ``listed``; tables have no names but ours."""
-    problem = ", ".join(f"problem.{name}" for name in _PROBLEM)
-    look = ", ".join(
+    page = (f"page.{name}" for name in LIST_COLUMNS)
+    problem = (f"problem.{name}" for name in _PROBLEM)
+    look = (
         f"COALESCE(look.{name}, '')" if name in LOOK_TEXTS else f"look.{name}"
         for name in LOOK
     )
@@ -93,11 +95,12 @@ def _beside() -> str:
         f'"{model._meta.db_table}"'  # noqa: SLF001  # Django's documented door to the name
         for model in (Problem, Look, OperationItem)
     )
+    is_retried = f"""EXISTS(
+        SELECT 1 FROM {items} AS item
+        WHERE item.error_id = page.id AND item.outcome = '{ItemOutcome.PENDING}'
+    )"""  # noqa: S608  # only our own names
     return f"""
-        SELECT page.*, {problem}, EXISTS(
-            SELECT 1 FROM {items} AS item
-            WHERE item.error_id = page.id AND item.outcome = '{ItemOutcome.PENDING}'
-        ), {look}
+        SELECT {packed([*page, *problem, is_retried, *look])}
         FROM ({{}}) AS page
         JOIN {problems} AS problem ON problem.id = page.problem_id
         LEFT JOIN {looks} AS look ON look.error_id = page.id

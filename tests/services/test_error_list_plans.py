@@ -141,7 +141,7 @@ def test_a_deep_page_is_read_from_where_it_begins(
     with database.execute_wrapper(note):
         read_page(parse_filter({**query, "state": "resolved"})[0], sort, after=after)
 
-    (read,) = [one for one in sent if "page.*" in one[0]]
+    (read,) = [one for one in sent if " AS page" in one[0]]
     with database.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {read[0]}", read[1])
         steps = [row[-1] for row in cursor.fetchall()]

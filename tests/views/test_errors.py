@@ -75,7 +75,7 @@ def test_a_connection_that_is_made_while_the_page_is_read_has_its_name(
 
     def meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
         """Just before the rows are read, after all that was asked ahead of them."""
-        if "page.*" in sql and not made:
+        if " AS page" in sql and not made:
             made.append(make_connection(name="Léman Services SA"))
             make_error(problem=make_problem(made[0]), mapping_key="")
         return execute(sql, *rest)
