@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import TextChoices
+from django.forms.utils import flatatt
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -78,14 +79,41 @@ _STYLED = re.compile(r' stroke-[a-z]+="[^"]*"')
 carry it 150 times."""
 
 
+SHARED = (
+    *("arrow-right", "circle-check", "circle-dashed", "ellipsis", "external-link"),
+    *("lock", "minus", "trash-2"),
+)
+"""What a list shows in every row stands once in each page: with all their lines they
+were two fifths of a list."""
+
+
 @lru_cache(maxsize=512)
 def drawn(name: str, classes: str, label: str) -> SafeString:
     """One icon, kept: a list draws the same six a few hundred times."""
     extra = {"role": "img", "aria-label": label} if label else {"aria-hidden": "true"}
-    tag, lines = lucide(name, size=None, **{"class": classes}, **extra).split(">", 1)
-    paths = "".join(map(str.strip, lines.splitlines()))
+    if name in SHARED:
+        about = {"class": classes, "width": "24", "height": "24", **extra}
+        return format_html('<svg{}><use href="#i-{}"/></svg>', flatatt(about), name)
+    tag, paths = _lines(name, **{"class": classes}, **extra)
+    return SafeString(f"{tag}>{paths}</svg>")
+
+
+@cache
+def shared_icons() -> SafeString:
+    """Those of ``SHARED``, for every page to refer to; nobody sees them here."""
+    symbols = (
+        f'<symbol id="i-{name}" viewBox="0 0 24 24">{_lines(name)[1]}</symbol>'
+        for name in SHARED
+    )
+    return SafeString(f"<svg hidden>{''.join(symbols)}</svg>")
+
+
+def _lines(name: str, **attributes: str) -> tuple[str, str]:
+    """The tag of an icon as far as its end, and what is drawn in it."""
+    tag, lines = lucide(name, size=None, **attributes).split(">", 1)
+    paths = "".join(map(str.strip, lines.splitlines())).removesuffix("</svg>")
     # The file is lucide's own, and so are the names of its icons.
-    return SafeString(f"{_STYLED.sub('', tag)}>{paths}")
+    return _STYLED.sub("", tag), paths
 
 
 def icon(name: str, classes: str = "i", label: str = "") -> SafeString:

@@ -16,6 +16,7 @@ for tag in (
     parts.icon,
     parts.on_day,
     parts.other_languages,
+    parts.shared_icons,
     parts.times,
     parts.to_the_second,
     parts.when,
