@@ -43,11 +43,10 @@ HtmxRequest = SignedInRequest
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """How this person likes to read: language code, zone, theme."""
+    """How this person likes to read: language code and zone."""
 
     language: str
     zone: ZoneInfo
-    theme: str
 
 
 def signed_in(request: HttpRequest) -> User | None:
@@ -59,12 +58,17 @@ def signed_in(request: HttpRequest) -> User | None:
 def preferences_of(request: HttpRequest) -> Preferences:
     """The person's own choice, else the browser's cookie, else what its headers say."""
     user = signed_in(request)
-    theme = user.theme if user else request.COOKIES.get(THEME_COOKIE, "")
     return Preferences(
         language=language_of(request, user),
         zone=ZoneInfo((user and user.time_zone) or settings.TIME_ZONE),
-        theme=theme if theme in Theme.values else Theme.SYSTEM,
     )
+
+
+def theme_of(request: HttpRequest) -> str:
+    """The same way: the person's own, the cookie's, or the system's."""
+    user = signed_in(request)
+    theme = user.theme if user else request.COOKIES.get(THEME_COOKIE, "")
+    return theme if theme in Theme.values else Theme.SYSTEM
 
 
 def language_of(request: HttpRequest, user: User | None) -> str:
@@ -85,7 +89,7 @@ def language_of(request: HttpRequest, user: User | None) -> str:
 
 
 class PreferencesMiddleware:
-    """Language, time zone and theme of the person, for this request only."""
+    """Language and time zone of the person, for this request only."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -234,9 +238,8 @@ def safe_next(request: HttpRequest, default: str) -> str:
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """What the frame around every page needs; a fragment never asks for it."""
-    preferences = preferences_of(request)
     return {
-        "theme": preferences.theme,
+        "theme": theme_of(request),
         "shell": SimpleLazyObject(status.read_shell),
         "demonstration": settings.DEMONSTRATION
         and may(request, Role.ADMINISTRATOR)

@@ -67,8 +67,8 @@ class _Words(NamedTuple):
 
 
 @lru_cache(maxsize=KEPT)
-def error_row(shown: tuple[Any, ...], told: Told, frame: Frame) -> str:
-    """The row; ``shown`` are the values of the columns a list reads."""
+def error_row(shown: tuple[Any, ...], told: Told, frame: Frame) -> bytes:
+    """The row as it is sent; ``shown`` are the values of the columns a list reads."""
     error = dict(zip(LIST_COLUMNS, shown, strict=True))
     words = _words(frame.language)
     source, destination = source_and_destination(error, told.place)
@@ -97,7 +97,7 @@ def error_row(shown: tuple[Any, ...], told: Told, frame: Frame) -> str:
             else '<td class="c-act"></td>',
             "</tr>\n",
         )
-    )
+    ).encode()
 
 
 @cache

@@ -18,15 +18,15 @@ from integration.services.articles import label_of
 from integration.services.looks import Seen, is_anything_watched
 
 FIELDS_TOLD = 3
-SOON, LATER = 5, 30
+SOON, LATER = "5", "30"
 """Seconds until a page asks again: while something is being mended, and else."""
 
 
-def pace(seen: Iterable[Seen]) -> int:
+def pace(seen: Iterable[Seen]) -> str:
     return SOON if any(one.is_lively for one in seen) else LATER
 
 
-def pace_now() -> int:
+def pace_now() -> str:
     """Of a page that is about everything."""
     return SOON if is_anything_watched() else LATER
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -105,7 +105,7 @@ def shared_icons() -> SafeString:
         f'<symbol id="i-{name}" viewBox="0 0 24 24">{_lines(name)[1]}</symbol>'
         for name in SHARED
     )
-    return SafeString(f"<svg hidden>{''.join(symbols)}</svg>")
+    return SafeString(f'<svg hidden width="0" height="0">{"".join(symbols)}</svg>')
 
 
 def _lines(name: str, **attributes: str) -> tuple[str, str]:
@@ -226,6 +226,24 @@ class Locale(NamedTuple):
     today: date
 
 
+MOST_TOLD = 4_096
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
+
+
+class _Told(NamedTuple):
+    """A moment in words that are right as long as now lies between these two."""
+
+    markup: SafeString
+    since: datetime
+    until: datetime
+
+
+@lru_cache(maxsize=16)
+def _told(_language: str, _zone: tzinfo) -> dict[datetime, _Told]:
+    """Those that this process has told: a list has the same fifty again and again."""
+    return {}
+
+
 class Moments:
     """The moments and counts of one page: language, zone and now are asked for once."""
 
@@ -235,25 +253,36 @@ class Moments:
         self.now = clock.now()
         today = self.now.astimezone(self.zone).date()
         self.locale = Locale(self.language, self.zone, today)
+        self._told = _told(self.language, self.zone)
 
     def ago(self, moment: datetime) -> SafeString:
         """Relative to read, exact to trust: in its title moment, zone and offset."""
-        words = self.relative(moment)
-        # Zones and formats are ours, words are of the catalogue: nothing to escape.
-        return SafeString(f"{_stamp(moment, self.zone, self.language)}{words}</time>")
+        told = self._told.get(moment)
+        if told is None or not told.since <= self.now < told.until:
+            words, until = self._relative(moment)
+            # Zones and formats are ours, words of the catalogue: nothing to escape.
+            stamp = _stamp(moment, self.zone, self.language)
+            told = _Told(SafeString(f"{stamp}{words}</time>"), self.now, until)
+            if len(self._told) >= MOST_TOLD:
+                self._told.clear()
+            self._told[moment] = told
+        return told.markup
 
     def relative(self, moment: datetime) -> str:
         """2 min ago, 3 h ago, 6 days ago; older than a month, or to come: the day."""
+        return self._relative(moment)[0]
+
+    def _relative(self, moment: datetime) -> tuple[str, datetime]:
+        """With the moment until which it is so."""
         seconds = int((self.now - moment).total_seconds())
         if seconds < 0:
-            return exact(moment)
+            return exact(moment), moment
         if seconds > RELATIVE_DAYS * DAY + DAY - 1:
-            return _long_ago(moment, self.zone, self.language)
-        if seconds >= HOUR:
-            unit = DAY if seconds >= DAY else HOUR
-        else:
-            unit = MINUTE if seconds >= MINUTE else 1
-        return _span(unit, seconds // unit, self.language)
+            return _long_ago(moment, self.zone, self.language), _ALWAYS
+        unit = next((one for one in (DAY, HOUR) if seconds >= one), MINUTE)
+        n = seconds // unit
+        until = moment + timedelta(seconds=unit * (n + 1))
+        return _span(unit, n, self.language), until
 
     def times(self, occurrences: int) -> str:
         """once, or 12 times."""
@@ -297,13 +326,13 @@ def _long_ago(moment: datetime, _zone: tzinfo, _language: str) -> str:
 @lru_cache(maxsize=512)
 def _span(unit: int, n: int, language: str) -> str:
     """So many units ago, in the language that is in force."""
+    if n == 0:
+        return _("just now")
     if unit == MINUTE:
         return _("%(n)s min ago") % {"n": n}
     if unit == HOUR:
         return _("%(n)s h ago") % {"n": n}
-    if unit == DAY:
-        return ngettext("%(n)s day ago", "%(n)s days ago", n) % {"n": n}
-    return _("just now")
+    return ngettext("%(n)s day ago", "%(n)s days ago", n) % {"n": n}
 
 
 def duration(seconds: int) -> str:

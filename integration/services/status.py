@@ -1,6 +1,6 @@
 """What the frame of every page says: how much is open, and whether the engine lives."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
@@ -126,17 +126,18 @@ class _Connected(NamedTuple):
     paused_name: str | None
 
 
-def read_shell() -> Shell:
-    """Two queries."""
-    return _shell_of(_counts().raw(), _connections().raw())
+def read_shell(counts: Mapping[str, int] | None = None) -> Shell:
+    """Two queries, or one where the page has all ``counts`` by chip already."""
+    known = read_relevant() if counts is None else counts
+    return _shell_of(tuple(known.items()), _connections().raw())
 
 
 @lru_cache(maxsize=8)
 def _shell_of(
-    counted: tuple[tuple[Any, ...], ...], found: tuple[tuple[Any, ...], ...]
+    counted: tuple[tuple[str, int], ...], found: tuple[tuple[Any, ...], ...]
 ) -> Shell:
     """Kept: it is the same from page to page."""
-    counts = dict(_counts().converted(counted))
+    counts = dict(counted)
     connections = [_Connected(*row) for row in _connections().converted(found)]
     ran_at = connections[0].ran_at if connections else None
     running = [row for row in connections if row.enabled and not row.paused_at]
@@ -161,9 +162,9 @@ def _shell_of(
     )
 
 
-def shell_statements() -> tuple[Statement, Statement]:
+def shell_statements(*, has_counts: bool) -> list[Statement]:
     """Of ``read_shell``, to be asked together with others."""
-    return _counts(), _connections()
+    return [_connections()] if has_counts else [_counts(), _connections()]
 
 
 def read_relevant() -> dict[str, int]:

@@ -40,7 +40,7 @@ from integration.services.error_list import (
 from integration.services.looks import seen_of, watch
 from integration.services.places import Places, place_of, places_statement, read_places
 from integration.services.retry_results import replacement_of
-from integration.services.status import read_engine, shell_statements
+from integration.services.status import read_engine, read_shell, shell_statements
 from integration.services.storm_status import halts_of, read_halts, stopped_statement
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
@@ -79,7 +79,7 @@ def _asked_ahead(listing: Listing, *, is_part: bool) -> Iterator[Statement]:
     if not is_part:
         yield titles_statement()
         yield stopped_statement()
-        yield from shell_statements()
+        yield from shell_statements(has_counts=not listing.is_filtered)
 
 
 def _list_of(
@@ -96,13 +96,16 @@ def _list_of(
     if any(row["connection_id"] not in places.connections for row in page.rows):
         places = read_places()  # one was made since it was asked ahead
     context = list_context(request, listing, page, places)
+    table: ErrorTable = context["table"]
     if is_part:
         response = render(request, "integration/errors/_fragment.html", context)
         response["HX-Push-Url"] = f"{request.path}{question(request.GET.urlencode())}"
-        return response
+        return table.filled(response)
     say_dropped(request, listing.dropped)
     context |= page_context(request, listing, places)
-    return render(request, "integration/errors/list.html", context)
+    if not listing.is_filtered:  # It counts what the frame around it does.
+        context["shell"] = SimpleLazyObject(partial(read_shell, page.chips.chips))
+    return table.filled(render(request, "integration/errors/list.html", context))
 
 
 def question(query: str) -> str:
@@ -187,9 +190,9 @@ def live_href(
     ``told`` is how many new ones the page tells of already; ``first``: its rows are the
     first ones of the list.
     """
-    rows = "".join([f"entry={key}&" for key in ids])
+    rows = "&entry=".join(["", *map(str, ids)])
     asked = {"since": since.isoformat(), "told": str(told), "first": "1" * first}
-    return f"{reverse('errors_live')}?{rows}{urlencode(asked)}&{listing.query()}"
+    return f"{reverse('errors_live')}?{urlencode(asked | listing.words)}{rows}"
 
 
 def can_retry_all(listing: Listing, page: ErrorPage) -> bool:

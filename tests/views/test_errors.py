@@ -11,11 +11,13 @@ from django.db import transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from integration.choices import Direction, Role
 from integration.models import Connection, Operation, PendingRecord, SyncError
 from integration.services import cells
 from integration.services.error_list import SORTS
+from integration.tables.errors import ErrorTable
 from tests.factories import (
     SOME_TIME,
     make_connection,
@@ -496,3 +498,54 @@ def test_what_a_page_keeps_is_not_shown_to_whoever_may_less_or_more(
     assert "Only operators and administrators" in pages["viewer"]
     assert 'formaction="/errors/resolve/"' not in pages["viewer"]
     assert 'formaction="/errors/resolve/"' in pages["superuser"]
+
+
+def test_a_name_that_looks_like_the_place_of_the_rows_is_a_name(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    mark = str(ErrorTable.body(None))  # type: ignore[arg-type]  # it needs no table
+    scene["rows"][0].delete()
+    make_error(problem=scene["problem"], bc_name=mark, bc_presence="exists")
+    make_mapping(connection=scene["connection"], name=mark)
+    recount()
+
+    for headers in (FRAGMENT, None):
+        page = html(viewer, f"{LIST}?q=&mapping=", headers)
+        assert escape(mark) in page
+        assert mark not in page
+        assert page.count("<tr data-watch=") == 12
+
+
+@pytest.mark.parametrize(
+    "address", [LIST, "/", "/problems/", "/couplings/", "/connections/", "/errors/{}/"]
+)
+def test_an_icon_that_a_page_refers_to_stands_in_it(
+    operator: Client, scene: dict[str, Any], address: str
+) -> None:
+    page = html(operator, address.format(scene["rows"][0].pk))
+
+    used = set(re.findall(r'<use href="#([^"]+)"', page))
+    assert used or address not in {LIST, "/errors/{}/"}
+    for name in used:
+        assert page.count(f'<symbol id="{name}"') == 1
+
+
+def test_the_frame_counts_as_the_list_does_or_anew(
+    viewer: Client, scene: dict[str, Any]
+) -> None:
+    make_error(
+        problem=make_problem(scene["connection"], title="Other"), state="ignored"
+    )
+    recount()
+
+    for query, sums in {
+        "": 1,
+        "state=ignored": 1,
+        "mapping=CUSTOMER": 2,
+        "who=user": 2,
+    }.items():
+        with CaptureQueriesContext(database) as captured:
+            page = html(viewer, f"{LIST}?{query}")
+        asked = [one["sql"] for one in captured if "SUM(" in one["sql"]]
+        assert len(asked) == sums, query
+        assert re.search(r'id="open"[^>]*>12<', page)
