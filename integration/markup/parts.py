@@ -84,7 +84,7 @@ SHARED = (
     *("lock", "minus", "trash-2"),
 )
 """What a list shows in every row stands once in each page: with all their lines they
-were two fifths of a list."""
+were a quarter of a list."""
 
 
 @lru_cache(maxsize=512)
