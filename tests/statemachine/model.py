@@ -44,6 +44,7 @@ class Line:
     """``error`` is what is open about it, and pending as long as it is.
 
     ``resting``: a torn run may have left it for later, with a passing error.
+    ``recast``: other values leave its right record since, which makes that news.
     """
 
     left: Values | None = None
@@ -53,6 +54,7 @@ class Line:
     blocked: bool = False
     error: str = ""
     resting: bool = False
+    recast: bool = False
 
     @property
     def both(self) -> tuple[Values, Values]:
@@ -114,7 +116,8 @@ def synced(line: Line, rules: Rules) -> Line:
         return replace(line, error=gone, resting=False)
     if _has_news(line, rules):
         return _settled(line, rules)
-    return replace(line, error="", resting=False) if line.in_sight(rules) else line
+    at_rest = replace(line, error="", resting=False, recast=False)
+    return at_rest if line.in_sight(rules) else line
 
 
 def ends(line: Line, rules: Rules) -> set[Line]:
@@ -124,8 +127,8 @@ def ends(line: Line, rules: Rules) -> set[Line]:
     a torn run left for later waits for one.
     """
     states, is_pair = {synced(line, rules)}, line.coupled and line.right is not None
-    if is_pair and not line.in_sight(rules) and _has_news(line, rules):
-        states.add(_settled(line, rules, to_right=False))
+    if is_pair and not line.in_sight(rules) and (line.recast or _has_news(line, rules)):
+        states |= {_settled(line, rules, to_right=way) for way in (False, True)}
         if line.resting and not _has_news_there(line, rules):
             states.add(line)
     return states
@@ -196,9 +199,8 @@ def edited_meanwhile(
 
 def _has_news(line: Line, rules: Rules) -> bool:
     """They have not agreed; a conflict is tried again, whatever the filter says now."""
-    here = line.in_sight(rules) and line.both[0] != line.base
-    unmet = None in line.base or line.error == CONFLICT
-    return unmet or here or _has_news_there(line, rules)
+    new = None in line.base or line.error == CONFLICT or _has_news_there(line, rules)
+    return new or (line.in_sight(rules) and line.both[0] != line.base)
 
 
 def _has_news_there(line: Line, rules: Rules) -> bool:
@@ -282,7 +284,7 @@ def _written(line: Line, decision: Carried, *, to_right: bool, to_left: bool) ->
         right[f] = line.both[0][f]
     for f in decision.to_left if to_left else ():
         left[f] = line.both[1][f]
-    return replace(line, left=tuple(left), right=tuple(right))
+    return replace(line, left=tuple(left), right=tuple(right), recast=False)
 
 
 def _agreed(line: Line, decision: Carried, *, to_right: bool, to_left: bool) -> Base:

@@ -133,6 +133,11 @@ FOUND = {
         "ChUbHCE3QUZMUFhaXmRkaWxvenx+hoiKoKaprsHB0Nne5eb7BggPFBgtMzU4OzxYYm5zfY6R"
         "srzBxcfb7u7v+P39"
     ),
+    "an edit that rests out of sight, and then other values leave its partner": (
+        "F0xdkbK1u8XrI1cbzzI0cH+lz97vMF5vzzAO3WOr72a0CjpaWmBwfJqbo2GE4Qw/KwECCgsR"
+        "GhwhJCcnKSsvMzRAXF1fZ25yc3d5fIGDiY6OkJGXm6KipqmrsbO5vL7BwsXKzc/Q09Tt7vP3"
+        "/PwUIiZlj5Xb3+P9"
+    ),
     "a conflict that an edit makes of one write, when the other is done": (
         "zM/Z3wItMztDRldYWXOFkJq1udrk5gYiDERZszZBVLsEBQgMHTI2Wn+Kj6SpvNfl8PL1/GlI"
         "Aw8RIDI1OUdMYoGDiJafrLG3w9UrdhEYH44NLThrcnaH7F0yRLp2msXiffEAuVbZAwmj6VrE"
