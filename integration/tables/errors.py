@@ -25,7 +25,7 @@ from integration.services.listed_rows import Row
 from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
-_ROWS = "<!-- rows -->"
+ROWS = "<!-- rows -->"
 """No value of a page can look like this: its signs are escaped there."""
 SWAP = ' hx-swap-oob="true"'
 
@@ -81,7 +81,7 @@ class ErrorTable(KeysetTable):
 
     def body(self) -> SafeString:
         """Where the rows are to stand: see ``filled``."""
-        return SafeString(_ROWS)
+        return SafeString(ROWS)
 
     def filled(self, response: HttpResponse) -> HttpResponse:
         """The page with its rows.
@@ -90,7 +90,7 @@ class ErrorTable(KeysetTable):
         it would be copied at every level, and written as UTF-8 anew.
         """
         rows = b"".join(map(self._row, self.data))
-        response.content = response.content.replace(_ROWS.encode(), rows, 1)
+        response.content = response.content.replace(ROWS.encode(), rows, 1)
         return response
 
     def _row(self, record: Row) -> bytes:

@@ -17,7 +17,7 @@ from integration.choices import Direction, Role
 from integration.models import Connection, Operation, PendingRecord, SyncError
 from integration.services import cells
 from integration.services.error_list import SORTS
-from integration.tables.errors import ErrorTable
+from integration.tables.errors import ROWS
 from tests.factories import (
     SOME_TIME,
     make_connection,
@@ -503,16 +503,15 @@ def test_what_a_page_keeps_is_not_shown_to_whoever_may_less_or_more(
 def test_a_name_that_looks_like_the_place_of_the_rows_is_a_name(
     viewer: Client, scene: dict[str, Any]
 ) -> None:
-    mark = str(ErrorTable.body(None))  # type: ignore[arg-type]  # it needs no table
     scene["rows"][0].delete()
-    make_error(problem=scene["problem"], bc_name=mark, bc_presence="exists")
-    make_mapping(connection=scene["connection"], name=mark)
+    make_error(problem=scene["problem"], bc_name=ROWS, bc_presence="exists")
+    make_mapping(connection=scene["connection"], name=ROWS)
     recount()
 
     for headers in (FRAGMENT, None):
         page = html(viewer, f"{LIST}?q=&mapping=", headers)
-        assert escape(mark) in page
-        assert mark not in page
+        assert escape(ROWS) in page
+        assert ROWS not in page
         assert page.count("<tr data-watch=") == 12
 
 
