@@ -42,7 +42,6 @@ class Written:
     """A write that was done: the record as the system answered it."""
 
     record: Record
-    request_id: str = ""
 
 
 WriteResult = Written | Failure

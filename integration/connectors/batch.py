@@ -83,10 +83,12 @@ def results_of(
 def with_request_id(
     answers: Sequence[Answer | None], batch: Answer
 ) -> list[Answer | None]:
-    """Parts without a request id of their own get that of their batch."""
+    """Refused parts without a request id of their own get that of their batch."""
     outer = {"x-ms-service-request-id": batch.request_id} if batch.request_id else {}
     return [
-        answer and replace(answer, headers={**outer, **answer.headers})
+        answer
+        if answer is None or answer.is_success
+        else replace(answer, headers={**outer, **answer.headers})
         for answer in answers
     ]
 
@@ -246,7 +248,7 @@ def _result_of(
     record = _record_of(part, result, shape)
     if record is None:
         return missing_answer(part.alone(batch))
-    return Written(record, batch.redacted(result.request_id))
+    return Written(record)
 
 
 def _record_of(part: Part, answer: Answer, shape: RecordShape) -> Record | None:

@@ -120,17 +120,16 @@ class BusinessCentral:
             yield Page(
                 records=records,
                 cursor=literal(reached) if is_last and reached else "",
-                request_id=answer.request_id,
             )
 
     def read_all(
         self, entity: str, fields: Sequence[str], where: str = ""
     ) -> Iterator[Page]:
         call = self._list(entity, fields, filter=where)
-        for body, answer in self._session.pages(call):
+        for body, _ in self._session.pages(call):
             with self._session.readable(call):
                 records = _records(body)
-            yield Page(records=records, request_id=answer.request_id)
+            yield Page(records=records)
 
     def read_many(
         self, entity: str, fields: Sequence[str], ids: Sequence[str]

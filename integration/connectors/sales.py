@@ -142,10 +142,10 @@ class Sales:
             entity, select=shape.select(fields), filter=where, orderby=shape.key
         )
         call = self._get(f"read {entity}", path, _PAGES)
-        for body, answer in self._session.pages(call):
+        for body, _ in self._session.pages(call):
             with self._session.readable(call):
                 records = tuple(shape.record(row) for row in body["value"])
-            yield Page(records=records, request_id=answer.request_id)
+            yield Page(records=records)
 
     def read_many(
         self, entity: str, fields: Sequence[str], ids: Sequence[str]
@@ -300,7 +300,6 @@ class Sales:
                     records=tuple(shape.record(r) for r in rows if not _is_deleted(r)),
                     deleted=tuple(str(row["id"]).lower() for row in deleted),
                     cursor=link,
-                    request_id=answer.request_id,
                 )
             yield page
 

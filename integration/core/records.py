@@ -5,7 +5,7 @@ long to make, and there are a dozen of them for each.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -60,10 +60,8 @@ class Page:
 
     ``deleted`` lists ids the system reports as deleted (Sales only). ``cursor`` is
     empty on every page but the last, where it is what the next read starts from.
-    ``request_id`` is the system's own id of this answer.
     """
 
     records: tuple[Record, ...] = ()
     deleted: tuple[str, ...] = ()
     cursor: str = ""
-    request_id: str = field(default="")

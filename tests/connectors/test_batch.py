@@ -269,14 +269,15 @@ def test_a_failure_of_the_whole_batch_stays_as_it_is() -> None:
     assert results_of([part(1)], [failure], SHAPE, BATCH) == [failure]
 
 
-def test_parts_inherit_the_request_id_of_their_batch() -> None:
-    own = Answer(200, {"x-ms-service-request-id": "own"})
+def test_refused_parts_inherit_the_request_id_of_their_batch() -> None:
+    bare, own = Answer(400, {}), Answer(400, {"x-ms-service-request-id": "own"})
     batch = Answer(200, {"request-id": "outer"})
 
-    found = with_request_id([OK, own, None], batch)
+    found = with_request_id([bare, own, OK, None], batch)
 
-    assert [answer and answer.request_id for answer in found] == ["outer", "own", None]
-    assert with_request_id([OK], OK) == [OK]
+    ids = [answer and answer.request_id for answer in found]
+    assert ids == ["outer", "own", "", None]
+    assert with_request_id([bare], OK) == [bare]
 
 
 def test_an_update_without_an_etag_is_stale_without_a_call() -> None:
