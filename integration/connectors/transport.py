@@ -10,6 +10,7 @@ import random
 import ssl
 import uuid
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -34,6 +35,8 @@ from integration.core.failures import Failure, FailureKind
 
 logger = logging.getLogger(__name__)
 
+MADE_UP: ContextVar[Callable[[], None]] = ContextVar("made_up", default=lambda: None)
+"""Who wants to know when a call only waits any more: for its turn, for its answer."""
 TRIES = 3
 LONGEST_WAIT_SECONDS = 5.0
 """A longer wait before a repeat is the job's, not ours: ``Throttled`` is raised."""
@@ -107,6 +110,7 @@ class Transport:
 
     def send(self, call: Call) -> Answer:
         """The answer of success. Raises ``RemoteError`` for anything else; may wait."""
+        MADE_UP.get()()
         attempt = 1
         while True:
             try:

@@ -6,8 +6,10 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
 from itertools import islice
-from threading import Thread
+from threading import Event, Thread
 from typing import TypeVar
+
+from integration.connectors.transport import MADE_UP
 
 logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -24,18 +26,24 @@ def answered(call: Callable[[], _T]) -> "Future[_T]":
 
 
 def begin(call: Callable[[], _T]) -> "Future[_T]":
-    """The answer to come. Whoever is stopped meanwhile does not wait for the thread:
+    """The answer to come, once the call has been made up: two threads that compute
+    only hinder each other. Whoever is stopped meanwhile does not wait for the thread:
     its call is then one whose answer was lost."""
     coming: Future[_T] = Future()
+    made_up = Event()
     context = copy_context()  # what the log says of the run
+    context.run(MADE_UP.set, made_up.set)
 
     def answer() -> None:
         try:
             coming.set_result(context.run(call))
         except BaseException as error:  # noqa: BLE001  # or whoever waits would for ever
             coming.set_exception(error)
+        finally:
+            made_up.set()
 
     Thread(target=answer, name="call", daemon=True).start()
+    made_up.wait()
     return coming
 
 

@@ -15,8 +15,7 @@ from integration.core.failures import FailureKind
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import OutcomeKind
 from integration.core.plan import Missing, creation, sales_key
-from integration.core.records import Direction, System
-from integration.models import Coupling
+from integration.core.records import Direction, Record, System
 from integration.services import couplings, pending
 from integration.services.endings import (
     Endings,
@@ -35,16 +34,19 @@ _UNSURE = frozenset(
     {FailureKind.LOST_ANSWER, FailureKind.TRANSIENT, FailureKind.EXISTS}
 )
 """It may be there all the same."""
-_Creation = tuple[Snapshot, dict[str, Any]]
+_Creation = tuple[Snapshot, Create]
 CHUNK = {Direction.TO_SALES: 1_000, Direction.TO_BUSINESS_CENTRAL: 500}
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Records of one side that have no partner, and what became of them."""
+    """Records of one side that have no partner, and what became of them.
+
+    ``made`` are partners as the other system answered them.
+    """
 
     way: Direction
-    made: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
+    made: list[tuple[Snapshot, Record]] = field(default_factory=list)
     found: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
     failed: list[tuple[Snapshot, Trouble]] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
@@ -102,7 +104,8 @@ def _plan(work: Work, way: Direction, records: Sequence[Snapshot]) -> _Plan:
         if isinstance(columns, Missing):
             plan.waiting.failed.append((record, missing_partner(work, columns)))
         else:
-            plan.creates.append((record, columns))
+            create = Create(sales_key(work.table, record.id), columns)
+            plan.creates.append((record, create))
     return plan
 
 
@@ -144,7 +147,7 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
                 work.mapping, [(r, batch.intents[r.id]) for r, _ in creates]
             )
     connector, table = work.connectors[side], work.table
-    wanted = [Create(sales_key(table, record.id), values) for record, values in creates]
+    wanted = [create for _, create in creates]
     results = work.behind.meanwhile(
         lambda: connector.create_many(table.place(side), table.columns(side), wanted)
     )
@@ -164,8 +167,7 @@ def _take(
     result: WriteResult,
 ) -> None:
     if isinstance(result, Written):
-        made = work.snapshot(batch.way.destination, result.record)
-        batch.made.append((record, made))
+        batch.made.append((record, result.record))
     elif work.stops(result):
         batch.untried.append(record.id)
     elif result.kind in _UNSURE:
@@ -199,31 +201,29 @@ def _look_for(
 
 
 def _save(work: Work, batch: _Batch) -> None:
-    endings = Endings()
-    source = batch.way.source
-    now = clock.now()
-    made = [_couple(work, batch.way, *pair, now) for pair in batch.made]
-    failed_records(endings, source, batch.failed)
+    endings, way, now = Endings(), batch.way, clock.now()
+    made = [_couple(work, way, *each, now) for each in batch.made]
+    failed_records(endings, way.source, batch.failed)
     with transaction.atomic():
-        kept = couplings.make(work.mapping, (coupling for coupling, _ in made))
+        kept = couplings.make(work.mapping, (pair.coupling for pair in made))
         ids = {coupling.bc_id: coupling.pk for coupling in kept}
-        for coupling, record in made:
-            way, kind = batch.way, OutcomeKind.INSERTED
+        for pair in made:
+            coupling = pair.coupling
             coupling.pk = ids.get(coupling.bc_id)
-            endings.outcomes.append(of_pair(kind, way, coupling))
-            endings.cleared[source].append(record.id)
+            endings.outcomes.append(of_pair(OutcomeKind.INSERTED, way, coupling))
+            endings.cleared[way.source].append(pair.id(way.source))
         pending.forget_intents(work.mapping, batch.untried)
         endings.save(work)
-    _follow_up(work, batch, {c.bc_id: c for c, _ in made if c.pk})
+    _follow_up(work, way, made)
     _settle_found(work, batch)
 
 
 def _couple(
-    work: Work, way: Direction, record: Snapshot, made: Snapshot, now: datetime
-) -> tuple[Coupling, Snapshot]:
+    work: Work, way: Direction, record: Snapshot, reply: Record, now: datetime
+) -> Pair:
     """A new pair is in step where both hold the same; the rest meets next time."""
-    to_sales = way is Direction.TO_SALES
-    bc, sales = (record, made) if to_sales else (made, record)
+    made = work.snapshot(way.destination, reply)
+    bc, sales = (record, made) if way is Direction.TO_SALES else (made, record)
     coupling = couplings.fresh(work.mapping, bc, sales, now)
     decision = decide(work.table, None, bc.values, sales.values)
     coupling.values = dict(decision.agreed)
@@ -233,18 +233,14 @@ def _couple(
         if decision.fields(back):
             couplings.unsee(coupling, back.source)
     setattr(coupling, f"{way.value}_at", now)
-    return coupling, record
+    return Pair(coupling, bc, sales)
 
 
-def _follow_up(work: Work, batch: _Batch, made: Mapping[str, Coupling]) -> None:
+def _follow_up(work: Work, way: Direction, made: Sequence[Pair]) -> None:
     """What the other side gave a new record (its number) comes back at once."""
-    if batch.way is Direction.TO_SALES or not work.writes(Direction.TO_SALES):
+    if way is Direction.TO_SALES or not work.writes(Direction.TO_SALES):
         return
-    pairs = []
-    for sales, bc in batch.made:
-        coupling = made.get(bc.id)
-        if coupling and not coupling.bc_hash:
-            pairs.append(Pair(coupling, bc, sales))
+    pairs = [p for p in made if p.coupling.pk and not p.coupling.bc_hash]
     if pairs:
         settle_pairs(work, pairs)
 

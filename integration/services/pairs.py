@@ -16,7 +16,7 @@ from integration.core.failures import FailureKind
 from integration.core.mapping import Snapshot, travelling
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.plan import Missing, update
-from integration.core.records import Direction, System
+from integration.core.records import Direction, Record, System
 from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.answers import Answer, note_changed
@@ -45,9 +45,9 @@ class Pair:
     ``owing`` are the sides whose record needs an ending in this run; of a pair that is
     new it is ``first``. ``news`` are the sides that hold another version than the one
     tried last; ``held`` are values worked out already. ``agreed`` is what we wrote:
-    both sides held it, whatever becomes of it. One that ``was_stopped`` is left to the
-    next run. ``answer`` is a person's, as long as the records are those that were
-    shown.
+    both sides held it, whatever becomes of it; ``replies`` are what the systems said to
+    that, not yet looked at. One that ``was_stopped`` is left to the next run.
+    ``answer`` is a person's, as long as the records are those that were shown.
     """
 
     coupling: Coupling
@@ -61,6 +61,7 @@ class Pair:
     held: dict[System, Mapping[str, Any]] = field(default_factory=dict)
     wrote: set[Direction] = field(default_factory=set)
     agreed: dict[str, Any] = field(default_factory=dict)
+    replies: dict[Direction, Record] = field(default_factory=dict)
     troubles: dict[Direction, Trouble] = field(default_factory=dict)
     gone: System | None = None
     was_stopped: bool = False
@@ -143,6 +144,7 @@ def _conclude(work: Work, pairs: Sequence[Pair]) -> None:
 
 def _record(work: Work, pairs: Sequence[Pair]) -> None:
     """Record how these ended; whoever comes now finds them done."""
+    _read_replies(work, pairs)
     ended = [pair for pair in pairs if not pair.was_stopped]
     _save(work, [pair for pair in ended if pair.gone is None])
     for side in System:
@@ -246,6 +248,7 @@ def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> None:
     What went the other way before and is behind again for it goes once more.
     """
     doubtful = _send(work, way, pairs)
+    _read_replies(work, doubtful)
     _read_missing(work, way.destination, doubtful)
     again = [pair for pair in doubtful if pair.gone is None]
     for pair in again:
@@ -301,21 +304,32 @@ def _update(
 
 
 def _take_answer(work: Work, way: Direction, pair: Pair, result: WriteResult) -> None:
-    side = way.destination
     if isinstance(result, Written):
-        source, before = (values_of(work, pair, one) for one in (way.source, side))
-        written = {name: source[name] for name in pair.decision.fields(way)}
         pair.wrote.add(way)
-        pair.agreed |= written
-        pair.take(side, work.snapshot(side, result.record))
-        # In terms of the base: the other system may keep it in a form of its own.
-        pair.held[side] = {**before, **written}
+        pair.replies[way] = result.record
     elif result.kind is FailureKind.NOT_FOUND:
-        pair.gone = side
+        pair.gone = way.destination
     elif work.stops(result):
         pair.was_stopped = True
     else:
         pair.troubles[way] = Trouble(failure=result)
+
+
+def _read_replies(work: Work, pairs: Sequence[Pair]) -> None:
+    """What these hold since we wrote; the next call need not wait for that.
+
+    Before anything is decided anew: it was written as the decision says.
+    """
+    for pair in pairs:
+        for way, reply in pair.replies.items():
+            side = way.destination
+            source, before = (values_of(work, pair, one) for one in (way.source, side))
+            written = {name: source[name] for name in pair.decision.fields(way)}
+            pair.agreed |= written
+            pair.take(side, work.snapshot(side, reply))
+            # In terms of the base: the other system may keep it in a form of its own.
+            pair.held[side] = {**before, **written}
+        pair.replies.clear()
 
 
 def _failed_with(pair: Pair, way: Direction, *kinds: FailureKind) -> bool:

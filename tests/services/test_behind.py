@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TypeVar
 
 import pytest
 
+from integration.connectors.transport import MADE_UP
 from integration.services.behind import Behind
 
 WAIT = 10.0
+_T = TypeVar("_T")
 
 
 @pytest.fixture
@@ -18,6 +21,12 @@ def done() -> list[str]:
 
 def noting(done: list[str], what: str) -> Callable[[], None]:
     return lambda: done.append(what)
+
+
+def on_its_way(answer: Callable[[], _T]) -> _T:
+    """A call that has been made up, and now waits for its answer."""
+    MADE_UP.get()()
+    return answer()
 
 
 def failing(error: BaseException) -> Callable[[], None]:
@@ -32,7 +41,18 @@ def test_what_may_wait_is_recorded_while_the_next_call_is_on_its_way() -> None:
     behind.record(recorded.set, may_wait=True)
     assert not recorded.is_set()
 
-    assert behind.meanwhile(lambda: recorded.wait(WAIT))
+    assert behind.meanwhile(lambda: on_its_way(lambda: recorded.wait(WAIT)))
+
+
+def test_nothing_is_recorded_while_the_next_call_is_made_up() -> None:
+    behind, recorded = Behind(), threading.Event()
+    behind.record(recorded.set, may_wait=True)
+
+    def call() -> tuple[bool, bool]:
+        before = recorded.wait(0.05)
+        return before, on_its_way(lambda: recorded.wait(WAIT))
+
+    assert behind.meanwhile(call) == (False, True)
 
 
 def test_what_may_not_wait_comes_after_what_did(done: list[str]) -> None:
@@ -132,7 +152,7 @@ def test_whoever_is_stopped_does_not_wait_for_the_answer() -> None:
     behind, may_answer, has_answered = Behind(), threading.Event(), threading.Event()
 
     def call() -> None:
-        may_answer.wait(WAIT)
+        on_its_way(lambda: may_answer.wait(WAIT))
         has_answered.set()
 
     behind.record(failing(KeyboardInterrupt()), may_wait=True)
@@ -167,7 +187,7 @@ def test_the_next_item_is_made_while_a_call_for_one_is_on_its_way() -> None:
     for number in behind.ahead(items()):
         assert sum(event.is_set() for event in made) == number + 1
         following = made[number + 1 :][:1]
-        assert behind.meanwhile(partial(_all_come, following))
+        assert behind.meanwhile(partial(on_its_way, partial(_all_come, following)))
 
 
 def _all_come(events: Sequence[threading.Event]) -> bool:
