@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from integration.choices import ItemOutcome
 from integration.models import Look, OperationItem, Problem, SyncError
-from integration.models.dialect import packed, unpacked
+from integration.models.dialect import packed, table_of, unpacked
 from integration.models.errors import LIST_COLUMNS
 from integration.models.statements import Statement
 from integration.services.looks import LOOK, LOOK_TEXTS, OWN, Seen, beside_columns
@@ -34,15 +34,28 @@ def listed(
     """
     way = "DESC" if descending else "ASC"
     order = f"ORDER BY page.{column} {way}, page.id {way}"
+    wanted: tuple[str, ...] = LIST_COLUMNS
     first = "{}"
     if len(queries) > 1:
-        limit = queries[0].query.high_mark
-        first = f"SELECT * FROM ({{}}) AS page {order} LIMIT {limit}"  # noqa: S608  # only our own names
+        wanted = ("id", column)
+        first = _of_the_first(f"{order} LIMIT {queries[0].query.high_mark}")
     around = f"{_beside().format(first)}{order}"
     problem = (f"problem__{name}" for name in _PROBLEM)
     columns = SyncError.objects.values_list(*LIST_COLUMNS, *problem, *beside_columns())
-    rows = (query.values_list(*LIST_COLUMNS) for query in queries)
+    rows = (query.values_list(*wanted) for query in queries)
     return Statement.of(*rows, slots=slots, around=around, columns=columns)
+
+
+def _of_the_first(order: str) -> str:
+    """The columns of the first rows of several queries, which need but be sorted.
+
+    A cross join is one that SQLite keeps in this order.
+    """
+    columns = ", ".join(f"page.{name}" for name in LIST_COLUMNS)
+    return f"""
+        SELECT {columns} FROM (SELECT page.id FROM ({{}}) AS page {order}) AS found
+        CROSS JOIN {table_of(SyncError)} AS page WHERE page.id = found.id
+    """  # noqa: S608  # only our own names
 
 
 Row = Mapping[str, Any]
@@ -91,10 +104,7 @@ def _beside() -> str:
         f"COALESCE(look.{name}, '')" if name in LOOK_TEXTS else f"look.{name}"
         for name in LOOK
     )
-    problems, looks, items = (
-        f'"{model._meta.db_table}"'  # noqa: SLF001  # Django's documented door to the name
-        for model in (Problem, Look, OperationItem)
-    )
+    problems, looks, items = map(table_of, (Problem, Look, OperationItem))
     is_retried = f"""EXISTS(
         SELECT 1 FROM {items} AS item
         WHERE item.error_id = page.id AND item.outcome = '{ItemOutcome.PENDING}'
