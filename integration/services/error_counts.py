@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 
-from django.db.models import CharField, Q, Sum
+from django.db.models import Case, CharField, F, Q, Sum, When
 
 from integration import clock
 from integration.choices import Chip
@@ -41,7 +42,7 @@ def count_chips(
 ) -> ChipCounts:
     """One query to three. ``found`` is the search for the filter's text."""
     if _is_rolled_up(filters):
-        return ChipCounts(dict(totals_statement(filters).rows()), exact=True)
+        return ChipCounts(_by_chip(totals_statement(filters)), exact=True)
     if found and found.hits is None:
         return ChipCounts({}, exact=False)
     if found and found.is_tested and filters.is_only("q") and not cuts:
@@ -49,21 +50,27 @@ def count_chips(
     if found:  # What was searched for is hardly searched for again.
         return _counted(_bounded.__wrapped__(filters, tuple(cuts), found))
     period = int(clock.monotonic() // _BELIEVED_SECONDS)
-    in_sight = tuple(sorted(totals_statement(filters).raw()))
-    reached = _reached(filters, tuple(cuts), in_sight, period)
-    if reached:
-        return reached[0]
+    reached = _reached(filters, tuple(cuts), period)
+    in_sight = totals_statement(filters).raw() if reached else ()
+    if in_sight in reached:
+        return reached[in_sight]
     counts = _counted(_bounded(filters, tuple(cuts), None))
     if not counts.exact:
-        reached.append(counts)
+        reached.clear()
+        reached[in_sight or totals_statement(filters).raw()] = counts
     return counts
 
 
 def counting_statements(
-    filters: ErrorFilter, cuts: tuple[Cut, ...]
+    filters: ErrorFilter, cuts: tuple[Cut, ...], *, exact: bool
 ) -> Sequence[Statement]:
-    """Of ``count_chips`` beyond the roll-up, to be asked together with others."""
-    return () if _is_rolled_up(filters) else _bounded(filters, cuts, None)
+    """What ``count_chips`` is likely to ask, to be asked together with others.
+
+    ``exact`` is what the last counts of this filter were.
+    """
+    if _is_rolled_up(filters) or not exact:
+        return (totals_statement(filters),)
+    return _bounded(filters, cuts, None)
 
 
 _BELIEVED_SECONDS = 10.0
@@ -74,21 +81,23 @@ whoever turns the pages asks for it each time, and so does each open page for it
 
 @lru_cache(maxsize=256)
 def _reached(
-    _filters: ErrorFilter,
-    _cuts: Sequence[Cut],
-    _in_sight: tuple[tuple[str, int], ...],
-    _period: int,
-) -> list[ChipCounts]:
-    """Where the counts of a bound that was reached are kept."""
-    return []
+    _filters: ErrorFilter, _cuts: Sequence[Cut], _period: int
+) -> dict[tuple[tuple[int, ...], ...], ChipCounts]:
+    """Where the counts of a bound that was reached are kept, by what is in sight."""
+    return {}
 
 
 def _counted(bounded: Iterable[Statement]) -> ChipCounts:
     total: Counter[str] = Counter()
     for statement in bounded:
-        for counts in statement.rows():
-            total.update(dict(zip(Chip.values, counts, strict=True)))
-    return ChipCounts(dict(+total), exact=total.total() <= MOST_HITS)
+        total.update(_by_chip(statement))
+    return ChipCounts(dict(total), exact=total.total() <= MOST_HITS)
+
+
+def _by_chip(statement: Statement) -> dict[str, int]:
+    """Of the one row it finds; without chips that no error has."""
+    counts = chain.from_iterable(statement.raw())
+    return {chip: int(n) for chip, n in zip(Chip.values, counts, strict=False) if n}
 
 
 @lru_cache(maxsize=256)
@@ -118,17 +127,27 @@ def _bounded(
         plain_reason=Unindexed("settled_reason", output_field=CharField()),
         plain_last_seen=Unindexed("last_seen"),
     )
+    # SQLite takes no computed column from an index: only what is not settled, which few
+    # are, has its chip looked up in the table.
+    rows = rows.annotate(unsettled=Case(When(settled_at__isnull=True, then=F("chip"))))
     # PostgreSQL would else read the table from its start until it has enough.
     in_time = not filters.scope() and set(filters.beyond_scope()) <= _IN_TIME
     order: tuple[str, ...] = ("-last_seen", "-id") if in_time else ()
     if led:
         order = () if filters.bounded == "first_seen" else (f"-{filters.bounded}",)
     # To group them would take half as long again.
-    each = (f"count(*) FILTER (WHERE chip = '{chip}')" for chip in Chip.values)
+    each = (
+        "count(*) - count(unsettled)"
+        if chip is Chip.RESOLVED
+        else f"count(*) FILTER (WHERE unsettled = '{chip}')"
+        for chip in Chip
+    )
     by_chip = f"SELECT {', '.join(each)} FROM ({{}}) AS bounded"  # noqa: S608  # only our own names
     return [
         Statement.of(
-            rows.filter(part).order_by(*order).values_list("chip")[: MOST_HITS + 1],
+            rows.filter(part)
+            .order_by(*order)
+            .values_list("unsettled")[: MOST_HITS + 1],
             around=by_chip,
         )
         for part in parts
@@ -146,10 +165,7 @@ def _is_rolled_up(filters: ErrorFilter) -> bool:
 
 
 def totals_statement(filters: ErrorFilter) -> Statement:
-    """By chip, from the roll-up; of everything where that does not know the filter.
-
-    To be asked together with others.
-    """
+    """By chip, from the roll-up; of everything where that does not know the filter."""
     return _totals(filters if _is_rolled_up(filters) else ErrorFilter())
 
 
@@ -162,8 +178,11 @@ def _totals(filters: ErrorFilter) -> Statement:
         chosen &= Q(problem__who=filters.who)
     if filters.category:
         chosen &= Q(problem__category=filters.category)
-    rows = ErrorTotal.objects.filter(chosen).order_by().values_list("state")
-    return Statement.of(rows.annotate(total=Sum("n")))
+    each = (f"sum(n) FILTER (WHERE state = '{chip}')" for chip in Chip)
+    return Statement.of(
+        ErrorTotal.objects.filter(chosen).order_by().values_list("state", "n"),
+        around=f"SELECT {', '.join(each)} FROM ({{}}) AS counted",  # noqa: S608  # only our own names
+    )
 
 
 def relevant_of(

@@ -159,10 +159,10 @@ def likely_statements(
     reading = _last.get((filters, sort))
     if reading is None:
         return
+    exact = reading.chips.exact
+    yield from counting_statements(filters, reading.cuts, exact=exact)
     key = read_token(before or after, reading.sort)
     backwards = bool(before) and key is not None
-    if reading.chips.exact:
-        yield from counting_statements(filters, reading.cuts)
     for statement in _statements(reading, size + 1, backwards, key is not None)[:1]:
         yield statement.bound(*(key or ()))
 

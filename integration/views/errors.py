@@ -29,7 +29,7 @@ from integration.models.statements import Statement, ahead
 from integration.services import cleanup
 from integration.services.answers import answering_errors
 from integration.services.causes import count_of
-from integration.services.error_counts import ChipCounts, totals_statement
+from integration.services.error_counts import ChipCounts
 from integration.services.error_filters import RELEVANT
 from integration.services.error_list import (
     ErrorPage,
@@ -68,7 +68,6 @@ def _asked_ahead(listing: Listing, *, is_part: bool) -> Iterator[Statement]:
     """What is asked whatever the rows are: the list's, then the whole page's."""
     yield cuts_statement()
     yield places_statement()
-    yield totals_statement(listing.filters)
     yield from likely_statements(
         listing.filters,
         listing.sort,
