@@ -222,6 +222,71 @@ def test_a_coupled_record_that_leaves_the_filter_is_no_deletion(engine: Engine) 
     assert sales.values["address1_city"] == "Bern"
 
 
+def test_what_the_filter_leaves_out_keeps_its_edits_until_it_is_let_through(
+    engine: Engine,
+) -> None:
+    """Also where it is read because it failed before. It gets what changed on the other
+    side all the same."""
+    bc, sales = engine.pair()
+    change_mapping(engine.mapping(), "test", "One.", fields={"website": "to_sales"})
+    engine.change(bc, website="x" * 210)
+    engine.sync("CUSTOMER")
+    engine.change(bc, blocked="All", website="short.example")
+    engine.change(sales, telephone1="+41 31 000 00 00")
+
+    for _ in range(2):
+        counts = engine.sync("CUSTOMER")
+        assert counts["to_sales"] == {"records_read": 1, "filtered_out": 1}
+        assert bc.values["phoneNumber"] == "+41 31 000 00 00"
+        assert sales.values["websiteurl"] != "short.example"
+
+    change_mapping(engine.mapping(), "test", "All of them.", bc_filter=[])
+    engine.sync("CUSTOMER")
+    assert sales.values["websiteurl"] == "short.example"
+    assert in_step(engine)
+    assert not engine.errors()
+
+
+def test_an_edit_beside_a_run_waits_where_the_filter_leaves_its_record_out_at_once(
+    engine: Engine,
+) -> None:
+    """Sales has got the one before, and Business Central gets what changed there."""
+    customer, account = engine.pair()
+    change_mapping(engine.mapping(), "test", "One.", fields={"city": "to_sales"})
+    engine.sync("CUSTOMER")
+    engine.change(customer, city="First")
+    engine.change(account, telephone1="777")
+    bc = engine.bc
+    engine.bc = Meanwhile(
+        bc, lambda: engine.change(customer, city="Second", blocked="All")
+    )
+
+    counts = engine.sync("CUSTOMER")
+    engine.bc = bc
+    assert account.values["address1_city"] == "First"
+    assert customer.values["phoneNumber"] == "777"
+    assert counts["to_sales"] == {"records_read": 1, "filtered_out": 1}
+
+    engine.change(customer, blocked=" ")
+    engine.sync("CUSTOMER")
+    assert account.values["address1_city"] == "Second"
+    assert in_step(engine)
+
+
+def test_a_conflict_stays_one_where_the_filter_leaves_its_record_out(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, blocked="All", city="Bern")
+    engine.change(sales, address1_city="Basel")
+
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert error.problem.article == "conflict-both-changed"
+    assert (bc.values["city"], sales.values["address1_city"]) == ("Bern", "Basel")
+
+
 def test_a_refused_record_stops_no_other(engine: Engine) -> None:
     bc, _ = engine.pair()
     other, there = engine.pair("100002")
