@@ -54,7 +54,7 @@ def _awake(machine: Machine, *sides: str) -> Callable[[Line], bool]:
 
 
 def edit_left(machine: Machine, a: int, b: int, c: int) -> bool:
-    line = _chosen(machine, a, _awake(machine, "left"))
+    line = _chosen(machine, a, _has("left"))
     if line:
         with machine.committing_late(100.0 * (b % 2)):
             _edit(machine, line, "left", _EDITED[c % 3], b)
@@ -62,14 +62,14 @@ def edit_left(machine: Machine, a: int, b: int, c: int) -> bool:
 
 
 def edit_right(machine: Machine, a: int, b: int, c: int) -> bool:
-    line = _chosen(machine, a, _awake(machine, "right"))
+    line = _chosen(machine, a, _has("right"))
     if line:
         _edit(machine, line, "right", _EDITED[c % 3], b)
     return bool(line)
 
 
 def edit_both_same_field(machine: Machine, a: int, b: int, c: int) -> bool:
-    line = _chosen(machine, a, _awake(machine, "left", "right"))
+    line = _chosen(machine, a, _has("left", "right"))
     if line:
         _edit(machine, line, "left", _EDITED[c % 3], b)
         _edit(machine, line, "right", _EDITED[c % 3], b + a % 2)
@@ -77,7 +77,7 @@ def edit_both_same_field(machine: Machine, a: int, b: int, c: int) -> bool:
 
 
 def edit_both_other_field(machine: Machine, a: int, b: int, c: int) -> bool:
-    line = _chosen(machine, a, _awake(machine, "left", "right"))
+    line = _chosen(machine, a, _has("left", "right"))
     if line:
         _edit(machine, line, "left", _EDITED[c % 3], b)
         _edit(machine, line, "right", _OTHER[_EDITED[c % 3]], b)
