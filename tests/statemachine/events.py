@@ -31,6 +31,10 @@ def _has(*sides: str) -> Callable[[Line], bool]:
     return lambda line: all(getattr(line, side) is not None for side in sides)
 
 
+def _is_pair(line: Line) -> bool:
+    return line.coupled and _has("left", "right")(line)
+
+
 def _may_be_renamed(line: Line) -> bool:
     """Two records find each other by name; nobody renames them before they do."""
     return line.coupled or line.left is None or line.right is None
@@ -46,11 +50,6 @@ def _edit(machine: Machine, line: Tracked, side: str, field: str, what: int) -> 
             value = value.ljust(LONGEST_NAME + 5, "x")
     machine.write(line, side, **{field: value})
     machine.note(line)
-
-
-def _awake(machine: Machine, *sides: str) -> Callable[[Line], bool]:
-    has = _has(*sides)
-    return lambda line: has(line) and line.in_sight(machine.rules)
 
 
 def edit_left(machine: Machine, a: int, b: int, c: int) -> bool:
@@ -128,11 +127,8 @@ def edit_meanwhile(machine: Machine, a: int, b: int, c: int) -> bool:
     side, other = (("left", "right"), ("right", "left"))[b % 2]
     field, is_aimed = (CITY, PHONE)[c % 2], bool(a % 3)
 
-    def awake(line: Line) -> bool:
-        return line.coupled and _awake(machine, "left", "right")(line)
-
     def edit() -> None:
-        if not line or not line.all(awake):
+        if not line or not line.all(_is_pair):
             return
         value = _VALUES[c % 3]
         if is_aimed:
@@ -141,7 +137,7 @@ def edit_meanwhile(machine: Machine, a: int, b: int, c: int) -> bool:
         machine.meanwhile = (line, Edit(side, field, value))
         machine.counts["edit meanwhile"] += 1
 
-    line = _chosen(machine, a, awake)
+    line = _chosen(machine, a, _is_pair)
     if line and is_aimed:
         _edit(machine, line, other, FIELDS[field], b)
     machine.wire.meanwhile = edit
@@ -197,8 +193,8 @@ def _edit_in_step(machine: Machine, place: int, side: str) -> bool:
     """What the next run writes to the other side."""
 
     def in_step(line: Line) -> bool:
-        is_pair = line.coupled and _awake(machine, "left", "right")(line)
-        return is_pair and not line.error
+        is_seen = _is_pair(line) and line.in_sight(machine.rules)
+        return is_seen and not line.error
 
     line = _chosen(machine, place, in_step)
     if line:
