@@ -101,12 +101,6 @@ class Pair:
         """Something is still to be carried over in this direction."""
         return bool(self.decision.fields(way)) and way not in self.wrote
 
-    def is_outside(self, side: System) -> bool:
-        """The filter leaves its record out: what changed there stays there, unless a
-        person has decided about it."""
-        record = self.record(side)
-        return not (self.answer or record is None or record.passes)
-
 
 def settle_pairs(work: Work, pairs: Sequence[Pair]) -> None:
     """Bring these pairs in step, and record how each ended."""
@@ -245,10 +239,6 @@ def _worked_out(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
 
 
 def _is_to_write(pair: Pair, way: Direction) -> bool:
-    return _is_behind(pair, way) and not pair.is_outside(way.source)
-
-
-def _is_behind(pair: Pair, way: Direction) -> bool:
     return bool(pair.decision.fields(way)) and not pair.troubles.get(way)
 
 
@@ -268,10 +258,10 @@ def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> None:
         if lost and not (pair.decision.conflict or pair.decision.fields(way)):
             pair.wrote.add(way)  # It was done; only the answer got lost.
     _send(work, way, [pair for pair in again if _is_to_write(pair, way)])
-    behind = [p for p in again if way.back in p.wrote and _is_behind(p, way.back)]
+    behind = [p for p in again if way.back in p.wrote and _is_to_write(p, way.back)]
     for pair in behind:
         pair.wrote.discard(way.back)
-    _send(work, way.back, [pair for pair in behind if _is_to_write(pair, way.back)])
+    _send(work, way.back, behind)
 
 
 def _send(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
@@ -435,12 +425,7 @@ def _end(work: Work, endings: Endings, pair: Pair) -> None:
             endings.tried.append(_tried(pair, way, trouble))
             continue
         if pair.is_left(way):
-            # Else this run has no job of this direction, or told of it when it read it.
-            left_sight = pair.is_outside(way.source) and not pair.is_pending
-            if left_sight and way.source in pair.owing:
-                outcome = of_pair(OutcomeKind.FILTERED_OUT, way, pair.coupling)
-                endings.outcomes.append(outcome)
-            continue
+            continue  # This run has no job of this direction.
         endings.cleared[way.source].append(pair.id(way.source))
         if way in pair.wrote or way.source in pair.owing:
             outcome = of_pair(_kind(pair, way), way, pair.coupling)

@@ -207,6 +207,12 @@ class Machine:
         self.note(line, blocked=False if side == "left" else None)
 
     def change_rules(self, **changes: bool) -> None:
+        if (
+            changes.get("city_one_way", self.rules.city_one_way)
+            != self.rules.city_one_way
+        ):
+            for line in self.lines:
+                line.worlds = {replace(one, recast=True) for one in line.worlds}
         self.rules = replace(self.rules, **changes)
         way = Direction.TO_SALES if self.rules.city_one_way else Direction.BOTH
         unblocked = [{"field": "blocked", "op": "eq", "value": ""}]

@@ -31,10 +31,6 @@ def _has(*sides: str) -> Callable[[Line], bool]:
     return lambda line: all(getattr(line, side) is not None for side in sides)
 
 
-def _is_pair(line: Line) -> bool:
-    return line.coupled and _has("left", "right")(line)
-
-
 def _may_be_renamed(line: Line) -> bool:
     """Two records find each other by name; nobody renames them before they do."""
     return line.coupled or line.left is None or line.right is None
@@ -52,8 +48,13 @@ def _edit(machine: Machine, line: Tracked, side: str, field: str, what: int) -> 
     machine.note(line)
 
 
+def _awake(machine: Machine, *sides: str) -> Callable[[Line], bool]:
+    has = _has(*sides)
+    return lambda line: has(line) and line.in_sight(machine.rules)
+
+
 def edit_left(machine: Machine, a: int, b: int, c: int) -> bool:
-    line = _chosen(machine, a, _has("left"))
+    line = _chosen(machine, a, _awake(machine, "left"))
     if line:
         with machine.committing_late(100.0 * (b % 2)):
             _edit(machine, line, "left", _EDITED[c % 3], b)
@@ -61,14 +62,14 @@ def edit_left(machine: Machine, a: int, b: int, c: int) -> bool:
 
 
 def edit_right(machine: Machine, a: int, b: int, c: int) -> bool:
-    line = _chosen(machine, a, _has("right"))
+    line = _chosen(machine, a, _awake(machine, "right"))
     if line:
         _edit(machine, line, "right", _EDITED[c % 3], b)
     return bool(line)
 
 
 def edit_both_same_field(machine: Machine, a: int, b: int, c: int) -> bool:
-    line = _chosen(machine, a, _has("left", "right"))
+    line = _chosen(machine, a, _awake(machine, "left", "right"))
     if line:
         _edit(machine, line, "left", _EDITED[c % 3], b)
         _edit(machine, line, "right", _EDITED[c % 3], b + a % 2)
@@ -76,7 +77,7 @@ def edit_both_same_field(machine: Machine, a: int, b: int, c: int) -> bool:
 
 
 def edit_both_other_field(machine: Machine, a: int, b: int, c: int) -> bool:
-    line = _chosen(machine, a, _has("left", "right"))
+    line = _chosen(machine, a, _awake(machine, "left", "right"))
     if line:
         _edit(machine, line, "left", _EDITED[c % 3], b)
         _edit(machine, line, "right", _OTHER[_EDITED[c % 3]], b)
@@ -127,8 +128,11 @@ def edit_meanwhile(machine: Machine, a: int, b: int, c: int) -> bool:
     side, other = (("left", "right"), ("right", "left"))[b % 2]
     field, is_aimed = (CITY, PHONE)[c % 2], bool(a % 3)
 
+    def awake(line: Line) -> bool:
+        return line.coupled and _awake(machine, "left", "right")(line)
+
     def edit() -> None:
-        if not line or not line.all(_is_pair):
+        if not line or not line.all(awake):
             return
         value = _VALUES[c % 3]
         if is_aimed:
@@ -137,7 +141,7 @@ def edit_meanwhile(machine: Machine, a: int, b: int, c: int) -> bool:
         machine.meanwhile = (line, Edit(side, field, value))
         machine.counts["edit meanwhile"] += 1
 
-    line = _chosen(machine, a, _is_pair)
+    line = _chosen(machine, a, awake)
     if line and is_aimed:
         _edit(machine, line, other, FIELDS[field], b)
     machine.wire.meanwhile = edit
@@ -193,8 +197,8 @@ def _edit_in_step(machine: Machine, place: int, side: str) -> bool:
     """What the next run writes to the other side."""
 
     def in_step(line: Line) -> bool:
-        is_seen = _is_pair(line) and line.in_sight(machine.rules)
-        return is_seen and not line.error
+        is_pair = line.coupled and _awake(machine, "left", "right")(line)
+        return is_pair and not line.error
 
     line = _chosen(machine, place, in_step)
     if line:

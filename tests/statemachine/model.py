@@ -44,6 +44,7 @@ class Line:
     """``error`` is what is open about it, and pending as long as it is.
 
     ``resting``: a torn run may have left it for later, with a passing error.
+    ``recast``: other values leave its right record since, which makes that news.
     """
 
     left: Values | None = None
@@ -53,6 +54,7 @@ class Line:
     blocked: bool = False
     error: str = ""
     resting: bool = False
+    recast: bool = False
 
     @property
     def both(self) -> tuple[Values, Values]:
@@ -114,8 +116,22 @@ def synced(line: Line, rules: Rules) -> Line:
         return replace(line, error=gone, resting=False)
     if _has_news(line, rules):
         return _settled(line, rules)
-    at_rest = replace(line, error="", resting=False)
+    at_rest = replace(line, error="", resting=False, recast=False)
     return at_rest if line.in_sight(rules) else line
+
+
+def ends(line: Line, rules: Rules) -> set[Line]:
+    """Where a run that tried it may end: only out of sight are there several.
+
+    There a change on the right goes over, with what changed on the left or alone; what
+    a torn run left for later waits for one.
+    """
+    states, is_pair = {synced(line, rules)}, line.coupled and line.right is not None
+    if is_pair and not line.in_sight(rules) and (line.recast or _has_news(line, rules)):
+        states |= {_settled(line, rules, to_right=way) for way in (False, True)}
+        if line.resting and not _has_news_there(line, rules):
+            states.add(line)
+    return states
 
 
 def torn(line: Line, rules: Rules) -> set[Line]:
@@ -129,7 +145,7 @@ def torn(line: Line, rules: Rules) -> set[Line]:
     for one in list(states):
         if one.coupled and one.left is not None and one.right is not None:
             states |= set(_half_settled(one, rules))
-    return {replace(one, resting=True) for one in {*states, synced(line, rules)}}
+    return {replace(one, resting=True) for one in states | ends(line, rules)}
 
 
 def tried_soon(lines: Iterable[Line], rules: Rules) -> set[Line]:
@@ -139,7 +155,7 @@ def tried_soon(lines: Iterable[Line], rules: Rules) -> set[Line]:
 
 def tried_late(lines: Iterable[Line], rules: Rules) -> set[Line]:
     """After a run for which everything was due."""
-    return {synced(line, rules) for line in lines}
+    return {after for line in lines for after in ends(line, rules)}
 
 
 def tried_and_torn(lines: Iterable[Line], rules: Rules) -> set[Line]:
@@ -230,19 +246,18 @@ def _half_created(line: Line, rules: Rules) -> Iterator[Line]:
     yield replace(made, base=(None, *done.left[1:]))
 
 
-def _settled(line: Line, rules: Rules, *, to_left: bool = True) -> Line:
-    """Both are there: each gets what changed on the other and is in sight."""
+def _settled(
+    line: Line, rules: Rules, *, to_right: bool = True, to_left: bool = True
+) -> Line:
+    """Both are there: each gets what changed on the other."""
     decision = carried(*line.both, line.base, rules)
     if decision.conflict:
         return replace(line, error=CONFLICT, resting=False)
     refused = _is_refused(line, decision)
-    to_right, to_left = line.in_sight(rules), to_left and not refused
-    waits = bool(decision.to_right) and not to_right
+    to_left = to_left and not refused
     base = _agreed(line, decision, to_right=to_right, to_left=to_left)
     after = _written(line, decision, to_right=to_right, to_left=to_left)
-    error = CONFLICT if waits and line.error == CONFLICT else ""
-    error = TOO_LONG if refused else error
-    return replace(after, base=base, error=error, resting=line.resting and waits)
+    return replace(after, base=base, error=TOO_LONG if refused else "", resting=False)
 
 
 def _is_refused(line: Line, decision: Carried) -> bool:
@@ -254,9 +269,8 @@ def _half_settled(line: Line, rules: Rules) -> Iterator[Line]:
     decision = carried(*line.both, line.base, rules)
     if decision.conflict or not _has_news(line, rules):
         return
-    rights = {False, line.in_sight(rules)}
     lefts = {False, not _is_refused(line, decision)}
-    for to_right, to_left in product(rights, lefts):
+    for to_right, to_left in product({False, True}, lefts):
         written = _written(line, decision, to_right=to_right, to_left=to_left)
         yield written
         for right, left in product({False, to_right}, {False, to_left}):
@@ -270,7 +284,7 @@ def _written(line: Line, decision: Carried, *, to_right: bool, to_left: bool) ->
         right[f] = line.both[0][f]
     for f in decision.to_left if to_left else ():
         left[f] = line.both[1][f]
-    return replace(line, left=tuple(left), right=tuple(right))
+    return replace(line, left=tuple(left), right=tuple(right), recast=False)
 
 
 def _agreed(line: Line, decision: Carried, *, to_right: bool, to_left: bool) -> Base:
