@@ -402,13 +402,15 @@ def _remember(work: Work, pair: Pair, now: datetime) -> None:
             setattr(coupling, f"{way.value}_at", now)
         setattr(coupling, f"{way.value}_failed", way in pair.troubles)
     coupling.values = base
-    for way in Direction:
-        record = pair.record(way.source)
-        if pair.is_left(way):
-            etag = record.etag if record else None
-            couplings.unsee(coupling, way.source, etag)
+    left = {way.source for way in Direction if pair.is_left(way)}
+    if left and pair.decision.answered:
+        left = {*System}  # Who lost holds what is still to be written over.
+    for side in System:
+        record = pair.record(side)
+        if side in left:
+            couplings.unsee(coupling, side, record.etag if record else None)
         elif record:
-            couplings.see(coupling, way.source, record)
+            couplings.see(coupling, side, record)
 
 
 def _end(work: Work, endings: Endings, pair: Pair) -> None:

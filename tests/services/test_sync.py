@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from integration.core.answers import ConflictRule
+from integration.core.records import Direction
 from integration.models import Coupling, Job, PendingRecord, SyncError
 from integration.services.mappings import change_mapping
 from integration.services.runs import RunLost
 from integration.services.sync import run_mapping
-from tests.services.engine import Engine, Meanwhile
+from tests.services.engine import Engine, Live, Meanwhile
 
 MAPPED = {
     "displayName": "name",
@@ -220,6 +221,61 @@ def test_a_coupled_record_that_leaves_the_filter_is_no_deletion(engine: Engine) 
     engine.change(bc, blocked=" ")
     engine.sync("CUSTOMER")
     assert sales.values["address1_city"] == "Bern"
+
+
+def _lose_to_business_central(engine: Engine) -> tuple[Live, Live]:
+    """By the mapping's rule Sales is to be overwritten: the number it has, too."""
+    bc, sales = engine.pair()
+    rule = ConflictRule.BUSINESS_CENTRAL
+    engine.connection.mappings.update(update_conflict=rule)
+    engine.change(sales, telephone1="777")
+    return bc, sales
+
+
+def test_who_lost_by_a_rule_is_written_over_when_the_winner_could_not_be_at_once(
+    engine: Engine,
+) -> None:
+    bc, sales = _lose_to_business_central(engine)
+    engine.change(bc, website="x" * 210)
+    engine.sync("CUSTOMER")
+    assert sales.values["telephone1"] == "777"
+
+    engine.change(bc, website="short.example")
+    engine.sync("CUSTOMER")
+
+    assert sales.values["telephone1"] == bc.values["phoneNumber"] != "777"
+    assert in_step(engine)
+    assert not engine.errors()
+
+
+def test_who_lost_by_a_rule_in_a_run_of_the_other_direction_is_written_over_later(
+    engine: Engine,
+) -> None:
+    bc, sales = _lose_to_business_central(engine)
+    engine.change(bc, city="Bern")
+
+    engine.sync("CUSTOMER", directions=[Direction.TO_BUSINESS_CENTRAL])
+    assert sales.values["telephone1"] == "777"
+    engine.sync("CUSTOMER")
+
+    assert sales.values["telephone1"] == bc.values["phoneNumber"] != "777"
+    assert in_step(engine)
+
+
+def test_who_loses_by_a_rule_to_an_edit_beside_the_run_is_written_over_later(
+    engine: Engine,
+) -> None:
+    bc, sales = _lose_to_business_central(engine)
+    there = engine.bc
+    engine.bc = Meanwhile(there, lambda: engine.change(bc, city="Bern"))
+    engine.sync("CUSTOMER")
+    engine.bc = there
+
+    engine.sync("CUSTOMER")
+
+    assert sales.values["telephone1"] == bc.values["phoneNumber"] != "777"
+    assert sales.values["address1_city"] == "Bern"
+    assert in_step(engine)
 
 
 def test_a_refused_record_stops_no_other(engine: Engine) -> None:
