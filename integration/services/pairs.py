@@ -402,15 +402,17 @@ def _remember(work: Work, pair: Pair, now: datetime) -> None:
             setattr(coupling, f"{way.value}_at", now)
         setattr(coupling, f"{way.value}_failed", way in pair.troubles)
     coupling.values = base
-    left = {way.source for way in Direction if pair.is_left(way)}
-    if left and pair.decision.answered:
-        left = {*System}  # Who lost holds what is still to be written over.
-    for side in System:
-        record = pair.record(side)
-        if side in left:
-            couplings.unsee(coupling, side, record.etag if record else None)
+    for way in Direction:
+        record = pair.record(way.source)
+        if pair.is_left(way):
+            etag = record.etag if record else None
+            couplings.unsee(coupling, way.source, etag)
         elif record:
-            couplings.see(coupling, side, record)
+            couplings.see(coupling, way.source, record)
+    if pair.decision.answered:
+        for way in filter(pair.is_left, Direction):
+            # Who lost holds what is still to be written over.
+            couplings.unsee(coupling, way.destination)
 
 
 def _end(work: Work, endings: Endings, pair: Pair) -> None:

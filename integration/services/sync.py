@@ -39,7 +39,7 @@ from integration.services.work import Work
 
 _HANDOVER_SECONDS = 0.0005
 """A call's thread needs a moment for each block that comes, and would wait ten times as
-long for it while the run computes."""
+long for it while the run computes. It holds for the whole process, a worker's."""
 
 
 def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
