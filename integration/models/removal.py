@@ -6,6 +6,8 @@ meet rows in the order of their ids.
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 from typing import Any
 
 from django.db import connection
@@ -13,7 +15,7 @@ from django.db.models import Max, Min, Model, Q, QuerySet
 from django.db.models.sql import DeleteQuery
 
 from integration import clock
-from integration.models.dialect import is_postgresql, quoted, table_of
+from integration.models.dialect import among_ids, is_postgresql, quoted, table_of
 
 DELETE_CHUNK = {"sqlite": 1_000, "postgresql": 10_000}
 """At most so many rows are removed per transaction (D12)."""
@@ -42,30 +44,72 @@ class Removal:
     """Rows removed chunk after chunk, each of at most ``size``, while others write.
 
     On SQLite a chunk is as large as its machine is quick, and the log is emptied
-    between chunks: by itself it would be only when nobody writes for a moment.
+    meanwhile: by itself it would be only when nobody writes for a moment.
     """
 
     def __init__(self) -> None:
         self.size = DELETE_CHUNK[connection.vendor]
-        self._in_log = 0
+        self._log: _Log | None = None
         if not is_postgresql():
             self.size = min(self.size, 2 * _FEWEST)
+            self._log = _Log()
             _pragma("cache_size", -_CACHE_KIB)
+
+    def __enter__(self) -> "Removal":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._log:
+            self._log.close()
 
     def rest(self, rows: int, seconds: float) -> None:
         """After a chunk of so many rows, which kept its locks for so long."""
-        if not is_postgresql():
+        if self._log:
             fitting = int(rows * _HOLD_SECONDS / max(seconds, 0.001))
             self.size = min(max(fitting, _FEWEST), DELETE_CHUNK[connection.vendor])
-            self._in_log += rows
-            if self._in_log >= _ROWS_IN_LOG:
-                _empty_log()
-                self._in_log = 0
+            self._log.add(rows)
         clock.sleep(DELETE_PAUSE_SECONDS[connection.vendor])
 
 
-def _empty_log() -> None:
-    """Most of it beside whoever writes, who waits for the rest about as for a chunk."""
+class _Log:
+    """SQLite's log of a removal: most of it is copied into the database while chunks
+    go on, the rest between two of them, and then it begins anew."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._copier = ThreadPoolExecutor(1, "log")
+        self._copied: Future[None] | None = None
+
+    def add(self, rows: int) -> None:
+        """So many were removed. Raises what the copying came upon."""
+        self._rows += rows
+        if self._copied is None and self._rows >= _ROWS_IN_LOG:
+            self._rows = 0
+            self._copied = self._copier.submit(_copy_beside)
+        elif self._copied and self._copied.done():
+            self._copied.result()
+            self._copied = None
+            _empty()
+
+    def close(self) -> None:
+        self._copier.shutdown()
+
+
+def _copy_beside() -> None:
+    """On a connection of this thread's own; nobody waits for it."""
+    try:
+        _pragma("wal_checkpoint", "PASSIVE")
+    finally:
+        connection.close()
+
+
+def _empty() -> None:
+    """Most of the rest beside whoever writes, who waits for what is left then."""
     _pragma("wal_checkpoint", "PASSIVE")
     patience = connection.settings_dict["OPTIONS"]["timeout"]
     try:
@@ -114,7 +158,7 @@ def in_chunk(column: str, ids: Sequence[int]) -> Q:
     """Those with the ids of a chunk."""
     if is_postgresql():
         return Q(**{f"{column}__gte": ids[0], f"{column}__lte": ids[-1]})
-    return Q(**{f"{column}__in": ids})
+    return Q(**{f"{column}__in": among_ids(ids)})
 
 
 def delete_counted(

@@ -61,17 +61,17 @@ def _purge(operation: Operation, until: float) -> int:
     Operation.objects.filter(pk=operation.pk, state=OperationState.IN_FORCE).update(
         state=OperationState.PURGING
     )
-    removal = Removal()
-    while clock.monotonic() < until:
-        chunk = _remove_chunk(operation.pk, after, removal.size)
-        if chunk.goes_on:
-            removed += chunk.rows
-            after = chunk.last
-            removal.rest(chunk.rows, clock.monotonic() - chunk.since)
-        elif after is None:
-            break
-        else:
-            after = None
+    with Removal() as removal:
+        while clock.monotonic() < until:
+            chunk = _remove_chunk(operation.pk, after, removal.size)
+            if chunk.goes_on:
+                removed += chunk.rows
+                after = chunk.last
+                removal.rest(chunk.rows, clock.monotonic() - chunk.since)
+            elif after is None:
+                break
+            else:
+                after = None
     return removed
 
 
