@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from integration.choices import Direction, JobState, OperationState
+from integration.core.answers import ConflictRule
 from integration.models import (
     Coupling,
     ErrorCell,
@@ -70,6 +71,12 @@ WAYS = {
     RIGHT_GONE: Direction.TO_SALES,
     LEFT_GONE: Direction.TO_BUSINESS_CENTRAL,
     TOO_LONG: Direction.TO_BUSINESS_CENTRAL,
+}
+WINNERS = {
+    model.NOBODY: ConflictRule.NONE,
+    model.LEFT: ConflictRule.BUSINESS_CENTRAL,
+    model.RIGHT: ConflictRule.SALES,
+    model.MERGE: ConflictRule.MERGE,
 }
 
 
@@ -206,7 +213,7 @@ class Machine:
         setattr(line, side, "")
         self.note(line, blocked=False if side == "left" else None)
 
-    def change_rules(self, **changes: bool) -> None:
+    def change_rules(self, **changes: Any) -> None:
         if (
             changes.get("city_one_way", self.rules.city_one_way)
             != self.rules.city_one_way
@@ -223,6 +230,7 @@ class Machine:
             fields={"city": way},
             only_coupled=self.rules.only_coupled,
             bc_filter=unblocked if self.rules.leaves_blocked else [],
+            update_conflict=WINNERS[self.rules.winner],
         )
 
     # What the product does

@@ -11,7 +11,18 @@ from tests.statemachine.killing import (
     WRITE,
     Trouble,
 )
-from tests.statemachine.model import CITY, FIELDS, LONGEST_NAME, PHONE, Edit, Line
+from tests.statemachine.model import (
+    CITY,
+    FIELDS,
+    LEFT,
+    LONGEST_NAME,
+    MERGE,
+    NOBODY,
+    PHONE,
+    RIGHT,
+    Edit,
+    Line,
+)
 
 Event = tuple[str, int, int, int]
 _VALUES = ("", "Here", "There")
@@ -238,6 +249,12 @@ def edit_mapping(machine: Machine, a: int, b: int, c: int) -> bool:
     return True
 
 
+def edit_rule(machine: Machine, a: int, b: int, c: int) -> bool:
+    """Who wins a conflict from now on, most often somebody."""
+    machine.change_rules(winner=(MERGE, LEFT, RIGHT, NOBODY, MERGE, LEFT)[a])
+    return True
+
+
 def clean_up(machine: Machine, a: int, b: int, c: int) -> bool:
     machine.clean_up((None, None, 1)[a % 3], relevant=bool(b % 2))
     return True
@@ -279,6 +296,7 @@ EVENTS: dict[str, Callable[[Machine, int, int, int], bool]] = {
     "skew": skew,
     "broker loss": lose_broker,
     "mapping edit": edit_mapping,
+    "rule edit": edit_rule,
     "clean-up": clean_up,
     "undo": take_back,
 }

@@ -25,15 +25,17 @@ NEVER: Base = (None,) * len(FIELDS)
 
 CONFLICT, TOO_LONG = "conflict", "long"
 LEFT_GONE, RIGHT_GONE = "left gone", "right gone"
+LEFT, RIGHT, MERGE, NOBODY = "left", "right", "merge", ""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The mapping as it is: what a person can edit of it."""
+    """The mapping as it is: what a person can edit of it; who wins a conflict."""
 
     city_one_way: bool = False
     only_coupled: bool = False
     leaves_blocked: bool = True
+    winner: str = NOBODY
 
     def is_two_way(self, field: int) -> bool:
         return field in (NAME, PHONE) or (field == CITY and not self.city_one_way)
@@ -82,26 +84,24 @@ class Carried:
 def carried(left: Values, right: Values, base: Base, rules: Rules) -> Carried:
     """The decision of the design, field by field."""
     both = [f for f in ALL if rules.is_two_way(f)]
-    known = [f for f in both if base[f] is not None]
-    changed_left = any(left[f] != base[f] for f in known)
-    changed_right = any(right[f] != base[f] for f in known)
-    if changed_left and changed_right and any(left[f] != right[f] for f in both):
+    met = [f for f in both if base[f] is not None]
+    changed = (any(side[f] != base[f] for f in met) for side in (left, right))
+    rule = rules.winner if all(changed) else MERGE
+    won = {f: _won(left[f], right[f], base[f], rule) for f in both}
+    # What only goes one way follows its source, once that has a value.
+    won |= {f: LEFT for f in ALL if f not in both and left[f] != (base[f] or "")}
+    to = {f: side for f, side in won.items() if left[f] != right[f]}
+    if NOBODY in to.values():
         return Carried(conflict=True)
-    to_right, to_left = list[int](), list[int]()
-    for f in ALL:
-        if left[f] == right[f]:
-            continue
-        if not rules.is_two_way(f):
-            # What only goes one way follows its source, once that has a value.
-            if left[f] != ("" if base[f] is None else base[f]):
-                to_right.append(f)
-        elif base[f] is None:
-            (to_right if left[f] else to_left).append(f)
-        elif left[f] != base[f]:
-            to_right.append(f)
-        else:
-            to_left.append(f)
-    return Carried(tuple(to_right), tuple(to_left))
+    ways = [tuple(f for f in to if to[f] == side) for side in (LEFT, RIGHT)]
+    return Carried(ways[0], ways[1])
+
+
+def _won(left: str, right: str, base: str | None, rule: str) -> str:
+    """Whose value both get where they differ."""
+    if base is None and rule == MERGE:
+        return LEFT if left else RIGHT
+    return {left: RIGHT, right: LEFT}.get(base or "", NOBODY) if rule == MERGE else rule
 
 
 def synced(line: Line, rules: Rules) -> Line:
