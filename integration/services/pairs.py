@@ -420,10 +420,10 @@ def _end(work: Work, endings: Endings, pair: Pair) -> None:
     if pair.decision.conflict:
         _end_conflict(work, endings, pair)
         return
-    values = _shown(work, pair)
     for way in Direction:
         trouble = pair.troubles.get(way)
         if trouble:
+            values = _shown(work, pair)
             outcome = of_pair(OutcomeKind.FAILED, way, pair.coupling, trouble, values)
             endings.outcomes.append(outcome)
             endings.tried.append(_tried(pair, way, trouble))
