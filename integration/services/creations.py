@@ -10,6 +10,7 @@ from django.db import transaction
 
 from integration import clock
 from integration.connectors.base import Create, WriteResult, Written
+from integration.connectors.errors import ConnectionRefused, Throttled
 from integration.core.decide import decide
 from integration.core.failures import FailureKind
 from integration.core.mapping import Snapshot
@@ -148,9 +149,14 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
             )
     connector, table = work.connectors[side], work.table
     wanted = [create for _, create in creates]
-    results = work.behind.meanwhile(
-        lambda: connector.create_many(table.place(side), table.columns(side), wanted)
-    )
+    place, columns = table.place(side), table.columns(side)
+    try:
+        results = work.behind.meanwhile(
+            lambda: connector.create_many(place, columns, wanted)
+        )
+    except (Throttled, ConnectionRefused):  # before anything was done
+        pending.forget_intents(work.mapping, list(batch.intents))
+        raise
     unsure: list[tuple[Snapshot, Trouble]] = []
     for (record, _), result in zip(creates, results, strict=True):
         _take(work, batch, unsure, record, result)

@@ -46,6 +46,7 @@ class Endings:
 
     ``cleared`` are in step or no longer wanted, ``aside`` are not tried, whatever is
     wrong. Of ``superseded`` nothing is said any more: an error of the partner does.
+    What is ``left`` waits for a run that has a job of its direction.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -57,6 +58,9 @@ class Endings:
         default_factory=lambda: {system: [] for system in System}
     )
     aside: list[tuple[System, Snapshot, str]] = field(default_factory=list)
+    left: dict[System, list[Snapshot]] = field(
+        default_factory=lambda: {system: [] for system in System}
+    )
 
     def save(self, work: Work) -> None:
         """In the caller's transaction. Raises ``RunLost``."""
@@ -68,6 +72,7 @@ class Endings:
         mapping = work.mapping
         for system in System:
             pending.clear(mapping, system, self.cleared[system])
+            pending.keep(mapping, system, self.left[system])
             if work.writes(way_from(system.other)):
                 gone = self.superseded[system]
                 pending.clear(mapping, system, gone)

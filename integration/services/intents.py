@@ -50,7 +50,8 @@ def find_created(work: Work, records: Sequence[Snapshot]) -> Created:
     One read of what Business Central changed since shortly before the first intent, and
     only if there is an intent. A candidate is uncoupled and holds all the values that
     were sent, or at least the name. As many records as intents that look the same are
-    shared out among them; more are for a person to judge.
+    shared out among them; more are for a person to judge, and so is one of which
+    nothing but the name is as it was sent.
     """
     ids = [record.id for record in records]
     rows = pending.by_record(work.mapping, System.SALES, ids)
@@ -67,6 +68,9 @@ def find_created(work: Work, records: Sequence[Snapshot]) -> Created:
         taken = {record.id for record in created.found.values()}
         free = [record for record in candidates if record.id not in taken]
         some, doubtful = _share_out(left, free, sign)
+        for key, record in list(some.items()):
+            if _is_namesake(work.table, asked[key], record.values):
+                doubtful[key] = [some.pop(key)]
         created.found |= some
         for key, several in doubtful.items():
             trouble = _undecided(names[key], len(several), sent[key])
@@ -111,6 +115,21 @@ def _share_out(
 def _whole(table: TableMap) -> Sign:
     names = [f.bc for f in table.values if Direction.TO_BUSINESS_CENTRAL in f.ways]
     return lambda values: digest({name: values.get(name) for name in names})
+
+
+def _is_namesake(
+    table: TableMap, sent: Mapping[str, Any], found: Mapping[str, Any]
+) -> bool:
+    """Only the name is the same, although more was sent: somebody else's, perhaps."""
+    more = [
+        mapped.bc
+        for mapped in table.values
+        if Direction.TO_BUSINESS_CENTRAL in mapped.ways
+        and not mapped.lookup
+        and mapped.bc != table.bc_label[1]
+        and sent.get(mapped.bc, "") != ""
+    ]
+    return len(more) > 1 and all(found.get(name) != sent[name] for name in more)
 
 
 def _name(table: TableMap) -> Sign:

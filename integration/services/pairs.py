@@ -13,7 +13,7 @@ from integration.connectors.base import Update, WriteResult, Written
 from integration.core.answers import ConflictRule
 from integration.core.decide import Decision, changed_on_both, decide
 from integration.core.failures import FailureKind
-from integration.core.mapping import Snapshot, travelling
+from integration.core.mapping import Snapshot, hash_of, travelling
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.plan import Missing, update
 from integration.core.records import Direction, Record, System
@@ -46,7 +46,8 @@ class Pair:
     new it is ``first``. ``news`` are the sides that hold another version than the one
     tried last; ``held`` are values worked out already. ``agreed`` is what we wrote:
     both sides held it, whatever becomes of it; ``replies`` are what the systems said to
-    that, not yet looked at. One that ``was_stopped`` is left to the next run.
+    that, not yet looked at; who ``stirred`` changed more by itself than we wrote. One
+    that ``was_stopped`` is left to the next run.
     ``answer`` is a person's, as long as the records are those that were shown.
     """
 
@@ -64,6 +65,7 @@ class Pair:
     replies: dict[Direction, Record] = field(default_factory=dict)
     troubles: dict[Direction, Trouble] = field(default_factory=dict)
     gone: System | None = None
+    stirred: set[System] = field(default_factory=set)
     was_stopped: bool = False
     answer: Answer | None = None
 
@@ -326,10 +328,38 @@ def _read_replies(work: Work, pairs: Sequence[Pair]) -> None:
             source, before = (values_of(work, pair, one) for one in (way.source, side))
             written = {name: source[name] for name in pair.decision.fields(way)}
             pair.agreed |= written
-            pair.take(side, work.snapshot(side, reply))
+            now, known = work.snapshot(side, reply), _known_of(work, pair, side)
+            if known is not None and _is_stirred(work, side, known, now, written):
+                pair.stirred.add(side)
+            pair.take(side, now)
             # In terms of the base: the other system may keep it in a form of its own.
             pair.held[side] = {**before, **written}
         pair.replies.clear()
+
+
+def _known_of(work: Work, pair: Pair, side: System) -> Mapping[str, Any] | None:
+    """What a side held before we wrote, in its own form; ``None`` where nobody read it
+    and it is not sure to be that of the base."""
+    record = pair.record(side)
+    if record:
+        return record.values
+    base = pair.coupling.values or {}
+    left = getattr(pair.coupling, couplings.column(side, "hash"))
+    return base if left == hash_of(work.table, side, base) else None
+
+
+def _is_stirred(
+    work: Work,
+    side: System,
+    known: Mapping[str, Any],
+    now: Snapshot,
+    written: Collection[str],
+) -> bool:
+    """Whether a field holds what nobody wrote: a post code that set its city."""
+    return any(
+        name in known and name not in written and known[name] != value
+        for name, value in travelling(work.table, side, now.values).items()
+    )
 
 
 def _failed_with(pair: Pair, way: Direction, *kinds: FailureKind) -> bool:
@@ -409,10 +439,16 @@ def _remember(work: Work, pair: Pair, now: datetime) -> None:
             couplings.unsee(coupling, way.source, etag)
         elif record:
             couplings.see(coupling, way.source, record)
-    if pair.decision.answered:
-        for way in filter(pair.is_left, Direction):
-            # Who lost holds what is still to be written over.
-            couplings.unsee(coupling, way.destination)
+    for side in _unknown(pair):
+        couplings.unsee(coupling, side)
+
+
+def _unknown(pair: Pair) -> set[System]:
+    """Who holds what is in no base: it lost and is still to be written over, or it
+    changed more by itself than we wrote."""
+    if not pair.decision.answered:
+        return pair.stirred
+    return pair.stirred | {way.destination for way in Direction if pair.is_left(way)}
 
 
 def _end(work: Work, endings: Endings, pair: Pair) -> None:
@@ -429,7 +465,10 @@ def _end(work: Work, endings: Endings, pair: Pair) -> None:
             endings.tried.append(_tried(pair, way, trouble))
             continue
         if pair.is_left(way):
-            continue  # This run has no job of this direction.
+            # This run has no job of this direction, and its system may not tell again.
+            record = pair.record(way.source)
+            endings.left[way.source] += [record] if record else []
+            continue
         endings.cleared[way.source].append(pair.id(way.source))
         if way in pair.wrote or way.source in pair.owing:
             outcome = of_pair(_kind(pair, way), way, pair.coupling)
@@ -468,6 +507,8 @@ def _end_conflict(work: Work, endings: Endings, pair: Pair) -> None:
     endings.outcomes.append(outcome)
     endings.tried.append(_tried(pair, way, trouble))
     endings.superseded[System.SALES].append(pair.id(System.SALES))
+    if pair.sales and not work.writes(way):
+        endings.left[System.SALES].append(pair.sales)
     if System.SALES in pair.owing:
         endings.outcomes.append(
             of_pair(OutcomeKind.SKIPPED, back, pair.coupling, trouble)
