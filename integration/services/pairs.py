@@ -465,14 +465,20 @@ def _end(work: Work, endings: Endings, pair: Pair) -> None:
             endings.tried.append(_tried(pair, way, trouble))
             continue
         if pair.is_left(way):
-            # This run has no job of this direction, and its system may not tell again.
-            record = pair.record(way.source)
-            endings.left[way.source] += [record] if record else []
+            _leave(work, endings, pair, way)
             continue
         endings.cleared[way.source].append(pair.id(way.source))
         if way in pair.wrote or way.source in pair.owing:
             outcome = of_pair(_kind(pair, way), way, pair.coupling)
             endings.outcomes.append(_noted(work, pair, way, outcome))
+
+
+def _leave(work: Work, endings: Endings, pair: Pair, way: Direction) -> None:
+    """To a run that has jobs of both directions: this one may have moved the cursor of
+    a system, which does not tell of its change again."""
+    record = pair.record(way.source)
+    if record and not all(map(work.writes, Direction)):
+        endings.left[way.source].append(record)
 
 
 def _noted(work: Work, pair: Pair, way: Direction, outcome: Outcome) -> Outcome:
@@ -507,8 +513,8 @@ def _end_conflict(work: Work, endings: Endings, pair: Pair) -> None:
     endings.outcomes.append(outcome)
     endings.tried.append(_tried(pair, way, trouble))
     endings.superseded[System.SALES].append(pair.id(System.SALES))
-    if pair.sales and not work.writes(way):
-        endings.left[System.SALES].append(pair.sales)
+    if not work.writes(way):
+        _leave(work, endings, pair, back)
     if System.SALES in pair.owing:
         endings.outcomes.append(
             of_pair(OutcomeKind.SKIPPED, back, pair.coupling, trouble)
