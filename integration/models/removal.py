@@ -7,7 +7,6 @@ meet rows in the order of their ids.
 from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import Any
 
 from django.db import connection
@@ -55,18 +54,6 @@ class Removal:
             self._log = _Log()
             _pragma("cache_size", -_CACHE_KIB)
 
-    def __enter__(self) -> "Removal":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._log:
-            self._log.close()
-
     def rest(self, rows: int, seconds: float) -> None:
         """After a chunk of so many rows, which kept its locks for so long."""
         if self._log:
@@ -74,6 +61,11 @@ class Removal:
             self.size = min(max(fitting, _FEWEST), DELETE_CHUNK[connection.vendor])
             self._log.add(rows)
         clock.sleep(DELETE_PAUSE_SECONDS[connection.vendor])
+
+    def close(self) -> None:
+        """When nothing is removed any more."""
+        if self._log:
+            self._log.close()
 
 
 class _Log:

@@ -1,5 +1,6 @@
 """Removing for good what clean-ups hid, once nobody may take it back (D12)."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,7 +62,7 @@ def _purge(operation: Operation, until: float) -> int:
     Operation.objects.filter(pk=operation.pk, state=OperationState.IN_FORCE).update(
         state=OperationState.PURGING
     )
-    with Removal() as removal:
+    with closing(Removal()) as removal:
         while clock.monotonic() < until:
             chunk = _remove_chunk(operation.pk, after, removal.size)
             if chunk.goes_on:

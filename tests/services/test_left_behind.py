@@ -17,35 +17,23 @@ from tests.services.engine import Engine
 from tests.services.test_creations import Answering
 from tests.services.test_sync import in_step
 
+TO_SALES, TO_BC, BOTH = [Direction.TO_SALES], [Direction.TO_BUSINESS_CENTRAL], None
 
-def test_a_run_to_sales_that_ends_a_conflict_leaves_what_sales_changed(
+
+@pytest.mark.parametrize(("met_by", "ended_by"), [(BOTH, TO_SALES), (TO_BC, BOTH)])
+def test_a_run_of_one_direction_does_not_forget_what_sales_changed_in_a_conflict(
     engine: Engine,
+    met_by: list[Direction] | None,
+    ended_by: list[Direction] | None,
 ) -> None:
     bc, sales = engine.pair()
     before = bc.values["city"]
     engine.change(bc, city="A")
     engine.change(sales, telephone1="777")
-    engine.sync("CUSTOMER")
-    assert engine.articles() == ["conflict-both-changed"]
-
+    engine.sync("CUSTOMER", directions=met_by)
     engine.change(bc, city=before)
-    engine.sync("CUSTOMER", directions=[Direction.TO_SALES])
-    engine.sync("CUSTOMER")
 
-    assert bc.values["phoneNumber"] == "777"
-    assert in_step(engine)
-
-
-def test_a_conflict_that_only_a_run_to_business_central_met_is_not_forgotten(
-    engine: Engine,
-) -> None:
-    bc, sales = engine.pair()
-    before = bc.values["city"]
-    engine.change(bc, city="A")
-    engine.change(sales, telephone1="777")
-    engine.sync("CUSTOMER", directions=[Direction.TO_BUSINESS_CENTRAL])
-
-    engine.change(bc, city=before)
+    engine.sync("CUSTOMER", directions=ended_by)
     engine.sync("CUSTOMER")
 
     assert bc.values["phoneNumber"] == "777"

@@ -1,6 +1,7 @@
 """How much is removed at once, and what becomes of SQLite's log meanwhile."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_the_log_begins_anew_after_some_thousand_rows(file: Path) -> None:
     """Else whoever commits next would have to empty it, and wait for that."""
     log = file.with_name(f"{file.name}-wal")
     sizes = []
-    with Removal() as removal:
+    with closing(Removal()) as removal:
         for _ in range(4):
             make_user()
             removal.rest(1_000, 0.1)
@@ -80,7 +81,7 @@ def test_somebody_who_reads_for_long_does_not_stop_the_removal(file: Path) -> No
             cursor.execute("BEGIN")
             cursor.execute("SELECT * FROM integration_job")
             make_user()
-            with Removal() as removal:
+            with closing(Removal()) as removal:
                 removal.rest(4_000, 0.1)
             removal.rest(0, 0.1)
     finally:
