@@ -146,8 +146,8 @@ def _undecided(name: str, count: int, intent: dict[str, Any]) -> Trouble:
                 "name": name,
                 "count": str(count),
             },
-            f"The answer to the creation of {name} was lost, and {count} records could "
-            "be the one that was created.",
+            f"The answer to the creation of {name} was lost, and this many records "
+            f"could be the one that was created: {count}.",
         ),
     )
 
