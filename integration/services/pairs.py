@@ -132,8 +132,12 @@ def write_pairs(work: Work, pairs: Sequence[Pair]) -> None:
     if others:
         _conclude(work, others)
     for portion in work.portions(writing):
+        again: list[Pair] = []
         for way in ways:
-            _write(work, way, [p for p in portion if _is_to_write(p, way)])
+            again += _write(work, way, [p for p in portion if _is_to_write(p, way)])
+        for way in ways:
+            # Decided again, some go a way that has had its turn.
+            _send(work, way, [p for p in again if p.is_left(way) and _may_go(p, way)])
         _name_rivals(work, portion)
         _conclude(work, portion)
 
@@ -241,13 +245,19 @@ def _worked_out(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
 
 
 def _is_to_write(pair: Pair, way: Direction) -> bool:
-    return bool(pair.decision.fields(way)) and not pair.troubles.get(way)
+    return bool(pair.decision.fields(way)) and _may_go(pair, way)
 
 
-def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> None:
+def _may_go(pair: Pair, way: Direction) -> bool:
+    ended = pair.gone or pair.was_stopped or pair.troubles.get(way)
+    return not ended
+
+
+def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
     """One update each; doubtful ones are read and decided again at once, only once.
 
-    What went the other way before and is behind again for it goes once more.
+    Returns those. What went the other way before and is behind again for it is left to
+    go once more.
     """
     doubtful = _send(work, way, pairs)
     _read_replies(work, doubtful)
@@ -260,10 +270,10 @@ def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> None:
         if lost and not (pair.decision.conflict or pair.decision.fields(way)):
             pair.wrote.add(way)  # It was done; only the answer got lost.
     _send(work, way, [pair for pair in again if _is_to_write(pair, way)])
-    behind = [p for p in again if way.back in p.wrote and _is_to_write(p, way.back)]
-    for pair in behind:
-        pair.wrote.discard(way.back)
-    _send(work, way.back, behind)
+    for pair in again:
+        if pair.decision.fields(way.back):
+            pair.wrote.discard(way.back)
+    return again
 
 
 def _send(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:

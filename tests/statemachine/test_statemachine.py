@@ -143,6 +143,11 @@ FOUND = {
         "AwMRAgAFFAUBAhIFAQAKBAIDCgMDBBEAAQQNAwEFAAQAAhMCAwAFBAIEDgEABQwBAwMPBQAE"
         "BQMBARUEAQIKAQMB"
     ),
+    "an edit beside a write that makes the other side win by a rule": (
+        "3UdSYLPZ7i9dDSIuMUJFXmFkaaWxyN75SugGEBUcJDw+e4bhBjw80RcoPUJ4mRCyxeWdtKy5"
+        "OlqQqszT9QVEZHaKoMPnClT8mxBfg7i1qEKO8DNKhJMXRuuo7jVGlNWMyr1yPrmufeIgc4nF"
+        "Q5AYJeb+f2/yDKk5"
+    ),
 }
 """Sequences that failed once under a seed of chance."""
 
