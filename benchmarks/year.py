@@ -1,4 +1,4 @@
-"""A real year's errors (design §8), the same at every run: for benchmarks and tests.
+"""A real year's errors (design §8), up to now, else the same: for benchmarks and tests.
 
 60 problems in a Zipf law, messages of 80 to 2,000 characters, details of 4 kB, 92 % of
 the rows settled. Rows are copied in without indexes, which are made afterwards.
@@ -8,13 +8,14 @@ import random
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
 
+from integration import clock
 from integration.choices import Who
 from integration.models import Connection, ErrorPayload, Job, Problem, SyncError
 from integration.models.dialect import SEARCH_TABLE
@@ -22,7 +23,8 @@ from integration.models.folding import searchable
 from integration.services import cells
 from tests.factories import make_connection, make_job, make_mapping, make_problem
 
-NEWEST = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+# Of the hour, so that what is a week old when it is read is a week old on every day.
+NEWEST = clock.now().replace(minute=0, second=0, microsecond=0)
 DETAILS = 4_000
 SETTLED_PERCENT = 92
 _YEAR_SECONDS = 365 * 86_400
