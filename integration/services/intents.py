@@ -80,6 +80,20 @@ def find_created(work: Work, records: Sequence[Snapshot]) -> Created:
     return created
 
 
+def told_of(
+    table: TableMap,
+    intents: Mapping[str, Mapping[str, Any]],
+    records: Iterable[Snapshot],
+) -> list[str]:
+    """Sales records of which one of these, new in Business Central, may have been made.
+
+    By their names: no other call is made to learn it.
+    """
+    sign = _name(table)
+    names = {sign(record.values) for record in records}
+    return [key for key, sent in intents.items() if sign(sent["values"]) in names]
+
+
 def _created_since(work: Work, since: datetime) -> list[Snapshot]:
     side = System.BUSINESS_CENTRAL
     where = f"lastModifiedDateTime ge {literal(since)}"

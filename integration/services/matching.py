@@ -10,7 +10,7 @@ from integration.core.outcomes import Finding, OutcomeKind, RecordRef
 from integration.core.records import System
 from integration.services import couplings, pending
 from integration.services.endings import Endings, Trouble, failed_records, of_record
-from integration.services.intents import Created, find_created
+from integration.services.intents import Created, find_created, told_of
 from integration.services.spool import Ambiguous
 from integration.services.work import Work
 
@@ -19,16 +19,33 @@ Match = tuple[Snapshot, Snapshot]
 
 def couple_created(work: Work) -> None:
     """What an interrupted run created in Business Central, and never heard of."""
-    if work.is_rehearsal:
+    intents = pending.intents(work.mapping)
+    if work.is_rehearsal or not intents:
         return
-    here, there = System.BUSINESS_CENTRAL, System.SALES
-    for records in work.spool.alone(there):
-        created = find_created(work, records)
-        by_id = {record.id: record for record in records}
-        partners = [(partner, None) for partner in created.found.values()]
-        work.spool.add(here, partners)
-        _couple(work, [(made, by_id[key]) for key, made in created.found.items()])
-        _fail_doubtful(work, created, by_id)
+    for records in work.spool.alone(System.SALES):
+        _couple_created(work, records)
+    for records in work.spool.alone(System.BUSINESS_CENTRAL):
+        _recall(work, told_of(work.table, intents, records))
+
+
+def _recall(work: Work, ids: Sequence[str]) -> None:
+    """Business Central may tell of it when its Sales record is not in this run: it
+    rests, or the filter leaves it out by now."""
+    side = System.SALES
+    known = work.spool.has(side, ids)
+    found = work.read(side, [each for each in ids if each not in known])
+    work.spool.add(side, [(record, None) for record in found.values()])
+    work.spool.drop(side, [record.id for record in found.values()])
+    _couple_created(work, list(found.values()))
+
+
+def _couple_created(work: Work, records: Sequence[Snapshot]) -> None:
+    created = find_created(work, records)
+    by_id = {record.id: record for record in records}
+    partners = [(partner, None) for partner in created.found.values()]
+    work.spool.add(System.BUSINESS_CENTRAL, partners)
+    _couple(work, [(made, by_id[key]) for key, made in created.found.items()])
+    _fail_doubtful(work, created, by_id)
 
 
 def _fail_doubtful(work: Work, created: Created, by_id: Mapping[str, Snapshot]) -> None:

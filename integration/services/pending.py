@@ -49,6 +49,8 @@ _INTENDED = (
     "intent",
 )
 """What an intent changes: version and attempts stay those of the last try."""
+_ASIDE = tuple(name for name in _TRIED if name != "intent")
+"""What may have been created from it is looked for all the same."""
 _COLUMNS = (*_UNIQUE, *_TRIED, "wanted")
 _BLANK = {name: getattr(PendingRecord(), name) for name in _COLUMNS}
 _Row = dict[str, Any]
@@ -149,11 +151,12 @@ def set_aside(
 ) -> None:
     """Not tried until it changes or is wanted: nothing is wrong."""
     now = clock.now()
-    _upsert(
+    rows = (
         _untried(mapping, side, record)
         | {"skipped_at": now, "skip_reason": reason[:500]}
         for side, record, reason in records
     )
+    _upsert(rows, _ASIDE)
 
 
 def keep(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> None:
@@ -181,6 +184,13 @@ def save_intents(
         for record, intent in intents
     )
     _upsert(rows, _INTENDED)
+
+
+def intents(mapping: TableMapping) -> dict[str, dict[str, Any]]:
+    """Every intent of this mapping, by the id of its Sales record."""
+    rows = PendingRecord.objects.filter(mapping=mapping, side=System.SALES.value)
+    found = rows.filter(intent__isnull=False).values_list("record_id", "intent")
+    return {key: intent for key, intent in found if intent}
 
 
 def forget_intents(mapping: TableMapping, ids: Sequence[str]) -> None:

@@ -74,6 +74,28 @@ class Answering:
         return [failure for _ in creates]
 
 
+class Late:
+    """A connector whose first creations are done long after nobody waits for them."""
+
+    def __init__(self, connector: Connector) -> None:
+        self.connector = connector
+        self._sent: list[tuple[str, Sequence[str], Sequence[Create]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connector, name)
+
+    def create_many(
+        self, entity: str, fields: Sequence[str], creates: Sequence[Create]
+    ) -> Sequence[WriteResult]:
+        self._sent.append((entity, fields, creates))
+        system, kind = self.connector.system, FailureKind.LOST_ANSWER
+        return [Failure(system, kind, "net-reset", "No answer") for _ in creates]
+
+    def arrive(self) -> None:
+        for sent in self._sent:
+            self.connector.create_many(*sent)
+
+
 def fill(engine: Engine) -> None:
     """One pair that matches, one record alone on each side, one change to come."""
     engine.add_customer("10", "Hôtel du Léman", postalCode="1003", email="a@b.ch")
@@ -529,3 +551,67 @@ def test_what_failed_rests_once_the_mapping_creates_nothing_any_more(
         "It has no partner, and this mapping creates none.",
     )
     assert len(bare.errors()) == 1
+
+
+def test_what_was_created_from_an_account_that_left_the_filter_is_its_partner(
+    bare: Engine,
+) -> None:
+    bare.accept()
+    account = bare.add_account("Nur dort", address1_city="Bern")
+    lose_a_creation(bare)
+    bare.change(account, statecode=1)
+
+    bare.sync("CUSTOMER")
+
+    assert (len(bare.customers), len(bare.accounts)) == (1, 1)
+    assert Coupling.objects.get().sales_id == account.id
+    bare.change(account, statecode=0)
+    bare.sync("CUSTOMER")
+    assert (len(bare.customers), len(bare.accounts)) == (1, 1)
+    assert account.values["accountnumber"]
+    assert not bare.errors()
+    assert not PendingRecord.objects.exists()
+
+
+def test_what_never_arrived_of_an_account_that_left_the_filter_is_not_created(
+    bare: Engine,
+) -> None:
+    """And the customer of the same name that somebody enters is another one."""
+    bare.accept()
+    account = bare.add_account("Nur dort", address1_city="Bern", telephone1="1")
+    bare.bc = Answering(bare.bc, FailureKind.LOST_ANSWER)
+    bare.sync("CUSTOMER")
+    bare.change(account, statecode=1)
+    bare.add_customer("77", "Anderswo")
+
+    bare.sync("CUSTOMER")
+    bare.make_due()
+    bare.sync("CUSTOMER")
+
+    assert (len(bare.customers), len(bare.accounts)) == (1, 2)
+    assert Coupling.objects.get().bc_number == "77"
+    bare.change(account, statecode=0)
+    bare.sync("CUSTOMER")
+    assert (len(bare.customers), len(bare.accounts)) == (2, 2)
+
+
+def test_what_arrives_after_it_was_looked_for_gets_no_second_partner(
+    bare: Engine,
+) -> None:
+    """The record rests until its next try; what Business Central tells of does not."""
+    bare.accept()
+    bare.sync("CUSTOMER")
+    account = bare.add_account("Nur dort", address1_city="Bern")
+    late = Late(bare.bc)
+    bare.bc = late
+    bare.sync("CUSTOMER")
+    bare.bc = late.connector
+    late.arrive()
+    [made] = bare.all(bare.customers)
+    bare.change(made, postalCode="3011")
+
+    bare.sync("CUSTOMER")
+
+    assert (len(bare.customers), len(bare.accounts)) == (1, 1)
+    assert Coupling.objects.get().sales_id == account.id
+    assert not bare.errors()
