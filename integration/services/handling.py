@@ -32,7 +32,7 @@ from integration.services.actors import (
     user_of,
 )
 from integration.services.cleanup import MOST_SELECTED
-from integration.services.operations import record_operation, record_undo
+from integration.services.operations import lock_to_undo, record_operation, record_undo
 from integration.services.sentences import Told, sentence
 from integration.services.settling import (
     Before,
@@ -141,8 +141,8 @@ def _handle(
 def undo_handling(operation: Operation, by: Actor, reason: str = "") -> Operation:
     """Put back what is still as this operation left it, in chunks.
 
-    ``result`` then says ``restored``; what changed since stays as it is. A second undo
-    changes nothing, and one that was interrupted goes on. Raises ``Refused``.
+    ``result`` then says ``restored``; what changed since stays as it is. One that was
+    interrupted goes on. Raises ``Refused``, also when somebody has undone it.
     """
     require_operator(by)
     while _reopen_chunk(operation.pk):
@@ -153,9 +153,9 @@ def undo_handling(operation: Operation, by: Actor, reason: str = "") -> Operatio
 @transaction.atomic
 def _reopen_chunk(operation_id: int) -> bool:
     """``False`` when nothing is as the operation left it any more."""
-    locked = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
+    locked = lock_to_undo(operation_id)
     if locked.state != OperationState.IN_FORCE:
-        return False
+        raise Refused(_("This goes on still: cancel the rest first."))
     rows = SyncError.objects.filter(
         state=_LEFT_AS[OperationKind(locked.kind)], handled_by=locked
     )
@@ -221,11 +221,7 @@ def _is_over(until: datetime | None, problem: int, since: datetime | None) -> bo
 
 @transaction.atomic
 def _end_undo(operation_id: int, by: Actor, reason: str) -> Operation:
-    locked = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
-    if locked.state == OperationState.UNDONE:
-        return locked
-    if locked.state != OperationState.IN_FORCE:
-        raise Refused(_("This goes on still: cancel the rest first."))
+    locked = lock_to_undo(operation_id)
     handled = locked.result.get("outcomes", {}).get(ItemOutcome.DONE, locked.rows)
     restored = locked.result["restored"]
     locked.state = OperationState.UNDONE

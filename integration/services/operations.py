@@ -6,12 +6,15 @@ from typing import Any
 from uuid import uuid4
 
 from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import OperationKind, OperationState
 from integration.models import Operation, User
-from integration.services.actors import Actor, name_of, user_of
+from integration.services.actors import Actor, Refused, name_of, user_of
 from integration.services.sentences import Told, sentence
 
 _UNFINISHED = {OperationState.PREPARED, OperationState.RUNNING}
@@ -71,6 +74,24 @@ def record_undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
         rows=operation.result["restored"],
         key=f"undo {operation.pk}",
     )
+
+
+def lock_to_undo(operation_id: int) -> Operation:
+    """Its row as it is now, for this transaction. Raises ``Refused``.
+
+    It may have been undone meanwhile, or be a preview, which goes after an hour.
+    """
+    rows = Operation.objects.select_for_update(no_key=True)
+    operation = rows.filter(pk=operation_id).first()
+    if operation is None:
+        raise Refused(_("There is no such operation."))
+    if operation.state == OperationState.PREPARED:
+        raise Refused(_("Nothing was done yet: there is nothing to undo."))
+    if operation.state == OperationState.UNDONE:
+        said = _("%(name)s undid this on %(moment)s: nothing has changed now.")
+        moment = localize(timezone.localtime(operation.undone_at))
+        raise Refused(said % {"name": operation.undone_by_name, "moment": moment})
+    return operation
 
 
 def find_operation(key: str) -> Operation | None:

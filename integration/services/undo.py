@@ -13,7 +13,7 @@ from integration.services.actors import Actor, name_of, require_administrator
 from integration.services.cells import Placed
 from integration.services.cleanup_preview import CleanupRefused
 from integration.services.handling import HANDLING, undo_handling
-from integration.services.operations import record_undo
+from integration.services.operations import lock_to_undo, record_undo
 from integration.services.regrouping import call_for_regrouping
 
 
@@ -22,16 +22,14 @@ def undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
 
     ``result`` then says ``restored``, ``still_hidden`` (by another) and ``purged``
     (removed for good before). What was ignored or resolved by hand is as it was before,
-    as ``undo_handling`` says. A second undo changes nothing. Raises ``Refused``.
+    as ``undo_handling`` says. Raises ``Refused``, also when somebody has undone it.
     """
     if operation.kind in HANDLING:
         return undo_handling(operation, by, reason)
     require_administrator(by)
     with transaction.atomic():
         lock_clock(shared=False)
-        locked = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
-        if locked.state == OperationState.UNDONE:
-            return locked
+        locked = lock_to_undo(operation.pk)
         _require_undoable(locked)
         undone = _undo(locked, name_of(by))
         record_undo(undone, by, reason)

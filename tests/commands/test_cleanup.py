@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from integration.models import ErrorCell, Operation
+from integration.models import ErrorCell, Operation, SyncError
 from integration.services import cells
+from integration.services.cleanup import delete_selected
 from tests.factories import make_error
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +68,30 @@ def test_both_say_in_words_what_they_did(capsys: pytest.CaptureFixture[str]) -> 
 
     assert f"2 deleted. To take it back: manage.py undo {operation.pk}" in said
     assert "2 entries are back." in said
+
+
+def test_a_second_undo_brings_nothing_back_and_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    operation = str(run(capsys, "cleanup", "--all")["operation"])
+    run(capsys, "undo", operation)
+
+    with pytest.raises(CommandError, match=r"undid this on .*nothing has") as raised:
+        call_command("undo", operation)
+
+    assert raised.value.returncode == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_one_entry_that_is_back_is_not_several(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_error(state="resolved", mapping_key="CURRENCY", last_seen=LONG_AGO)
+    operation = delete_selected([SyncError.objects.latest("pk").pk], "anna")
+
+    call_command("undo", str(operation.pk))
+
+    assert capsys.readouterr().out == "1 entry is back.\n"
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "seven", "7.5", "9" * 5000])

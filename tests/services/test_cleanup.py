@@ -237,7 +237,19 @@ def test_undo_brings_back_the_same_rows_and_counts(admin: User) -> None:
     assert len(visible()) == 3
     assert undone.result == {"restored": 3, "still_hidden": 0}
     assert list(ErrorCell.objects.values("day", "state", "n")) == before
-    assert undo(operation, admin).undone_at == undone.undone_at
+
+
+def test_a_second_undo_says_that_it_was_done_and_by_whom(admin: User) -> None:
+    rows(3, state="resolved")
+    operation = click(preview(WEEK, admin), admin)
+    undone = undo(operation, "olga")
+
+    with pytest.raises(Refused, match=r"olga undid this on .*: nothing has"):
+        undo(operation, admin)
+
+    operation.refresh_from_db()
+    assert operation.undone_at == undone.undone_at
+    assert Operation.objects.filter(kind="undo").count() == 1
 
 
 def test_undo_leaves_hidden_what_another_clean_up_still_covers(admin: User) -> None:

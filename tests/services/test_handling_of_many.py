@@ -164,6 +164,18 @@ def test_a_cancelled_one_can_be_undone_as_far_as_it_came(
     assert (states(), totals()) == (before, counted)
 
 
+def test_what_is_only_shown_cannot_be_undone(problem: Problem, anna: User) -> None:
+    filters = ErrorFilter(problem=problem.pk)
+    chosen = prepare_handling(OperationKind.IGNORE, filters, anna)
+
+    with pytest.raises(Refused, match="nothing to undo"):
+        undo(chosen, anna)
+
+    Operation.objects.filter(pk=chosen.pk).delete()
+    with pytest.raises(Refused, match="no such operation"):
+        undo(chosen, anna)
+
+
 def test_an_interrupted_undo_goes_on(problem: Problem, anna: User) -> None:
     chosen = prepare_handling(
         OperationKind.RESOLVE, ErrorFilter(problem=problem.pk), anna

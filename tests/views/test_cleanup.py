@@ -212,4 +212,9 @@ def test_undo_from_the_operations_page_brings_the_entries_back(
 
     assert "5 entries are back." in page
     assert "Taken back" in page
+    again = administrator.post(
+        reverse("operation_undo", args=[operation.pk]), follow=True
+    ).content.decode()
+    assert "undid this on" in again
+    assert "entries are back" not in again
     assert SyncError.objects.visible(Operation.objects.cuts()).count() == 9

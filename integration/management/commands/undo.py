@@ -10,6 +10,7 @@ from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_wor
 from integration.models import Operation
 from integration.services.actors import Refused
 from integration.services.undo import undo
+from integration.views.operations import restored_words
 
 
 class Command(BaseCommand):
@@ -27,7 +28,7 @@ class Command(BaseCommand):
             except Refused as refused:
                 raise CommandError(str(refused), returncode=1) from refused
         result = {"operation": operation.pk, **operation.result}
-        self.stdout.write(as_json(result) if options["json"] else _told(result))
+        self.stdout.write(as_json(result) if options["json"] else _told(operation))
 
 
 def _find(text: str) -> Operation:
@@ -41,12 +42,7 @@ def _find(text: str) -> Operation:
     return operation
 
 
-def _told(result: dict[str, Any]) -> str:
-    said = f"{result['restored']:,} entries are back."
-    if result.get("changed_since"):
-        said += f" {result['changed_since']:,} have changed since and stay as they are."
-    if result.get("still_hidden"):
-        said += f" {result['still_hidden']:,} stay deleted by another clean-up."
-    if result.get("purged"):
-        said += f" {result['purged']:,} were removed for good before."
-    return said
+def _told(operation: Operation) -> str:
+    said = restored_words(operation)
+    purged = operation.result.get("purged")
+    return f"{said} Removed for good before: {purged:,}." if purged else said
