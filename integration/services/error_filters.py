@@ -1,6 +1,6 @@
 """The filter of the error list: read from a query string and written back to it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, time, timedelta
 from typing import Any
@@ -29,6 +29,15 @@ STATES = (*Chip.values, RELEVANT, ALL)
 HEALED = "healed"
 """The reason *resolved* where no person's hand did it."""
 REASONS = (*SettledReason.values, HEALED)
+CHOICES: Mapping[str, Collection[str]] = {
+    "state": STATES,
+    "who": Who.values,
+    "direction": Direction.values,
+    "category": Category.values,
+    "moment": Moment.values,
+    "reason": REASONS,
+}
+"""What may be said of these names in a query string."""
 _BOUNDED = {
     Moment.FIRST_SEEN: "first_seen",
     Moment.CAME_BACK: "reopened_at",
@@ -181,8 +190,8 @@ def _number(text: str) -> int | None:
     return None if number == Slots.COUNT else number or None
 
 
-def _one_of(values: list[str] | tuple[str, ...]) -> Callable[[str], str | None]:
-    return lambda text: text if text in values else None
+def _one_of(name: str) -> Callable[[str], str | None]:
+    return lambda text: text if text in CHOICES[name] else None
 
 
 def _search(text: str) -> str | None:
@@ -232,20 +241,20 @@ def _aware(moment: datetime) -> datetime:
 
 
 _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "state": ("state", _one_of(STATES)),
+    "state": ("state", _one_of("state")),
     "q": ("q", _search),
-    "who": ("who", _one_of(Who.values)),
+    "who": ("who", _one_of("who")),
     "connection": ("connection", _number),
     "mapping": ("mapping", _key),
-    "direction": ("direction", _one_of(Direction.values)),
-    "category": ("category", _one_of(Category.values)),
+    "direction": ("direction", _one_of("direction")),
+    "category": ("category", _one_of("category")),
     "problem": ("problem", _number),
     "job": ("job", _number),
     "record": ("record", _records),
     "from": ("since", _from),
     "to": ("until", _to),
-    "moment": ("moment", _one_of(Moment.values)),
-    "reason": ("reason", _one_of(REASONS)),
+    "moment": ("moment", _one_of("moment")),
+    "reason": ("reason", _one_of("reason")),
     "settled": ("settled", _to),
     "unsettled": ("unsettled", _to),
 }

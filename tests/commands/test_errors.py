@@ -1,11 +1,12 @@
 import json
+import re
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from integration.services import cells
-from tests.factories import make_error
+from tests.factories import make_error, make_mapping
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +82,60 @@ def test_an_ampersand_may_be_searched_for(capsys: pytest.CaptureFixture[str]) ->
     cells.rebuild()
 
     assert len(run(capsys, "q=Müller & Söhne").splitlines()) == 1
+
+
+def test_a_mapping_is_named_in_any_case(capsys: pytest.CaptureFixture[str]) -> None:
+    make_mapping("CUSTOMER", connection=make_error().connection)
+    cells.rebuild()
+
+    assert len(run(capsys, "mapping=customer").splitlines()) == 1
+
+
+def test_a_filter_that_finds_nothing_says_so_beside_the_list(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_error()
+    cells.rebuild()
+
+    call_command("errors", "mapping=CUSTOMER", "state=resolved")
+
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "No entries.\n")
+    assert json.loads(run(capsys, "state=resolved", "--json"))["errors"] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("mapping=NOPE", "There is no mapping NOPE; there are: CURRENCY, CUSTOMER."),
+        ("connection=9999", "There is no connection 9999; there are: {pk} (“{name}”)."),
+        ("connection=Nope", "There is no connection Nope; there are: {pk} (“{name}”)."),
+        ("problem=9999", "There is no cause 9999; the page By cause lists them."),
+        ("job=9999", "There is no job 9999; the page Jobs lists them."),
+        ("who=me", "who is one of administrator, user, itself."),
+    ],
+)
+def test_a_value_that_names_nothing_is_said_with_those_there_are(
+    word: str, sentence: str
+) -> None:
+    connection = make_error().connection
+    make_mapping("CURRENCY", connection=connection)
+    make_mapping("CUSTOMER", connection=connection)
+    sentence = sentence.format(pk=connection.pk, name=connection.name)
+
+    with pytest.raises(CommandError, match=re.escape(sentence)) as raised:
+        call_command("errors", word, "--json")
+
+    assert raised.value.returncode == 2
+
+
+def test_what_a_mapping_left_behind_that_is_gone_can_be_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_error(mapping_key="VENDOR")
+    cells.rebuild()
+
+    assert len(run(capsys, "mapping=VENDOR").splitlines()) == 1
 
 
 @pytest.mark.parametrize(

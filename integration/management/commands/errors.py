@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integration.core.texts import read_number
 from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
-from integration.services.error_filters import FILTER_NAMES, parse_filter
+from integration.services.error_filters import CHOICES, FILTER_NAMES, parse_filter
 from integration.services.error_list import (
     PAGE_SIZE,
     ErrorPage,
@@ -19,6 +19,11 @@ from integration.services.error_list import (
     read_token,
 )
 from integration.services.listed_rows import Row
+from integration.services.selection import (
+    UnknownName,
+    chosen_errors,
+    no_connection_number,
+)
 
 _PAGING = ("sort", "after", "before", "size")
 _MOST_ROWS = 10_000
@@ -38,6 +43,8 @@ class Command(BaseCommand):
         query = _read(options["filters"])
         with bad_days_in_words():
             page = _page(query)
+        if not page.rows and not options["json"]:
+            self.stderr.write("No entries.")
         if options["json"]:
             self.stdout.write(as_json(_as_value(page)))
             return
@@ -77,10 +84,25 @@ def _page(query: dict[str, str]) -> ErrorPage:
         if query.get(name) and read_token(query[name], sort or Sort()) is None
     ]
     if dropped or not sort or not size:
-        said = ", ".join(f"{name}={query[name]}" for name in dropped)
-        raise _refused(f"This makes no sense as a filter: {said}.")
+        raise _refused(_senseless(query, dropped))
+    try:
+        filters = chosen_errors(filters)
+    except UnknownName as error:
+        raise _refused(str(error)) from error
     after, before = query.get("after", ""), query.get("before", "")
     return read_page(filters, sort, after=after, before=before, size=size)
+
+
+def _senseless(query: dict[str, str], dropped: list[str]) -> str:
+    if "connection" in dropped:
+        return no_connection_number(query["connection"])
+    said = ", ".join(f"{name}={query[name]}" for name in dropped)
+    known = [
+        f" {name} is one of {', '.join(CHOICES[name])}."
+        for name in dropped
+        if name in CHOICES
+    ]
+    return "".join([f"This makes no sense as a filter: {said}.", *known])
 
 
 def _refused(sentence: str) -> CommandError:
