@@ -106,6 +106,7 @@
   setInterval(() => { seconds += 5; ask(false); }, 5000);
   document.addEventListener("visibilitychange", () => ask(true));
   addEventListener("focus", () => ask(true));
+  document.addEventListener("htmx:afterRequest", ({ detail }) => detail.requestConfig.verb === "post" && ask(true));
 
   // What a person asked for last is shown. The answer to what was asked before would take its
   // place away, and one whose own place is gone has none; a change (POST) is always told. Each
@@ -113,6 +114,8 @@
   let wanted = new XMLHttpRequest();
   const judge = (event) => {
     const { elt, xhr, requestConfig } = event.detail;
+    const isRefused = xhr.status >= 400 && requestConfig.verb === "post";
+    if (isRefused || new URL(xhr.responseURL).pathname === "/login/") location.reload();
     const isWaiting = wanted.readyState > 0 && wanted.readyState < 4;
     const isLate = elt.matches("[data-live]") ? isWaiting : wanted !== xhr && !elt.matches(POLL);
     if (requestConfig.verb === "get" && (isLate || !elt.isConnected)) event.preventDefault();

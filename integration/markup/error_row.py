@@ -90,8 +90,7 @@ def error_row(shown: tuple[Any, ...], told: Told, frame: Frame) -> bytes:
             else _no_record(),
             '<td class="c-who"><span class="line"><span>'
             f"{words.who.get(told.who, '')}</span></span></td>",
-            f'<td class="c-seen"><span class="line">{told.ago}</span><span class="sub">'
-            f"{parts.times(error['occurrences'])}</span></td>",
+            f'<td class="c-seen">{seen_lines(error, told.ago)}</td>',
             _act(href, suffix, said, words)
             if frame.may_retry and can_retry(error)
             else '<td class="c-act"></td>',
@@ -146,12 +145,14 @@ def _no_record() -> str:
 
 def _act(href: str, suffix: str, record: str, words: _Words) -> str:
     label = escape(words.actions % {"record": record})
+    # The page stays where it is; without a script it is asked for anew.
+    retry = f'formaction="{href}retry/" hx-post="{href}retry/"'
     return (
-        f'<td class="c-act"><button class="btn btn-quiet" formaction="{href}retry/"'
+        f'<td class="c-act"><button class="btn btn-quiet" {retry}'
         f'>{words.retry}<span class="vh"> {escape(record)}</span></button>'
         f'<details class="menu more"><summary aria-label="{label}">{words.dots}'
-        f'</summary><div class="sheet"><button formaction="{href}retry/">'
-        f'{words.retry}</button><a href="{href}{suffix}">{words.to_do}</a>'
+        f'</summary><div class="sheet"><button {retry}>{words.retry}'
+        f'</button><a href="{href}{suffix}">{words.to_do}</a>'
         "</div></details></td>"
     )
 
@@ -174,6 +175,15 @@ def side_lines(source: RecordSide, destination: RecordSide, key: int, swap: str)
     """Both records of a row, to take the place of those that are shown."""
     line = SideCells().line
     return line(source, f"from-{key}", swap) + line(destination, f"to-{key}", swap)
+
+
+def seen_lines(error: Row, ago: str, swap: str = "") -> str:
+    """When it failed last, and how often it has."""
+    key, times = error["id"], parts.times(error["occurrences"])
+    return (
+        f'<span class="line" id="seen-{key}"{swap}>{ago}</span>'
+        f'<span class="sub" id="times-{key}"{swap}>{times}</span>'
+    )
 
 
 def can_retry(error: Row) -> bool:

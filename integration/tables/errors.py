@@ -17,6 +17,7 @@ from integration.markup.error_row import (
     Told,
     error_row,
     second_line,
+    seen_lines,
     side_lines,
 )
 from integration.markup.looks import look_words
@@ -125,6 +126,7 @@ def renewed(rows: Iterable[Row], chips: Collection[str]) -> SafeString:
                 swap=SWAP,
             )
         )
+        told.append(seen_lines(row, moments.ago(row["last_seen"]), SWAP))
         if "source" in row and row["mapping_key"]:
             told.append(side_lines(row["source"], row["destination"], row["id"], SWAP))
     # Every one is markup that has escaped its values.

@@ -91,6 +91,9 @@ def one(request: SignedInRequest, error_id: int) -> HttpResponse:
     else:
         transaction.on_commit(lambda: tasks.announce_retry(operation))
         say_retry(request, operation, holder)
+    if request.htmx:
+        # The open page asks for the row by itself: see ``errors_live``.
+        return render(request, "integration/_messages.html", {"now": True})
     return HttpResponseRedirect(safe_next(request, back))
 
 

@@ -306,6 +306,24 @@ def test_a_state_in_a_row_is_renewed_with_its_look(
     assert "retrying" not in html(operator, live_of(page))
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ("2 min ago", "8 times")), ("fr", ("il y a 2 min", "8 fois"))],
+)
+def test_a_row_that_fails_again_tells_when_and_how_often(
+    viewer: Client, error: SyncError, language: str, words: tuple[str, str]
+) -> None:
+    page = html(viewer, "/errors/")
+    ago = clock.now() - timedelta(minutes=2, seconds=5)
+    SyncError.objects.update(last_seen=ago, occurrences=8)
+
+    live = text(html(viewer, live_of(page), **{"accept-language": language}))
+
+    assert f'id="seen-{error.pk}" hx-swap-oob="true"><time' in live
+    assert f'id="times-{error.pk}" hx-swap-oob="true">{words[1]}</span>' in live
+    assert words[0] in live
+
+
 def test_a_list_of_what_is_resolved_is_never_struck_through(
     viewer: Client, error: SyncError
 ) -> None:

@@ -47,6 +47,20 @@ def test_a_selection_is_tried_at_once(
     assert "Cancel the rest" in page
 
 
+def test_a_retry_from_an_open_page_is_answered_with_what_is_said_alone(
+    operator: Client, errors: list[SyncError]
+) -> None:
+    """It asks for its row by itself, and stays where it is."""
+    address = f"/errors/{errors[0].pk}/retry/"
+
+    told = operator.post(address, {}, headers={"HX-Request": "true"})
+
+    assert told.status_code == 200
+    assert "It is being tried again" in told.content.decode()
+    assert "<html" not in told.content.decode()
+    assert OperationItem.objects.get().error_id == errors[0].pk
+
+
 def test_a_whole_cause_is_shown_first_and_tried_by_a_second_button(
     operator: Client, errors: list[SyncError]
 ) -> None:
