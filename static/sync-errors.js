@@ -10,16 +10,12 @@
   const sayHowMany = (form) => {
     const all = boxes(form);
     const chosen = all.filter((box) => box.checked).length;
-    const picked = form.querySelector(".picked");
-    if (picked) {
-      const count = picked.querySelector("b") || picked.appendChild(document.createElement("b"));
-      count.textContent = ` ${chosen.toLocaleString(document.documentElement.lang)}`;
-    }
+    const count = form.querySelector("#picked");
+    if (count) count.textContent = chosen.toLocaleString(document.documentElement.lang);
     const page = form.querySelector("thead input[data-all]");
-    if (page) {
-      page.checked = chosen > 0 && chosen === all.length;
-      page.indeterminate = chosen > 0 && chosen < all.length;
-    }
+    if (!page) return;
+    page.checked = chosen > 0 && chosen === all.length;
+    page.indeterminate = chosen > 0 && chosen < all.length;
   };
 
   // The box in the head chooses the page; without script it stays hidden.
@@ -43,9 +39,8 @@
     sayHowMany(box.form);
   });
 
-  document.addEventListener("change", (event) => {
-    const box = event.target;
-    if (!box.matches || !box.matches("thead input[data-all]")) return;
+  document.addEventListener("change", ({ target: box }) => {
+    if (!box.matches("thead input[data-all]")) return;
     for (const one of boxes(box.form)) one.checked = box.checked;
     sayHowMany(box.form);
   });
@@ -65,15 +60,29 @@
     }
   });
 
+  // Arrows go through the choices of a menu; Enter takes one, as the space bar does.
+  document.addEventListener("keydown", (event) => {
+    const one = event.target;
+    if (!one.matches('.filters [type="radio"]')) return;
+    const all = [...document.getElementsByName(one.name)];
+    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    if (!step && event.key !== "Enter") return;
+    event.preventDefault();
+    if (step) return all.at((all.indexOf(one) + step) % all.length).focus();
+    one.checked = true;
+    one.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+
   // The caption of a menu says what is chosen in it.
-  document.addEventListener("change", (event) => {
-    const menu = event.target.closest && event.target.closest(".filters details.menu");
+  document.addEventListener("change", ({ target: one }) => {
+    const menu = one.closest(".filters details.menu");
     const said = menu && menu.querySelector("summary b");
     if (!said) return;
-    const radio = event.target.matches('[type="radio"]') && event.target.closest("label");
+    const radio = one.matches('[type="radio"]') && one.closest("label");
     if (radio) {
       said.textContent = radio.textContent.trim();
       menu.open = false;
+      said.parentElement.focus();
     } else if (said.dataset.any) {
       const any = [...menu.querySelectorAll("input")].every((input) => !input.value);
       said.textContent = any ? said.dataset.any : said.dataset.some;
@@ -126,16 +135,20 @@
     elt.addEventListener("htmx:beforeOnLoad", judge);
   });
 
-  // What has the focus keeps it when its part of the page is renewed.
-  let focused = null;
+  // What has the focus keeps it when its part of the page is renewed, or gives it to what is
+  // there in its place: the same head of a table, the way back on a last page.
+  let places = [];
   document.addEventListener("htmx:beforeSwap", () => {
-    const one = document.activeElement;
-    focused = one && one.matches("#main [href]") ? one.getAttribute("href") : null;
+    const one = document.activeElement || document.body;
+    const around = one.closest("thead th, .pager");
+    places = !one.matches("#main [href]") ? [] : !around ? [
+      `#main [href="${CSS.escape(one.getAttribute("href"))}"]`, "#main",
+    ] : [`thead .${around.classList[0]} a`, `.pager [rel="${one.rel}"]`, ".pager [rel]", "#main"];
   });
   document.addEventListener("htmx:afterSettle", () => {
-    if (!focused || document.activeElement !== document.body) return;
-    const same = document.querySelector(`#main [href="${CSS.escape(focused)}"]`);
-    if (same) same.focus({ preventScroll: true });
+    for (const place of places) {
+      if (document.activeElement === document.body) document.querySelector(place)?.focus({ preventScroll: true });
+    }
   });
 
   // Whoever opens a record is about to mend it: have it looked at again.
@@ -172,10 +185,8 @@
   });
 
   // An empty filter has no place in the address.
-  document.addEventListener("htmx:configRequest", (event) => {
-    const values = event.detail.parameters;
-    if (event.detail.verb !== "get") return;
-    for (const name of Object.keys(values)) if (values[name] === "") delete values[name];
+  document.addEventListener("htmx:configRequest", ({ detail: { verb, parameters: values } }) => {
+    for (const name of Object.keys(values)) if (verb === "get" && values[name] === "") delete values[name];
   });
 
   // On a telephone rows of links go on beside the screen: show the one that is open.
@@ -186,8 +197,7 @@
     }
   };
 
-  document.addEventListener("DOMContentLoaded", bring);
+  bring();
+  prepare();
   document.addEventListener("htmx:afterSettle", prepare);
-  document.addEventListener("DOMContentLoaded", prepare);
-  if (document.readyState !== "loading") prepare();
 })();

@@ -1,0 +1,125 @@
+"""The list of errors by keyboard: the focus, and the place on the page, stay."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.journeys.person import ENGLISH
+from tests.journeys.site import WIDTHS, Site, served
+
+pytestmark = pytest.mark.journey
+SAME_PAGE = "body[data-is=same]"
+
+
+@pytest.fixture(scope="module")
+def site(browser: Browser) -> Iterator[Site]:
+    with served("full") as site:
+        yield site
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    page = site.window(browser, ENGLISH)
+    site.complaints.clear()
+    yield page
+    assert site.complaints == []
+
+
+def open_list(site: Site, page: Page, query: str = "") -> None:
+    site.open(page, f"/errors/{query}")
+    page.evaluate("document.body.dataset.is = 'same'")
+
+
+def test_a_head_that_sorts_keeps_the_focus(site: Site, page: Page) -> None:
+    open_list(site, page)
+    page.locator("thead .c-side a").focus()
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator("thead .c-side[aria-sort] a")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("thead .c-side[aria-sort=descending] a")).to_be_focused()
+
+
+def test_paging_keeps_the_focus_and_gives_it_to_the_way_back_at_the_end(
+    site: Site, page: Page
+) -> None:
+    open_list(site, page, "?state=all&size=25")
+    page.locator(".pager [rel=next]").focus()
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".pager [rel=next]")).to_have_count(0)
+    expect(page.locator(".pager [rel=prev]")).to_be_focused()
+
+
+def test_a_retry_keeps_the_page_its_place_and_the_focus(site: Site, page: Page) -> None:
+    button = to_retry(site, page, "deletion")
+    before = page.evaluate("scrollY")
+    assert before > 0
+
+    page.keyboard.press("Enter")
+
+    row = page.locator("tr", has=page.locator(":focus"))
+    expect(row).to_contain_text("retrying")
+    expect(button).to_be_focused()
+    expect(page.get_by_text("It is being tried again")).to_have_count(1)
+    expect(page.locator(SAME_PAGE)).to_have_count(1)
+    assert page.evaluate("scrollY") == before
+
+
+def test_a_retry_that_is_refused_says_so_in_sight(site: Site, page: Page) -> None:
+    to_retry(site, page, "error")
+
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("not been accepted yet")).to_be_in_viewport(ratio=1)
+    expect(page.locator(SAME_PAGE)).to_have_count(1)
+
+
+def to_retry(site: Site, page: Page, name: str) -> Locator:
+    """The button of an error in the list, with the focus, below the page's top."""
+    open_list(site, page)
+    page.set_viewport_size({"width": WIDTHS[0][0], "height": 300})
+    button = page.locator(f'.c-act > [formaction="/errors/{site.keys[name]}/retry/"]')
+    button.evaluate("it => it.scrollIntoView({ block: 'center' })")
+    button.focus()
+    return button
+
+
+def test_arrows_go_through_a_menu_and_enter_chooses(site: Site, page: Page) -> None:
+    open_list(site, page)
+    menu = page.locator(".filters details", has_text="Who")
+    menu.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+
+    choices = menu.locator("[type=radio]")
+    expect(choices.nth(2)).to_be_focused()
+    expect(choices.nth(0)).to_be_checked()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+
+    expect(choices.nth(1)).to_be_checked()
+    expect(page.locator(".filterline")).to_be_visible()
+    expect(menu.locator("summary")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [1200, WIDTHS[1][0]])
+def test_the_bar_of_a_selection_stays_in_sight(
+    site: Site, page: Page, width: int
+) -> None:
+    open_list(site, page)
+    page.set_viewport_size({"width": width, "height": 600})
+    last = page.locator("tbody .pick").last
+    last.scroll_into_view_if_needed()
+
+    last.click()
+
+    bar = page.locator(".selbar")
+    expect(bar).to_be_in_viewport(ratio=1)
+    expect(bar.get_by_role("button", name="Clear selection")).to_be_in_viewport()
