@@ -1,6 +1,6 @@
 """Couplings: found in bulk, made in bulk, and told what both sides hold."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from operator import attrgetter
@@ -96,6 +96,20 @@ def known_by_record(
 def coupled_ids(mapping: TableMapping, side: System, ids: Sequence[str]) -> set[str]:
     key = column(side, "id")
     return set(_of(mapping, key, ids).values_list(key, flat=True))
+
+
+def with_number(
+    mapping: TableMapping, side: System, numbers: Collection[str]
+) -> list[str]:
+    """Records of this side that a newcomer with one of these numbers may replace.
+
+    Business Central gives a number once, so the one that had it is renumbered or gone;
+    of Sales only those are meant that are known to be deleted.
+    """
+    rows = Coupling.objects.filter(mapping=mapping, bc_number__in=among(list(numbers)))
+    if side is System.SALES:
+        rows = rows.filter(sales_deleted_at__isnull=False)
+    return list(rows.values_list(column(side, "id"), flat=True))
 
 
 def _of(mapping: TableMapping, key: str, ids: Sequence[str]) -> QuerySet[Coupling]:

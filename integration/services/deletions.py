@@ -1,6 +1,6 @@
 """Deletions: one of two coupled records is gone, or both are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from integration.connectors.base import Delete, Written
 from integration.core.answers import DeletionRule
 from integration.core.failures import FailureKind
 from integration.core.mapping import Snapshot
+from integration.core.match import MatchKey, match_keys
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.records import Direction, System
 from integration.models import Coupling, SyncError
@@ -61,7 +62,8 @@ def is_lost(work: Work, side: System, record: Snapshot) -> bool:
 class _Gone:
     """Pairs that have lost their record of one side, by what becomes of them.
 
-    ``later``: told by a run of the other direction.
+    ``later``: told by a run of the other direction. ``replaced``: somebody has entered
+    the record again, and what is left meets that one.
     """
 
     side: System
@@ -73,9 +75,14 @@ class _Gone:
     uncoupled: list[Coupling] = field(default_factory=list)
     restored: list[Coupling] = field(default_factory=list)
     later: list[Coupling] = field(default_factory=list)
+    replaced: list[Coupling] = field(default_factory=list)
 
     def survivor(self, coupling: Coupling) -> Snapshot:
         return self.left[other_id(coupling, self.side)]
+
+    def supersede(self, coupling: Coupling) -> None:
+        gone_id = getattr(coupling, couplings.column(self.side, "id"))
+        self.endings.superseded[self.side].append(gone_id)
 
 
 def other_id(coupling: Coupling, side: System) -> str:
@@ -92,8 +99,12 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
         return
     left = work.read(side.other, [other_id(each, side) for each in gone])
     found = _Gone(side, work.moment(), left)
+    again = _entered_again(work, side, left.values())
     for coupling in gone:
-        if other_id(coupling, side) in left:
+        if other_id(coupling, side) in again and coupling.pk not in work.answers:
+            found.replaced.append(coupling)
+            found.supersede(coupling)
+        elif other_id(coupling, side) in left:
             _sort_out(work, found, coupling)
         else:
             found.ended.append(coupling)
@@ -102,11 +113,29 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
         work.log(found.endings.outcomes)
     else:
         _save(work, found)
-    survivors = [found.survivor(each) for each in found.restored]
-    work.restored |= {record.id for record in survivors}
+    work.restored |= {found.survivor(each).id for each in found.restored}
+    survivors = map(found.survivor, found.restored + found.replaced)
     work.spool.add(side.other, [(record, None) for record in survivors])
     if work.stopped_by:
         work.go_on()
+
+
+def _entered_again(work: Work, side: System, left: Collection[Snapshot]) -> set[str]:
+    """Ids of those left whose lost partner this run has read anew: under another id,
+    with the number by which both match (behaviours B008)."""
+    numbers = [record.number for record in left if record.number and record.passes]
+    newcomers = work.spool.numbered(side, numbers) if numbers else {}
+    return {
+        record.id
+        for record in left
+        if record.number in newcomers
+        and _first_key(work, record) & _first_key(work, newcomers[record.number])
+    }
+
+
+def _first_key(work: Work, record: Snapshot) -> set[MatchKey]:
+    """The one that decides alone; a record may have none."""
+    return {key for key in match_keys(work.table, record) if key[0] == 0}
 
 
 def _rule(work: Work, side: System, coupling: Coupling, left: Snapshot) -> DeletionRule:
@@ -136,8 +165,7 @@ def _sort_out(work: Work, found: _Gone, coupling: Coupling) -> None:
     rule = _rule(work, found.side, coupling, survivor)
     if rule is DeletionRule.RESTORE:
         found.restored.append(coupling)
-        gone_id = getattr(coupling, couplings.column(found.side, "id"))
-        found.endings.superseded[found.side].append(gone_id)
+        found.supersede(coupling)
     elif rule is DeletionRule.UNCOUPLE:
         found.uncoupled.append(coupling)
         found.endings.outcomes.append(_uncoupled(work, found.side, coupling))
@@ -184,18 +212,19 @@ def _save(work: Work, found: _Gone) -> None:
         found.endings.save(work)
         _end(work, found.ended)
         _part(work, found, found.uncoupled)
-        _part(work, found, found.restored)
+        _part(work, found, found.restored + found.replaced)
         _set_aside(work, found)
         pending.want(
             work.mapping,
             found.side.other,
             [found.survivor(each) for each in found.restored],
         )
-        # No job of this run may tell of it, and its system may not do so again.
+        # No job of this run may tell of it, and its system may not do so again; nor
+        # does a run that was stopped meet again what it has parted.
         pending.keep(
             work.mapping,
             found.side.other,
-            [found.survivor(each) for each in found.later],
+            [found.survivor(each) for each in found.later + found.replaced],
         )
 
 

@@ -100,6 +100,19 @@ def _keep(work: Work, found: _Sorted) -> None:
         found.endings.save(work)
     work.spool.add(found.side, found.undecided)
     work.spool.miss(found.side, found.lost)
+    _doubt_namesakes(work, found)
+
+
+def _doubt_namesakes(work: Work, found: _Sorted) -> None:
+    """Somebody new has the number of a coupled one: is that one still there?"""
+    numbers = {
+        record.number
+        for record, coupling in found.undecided
+        if coupling is None and record.number
+    }
+    if numbers:
+        known = couplings.with_number(work.mapping, found.side, numbers)
+        work.spool.miss(found.side, known)
 
 
 def _see(found: _Sorted, record: Snapshot, partner: Known) -> None:

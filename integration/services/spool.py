@@ -188,6 +188,21 @@ class Spool:
         """Those of ``ids`` that are here."""
         return self._known("record", side, ids)
 
+    def numbered(self, side: System, numbers: Sequence[str]) -> dict[str, Snapshot]:
+        """The uncoupled of one side with one of these numbers, by number."""
+        found: dict[str, Snapshot] = {}
+        for start in range(0, len(numbers), CHUNK):
+            part = numbers[start : start + CHUNK]
+            marks = ", ".join("?" * len(part))
+            rows = self._all(
+                f"SELECT {_COLUMNS} FROM record r"  # noqa: S608  # only our own names
+                f" WHERE side = ? AND {_FREE} AND number IN ({marks})",
+                (side.value, *part),
+            )
+            records = (_snapshot(row) for row in rows)
+            found |= {record.number: record for record in records}
+        return found
+
     def see(self, side: System, ids: Iterable[str]) -> None:
         """Note that these exist: what a whole read does not see may be deleted."""
         rows = [(side.value, record_id) for record_id in ids]

@@ -1,0 +1,141 @@
+"""A record that was deleted and entered again, with the number it had: one pair."""
+
+from contextlib import suppress
+
+import pytest
+
+from integration.core.answers import DeletionRule
+from integration.models import Coupling, PendingRecord
+from integration.services.mappings import change_mapping
+from tests.running import running_systems
+from tests.services.engine import Engine, Live, running_engine
+from tests.services.test_creations import Crash, Fragile
+from tests.services.test_sync import in_step
+
+
+@pytest.fixture
+def loose(engine: Engine) -> Engine:
+    """Sales gives a number twice."""
+    table = engine.systems.store.table("sales:organizations")
+    table.update(table.rows()[0], {"account_number_key": False}, "an administrator")
+    return engine
+
+
+def again(engine: Engine, bc: Live) -> Live:
+    values = bc.values
+    engine.customers.delete(bc.id)
+    kept = ("city", "postalCode", "currencyCode", "phoneNumber", "email")
+    same = {name: values[name] for name in kept}
+    return engine.add_customer(values["number"], values["displayName"], **same)
+
+
+@pytest.mark.parametrize("rule", [*DeletionRule][:3])
+def test_a_customer_entered_again_is_coupled_with_its_account(
+    loose: Engine, rule: DeletionRule
+) -> None:
+    change_mapping(loose.mapping(), "test", "A rule.", deletion_conflict=rule)
+    loose.sync("CUSTOMER")
+    bc, sales = loose.pair()
+    counts = len(loose.customers), len(loose.accounts)
+    new = again(loose, bc)
+
+    loose.sync("CUSTOMER")
+
+    assert (len(loose.customers), len(loose.accounts)) == counts
+    assert Coupling.objects.get(sales_id=sales.id).bc_id == new.id
+    assert not loose.errors()
+    assert not PendingRecord.objects.exists()
+    assert in_step(loose)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_a_stop_at_any_call_couples_it_all_the_same(done: bool) -> None:
+    for place in range(1, 30):
+        with running_systems(records=1) as systems, running_engine(systems) as engine:
+            engine.accept()
+            engine.sync("CURRENCY", "CUSTOMER")
+            [bc] = engine.all(engine.customers)
+            new = again(engine, bc)
+            left = [place]
+            bc, sales = engine.bc, engine.sales
+            engine.bc = Fragile(bc, left, done=done)
+            engine.sales = Fragile(sales, left, done=done)
+            with suppress(Crash):
+                engine.sync("CUSTOMER")
+            engine.bc, engine.sales = bc, sales
+            engine.make_due()
+            engine.sync("CUSTOMER")
+            pairs = Coupling.objects.filter(mapping=engine.mapping())
+            assert [pair.bc_id for pair in pairs] == [new.id], place
+            assert (len(engine.customers), len(engine.accounts)) == (1, 1), place
+            assert not PendingRecord.objects.filter(mapping=engine.mapping()).exists()
+            if left[0] > 0:
+                return
+    pytest.fail("the run never came to its end")
+
+
+def test_an_error_of_the_deletion_ends_when_the_customer_is_entered_again(
+    loose: Engine,
+) -> None:
+    bc, sales = loose.pair()
+    values = bc.values
+    loose.customers.delete(bc.id)
+    loose.sync("CUSTOMER", full=True)
+    assert loose.articles() == ["record-deleted-bc"]
+    new = loose.add_customer(values["number"], "By another name")
+
+    loose.sync("CUSTOMER")
+
+    assert Coupling.objects.get(sales_id=sales.id).bc_id == new.id
+    assert sales.values["name"] == "By another name"
+    assert not loose.errors()
+
+
+def test_an_account_entered_again_is_coupled_with_its_customer(loose: Engine) -> None:
+    bc, sales = loose.pair()
+    loose.accounts.delete(sales.id)
+    loose.sync("CUSTOMER")
+    assert loose.articles() == ["record-deleted-sales"]
+    new = loose.add_account("By another name", accountnumber=bc.values["number"])
+    count = len(loose.customers)
+
+    loose.sync("CUSTOMER")
+
+    assert len(loose.customers) == count
+    assert Coupling.objects.get(bc_id=bc.id).sales_id == new.id
+    assert not loose.errors()
+
+
+def test_a_number_given_on_leaves_the_old_pair_as_it_is(loose: Engine) -> None:
+    """The customer was renumbered, and another one has its number now."""
+    bc, sales = loose.pair()
+    number = bc.values["number"]
+    loose.change(bc, number="R1")
+    loose.add_customer(number, "Another one")
+    count = len(loose.accounts)
+
+    loose.sync("CUSTOMER")
+
+    assert len(loose.accounts) == count + 1
+    assert Coupling.objects.get(bc_id=bc.id).sales_id == sales.id
+    assert sales.values["accountnumber"] == "R1"
+    assert not loose.errors()
+    assert in_step(loose)
+
+
+def test_a_customer_with_the_number_of_another_company_in_sales_is_new(
+    loose: Engine,
+) -> None:
+    """What is left bears another number by now: nobody is to guess."""
+    bc, sales = loose.pair()
+    number = bc.values["number"]
+    loose.customers.delete(bc.id)
+    loose.change(sales, accountnumber="other")
+    loose.add_customer(number, "Another one")
+    count = len(loose.accounts)
+
+    loose.sync("CUSTOMER")
+
+    assert len(loose.accounts) == count + 1
+    assert loose.articles() == ["record-deleted-bc"]
