@@ -49,6 +49,7 @@ def sort(
     handled before, too: its time has come, or somebody asks for it.
     """
     ids = [record.id for record in records]
+    work.spool.forget(side, ids)
     partners = couplings.known_by_record(work.mapping, side, ids)
     waiting = pending.by_record(work.mapping, side, ids)
     stirred = _stirred(work, side, records, partners)

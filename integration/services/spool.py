@@ -149,6 +149,7 @@ class Spool:
         path = Path(self._folder.name) / "spool.sqlite3"
         self._base = sqlite3.connect(path, isolation_level=None)
         self._base.executescript(_SCHEMA)
+        self._sides: set[System] = set()
 
     def __enter__(self) -> "Spool":
         return self
@@ -177,12 +178,20 @@ class Spool:
             (side.value, *_row(record), coupling, int(extra))
             for record, coupling in records
         ]
+        if rows:
+            self._sides.add(side)
         self._many(
             "INSERT OR REPLACE INTO record (side, id, etag, modified, held, number,"
             " name, passes, checked, coupling, extra)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
+
+    def forget(self, side: System, ids: Sequence[str]) -> None:
+        """These are read anew: what they held before is not decided about."""
+        if side in self._sides:
+            rows = [(side.value, record_id) for record_id in ids]
+            self._many("DELETE FROM record WHERE side = ? AND id = ?", rows)
 
     def has(self, side: System, ids: Sequence[str]) -> set[str]:
         """Those of ``ids`` that are here."""

@@ -1,7 +1,7 @@
 """What nobody may forget: another's change in a run of one direction, what a system
 changes by itself, and whose record it is that bears a lost one's name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from integration.connectors.base import Connector, Update, WriteResult
 from integration.connectors.errors import Throttled
 from integration.core.failures import Failure, FailureKind
-from integration.core.records import Direction
+from integration.core.records import Direction, Page
 from integration.models import Coupling
 from integration.services.mappings import change_mapping
 from tests.services.engine import Engine
@@ -163,3 +163,48 @@ def test_what_was_never_sent_is_not_looked_for_by_its_name(bare: Engine) -> None
 
     assert account.values["address1_city"] == "Bern", "another company's address"
     assert not Coupling.objects.filter(bc_id=other.id, sales_id=account.id).exists()
+
+
+class Telling:
+    """A connector whose changes bring once more what changes while they are read."""
+
+    def __init__(self, connector: Connector, edit: Callable[[], object]) -> None:
+        self._connector = connector
+        self._edit = edit
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+    def read_changes(
+        self, entity: str, fields: Sequence[str], cursor: str
+    ) -> Iterator[Page]:
+        pages = list(self._connector.read_changes(entity, fields, cursor))
+        yield from pages
+        self._edit()
+        ids = [record.id for page in pages for record in page.records]
+        now = self._connector.read_many(entity, fields, ids)
+        yield Page(records=list(now.values()), cursor=pages[-1].cursor)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_an_edit_that_is_taken_back_while_it_is_read_is_not_carried_over(
+    engine: Engine, leaves: bool
+) -> None:
+    """Or whose account leaves the filter: it goes when the account comes back."""
+    bc, sales = engine.pair()
+    before = bc.values["phoneNumber"]
+    engine.change(sales, telephone1="777")
+    then = {"statecode": 1} if leaves else {"telephone1": before}
+    connector = engine.sales
+    engine.sales = Telling(connector, lambda: engine.change(sales, **then))
+    engine.sync("CUSTOMER")
+    engine.sales = connector
+
+    assert bc.values["phoneNumber"] == before
+    engine.sync("CUSTOMER")
+    assert bc.values["phoneNumber"] == before
+    if leaves:
+        engine.change(sales, statecode=0)
+        engine.sync("CUSTOMER")
+        assert bc.values["phoneNumber"] == "777"
+    assert in_step(engine)
