@@ -116,6 +116,14 @@ class Connector(Protocol):
         """One record by id. Raises ``NotFound``."""
         ...
 
+    def read_each(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> list[WriteResult]:
+        """Each by its own id, for what no list has: the record as ``Written``, a
+        failure of the kind NOT_FOUND where it is gone, or why it may not be read.
+        """
+        ...
+
     def create_many(
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]
     ) -> list[WriteResult]:

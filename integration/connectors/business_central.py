@@ -143,14 +143,21 @@ class BusinessCentral:
         return found
 
     def read_one(self, entity: str, fields: Sequence[str], id: str) -> Record:
-        path = address(
-            f"{self._company}/{entity}({guid(id)})", select=_SHAPE.select(fields)
-        )
+        path = self._one(entity, fields, id)
         call = self._session.call(f"read {entity}", "GET", path)
         call = replace(call, record_id=guid(id))
         body = self._session.get(call)
         with self._session.readable(call):
             return _SHAPE.record(body)
+
+    def read_each(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> list[WriteResult]:
+        parts = [
+            Part("GET", self._one(entity, fields, key), None, record_id=guid(key))
+            for key in ids
+        ]
+        return self._write(f"read {entity}", parts, repeatable=True)
 
     def create_many(
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]
@@ -235,6 +242,10 @@ class BusinessCentral:
         select = _SHAPE.select(fields)
         path = address(f"{self._company}/{entity}", select=select, **options)
         return self._session.call(f"read {entity}", "GET", path, Prefer=_PAGES)
+
+    def _one(self, entity: str, fields: Sequence[str], id: str) -> str:
+        select = _SHAPE.select(fields)
+        return address(f"{self._company}/{entity}({guid(id)})", select=select)
 
     def _rows(self, path: str) -> list[dict[str, Any]]:
         name = path.partition("?")[0].rpartition("/")[2]

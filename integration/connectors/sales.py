@@ -158,12 +158,23 @@ class Sales:
         return found
 
     def read_one(self, entity: str, fields: Sequence[str], id: str) -> Record:
-        shape = _shape(entity)
-        path = address(f"{entity}({guid(id)})", select=shape.select(fields))
+        path = self._one(entity, fields, id)
         call = replace(self._get(f"read {entity}", path), record_id=guid(id))
         body = self._session.get(call)
         with self._session.readable(call):
-            return shape.record(body)
+            return _shape(entity).record(body)
+
+    def read_each(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> list[WriteResult]:
+        def read(chunk: Sequence[str]) -> list[WriteResult]:
+            parts = [
+                Part("GET", self._one(entity, fields, key), None, record_id=guid(key))
+                for key in chunk
+            ]
+            return self._write(entity, f"read {entity}", parts)
+
+        return write_in_chunks(ids, BATCH_SIZE, read)
 
     def create_many(
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]
@@ -274,6 +285,10 @@ class Sales:
         return self._session.call(
             operation, "GET", path, If_None_Match="null", **headers
         )
+
+    def _one(self, entity: str, fields: Sequence[str], id: str) -> str:
+        select = _shape(entity).select(fields)
+        return address(f"{entity}({guid(id)})", select=select)
 
     def _stored_link(self, call: Call, link: str, select: str) -> str:
         asked = parse_qs(urlsplit(link).query).get("$select", [select])[0]

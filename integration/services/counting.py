@@ -54,6 +54,11 @@ class CountingConnector:
     def read_one(self, entity: str, fields: Sequence[str], id: str) -> Record:
         return self.connector.read_one(entity, fields, id)
 
+    def read_each(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> list[WriteResult]:
+        return self.connector.read_each(entity, fields, ids)
+
     def create_many(
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]
     ) -> list[WriteResult]:

@@ -9,13 +9,14 @@ from django.utils.translation import gettext_noop
 
 from integration.connectors.base import Delete, Written
 from integration.core.answers import DeletionRule
-from integration.core.failures import FailureKind
+from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot
 from integration.core.match import MatchKey, match_keys
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
-from integration.core.records import Direction, System
+from integration.core.records import System
 from integration.models import Coupling, SyncError
 from integration.services import couplings, pending
+from integration.services.absent import find, record_hidden, way_from_left
 from integration.services.answers import note, note_changed
 from integration.services.articles import cause_of
 from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
@@ -34,23 +35,26 @@ _NAMES = {System.BUSINESS_CENTRAL: "Business Central", System.SALES: "Sales"}
 
 
 def confirm_missed(work: Work) -> None:
-    """Re-read what was called deleted, or was not seen: a 404 confirms (protocols §5).
+    """Re-read what was called deleted, or was not seen.
 
     What is there after all goes to the spool.
     """
     for side in System:
         for ids in work.spool.missed(side):
             known = couplings.by_record(work.mapping, side, ids)
+            found = find(work, side, list(known))
             present = {
                 key: record
-                for key, record in work.read(side, list(known)).items()
+                for key, record in found.present.items()
                 if not is_lost(work, side, record)
             }
             back = [(record, known[key].pk) for key, record in present.items()]
             work.spool.add(side, back)
-            gone = [known[key] for key in known if key not in present]
-            record_gone(work, side, gone)
-            work.spool.finish([coupling.pk for coupling in gone])
+            hidden = [(known[key], why) for key, why in found.hidden.items()]
+            record_hidden(work, side, hidden)
+            there = present.keys() | found.hidden.keys()
+            record_gone(work, side, [known[key] for key in known if key not in there])
+            work.spool.finish(known[key].pk for key in known if key not in present)
 
 
 def is_lost(work: Work, side: System, record: Snapshot) -> bool:
@@ -97,15 +101,20 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
     """
     if not gone:
         return
-    left = work.read(side.other, [other_id(each, side) for each in gone])
+    others = find(work, side.other, [other_id(each, side) for each in gone])
+    left = others.present
     found = _Gone(side, work.moment(), left)
     again = _entered_again(work, side, left.values())
+    hidden: list[tuple[Coupling, Failure]] = []
     for coupling in gone:
-        if other_id(coupling, side) in again and coupling.pk not in work.answers:
+        other = other_id(coupling, side)
+        if other in again and coupling.pk not in work.answers:
             found.replaced.append(coupling)
             found.supersede(coupling)
-        elif other_id(coupling, side) in left:
+        elif other in left:
             _sort_out(work, found, coupling)
+        elif other in others.hidden:
+            hidden.append((coupling, others.hidden[other]))
         else:
             found.ended.append(coupling)
             found.endings.outcomes.append(_ended(work, side, coupling, found.now))
@@ -113,6 +122,7 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
         work.log(found.endings.outcomes)
     else:
         _save(work, found)
+    record_hidden(work, side.other, hidden)
     work.restored |= {found.survivor(each).id for each in found.restored}
     survivors = map(found.survivor, found.restored + found.replaced)
     work.spool.add(side.other, [(record, None) for record in survivors])
@@ -152,7 +162,7 @@ def _rule(work: Work, side: System, coupling: Coupling, left: Snapshot) -> Delet
             note_changed(answer)
             rule = DeletionRule.NONE
     way = way_from(side.other)
-    if work.money or not work.writes(_way(work, side)):
+    if work.money or not work.writes(way_from_left(work, side)):
         return DeletionRule.NONE
     if rule is DeletionRule.RESTORE and not (way in work.table.ways and left.passes):
         return DeletionRule.NONE
@@ -177,7 +187,7 @@ def _sort_out(work: Work, found: _Gone, coupling: Coupling) -> None:
         )
     elif work.stopped_by:
         return  # Not tried; the run goes on with it later.
-    elif not work.writes(_way(work, found.side)):
+    elif not work.writes(way_from_left(work, found.side)):
         found.later.append(coupling)
     else:
         found.half.append(coupling)
@@ -250,7 +260,7 @@ def _set_aside(work: Work, found: _Gone) -> None:
 
 
 def _uncoupled(work: Work, side: System, coupling: Coupling) -> Outcome:
-    outcome = of_pair(OutcomeKind.UNCOUPLED, _way(work, side), coupling)
+    outcome = of_pair(OutcomeKind.UNCOUPLED, way_from_left(work, side), coupling)
     return outcome._replace(note=Note.UNCOUPLED)
 
 
@@ -265,7 +275,7 @@ def _record_half(
     """A deletion's source is the record that still exists (design §5)."""
     column = couplings.column(side, "deleted_at")
     setattr(coupling, column, getattr(coupling, column) or now)
-    way = _way(work, side)
+    way = way_from_left(work, side)
     trouble = Trouble(finding=_finding(work, side, coupling))
     values = {"last": dict(coupling.values)} if coupling.values else None
     endings.outcomes.append(of_pair(OutcomeKind.FAILED, way, coupling, trouble, values))
@@ -296,7 +306,7 @@ def _finding(work: Work, side: System, coupling: Coupling) -> Finding:
 def _ended(work: Work, side: System, coupling: Coupling, now: datetime) -> Outcome:
     coupling.bc_deleted_at = coupling.bc_deleted_at or now
     coupling.sales_deleted_at = coupling.sales_deleted_at or now
-    return of_pair(OutcomeKind.UNCOUPLED, _way(work, side), coupling)
+    return of_pair(OutcomeKind.UNCOUPLED, way_from_left(work, side), coupling)
 
 
 def _end(work: Work, ended: Sequence[Coupling]) -> None:
@@ -316,9 +326,3 @@ def _end(work: Work, ended: Sequence[Coupling]) -> None:
         work.mapping.connection, list(errors.values_list("pk", flat=True))
     )
     Coupling.objects.filter(pk__in=[each.pk for each in ended]).delete()
-
-
-def _way(work: Work, side: System) -> Direction:
-    """From the record that is left; a one-way mapping has only one way."""
-    way = way_from(side.other)
-    return way if way in work.table.ways else way_from(side)

@@ -12,13 +12,14 @@ from integration import clock
 from integration.connectors.base import Update, WriteResult, Written
 from integration.core.answers import ConflictRule
 from integration.core.decide import Decision, changed_on_both, decide
-from integration.core.failures import FailureKind
+from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot, hash_of, travelling
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.plan import Missing, update
 from integration.core.records import Direction, Record, System
 from integration.models import Coupling
 from integration.services import couplings, pending
+from integration.services.absent import find, record_hidden
 from integration.services.answers import Answer, note_changed
 from integration.services.deletions import is_lost, record_gone
 from integration.services.endings import Endings, Trouble, of_pair, tried
@@ -46,7 +47,8 @@ class Pair:
     new it is ``first``. ``news`` are the sides that hold another version than the one
     tried last; ``held`` are values worked out already. ``agreed`` is what we wrote:
     both sides held it, whatever becomes of it; ``replies`` are what the systems said to
-    that, not yet looked at; who ``stirred`` changed more by itself than we wrote. One
+    that, not yet looked at; who ``stirred`` changed more by itself than we wrote. Where
+    the record of one side is ``gone``, or ``hidden`` from us, nothing is decided. One
     that ``was_stopped`` is left to the next run.
     ``answer`` is a person's, as long as the records are those that were shown.
     """
@@ -65,6 +67,7 @@ class Pair:
     replies: dict[Direction, Record] = field(default_factory=dict)
     troubles: dict[Direction, Trouble] = field(default_factory=dict)
     gone: System | None = None
+    hidden: Failure | None = None
     stirred: set[System] = field(default_factory=set)
     was_stopped: bool = False
     answer: Answer | None = None
@@ -154,8 +157,9 @@ def _record(work: Work, pairs: Sequence[Pair]) -> None:
     ended = [pair for pair in pairs if not pair.was_stopped]
     _save(work, [pair for pair in ended if pair.gone is None])
     for side in System:
-        gone = [pair.coupling for pair in ended if pair.gone is side]
-        record_gone(work, side, gone)
+        gone = [pair for pair in ended if pair.gone is side]
+        record_gone(work, side, [p.coupling for p in gone if not p.hidden])
+        record_hidden(work, side, [(p.coupling, p.hidden) for p in gone if p.hidden])
     work.spool.finish([pair.coupling.pk for pair in ended])
 
 
@@ -192,11 +196,12 @@ def _needs(work: Work, pair: Pair, side: System) -> bool:
 def _read_missing(work: Work, side: System, pairs: Sequence[Pair]) -> None:
     if not pairs:
         return
-    found = work.read(side, [pair.id(side) for pair in pairs])
+    found = find(work, side, [pair.id(side) for pair in pairs])
     for pair in pairs:
-        record = found.get(pair.id(side))
+        record = found.present.get(pair.id(side))
         if record is None or is_lost(work, side, record):
             pair.gone = side
+            pair.hidden = found.hidden.get(pair.id(side))
         else:
             pair.take(side, record)
 

@@ -1,16 +1,18 @@
 """Sorting: which records read need a decision; the others are recorded at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db import transaction
 
 from integration import clock
+from integration.core.failures import Failure
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Outcome, OutcomeKind
 from integration.core.records import System
 from integration.models import PendingRecord, SyncError
 from integration.services import couplings, pending
+from integration.services.absent import look_up
 from integration.services.couplings import Known
 from integration.services.currencies import used_codes
 from integration.services.endings import (
@@ -235,14 +237,31 @@ def forget(work: Work, side: System, ids: Sequence[str]) -> None:
     alone = [each for each in ids if each not in known]
     if not alone or work.is_rehearsal:
         return
+    found = look_up(work, side, alone)
+    there = found.present.keys() | found.hidden.keys()
+    gone_ids = [each for each in alone if each not in there]
     with transaction.atomic():
-        pending.clear(work.mapping, side, alone)
+        _put_off(work, side, found.hidden)
+        pending.clear(work.mapping, side, gone_ids)
         errors = SyncError.objects.filter(
             connection=work.mapping.connection_id,
             mapping_key=work.mapping.name,
             direction=way_from(side).value,
-            record_key__in=alone,
+            record_key__in=gone_ids,
             settled_at__isnull=True,
         )
         gone = list(errors.values_list("pk", flat=True))
         settle_both_deleted(work.mapping.connection, gone)
+
+
+def _put_off(work: Work, side: System, hidden: Mapping[str, Failure]) -> None:
+    """What may not be read at the moment failed once more; its entry stays."""
+    rows = pending.by_record(work.mapping, side, list(hidden))
+    failed = [
+        replace(
+            tried(side, key, row.etag, row.label, Trouble(failure=hidden[key])),
+            intent=row.intent,
+        )
+        for key, row in rows.items()
+    ]
+    pending.record_tried(work.mapping, failed, clock.now())

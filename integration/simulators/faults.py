@@ -1,9 +1,10 @@
 """What can be made to go wrong, one row each, and what is wrong at the moment.
 
-Five kinds by place: *request* answers the whole request with a refusal, *record*
+Six kinds by place: *request* answers the whole request with a refusal, *record*
 refuses the writing of one record, also inside a batch, *edit* changes the record
 behind the API just before its write is judged, *page* answers with a web page,
-and *state* changes the data once and puts it back when the fault is cleared.
+*hidden* keeps a record out of every list and refuses it alone, and *state* changes
+the data once and puts it back when the fault is cleared.
 
 An API asks ``before_write`` outside its transaction, since an edit must survive the
 refusal that follows, and ``refuse`` where it writes.
@@ -149,8 +150,7 @@ class Faults:
         if row is None:
             return
         for entry, _ in self._matching(("edit",), side):
-            named = (row.id, *(row.values.get(name) for name in NAME_FIELDS))
-            if _meets(entry, entity, named) and self._claim(entry):
+            if _meets(entry, entity, _names(row)) and self._claim(entry):
                 fault_states.edit(self._store, side, row, entry.get("values"))
 
     def refuse(
@@ -163,6 +163,25 @@ class Faults:
         """
         for entry, fault in self._matching(("record",), side):
             if _meets(entry, entity, names) and self._claim(entry):
+                message = fault.message.format_map(words)
+                raise SimulatorError(fault.status, fault.code, message)
+
+    def in_sight(self, side: str, entity: str, rows: list[Any]) -> list[Any]:
+        """Those of these rows that no fault hides; deletions are never hidden."""
+        for entry, _ in self._matching(("hidden",), side):
+            rows = [
+                row
+                for row in rows
+                if not (isinstance(row, Row) and _meets(entry, entity, _names(row)))
+            ]
+        return rows
+
+    def refuse_hidden(
+        self, side: str, entity: str, words: Mapping[str, Any], row: Row
+    ) -> None:
+        """Raises SimulatorError when this record is out of the caller's sight."""
+        for entry, fault in self._matching(("hidden",), side):
+            if _meets(entry, entity, _names(row)):
                 message = fault.message.format_map(words)
                 raise SimulatorError(fault.status, fault.code, message)
 
@@ -195,6 +214,10 @@ class Faults:
         """Call it with the lock held since the entries were read."""
         self._store.set_setting(ACTIVE, entries)
         self._spent.clear()
+
+
+def _names(row: Row) -> tuple[Any, ...]:
+    return (row.id, *(row.values.get(name) for name in NAME_FIELDS))
 
 
 def _meets(entry: Mapping[str, Any], entity: str, names: Iterable[Any]) -> bool:

@@ -142,6 +142,8 @@ class SalesApi:
 
     def _record(self, call: SalesCall, entity: Entity, key: str) -> Answer:
         row = self._find(entity, key)
+        if row:
+            self._refuse_hidden(call, row)
         if call.method == "PATCH" and not call.target.tail:
             return self._patch(call, row, key)
         if row is None:
@@ -159,6 +161,12 @@ class SalesApi:
             case _:
                 raise refusal("dv-method", method=call.method)
         return Answer(204, headers=ODATA)
+
+    def _refuse_hidden(self, call: SalesCall, row: Row) -> None:
+        entity = call.entity
+        words = {"user": call.caller.user_id, "id": row.id, "logical": entity.logical}
+        faults = Faults.of(self._store)
+        faults.refuse_hidden(SALES, entity.set_name, words, row)
 
     def _user_privileges(self, call: SalesCall, user: Row) -> Answer:
         name = "RetrieveUserPrivilegesResponse"
@@ -240,6 +248,7 @@ class SalesApi:
             row = table_of(self._store, entity).get(key)
             if row is None:
                 raise not_found(entity, key)
+            self._refuse_hidden(call, row)
             rows.append(writer.update(entity, row, target))
         note_rows(call, "PATCH", rows)
         return Answer(204, headers=ODATA)

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from integration.simulators.entities import LOOKUP, Entity, Field
-from integration.simulators.http import Answer, iso, refusal
+from integration.simulators.faults import Faults
+from integration.simulators.http import SALES, Answer, iso, refusal
 from integration.simulators.odata import Expand, Query, parse_query
 from integration.simulators.odata_filter import Dialect, ODataError
 from integration.simulators.sales_call import SalesCall
@@ -73,7 +74,7 @@ class Reader:
         options = {**call.options, "$skiptoken": token}
         printer = Printer(self._store, call, call.entity, options)
         query = printer.query
-        rows = query.rows(table_of(self._store, call.entity))
+        rows = self._in_sight(call, query.rows(table_of(self._store, call.entity)))
         chosen, following = query.page(rows, _page_size(call, query))
         body: dict[str, Any] = {
             "@odata.context": f"{call.root}$metadata#{printer.context}"
@@ -96,7 +97,8 @@ class Reader:
     def _changes(self, call: SalesCall) -> Answer:
         version = self._token_version(call.options["$deltatoken"])
         printer = Printer(self._store, call, call.entity, call.options)
-        entries = table_of(self._store, call.entity).changes_since(version)
+        changes = table_of(self._store, call.entity).changes_since(version)
+        entries = self._in_sight(call, changes)
         size = _page_size(call, printer.query)
         chosen = entries[:size]
         gone = f"{call.root}$metadata#{call.entity.set_name}/$deletedEntity"
@@ -116,6 +118,11 @@ class Reader:
         body[link] = self._delta_link(call, end)
         call.notes.records += len(chosen)
         return Answer(200, body)
+
+    def _in_sight(self, call: SalesCall, rows: list[Any]) -> list[Any]:
+        """Rows, or deletions, which nobody hides."""
+        faults = Faults.of(self._store)
+        return faults.in_sight(SALES, call.entity.set_name, rows)
 
     def _token_version(self, token: str) -> int:
         """The version in a delta token. Raises 400 when it is too old or not ours."""

@@ -15,6 +15,7 @@ from integration.connectors.errors import (
 )
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import Page, Record
+from integration.simulators.faults import Faults
 from tests.connectors.simulated import Simulated
 
 CUSTOMER = ("number", "displayName", "city", "creditLimit", "currencyCode")
@@ -252,6 +253,35 @@ def test_sales_finds_records_by_id(empty: Simulated) -> None:
     assert len(empty.sent) - before == 2
     with pytest.raises(NotFound):
         sales.read_one("accounts", ACCOUNT, str(uuid4()))
+
+
+def test_sales_tells_what_is_gone_from_what_may_not_be_read(empty: Simulated) -> None:
+    sales = empty.sales()
+    sales.create_many("accounts", ACCOUNT, accounts(3))
+    hidden, *seen = [r.id for r in all_of(sales, "accounts", ACCOUNT)]
+    fault = {"id": "dv-record-access-denied", "entity": "accounts", "record": hidden}
+    Faults.of(empty.store).add(fault)
+    ids = [*seen, str(uuid4()), hidden]
+
+    listed = sales.read_many("accounts", ACCOUNT, ids)
+    one, two, gone, denied = sales.read_each("accounts", ACCOUNT, ids)
+
+    assert set(listed) == set(seen)
+    assert done([one, two]) == [listed[key] for key in seen]
+    [missing, denied_us] = failures([gone, denied])
+    assert missing.kind is FailureKind.NOT_FOUND
+    assert denied_us.kind is FailureKind.REFUSED
+    assert "ReadAccess" in denied_us.message
+
+
+def test_business_central_tells_what_is_gone(filled: Simulated) -> None:
+    bc = filled.bc()
+    ids = [record.id for record in all_of(bc, "customers", CUSTOMER)][:120]
+
+    results = bc.read_each("customers", CUSTOMER, [*ids, str(uuid4())])
+
+    assert [record.id for record in done(results)] == ids
+    assert [one.kind for one in failures(results)] == [FailureKind.NOT_FOUND]
 
 
 def test_sales_says_who_we_are(filled: Simulated) -> None:

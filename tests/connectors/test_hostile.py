@@ -107,6 +107,7 @@ def actions(one: Connector) -> Iterator[Callable[[], Any]]:
     yield lambda: one.create_many("accounts", ("name",), create)
     yield lambda: one.update_many("accounts", ("name",), update)
     yield lambda: one.read_many("accounts", ("name",), [guid(1), guid(2)])
+    yield lambda: one.read_each("accounts", ("name",), [guid(1), guid(2)])
     yield lambda: one.delete_many("accounts", [Delete(guid(1), 'W/"1"')])
     yield one.server_time
     if isinstance(one, BusinessCentral):

@@ -183,7 +183,7 @@ class Telling:
         self._edit()
         ids = [record.id for page in pages for record in page.records]
         now = self._connector.read_many(entity, fields, ids)
-        yield Page(records=list(now.values()), cursor=pages[-1].cursor)
+        yield Page(records=tuple(now.values()), cursor=pages[-1].cursor)
 
 
 @pytest.mark.parametrize("leaves", [False, True])

@@ -1,0 +1,105 @@
+"""Absent records: no list has them. Gone, or out of the integration user's sight?
+
+Sales leaves what we may not read out of its lists without a word. Only the question
+for the record itself tells the two apart: a 404 confirms (protocols §5).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from integration.connectors.base import Written
+from integration.connectors.errors import remote_error
+from integration.core.failures import Failure, FailureKind
+from integration.core.mapping import Snapshot
+from integration.core.outcomes import Outcome, OutcomeKind, Presence
+from integration.core.records import Direction, System
+from integration.models import Coupling
+from integration.services import couplings
+from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
+from integration.services.work import Work
+
+_PASSING = frozenset(
+    {
+        FailureKind.THROTTLED,
+        FailureKind.TRANSIENT,
+        FailureKind.LOST_ANSWER,
+        FailureKind.CONNECTION,
+    }
+)
+"""What says nothing about the record."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What became of records that were asked for; the rest is gone."""
+
+    present: dict[str, Snapshot] = field(default_factory=dict)
+    hidden: dict[str, Failure] = field(default_factory=dict)
+
+
+def find(work: Work, side: System, ids: Sequence[str]) -> Found:
+    """Many at once, and each by itself that no list has."""
+    listed = work.read(side, ids)
+    found = look_up(work, side, [key for key in ids if key not in listed])
+    found.present |= listed
+    return found
+
+
+def look_up(work: Work, side: System, ids: Sequence[str]) -> Found:
+    """Each by itself. Raises ``RemoteError`` when an answer says nothing about it."""
+    found = Found()
+    if not ids:
+        return found
+    place, columns = work.table.place(side), work.table.columns(side)
+    results = work.connectors[side].read_each(place, columns, ids)
+    for key, result in zip(ids, results, strict=True):
+        if isinstance(result, Written):
+            found.present[key] = work.snapshot(side, result.record)
+        elif result.kind in _PASSING:
+            raise remote_error(result)
+        elif result.kind is not FailureKind.NOT_FOUND:
+            found.hidden[key] = result
+    return found
+
+
+def record_hidden(
+    work: Work, side: System, hidden: Sequence[tuple[Coupling, Failure]]
+) -> None:
+    """Their records of this side are there and may not be read: no deletion.
+
+    The entry's source is the record in sight, like that of a deletion.
+    """
+    if not hidden:
+        return
+    endings, way = Endings(), way_from_left(work, side)
+    for coupling, failure in hidden:
+        trouble = Trouble(failure=failure)
+        endings.outcomes.append(_out_of_sight(side, way, coupling, trouble))
+        key, etag = (_held(coupling, way.source, name) for name in ("id", "etag"))
+        endings.tried.append(tried(way.source, key, etag, str(coupling), trouble))
+        if way.source is not side:
+            endings.superseded[side].append(_held(coupling, side, "id"))
+    with transaction.atomic():
+        endings.save(work)
+
+
+def way_from_left(work: Work, side: System) -> Direction:
+    """From the record that is left; a one-way mapping has only one way."""
+    way = way_from(side.other)
+    return way if way in work.table.ways else way_from(side)
+
+
+def _held(coupling: Coupling, side: System, name: str) -> str:
+    return str(getattr(coupling, couplings.column(side, name)))
+
+
+def _out_of_sight(
+    side: System, way: Direction, coupling: Coupling, trouble: Trouble
+) -> Outcome:
+    values = {"last": dict(coupling.values)} if coupling.values else None
+    outcome = of_pair(OutcomeKind.FAILED, way, coupling, trouble, values)
+    if side is System.BUSINESS_CENTRAL:
+        return outcome._replace(bc=outcome.bc._replace(presence=Presence.NO_ACCESS))
+    return outcome._replace(sales=outcome.sales._replace(presence=Presence.NO_ACCESS))

@@ -1,0 +1,98 @@
+"""What the integration user may not read is not deleted, however lists leave it out."""
+
+from typing import Any
+
+import pytest
+
+from integration.models import Coupling, PendingRecord
+from integration.services.mappings import change_mapping
+from integration.simulators.faults import Faults
+from tests.services.engine import Engine, Live
+from tests.services.test_sync import in_step
+
+
+def hide(engine: Engine, account: Live) -> None:
+    fault = {"id": "dv-record-access-denied", "entity": "accounts"}
+    Faults.of(engine.systems.store).add({**fault, "record": account.id})
+
+
+def show(engine: Engine) -> None:
+    Faults.of(engine.systems.store).clear()
+    engine.make_due()
+
+
+@pytest.mark.parametrize("rule", ["none", "restore", "uncouple"])
+def test_a_record_out_of_sight_is_told_as_such_until_it_may_be_read(
+    engine: Engine, rule: str
+) -> None:
+    change_mapping(engine.mapping(), "test", "A rule.", deletion_conflict=rule)
+    engine.sync("CUSTOMER")
+    bc, sales = engine.pair()
+    counts = len(engine.customers), len(engine.accounts)
+    hide(engine, sales)
+
+    engine.sync("CUSTOMER", full=True)
+    engine.make_due()
+    engine.sync("CUSTOMER")
+
+    assert engine.articles() == ["dv-record-access-denied"]
+    [error] = engine.errors()
+    assert error.sales_presence == "no_access"
+    assert Coupling.objects.get(bc_id=bc.id).sales_id == sales.id
+    assert (len(engine.customers), len(engine.accounts)) == counts
+    engine.change(sales, telephone1="777")
+    show(engine)
+    engine.sync("CUSTOMER")
+    assert bc.values["phoneNumber"] == "777"
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
+    assert in_step(engine)
+
+
+def test_an_edit_of_its_partner_goes_when_it_may_be_read(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    hide(engine, sales)
+    engine.change(bc, city="A")
+    engine.sync("CUSTOMER")
+    assert engine.articles() == ["dv-record-access-denied"]
+    engine.make_due()
+    engine.sync("CUSTOMER", full=True)
+    assert engine.articles() == ["dv-record-access-denied"]
+
+    show(engine)
+    engine.sync("CUSTOMER")
+
+    assert sales.values["address1_city"] == "A"
+    assert not engine.errors()
+    assert in_step(engine)
+
+
+def test_a_pair_is_not_ended_while_one_of_its_records_is_out_of_sight(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.customers.delete(bc.id)
+    hide(engine, sales)
+
+    engine.sync("CUSTOMER", full=True)
+
+    assert engine.articles() == ["dv-record-access-denied"]
+    assert Coupling.objects.get(bc_id=bc.id).sales_id == sales.id
+    show(engine)
+    engine.sync("CUSTOMER", full=True)
+    assert engine.articles() == ["record-deleted-bc"]
+
+
+def test_what_failed_and_may_not_be_read_now_keeps_its_entry(engine: Engine) -> None:
+    values: dict[str, Any] = {"accountnumber": "", "address1_city": "Bern"}
+    long = "A name that is too long for a customer" * 5
+    account = engine.add_account(long, **values)
+    engine.sync("CUSTOMER")
+    [article] = engine.articles()
+    hide(engine, account)
+    engine.make_due()
+
+    engine.sync("CUSTOMER")
+
+    assert engine.articles() == [article]
+    assert PendingRecord.objects.get(record_id=account.id).attempts == 2
