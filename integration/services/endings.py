@@ -71,7 +71,7 @@ class Endings:
     def _save_pending(self, work: Work) -> None:
         mapping = work.mapping
         for system in System:
-            pending.clear(mapping, system, self.cleared[system])
+            self._clear(work, system)
             pending.keep(mapping, system, self.left[system])
             if work.writes(way_from(system.other)):
                 gone = self.superseded[system]
@@ -86,6 +86,14 @@ class Endings:
         for system in System:
             left = [record.id for side, record, _ in self.aside if side is system]
             stop_waiting(mapping, way_from(system), left)
+
+    def _clear(self, work: Work, system: System) -> None:
+        """What this run has no job to tell of is left to one that has: at once."""
+        way, ids = way_from(system), self.cleared[system]
+        if work.writes(way) or way not in work.table.ways:
+            pending.clear(work.mapping, system, ids)
+        else:
+            pending.release_changed(work.mapping, system, ids)
 
 
 def way_from(system: System) -> Direction:

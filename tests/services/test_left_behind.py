@@ -13,6 +13,7 @@ from integration.core.failures import Failure, FailureKind
 from integration.core.records import Direction, Page
 from integration.models import Coupling
 from integration.services.mappings import change_mapping
+from integration.simulators.faults import Faults
 from tests.services.engine import Engine
 from tests.services.test_creations import Answering
 from tests.services.test_sync import in_step
@@ -207,4 +208,23 @@ def test_an_edit_that_is_taken_back_while_it_is_read_is_not_carried_over(
         engine.change(sales, statecode=0)
         engine.sync("CUSTOMER")
         assert bc.values["phoneNumber"] == "777"
+    assert in_step(engine)
+
+
+def test_an_error_ends_although_a_run_of_the_other_direction_saw_it_mended(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    fault = {"id": "bc-field-mandatory", "record": bc.id}
+    Faults.of(engine.systems.store).add(fault)
+    engine.change(sales, telephone1="777")
+    engine.sync("CUSTOMER")
+    assert len(engine.errors()) == 1
+    engine.change(bc, phoneNumber="777")
+
+    engine.sync("CUSTOMER", directions=TO_SALES)
+    engine.make_due()
+    engine.sync("CUSTOMER")
+
+    assert not engine.errors()
     assert in_step(engine)
