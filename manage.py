@@ -7,6 +7,9 @@ import sys
 COULD_NOT_START = 2
 INTERRUPTED = 130
 NOBODY_READS = 141
+ANSWERING = ("cleanup", "doctor", "errors", "review", "sync", "undo")
+"""They begin nothing: a data directory that was mistyped is said, and not made."""
+HELP = {"-h", "--help"}
 WITHOUT_PACKAGES = (
     "Sync Errors cannot start: this Python has not its packages. Put “uv run” before "
     "the command; “pip install uv” installs uv."
@@ -14,13 +17,14 @@ WITHOUT_PACKAGES = (
 
 
 def data_directory(arguments: list[str]) -> str | None:
-    """The value of ``--data``: settings need it before Django reads the rest."""
+    """The last value of ``--data``: settings need it before Django reads the rest."""
+    found = None
     for position, argument in enumerate(arguments):
         if argument == "--data" and position + 1 < len(arguments):
-            return arguments[position + 1]
+            found = arguments[position + 1]
         if argument.startswith("--data="):
-            return argument.removeprefix("--data=")
-    return None
+            found = argument.removeprefix("--data=")
+    return found
 
 
 def main() -> None:
@@ -29,6 +33,8 @@ def main() -> None:
     directory = data_directory(sys.argv[2:])
     if directory:
         os.environ["SYNCERRORS_DATA_DIR"] = directory
+    if sys.argv[1:2] and sys.argv[1] in ANSWERING and not HELP & set(sys.argv):
+        os.environ["SYNCERRORS_MAY_BEGIN"] = "0"
     try:
         # Ctrl-C may come while Django is still being read, which takes a while.
         from django.core.exceptions import ImproperlyConfigured

@@ -90,8 +90,9 @@ def database() -> dict[str, Any]:
     given = str(env.str("DATABASE_URL", default=""))
     if not given:
         # No address is made of the path: "#", "?", "%" and "+" mean something in one.
-        place = str(DATA_DIR / "syncerrors.sqlite3")
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": place}
+        place = DATA_DIR / "syncerrors.sqlite3"
+        require_begun(place)
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(place)}
     try:
         if given.startswith(DATABASE_SCHEMES):
             return dict(env.db_url_config(given))
@@ -135,6 +136,7 @@ def kept_key(name: str, fresh: str) -> str:
     if given:
         return str(given)
     file = DATA_DIR / name.lower()
+    require_begun(file)
     try:
         DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -153,6 +155,21 @@ def kept_key(name: str, fresh: str) -> str:
             f"{file} holds something that is no key; put back what was in it."
         ) from error
     return fresh
+
+
+def require_begun(file: Path) -> None:
+    """Stop a command that only answers where there is nothing to answer from."""
+    try:
+        if not MAY_BEGIN:
+            file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise ImproperlyConfigured(
+            f"nothing has begun in the data directory {DATA_DIR} (it has no "
+            f"{file.name}); name the right one with SYNCERRORS_DATA_DIR or --data, "
+            "or begin with “manage.py quickstart”, “serve” or “migrate”."
+        ) from None
+    except OSError:
+        pass  # whoever opens it says why that cannot be
 
 
 def secret_key() -> str:
@@ -192,6 +209,9 @@ def credential_keys() -> list[str]:
 DATA_DIR = Path(
     env.str("SYNCERRORS_DATA_DIR", default="") or str(BASE_DIR / "data")
 ).absolute()
+
+MAY_BEGIN = flag("SYNCERRORS_MAY_BEGIN", default=True)
+"""Off for commands that only answer: what is not there is not made by them."""
 
 # --- Safety -------------------------------------------------------------------
 DEBUG = flag("DEBUG", default=False)

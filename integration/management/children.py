@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from integration import clock
+from integration.management.log_aside import rotate
 
 Held = Callable[[], AbstractContextManager[None]]
 """Holds signals back for a block."""
@@ -22,7 +23,6 @@ Held = Callable[[], AbstractContextManager[None]]
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 STEADY_SECONDS = 60.0
-LOG_BYTES = 5_000_000
 
 
 @dataclass(slots=True)
@@ -123,8 +123,7 @@ class Children:
 
     def _launch(self, child: Child) -> None:
         log = self.log_of(child.name)
-        if log.exists() and log.stat().st_size > LOG_BYTES:
-            log.replace(log.with_suffix(".old.log"))
+        rotate(log)
         if child.folder:
             child.folder.mkdir(mode=0o700, exist_ok=True)
         added = [f"{name}={value}" for name, value in child.environment.items()]

@@ -2,24 +2,26 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from integration.core.texts import read_number
+from integration.management.answering import AnsweringCommand
 from integration.management.person import at_the_command_line
-from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
+from integration.management.words import COULD_NOT_RUN, as_json
 from integration.services.cleanup import delete
 from integration.services.cleanup_preview import CleanupRequest, Preview, preview
 
 _MOST_DAYS = 36_500
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     help = (
         "Delete finished entries of the error list; undo takes it back for 30 days. "
         "Nothing is deleted in Business Central or Sales."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--older-than", metavar="DAYS", help="last seen before that")
         which.add_argument("--all", action="store_true", help="whenever last seen")
@@ -29,16 +31,14 @@ class Command(BaseCommand):
             help="the entries still relevant as well",
         )
         parser.add_argument("--dry-run", action="store_true", help="only count")
-        parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = None if options["all"] else _days(options["older_than"])
-        with bad_days_in_words():
-            value = _clean_up(
-                CleanupRequest(days),
-                include_relevant=options["include_relevant"],
-                dry_run=options["dry_run"],
-            )
+        value = _clean_up(
+            CleanupRequest(days),
+            include_relevant=options["include_relevant"],
+            dry_run=options["dry_run"],
+        )
         self.stdout.write(as_json(value) if options["json"] else _told(value))
 
 

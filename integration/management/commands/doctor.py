@@ -4,9 +4,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-
-from integration.management.words import as_json, bad_days_in_words
+from integration.management.answering import AnsweringCommand
+from integration.management.words import as_json
 from integration.services.connections import CheckResult
 from integration.services.doctor import OwnLine, Report, examine_everything
 from integration.views.check import ShownRow, examined
@@ -14,19 +13,15 @@ from integration.views.check import ShownRow, examined
 MARKS = {"ok": "ok  ", "warn": "note", "fail": "FAIL", "unchecked": "–   "}
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     help = (
         "Check this installation and both systems of every connection; what an earlier "
         "failure paused goes on when it is well again. Exit 1 if something is wrong."
     )
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true")
-
     def handle(self, *args: Any, **options: Any) -> None:
-        with bad_days_in_words():
-            report = examine_everything()
-            told = [_told(result) for result in report.connections]
+        report = examine_everything()
+        told = [_told(result) for result in report.connections]
         if options["json"]:
             self.stdout.write(as_json(_as_value(report, told)))
         else:

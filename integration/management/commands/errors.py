@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from integration.core.texts import read_number
-from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
+from integration.management.answering import AnsweringCommand
+from integration.management.words import COULD_NOT_RUN, as_json
 from integration.services.error_filters import CHOICES, FILTER_NAMES, parse_filter
 from integration.services.error_list import (
     PAGE_SIZE,
@@ -29,20 +30,19 @@ _PAGING = ("sort", "after", "before", "size")
 _MOST_ROWS = 10_000
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     help = (
         "List errors. Filters are those of the page's address, one or more words: "
         "state=resolved mapping=CUSTOMER 'q=Müller & Co', or the whole query string."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("filters", nargs="*", metavar="NAME=VALUE")
-        parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         query = _read(options["filters"])
-        with bad_days_in_words():
-            page = _page(query)
+        page = _page(query)
         if not page.rows and not options["json"]:
             self.stderr.write("No entries.")
         if options["json"]:

@@ -3,13 +3,13 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from integration.choices import EntryKind, JobKind
+from integration.management.answering import AnsweringCommand
 from integration.management.words import (
     COULD_NOT_RUN,
     as_json,
-    bad_days_in_words,
     this_process,
 )
 from integration.models import Job, JobEntry, TableMapping
@@ -19,23 +19,20 @@ from integration.services.review import accept
 from integration.services.selection import UnknownName, chosen_mappings
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     help = (
         "Compare both sides and show what a first synchronization would do; --accept "
         "lets it begin. Without a name: the mappings that are not accepted yet."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("mappings", nargs="*", metavar="MAPPING")
         parser.add_argument("--connection", metavar="NAME")
         parser.add_argument("--accept", action="store_true")
-        parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with bad_days_in_words():
-            reports = [
-                self._review(mapping, options) for mapping in self._chosen(options)
-            ]
+        reports = [self._review(mapping, options) for mapping in self._chosen(options)]
         if options["json"]:
             self.stdout.write(as_json({"reviews": [_as_value(one) for one in reports]}))
         sys.exit(COULD_NOT_RUN if any(one.problem for one in reports) else 0)

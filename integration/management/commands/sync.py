@@ -4,14 +4,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from integration.choices import Direction as DirectionChoice
 from integration.core.records import Direction
+from integration.management.answering import AnsweringCommand
 from integration.management.words import (
     COULD_NOT_RUN,
     as_json,
-    bad_days_in_words,
     counts_line,
     this_process,
 )
@@ -27,13 +27,14 @@ DIRECTIONS = {
 SOME_FAILED = 1
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     help = (
         "Synchronize now, in this process, and print what happened. Exit 1 if a record "
         "failed, 2 if a run was not possible."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("mappings", nargs="*", metavar="MAPPING")
         parser.add_argument("--connection", metavar="NAME")
         parser.add_argument("--direction", choices=DIRECTIONS)
@@ -41,11 +42,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="plan, write nothing"
         )
-        parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with bad_days_in_words():
-            reports = [self._run(mapping, options) for mapping in self._chosen(options)]
+        reports = [self._run(mapping, options) for mapping in self._chosen(options)]
         if options["json"]:
             self.stdout.write(as_json({"runs": [_as_value(one) for one in reports]}))
         sys.exit(_exit_code(reports))

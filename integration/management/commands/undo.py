@@ -2,31 +2,31 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from integration.core.texts import read_number
+from integration.management.answering import AnsweringCommand
 from integration.management.person import at_the_command_line
-from integration.management.words import COULD_NOT_RUN, as_json, bad_days_in_words
+from integration.management.words import COULD_NOT_RUN, as_json
 from integration.models import Operation
 from integration.services.actors import Refused
 from integration.services.undo import undo
 from integration.views.operations import restored_words
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     help = "Bring back the entries that a clean-up deleted."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("operation", metavar="OPERATION", help="its number")
-        parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with bad_days_in_words():
-            operation = _find(options["operation"])
-            try:
-                operation = undo(operation, at_the_command_line())
-            except Refused as refused:
-                raise CommandError(str(refused), returncode=1) from refused
+        operation = _find(options["operation"])
+        try:
+            operation = undo(operation, at_the_command_line())
+        except Refused as refused:
+            raise CommandError(str(refused), returncode=1) from refused
         result = {"operation": operation.pk, **operation.result}
         self.stdout.write(as_json(result) if options["json"] else _told(operation))
 

@@ -1,0 +1,114 @@
+"""What every command that answers and ends has in common."""
+
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+
+from integration.management.log_aside import log_aside
+from tests.factories import make_user
+from tests.journeys.outside import manage
+from tests.running import Systems
+
+ANSWERING = [
+    ["cleanup", "--all"],
+    ["doctor"],
+    ["errors"],
+    ["review"],
+    ["sync"],
+    ["undo", "1"],
+]
+
+
+@pytest.fixture
+def shown() -> Iterator[io.StringIO]:
+    """What the log's handler of the settings writes on standard error."""
+    (handler,) = [
+        one
+        for one in logging.getLogger().handlers
+        if isinstance(one, logging.StreamHandler) and one.get_name() == "stderr"
+    ]
+    before, handler.stream = handler.stream, io.StringIO()
+    yield handler.stream
+    handler.stream = before
+
+
+@pytest.mark.parametrize("command", ANSWERING, ids=lambda words: words[0])
+def test_a_mistyped_data_directory_is_said_and_not_made(
+    command: list[str], tmp_path: Path
+) -> None:
+    done = manage(tmp_path / "typo", *command)
+
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert f"nothing has begun in the data directory {tmp_path / 'typo'}" in done.err
+    assert "--data, or begin with “manage.py quickstart”" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_directory_may_be_named_as_for_quickstart(tmp_path: Path) -> None:
+    (right := tmp_path / "right").mkdir()
+    assert manage(right, "migrate", "--verbosity", "0").code == 0
+
+    last = manage(tmp_path / "typo", "errors", "--data=/no/such", "--data", str(right))
+    short = manage(right, "errors", "--dat", str(tmp_path / "typo"))
+
+    assert (last.code, last.err) == (0, "No entries.\n")
+    assert short.code == 2
+    assert list(tmp_path.iterdir()) == [right]
+
+
+def test_help_needs_no_data(tmp_path: Path) -> None:
+    assert "NAME=VALUE" in manage(tmp_path / "none", "errors", "--help").out
+
+
+@pytest.mark.django_db
+def test_the_log_goes_to_its_file_and_not_among_the_answers(
+    systems: Systems, shown: io.StringIO
+) -> None:
+    systems.connect(make_user())
+    shown.truncate(0)
+    log = settings.DATA_DIR / "logs" / "commands.log"
+    log.unlink(missing_ok=True)
+
+    with pytest.raises(SystemExit):
+        call_command("doctor")
+
+    assert shown.getvalue() == ""
+    assert "event='remote_call'" in log.read_text()
+
+    with pytest.raises(SystemExit):
+        call_command("doctor", verbosity=2)
+
+    assert "event='remote_call'" in shown.getvalue()
+
+
+def test_a_log_that_cannot_be_written_says_only_warnings(
+    tmp_path: Path, shown: io.StringIO
+) -> None:
+    (tmp_path / "logs").write_text("no folder")
+
+    for place in (tmp_path, tmp_path / "typo"):
+        with log_aside(place, 1):
+            logging.getLogger("integration").info("called")
+            logging.getLogger("integration").warning("slow")
+
+    assert shown.getvalue().count("event='slow'") == 2
+    assert "called" not in shown.getvalue()
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_log_that_grew_large_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integration.management.log_aside.LOG_BYTES", 10)
+    for word in ("first", "second", "third"):
+        with log_aside(tmp_path, 1):
+            logging.getLogger("integration").warning(word)
+
+    assert "third" in (tmp_path / "logs" / "commands.log").read_text()
+    assert "second" in (tmp_path / "logs" / "commands.old.log").read_text()
