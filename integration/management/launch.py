@@ -6,7 +6,7 @@ from django.db import DatabaseError
 
 from integration.management.broker import BrokerFailed
 from integration.management.data_directory import DirectoryInUse, DirectoryUnusable
-from integration.management.ports import NoSuchAddress, PortInUse
+from integration.management.ports import CannotListen
 from integration.management.start import Start
 from integration.management.steps import StepFailed
 from integration.management.summary import Summary
@@ -15,10 +15,9 @@ STEP_FAILED = 1
 COULD_NOT_START = 2
 CANNOT_START = (
     BrokerFailed,
+    CannotListen,
     DirectoryInUse,
     DirectoryUnusable,
-    NoSuchAddress,
-    PortInUse,
 )
 
 

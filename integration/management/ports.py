@@ -7,7 +7,11 @@ from argparse import ArgumentTypeError
 LOOPBACK = "127.0.0.1"
 
 
-class PortInUse(Exception):  # noqa: N818  (a sentence for a person)
+class CannotListen(Exception):  # noqa: N818  (a sentence for a person)
+    """Nobody can be answered there; each kind says why and what to choose."""
+
+
+class PortInUse(CannotListen):
     """Something else listens there."""
 
     def __init__(self, port: int, option: str) -> None:
@@ -17,7 +21,17 @@ class PortInUse(Exception):  # noqa: N818  (a sentence for a person)
         )
 
 
-class NoSuchAddress(Exception):  # noqa: N818  (a sentence for a person)
+class PortNotAllowed(CannotListen):
+    """The system keeps it for those with more rights."""
+
+    def __init__(self, port: int, option: str) -> None:
+        super().__init__(
+            f"You need more rights to listen on port {port}; choose one from 1024 on "
+            f"with {option} (0 takes any free one)."
+        )
+
+
+class NoSuchAddress(CannotListen):
     """This machine cannot listen there."""
 
     def __init__(self, host: str) -> None:
@@ -30,7 +44,7 @@ class NoSuchAddress(Exception):  # noqa: N818  (a sentence for a person)
 def claim_port(port: int, option: str, host: str = LOOPBACK) -> socket.socket:
     """A listening socket; 0 takes any free port.
 
-    Raises ``PortInUse`` or ``NoSuchAddress``; all addresses are asked for by name.
+    Raises ``CannotListen``; all addresses are asked for by name.
 
     A child inherits it, so nobody can come in between, and a restart misses no call.
     """
@@ -43,8 +57,10 @@ def claim_port(port: int, option: str, host: str = LOOPBACK) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+        if error.errno == errno.EADDRINUSE:
             raise PortInUse(port, option) from error
+        if error.errno == errno.EACCES:
+            raise PortNotAllowed(port, option) from error
         if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
             raise NoSuchAddress(host) from error
         raise

@@ -94,7 +94,7 @@ class Start:
         supervisor.stop()
 
     def claim_ports(self, stack: ExitStack) -> None:
-        """Ports besides that of the pages, until the end. Raises ``PortInUse``."""
+        """Ports besides that of the pages, until the end. Raises ``CannotListen``."""
 
     def fill(self, supervisor: Supervisor) -> Administrator | None:
         """What must be there before the first page is opened."""

@@ -1,5 +1,7 @@
 """Ports are claimed before anything starts."""
 
+import subprocess
+import sys
 from argparse import ArgumentTypeError
 
 import pytest
@@ -10,6 +12,7 @@ from integration.management.ports import (
     claim_port,
     port_number,
 )
+from tests.journeys.outside import REPOSITORY
 
 
 def test_zero_takes_any_free_port() -> None:
@@ -23,6 +26,28 @@ def test_a_port_in_use_is_said_with_the_option_that_changes_it() -> None:
 
         with pytest.raises(PortInUse, match=f"Port {port} is in use.*--sim-port"):
             claim_port(port, "--sim-port")
+
+
+def test_a_port_that_needs_rights_is_not_called_in_use() -> None:
+    code = """
+import os
+from integration.management.ports import PortNotAllowed, claim_port
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    claim_port(80, "--port")
+except PortNotAllowed as error:
+    print(error)
+"""
+    done = subprocess.run(  # noqa: S603  (our own code)
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "You need more rights to listen on port 80; choose one from" in done.stdout
 
 
 @pytest.mark.parametrize("text", ["70000", "-1", "8o80", "٨٠٨٠", "٨٠٨٠٠"])

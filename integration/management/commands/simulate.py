@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integration.management.data_directory import kill
 from integration.management.ports import (
-    PortInUse,
+    CannotListen,
     claim_port,
     port_number,
     whole_number,
@@ -92,7 +92,7 @@ def bad_starts_in_words(directory: Path) -> Iterator[None]:
     """One sentence and exit code 2 for what a person can put right."""
     try:
         yield
-    except (DataFolderError, PortInUse) as error:
+    except (DataFolderError, CannotListen) as error:
         raise CommandError(error_text(error), returncode=COULD_NOT_RUN) from error
     except OSError as error:
         raise CommandError(
