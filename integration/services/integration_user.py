@@ -28,7 +28,7 @@ INTEGRATION_ROLES = frozenset(
 
 def check_integration_user(user: Identity) -> Iterator[CheckLine]:
     """Whether it can work, is no administrator, and has one of the known roles."""
-    text = gettext_noop("“{user}” is fit to be the integration user.")
+    text = gettext_noop("“{user}” is enabled and licensed, with a fitting access mode.")
     fit = passed(CheckStep.USER, text, of=System.SALES, user=user.name)
     yield _unfit(user) or fit
     step = CheckStep.NO_ADMINISTRATOR

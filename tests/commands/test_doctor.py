@@ -61,3 +61,28 @@ def test_it_resumes_what_a_failure_had_paused(
 
     assert "goes on now" in out
     assert not Connection.objects.exclude(paused_at=None).exists()
+
+
+def test_an_administrator_is_not_called_fit_before(
+    demo_systems: Systems, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo_systems.connect(make_user())
+
+    _code, out = doctor(capsys)
+
+    lines = out.splitlines()
+    (place,) = (n for n, line in enumerate(lines) if "is an administrator." in line)
+    assert lines[place].startswith("  FAIL The integration user is not an adm")
+    assert "“# Services Set-up” is enabled and licensed, with" in lines[place - 1]
+    assert "fit to be" not in out
+
+
+def test_what_is_worth_knowing_comes_with_what_to_do_as_well(
+    systems: Systems, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _code, out = doctor(capsys)
+
+    assert (
+        "  note The broker cannot be reached; runs wait in the database.\n"
+        "       Check REDIS_URL.\n" in out
+    )

@@ -4,12 +4,14 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from integration.choices import CheckState
 from integration.management.answering import AnsweringCommand
 from integration.management.words import as_json
 from integration.services.connections import CheckResult
 from integration.services.doctor import OwnLine, Report, examine_everything
 from integration.views.check import ShownRow, examined
 
+TO_ACT = {CheckState.FAIL, CheckState.WARN}
 MARKS = {"ok": "ok  ", "warn": "note", "fail": "FAIL", "unchecked": "–   "}
 
 
@@ -45,7 +47,7 @@ class Command(AnsweringCommand):
             title = f"{line['title']}: " if line.get("title") else ""
             self.stdout.write(f"  {MARKS[line['state']]} {title}{line['sentence']}")
             advice = [*line["to_do"], line.get("page", "")]
-            for step in filter(None, advice if line["state"] == "fail" else ()):
+            for step in filter(None, advice if line["state"] in TO_ACT else ()):
                 self.stdout.write(f"       {step}")
 
 
