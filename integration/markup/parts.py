@@ -343,6 +343,14 @@ def duration(seconds: int) -> str:
     return _("%(n)s min") % {"n": minutes}
 
 
+def interval(seconds: int) -> str:
+    """30 s, 5 min, 1 h 30 min: exactly, as it was set."""
+    minutes, rest = divmod(seconds, MINUTE)
+    hours, minutes = divmod(minutes, 60)
+    units = ((hours, _("%(n)s h")), (minutes, _("%(n)s min")), (rest, _("%(n)s s")))
+    return " ".join(words % {"n": n} for n, words in units if n)
+
+
 def zone() -> str:
     """The name of the reader's time zone."""
     return timezone.get_current_timezone_name()

@@ -25,5 +25,11 @@ for tag in (
 ):
     register.simple_tag(tag)
 register.simple_tag(in_words, name="told")
-for reading in (parts.duration, parts.ignored, parts.initials, parts.number):
+for reading in (
+    parts.duration,
+    parts.ignored,
+    parts.initials,
+    parts.interval,
+    parts.number,
+):
     register.filter(reading.__name__, reading)

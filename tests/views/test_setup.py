@@ -107,6 +107,25 @@ def test_a_hand_made_acceptance_of_no_plan_is_refused_in_words(
     assert mapping.reviewed_at is None
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(30, "30 s"), (300, "5 min"), (5_400, "1 h 30 min"), (86_400, "24 h")],
+)
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_mapping_says_how_often_it_runs(
+    viewer: Client, seconds: int, words: str, language: str
+) -> None:
+    mapping = make_mapping(interval_seconds=seconds)
+    label = {"en": "Interval", "fr": "Intervalle"}[language]
+    headers = {"accept-language": language}
+
+    page = viewer.get(f"/mappings/{mapping.pk}/", headers=headers).content.decode()
+    listed = viewer.get("/mappings/", headers=headers).content.decode()
+
+    assert f"{label} {words}" in page
+    assert f'data-label="{label}">{words}</td>' in listed
+
+
 def test_a_running_review_asks_again_by_itself(viewer: Client, db: None) -> None:
     mapping = make_mapping()
     make_job(mapping, kind=JobKind.REVIEW, state="running", records_read=1_200)
