@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -25,6 +26,7 @@ from integration.services.places import Place, place_of
 from integration.services.sentences import sentence
 from integration.services.storm_status import halt_of
 from integration.views.candidates import candidates_of
+from integration.views.jobs import noted_of
 
 AMBIGUOUS_SHOWN = 200
 POLL_SECONDS = 3
@@ -111,9 +113,15 @@ def review_context(found: TableMapping, reviews: list[Job]) -> dict[str, Any]:
     }
 
 
-def plan_lines(job: Job) -> list[tuple[str, int]]:
-    """What accepting would do, in the order of design §6, promise 11."""
+def plan_lines(job: Job) -> list[tuple[str, int, str]]:
+    """What accepting would do, in the order of design §6, promise 11.
+
+    What is listed has the address of its list; the review keeps no record of the rest.
+    """
     plan = job.plan or {}
+    lists = {"ambiguous": "#ambiguous"}
+    if plan.get("coupled") == noted_of(job)["coupled"]:
+        lists["coupled"] = f"{reverse('job', args=[job.pk])}?result=coupled#records"
     words = [
         ("coupled", _("coupled")),
         ("create_in_sales", _("to create in Sales")),
@@ -122,7 +130,11 @@ def plan_lines(job: Job) -> list[tuple[str, int]]:
         ("differ", _("coupled, with values that differ")),
         ("filtered_out", _("filtered out")),
     ]
-    return [(word, plan[name]) for name, word in words if name in plan]
+    return [
+        (word, plan[name], lists.get(name, "") if plan[name] else "")
+        for name, word in words
+        if name in plan
+    ]
 
 
 def ambiguous_records(
