@@ -191,9 +191,7 @@ def _sort_out(work: Work, found: _Gone, coupling: Coupling) -> None:
         found.later.append(coupling)
     else:
         found.half.append(coupling)
-        _record_half(
-            work, found.endings, found.side, coupling, survivor.etag, found.now
-        )
+        _record_half(work, found, coupling, survivor)
 
 
 def _is_deleted(work: Work, found: _Gone, coupling: Coupling) -> bool:
@@ -265,23 +263,21 @@ def _uncoupled(work: Work, side: System, coupling: Coupling) -> Outcome:
 
 
 def _record_half(
-    work: Work,
-    endings: Endings,
-    side: System,
-    coupling: Coupling,
-    etag: str,
-    now: datetime,
+    work: Work, found: _Gone, coupling: Coupling, survivor: Snapshot
 ) -> None:
     """A deletion's source is the record that still exists (design §5)."""
+    side, endings = found.side, found.endings
     column = couplings.column(side, "deleted_at")
-    setattr(coupling, column, getattr(coupling, column) or now)
+    setattr(coupling, column, getattr(coupling, column) or found.now)
     way = way_from_left(work, side)
     trouble = Trouble(finding=_finding(work, side, coupling))
-    values = {"last": dict(coupling.values)} if coupling.values else None
+    last = {"last": dict(coupling.values)} if coupling.values else {}
+    values = {side.other.value: dict(survivor.values), **last}
     endings.outcomes.append(of_pair(OutcomeKind.FAILED, way, coupling, trouble, values))
     left = way.source
     record_id = getattr(coupling, couplings.column(left, "id"))
-    endings.tried.append(tried(left, record_id, etag, str(coupling), trouble))
+    row = tried(left, record_id, survivor.etag, str(coupling), trouble)
+    endings.tried.append(row)
     if left is not side:
         gone_id = getattr(coupling, couplings.column(side, "id"))
         endings.superseded[side].append(gone_id)

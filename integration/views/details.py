@@ -14,11 +14,20 @@ from integration.choices import (
     OperationState,
     Presence,
     SettledReason,
+    System,
 )
 from integration.markup.parts import exact, number
-from integration.models import Operation, OperationItem, SyncError, TableMapping
+from integration.models import (
+    Coupling,
+    Operation,
+    OperationItem,
+    SyncError,
+    TableMapping,
+)
+from integration.services import couplings
 from integration.services.answer_plans import Take, takes_for, why_not
 from integration.services.answers import KINDS as ANSWER_KINDS
+from integration.services.answers import settled_words
 from integration.services.articles import keys_of, label_of
 from integration.services.impersonal import SIDES
 from integration.services.sentences import in_words
@@ -40,7 +49,8 @@ class FieldRow:
     """One field of both records; ``is_cause`` marks the offending one.
 
     ``field`` is its name in the mapping. None stands for a blank value. ``has_met``:
-    both agreed on a value once, if only on a blank.
+    both agreed on a value once, if only on a blank. Where one record is deleted, what
+    is left of the pair is compared with that.
     """
 
     field: str
@@ -50,15 +60,12 @@ class FieldRow:
     last: Any
     is_cause: bool
     has_met: bool
+    differs: bool
 
     @property
     def values(self) -> tuple[Any, Any, Any]:
         """Business Central's, Sales', and what both last agreed on."""
         return (self.business_central, self.sales, self.last)
-
-    @property
-    def differs(self) -> bool:
-        return bool(self.business_central != self.sales)
 
 
 def field_rows(
@@ -66,10 +73,13 @@ def field_rows(
 ) -> list[FieldRow]:
     """Both records' mapped values at the last attempt: cause, differing, equal.
 
-    A record that is not created yet shows what it will be created with.
+    A record that is not created yet shows what it will be created with. What both were
+    last in step with is, of an error that is settled, what they have been since.
     """
     values: Mapping[str, Any] = error.values or {}
     sides = {name: dict(values.get(name) or {}) for name in SIDES}
+    if error.settled_at and (pair := pair_of(error, mapping)):
+        sides["last"] = dict(pair.values or {})
     culprits = culprits_of(error)
     new = new_side(error)
     if new and not sides[new]:
@@ -79,14 +89,59 @@ def field_rows(
         # What is missing may be the cause: a rate that nobody has entered.
         mapped = (field.bc_field for field in mapping.fields.all())
         names |= {name: None for name in mapped if keys_of(name) in culprits}
+    compared = compared_sides(error, sides)
     rows = []
     for name in names:
-        bc, sales, last = (none_if_blank(sides[side].get(name)) for side in SIDES)
-        is_cause = keys_of(name) in culprits
-        label = label_of(name, language)
-        has_met = name in sides["last"]
-        rows.append(FieldRow(name, label, bc, sales, last, is_cause, has_met))
+        held = {side: none_if_blank(sides[side].get(name)) for side in SIDES}
+        one, other = (held[side] for side in compared)
+        rows.append(
+            FieldRow(
+                field=name,
+                label=label_of(name, language),
+                **held,
+                is_cause=keys_of(name) in culprits,
+                has_met=name in sides["last"],
+                differs=one != other,
+            )
+        )
     return sorted(rows, key=lambda row: (not row.is_cause, not row.differs))
+
+
+def pair_of(error: SyncError, mapping: TableMapping | None) -> Coupling | None:
+    """What its record is coupled with now."""
+    if mapping is None or not error.record_key:
+        return None
+    found = couplings.by_record(mapping, source_of(error), [error.record_key])
+    return found.get(error.record_key)
+
+
+def source_of(error: SyncError) -> System:
+    to_sales = error.direction == Direction.TO_SALES
+    return System.BUSINESS_CENTRAL if to_sales else System.SALES
+
+
+def compared_sides(
+    error: SyncError, sides: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, str]:
+    """Both systems; the one that is left and what both had where one is deleted."""
+    both = ("business_central", "sales")
+    gone = deleted_side(error)
+    if not gone or sides[gone] or not sides["last"]:
+        return both
+    return next(side for side in both if side != gone), "last"
+
+
+def deleted_side(error: SyncError) -> str:
+    """The side whose record was deleted; "" where none was, or both."""
+    deleted = [
+        side
+        for side, there in (
+            ("business_central", error.bc_presence),
+            ("sales", error.sales_presence),
+        )
+        if there == Presence.DELETED
+    ]
+    return deleted[0] if len(deleted) == 1 else ""
 
 
 def culprits_of(error: SyncError) -> set[str]:
@@ -97,11 +152,18 @@ def culprits_of(error: SyncError) -> set[str]:
 
 
 def new_side(error: SyncError) -> str:
-    """The side whose record is still to be created; "" when there is none."""
+    """The side whose record was to be created when it failed; "" when there is none.
+
+    What is settled has it by now: only one record had values then.
+    """
     if error.sales_presence == Presence.NOT_CREATED:
         return "sales"
     if error.bc_presence == Presence.NOT_CREATED:
         return "business_central"
+    values = error.values or {}
+    held = [side for side in ("business_central", "sales") if values.get(side)]
+    if error.settled_at and "last" not in values and len(held) == 1:
+        return "sales" if held == ["business_central"] else "business_central"
     return ""
 
 
@@ -176,6 +238,24 @@ def ended(reason: str) -> str:
         SettledReason.REPLACED: pgettext("state of an error", "replaced"),
     }
     return words.get(reason) or str(SettledReason(reason).label)
+
+
+def became(error: SyncError, mapping: TableMapping | None) -> str:
+    """What became of an error that is settled, in a sentence."""
+    by_a_person = settled_words(error)
+    if by_a_person and error.settled_reason == SettledReason.RESOLVED:
+        return by_a_person
+    if error.settled_reason == SettledReason.REPLACED:
+        return _("The record failed for another cause after that.")
+    if error.settled_reason == SettledReason.BOTH_DELETED:
+        return _("Both records are deleted: nothing is left to keep in step.")
+    if not error.record_key:
+        return _("It was looked for again and is no longer there.")
+    if pair_of(error, mapping):
+        return _("A later attempt succeeded: both records were in step then.")
+    return _(
+        "The two records are not coupled any more: nothing is left to keep in step."
+    )
 
 
 def first_seen(error: SyncError, mapping: TableMapping | None) -> Event:

@@ -45,7 +45,14 @@ from integration.services.storm_status import halts_of, read_halts, stopped_stat
 from integration.tables.errors import ErrorTable
 from integration.views.addresses import say_dropped
 from integration.views.candidates import others_of
-from integration.views.details import choices_for, ended, field_rows, history
+from integration.views.details import (
+    became,
+    choices_for,
+    deleted_side,
+    ended,
+    field_rows,
+    history,
+)
 from integration.views.handling import act_on_selected, take_done
 from integration.views.listings import Listing, read_listing, sort_words
 from integration.views.problems import told, told_context
@@ -325,9 +332,12 @@ def error_live(request: SignedInRequest, error_id: int) -> HttpResponse:
     if request.GET.get("only") == "open":
         return render(request, "integration/_open.html")
     was_settled = request.GET.get("settled") == "1"
+    mapping = mapping_of(found)
+    has_ended = found.settled_at is not None and not was_settled
     context = {
-        **state_context(found, mapping_of(found)),
-        **share_context(found),
+        **state_context(found, mapping),
+        **(case_context(found, mapping) if has_ended else share_context(found)),
+        "has_ended": has_ended,
         # The open page has no button for what is open again: it is read anew.
         "came_back": was_settled and found.settled_at is None,
         "page": _page_of(request, found),
@@ -405,6 +415,8 @@ def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, An
         "differing": [row for row in rows if row.differs or row.is_cause],
         "others": others_of(found, mapping),
         "equal": [row for row in rows if not (row.differs or row.is_cause)],
+        "is_half": deleted_side(found) != "",
+        "became": became(found, mapping) if found.settled_at else "",
         **share_context(found),
     }
 

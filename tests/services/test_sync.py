@@ -401,6 +401,8 @@ def test_an_account_deleted_in_sales_is_an_error_of_its_customer(
     assert error.sales_deleted_at
     assert error.problem.article == "record-deleted-sales"
     assert counts["to_sales"] == {"records_read": 1, "failed": 1}
+    assert error.values
+    assert error.values["business_central"] == error.values["last"]
 
 
 def test_what_lost_its_partner_is_told_by_the_number_it_has_now(

@@ -1,11 +1,12 @@
 import re
+from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from integration.choices import Direction, OperationKind
-from integration.models import FieldMapping, SyncError
+from integration.models import Coupling, FieldMapping, SyncError, TableMapping
 from integration.services.operations import record_operation
 from integration.views.details import FieldRow, field_rows, history
 from tests.factories import SOME_TIME, make_error, make_job, make_mapping, make_problem
@@ -154,3 +155,135 @@ def test_what_nobody_has_entered_can_be_the_cause() -> None:
     first = field_rows(not_created(field="exchangeRate"), mapping, "en")[0]
 
     assert (first.label, first.is_cause, first.sales) == ("Exchange rate", True, None)
+
+
+def settled(reason: str = "resolved", **values: Any) -> SyncError:
+    """A customer whose city had been refused, and which has ended since."""
+    mapping = make_mapping()
+    sides = {"business_central": {"city": "Brig"}, "sales": {"city": "Sion"}}
+    problem = make_problem(mapping.connection, article="dv-text-too-long")
+    known = {"problem": problem, "record_key": "b1", "bc_id": "b1", "sales_id": "s1"}
+    known |= {"values": sides, "state": "resolved", "settled_reason": reason}
+    return make_error(**(known | {"settled_at": SOME_TIME} | values))
+
+
+def couple(error: SyncError, **values: str) -> None:
+    Coupling.objects.create(
+        mapping=TableMapping.objects.get(connection=error.connection_id),
+        bc_id=error.bc_id,
+        sales_id="s1",
+        coupled_at=SOME_TIME,
+        values=values,
+    )
+
+
+def text_of(client: Client, path: str, **headers: str) -> str:
+    page = client.get(path, headers=headers).content.decode()
+    return " ".join(unescape(page).split())
+
+
+def test_what_has_ended_says_what_became_of_it_and_orders_nothing(
+    operator: Client,
+) -> None:
+    error = settled()
+    couple(error, city="Brig")
+
+    page = text_of(operator, f"/errors/{error.pk}/")
+
+    assert "What became of it</h2>" in page
+    assert "A later attempt succeeded: both records were in step then." in page
+    assert "What to do</h2>" not in page
+    assert re.search("If it comes back.*?<ol class=.steps.>", page), "folded"
+    assert "Affects" not in page, "no record has this cause any more"
+    assert "About this cause" in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "said", "in_french"),
+    [
+        (
+            "resolved",
+            "The two records are not coupled any more",
+            "Les deux enregistrements ne sont plus couplés",
+        ),
+        ("replaced", "The record failed for another cause", "pour une autre cause"),
+        ("both_deleted", "Both records are deleted", "sont supprimés"),
+    ],
+)
+def test_each_reason_has_its_own_words(
+    viewer: Client, reason: str, said: str, in_french: str
+) -> None:
+    path = f"/errors/{settled(reason).pk}/"
+
+    assert said in text_of(viewer, path)
+    assert in_french in text_of(viewer, path, **{"accept-language": "fr"})
+
+
+def test_what_a_person_called_resolved_says_who(viewer: Client) -> None:
+    hand = record_operation(OperationKind.RESOLVE, by=None, by_name="Anna", reason="x")
+    error = settled(handled_by=hand)
+
+    assert "Anna resolved this on" in text_of(viewer, f"/errors/{error.pk}/")
+
+
+def test_a_set_up_error_that_has_ended_is_not_told_of_records(viewer: Client) -> None:
+    error = settled(mapping_key="", record_key="", direction="", bc_id="", values=None)
+
+    page = text_of(viewer, f"/errors/{error.pk}/")
+
+    assert "It was looked for again and is no longer there." in page
+    assert "As at the last failure" not in page
+
+
+def test_values_of_what_has_ended_are_those_of_the_failure_beside_what_holds_now(
+    viewer: Client,
+) -> None:
+    error = settled()
+    couple(error, city="Sierre")
+
+    page = text_of(viewer, f"/errors/{error.pk}/")
+
+    assert "As at the last failure" in page
+    row = re.search("City.*?</tr>", page)
+    assert row
+    assert re.findall("<td.*?>(.*?)</td>", row[0]) == ["Brig", "Sion", "Sierre"]
+
+
+def test_what_was_created_shows_still_what_it_was_to_be_created_with() -> None:
+    error = not_created(state="resolved", sales_presence="exists", sales_id="s1")
+
+    rows = rows_of(error)
+
+    assert (rows["Name"].sales, rows["City"].sales) == ("refused", "Sion")
+
+
+def test_what_is_left_of_a_deleted_pair_is_compared_with_what_both_had(
+    viewer: Client,
+) -> None:
+    problem = make_problem(make_mapping().connection)
+    sides = {
+        "business_central": {"displayName": "Adatum", "city": "Brig"},
+        "last": {"displayName": "Adatum", "city": "Sion"},
+    }
+    error = make_error(problem=problem, sales_presence="deleted", values=sides)
+
+    rows = rows_of(error)
+    page = text_of(viewer, f"/errors/{error.pk}/")
+
+    assert [row for row in rows if rows[row].differs] == ["City"]
+    assert rows["Name"].business_central == "Adatum"
+    assert "1 field as last in step" in page
+    assert "equal field" not in page
+
+
+def test_an_open_page_says_what_became_of_an_error_that_ends(operator: Client) -> None:
+    error = settled()
+
+    live = text_of(operator, f"/errors/{error.pk}/live/")
+    later = text_of(operator, f"/errors/{error.pk}/live/?settled=1")
+
+    for section in ("became", "records"):
+        assert f'id="{section}"' in live
+        assert f'id="{section}"' not in later, "what somebody unfolded stays so"
+    assert "What became of it</h2>" in live
+    assert "As at the last failure" in live
