@@ -92,9 +92,15 @@ class NotFit(Exception):  # noqa: N818  (a sentence for a person)
 
 
 def check_connection(
-    connection: Connection, by: User | None = None, reason: str | Told = ""
+    connection: Connection,
+    by: User | None = None,
+    reason: str | Told = "",
+    *,
+    is_try: bool = False,
 ) -> CheckResult:
     """Look at everything, record what is wrong, settle what is well again.
+
+    What fails still is counted once more only if ``is_try``: somebody had it tried.
 
     It pauses a running connection on which nothing would pass, and resumes one that a
     failure had paused. Records that failed for what is well again are tried at once.
@@ -104,7 +110,7 @@ def check_connection(
     fetched: Counter[str] = Counter()
     lines = tuple(examine(connection, fetched))
     add_fetched_outside_jobs(connection, fetched)
-    settled = _record(connection, lines)
+    settled = _record(connection, lines, is_look=not is_try)
     _try_again(connection, lines)
     paused, resumed = _pause_or_resume(connection, lines, by)
     _stamp(connection, lines)
@@ -148,7 +154,7 @@ def save_secret(
         )
     uses = Q(business_central__in=alike) | Q(sales__in=alike)
     used = Connection.objects.filter(uses)
-    return [check_connection(found, by, why) for found in used]
+    return [check_connection(found, by, why, is_try=True) for found in used]
 
 
 def _signing_in_alike(endpoint: Endpoint) -> list[Endpoint]:
@@ -199,7 +205,9 @@ def _claim_check(connection: Connection, now: datetime) -> bool:
     )
 
 
-def _record(connection: Connection, lines: Collection[CheckLine]) -> int:
+def _record(
+    connection: Connection, lines: Collection[CheckLine], *, is_look: bool
+) -> int:
     """Errors of what was found; what is no longer found is settled. How many were."""
     told = [line for line in lines if line.failure or line.finding]
     still_there = {line.fingerprint for line in told}
@@ -211,6 +219,7 @@ def _record(connection: Connection, lines: Collection[CheckLine]) -> int:
             failure=line.failure,
             finding=line.finding,
             origin=Origin.SETUP_CHECK,
+            is_look=is_look,
         )
     looked_everywhere = not any(line.stops or line.blocks for line in lines)
     if looked_everywhere:

@@ -82,15 +82,23 @@ def record_setup_error(
     failure: Failure | None = None,
     finding: Finding | None = None,
     origin: str = Origin.ENGINE,
+    *,
+    is_look: bool = False,
 ) -> SyncError:
-    """An error without a record; the same cause is the same row."""
+    """An error without a record; the same cause is the same row.
+
+    ``is_look``: nothing was tried, so what is known to stand does not fail once more.
+    """
     with transaction.atomic():
         work = writing(connection)
         cause = articles.cause_of(failure, finding)
-        record_failing(work, [failing_setup(cause, failure, finding, origin)])
-        return SyncError.objects.get(
+        rows = SyncError.objects.filter(
             _without_record(connection), fingerprint=cause.fingerprint
         )
+        stands = is_look and rows.relevant().visible(work.cuts).exists()
+        if not stands:
+            record_failing(work, [failing_setup(cause, failure, finding, origin)])
+        return rows.get()
 
 
 def settle_setup_errors(

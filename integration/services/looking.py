@@ -101,6 +101,7 @@ def _look_at(connection_id: int, name: str, looks: Sequence[Look]) -> UUID | Non
         mapping = connection.mappings.filter(name=name).first()
         if mapping and not connection.paused_at and connection.enabled:
             run_id = _look_at_records(mapping, looks)
+        _leave(connection, looks)
     for look in looks:
         _end(look)
     return run_id
@@ -155,6 +156,15 @@ def _needs_check(error: SyncError) -> bool:
     if not error.record_key or error.problem.category in _CHECKED:
         return True
     return bool(error.waits_for) and not awaited_by(error).exists()
+
+
+def _leave(connection: Connection, looks: Iterable[Look]) -> None:
+    """What nobody looks at is not called *being looked at* for ever."""
+    rests = bool(connection.paused_at) or not connection.enabled
+    for look in looks:
+        is_left = rests if look.error.record_key else not _needs_check(look.error)
+        if is_left and look.looked_at is None:
+            look.looked_at = clock.now()
 
 
 def _look_at_records(mapping: TableMapping, looks: Sequence[Look]) -> UUID | None:

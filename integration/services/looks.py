@@ -98,11 +98,14 @@ class Seen(NamedTuple):
         return {name: value for name, value in found.items() if value}
 
     @property
+    def is_watched(self) -> bool:
+        until = self.watched_until
+        return until is not None and until > clock.now()
+
+    @property
     def is_lively(self) -> bool:
         """Whether news is to be expected soon."""
-        until = self.watched_until
-        watched = until is not None and until > clock.now()
-        return self.retrying or watched
+        return self.retrying or self.is_watched
 
 
 _, *OWN = Seen._fields[:4]

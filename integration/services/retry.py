@@ -390,7 +390,7 @@ def _check_set_up(operation: Operation) -> None:
     why = operation.scope.get("why")
     reason = Told(operation.reason, why) if why else operation.reason
     for connection in Connection.objects.filter(pk__in=ids):
-        check_connection(connection, operation.by, reason)
+        check_connection(connection, operation.by, reason, is_try=True)
         with transaction.atomic():
             judge_checked(operation.pk, connection.pk)
     if ids:

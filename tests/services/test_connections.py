@@ -21,7 +21,9 @@ from integration.services.connections import (
     enable,
     save_secret,
 )
+from integration.services.doctor import examine_everything
 from integration.services.pauses import pause, reason_of, resume
+from integration.services.retry import retry_error
 from tests.factories import make_connection, make_user
 from tests.running import Systems
 from tests.services.engine import Engine
@@ -98,11 +100,54 @@ def test_on_a_running_connection_an_administrator_is_one_error_and_work_goes_on(
     assert connection.paused_at is None
     error = SyncError.objects.get(connection=connection)
     assert error.problem.article == "setup-integration-user-is-admin"
-    assert error.occurrences == 2
 
     systems.repair()
     assert check_connection(connection).settled == 1
     assert open_titles(connection) == set()
+
+
+def test_a_look_does_not_raise_how_often_something_failed_but_a_retry_does(
+    systems: Systems, connection: Connection
+) -> None:
+    systems.break_something("setup-integration-user-is-admin")
+    check_connection(connection)
+    error = SyncError.objects.get(connection=connection)
+
+    check_connection(connection)
+    examine_everything()
+
+    error.refresh_from_db()
+    assert error.occurrences == 1
+
+    retry_error(error, make_user())
+
+    error.refresh_from_db()
+    assert error.occurrences == 2
+
+
+def test_a_look_that_finds_again_what_was_over_has_it_come_back(
+    systems: Systems, connection: Connection
+) -> None:
+    for _each in range(2):
+        systems.break_something("setup-integration-user-is-admin")
+        check_connection(connection)
+        systems.repair()
+        check_connection(connection)
+
+    assert SyncError.objects.get(connection=connection).occurrences == 2
+
+
+def test_a_new_password_that_is_refused_again_counts(demo_systems: Systems) -> None:
+    paused = demo_systems.connect(make_user())[2]
+
+    for _each in range(2):
+        save_secret(paused.business_central, "mistyped", make_user())
+
+    error = SyncError.objects.get(connection=paused, settled_at=None)
+    assert (error.problem.article, error.occurrences) == (
+        "aad-wrong-user-or-password",
+        2,
+    )
 
 
 def test_a_password_to_be_changed_pauses_once_and_asks_once(

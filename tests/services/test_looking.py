@@ -12,13 +12,20 @@ from django.db import connection
 from integration import clock
 from integration.choices import LookFound
 from integration.connectors.throttle import REQUESTS
+from integration.markup.looks import look_words
+from integration.markup.parts import Moments
 from integration.models import Look, SyncError
 from integration.services import endpoints
 from integration.services.budgets import SharedThrottle
 from integration.services.connections import check_connection
 from integration.services.execution import execute
 from integration.services.looking import look_at_due
-from integration.services.looks import are_looks_due, claim_looks, watch
+from integration.services.looks import (
+    are_looks_due,
+    claim_looks,
+    seen_of,
+    watch,
+)
 from integration.services.shared_memory import SharedMemory
 from tests.factories import make_error
 from tests.services.engine import Engine, Live
@@ -411,6 +418,52 @@ def test_nothing_is_asked_of_a_connection_that_is_paused(
 
     assert engine.since(mark) == []
     assert the_error().look.found == ""
+
+
+def test_a_set_up_error_that_is_watched_does_not_fail_more_often(
+    engine: Engine,
+) -> None:
+    engine.systems.break_something("setup-integration-user-is-admin")
+    check_connection(engine.connection)
+    watch(the_error())
+
+    for minute in range(1, 4):
+        look_later(60 * minute)
+
+    error = the_error()
+    assert (error.occurrences, error.look.found) == (1, LookFound.SAME)
+
+
+def test_what_is_not_looked_at_does_not_say_so_for_ever(
+    engine: Engine, customer: Live
+) -> None:
+    """A sign-in that was refused, and a record of a connection that is paused."""
+    engine.systems.break_something("aad-secret-invalid")
+    check_connection(engine.connection)
+    engine.connection.refresh_from_db()
+    assert engine.connection.paused_at
+    for error in SyncError.objects.all():
+        watch(error)
+    keys = SyncError.objects.values_list("pk", flat=True)
+    assert all(told(key) for key in keys)
+
+    look_later()
+
+    assert [told(key) for key in keys] == ["", ""]
+
+
+def test_a_watch_that_is_over_does_not_say_that_somebody_looks(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    assert told(the_error().pk)
+
+    with time_machine.travel(clock.now() + timedelta(hours=1), tick=True):
+        assert told(the_error().pk) == ""
+
+
+def told(error: int) -> str:
+    return str(look_words(seen_of([error])[error], Moments()))
 
 
 def test_a_table_that_may_not_be_read_is_no_deletion(
