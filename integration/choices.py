@@ -216,6 +216,7 @@ class OperationKind(TextChoices):
     DELETE = "delete", _("Delete entries")
     IGNORE = "ignore", pgettext_lazy("an operation", "Ignore")
     RESOLVE = "resolve", _("Resolve by hand")
+    REOPEN = "reopen", _("Open again")
     UNDO = "undo", pgettext_lazy("an operation", "Undo")
     AGE = "age", _("Remove old details")
     ASSIGN = "assign", _("Assign")

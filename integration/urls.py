@@ -50,6 +50,7 @@ errors_urls: Patterns = [
     path("", errors.errors, name="errors"),
     path("delete/", errors.delete, name="errors_delete"),
     path("ignore/", handling.ignore, name="errors_ignore"),
+    path("reopen/", handling.reopen, name="errors_reopen"),
     path("resolve/", handling.resolve, name="errors_resolve"),
     path("handle/<key:operation_id>/", handling.preview, name="handling"),
     path("handle/<key:operation_id>/start/", handling.start, name="handling_start"),

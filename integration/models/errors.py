@@ -110,10 +110,11 @@ class SyncError(models.Model):
     ``settled_at`` is set exactly when ``state`` is resolved. ``spared`` keeps a row
     that was settled below a cut in the partial index (clean-up design). ``deleted_by``
     is the operation that took the row as one of a selection, ``handled_by`` the one by
-    which a person ignored or resolved it, as long as it stays so. ``ignored_until`` of
-    an ignored row is empty when it is ignored until its cause grows. The database
-    itself derives ``chip``, under which the list shows the row, and ``record_label``
-    and ``record_name``, the source record in capitals to sort and look up by.
+    which a person ignored, opened or resolved it, as long as it stays so.
+    ``ignored_until`` of an ignored row is empty when it is ignored until its cause
+    grows. The database itself derives ``chip``, under which the list shows the row, and
+    ``record_label`` and ``record_name``, the source record in capitals to sort and look
+    up by.
     ``payload_days``: after how many days of being settled its requests, answers and
     call stack were removed; 0: it had none; empty: not yet.
     """

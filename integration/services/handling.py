@@ -1,4 +1,4 @@
-"""Errors that a person ignores or resolves by hand, and the way back (design §5).
+"""Errors that a person ignores, opens again or resolves by hand, and the way back.
 
 Only the list changes: the engine goes on trying, and what fails again after it was
 resolved comes back by itself. One operation holds who, why and which rows; each row
@@ -24,6 +24,7 @@ from integration.choices import (
 from integration.models import Connection, Operation, SyncError
 from integration.models.dialect import among, among_ids
 from integration.models.errors import SyncErrorQuerySet
+from integration.services import moment
 from integration.services.actors import (
     Actor,
     Refused,
@@ -44,12 +45,13 @@ from integration.services.settling import (
     writing,
 )
 
-HANDLING = {OperationKind.IGNORE, OperationKind.RESOLVE}
+HANDLING = {OperationKind.IGNORE, OperationKind.REOPEN, OperationKind.RESOLVE}
 CHUNK = 1_000
 """Entries handled in one transaction; up to as many by the click itself."""
 _CHUNK = 500
 _LEFT_AS = {
     OperationKind.IGNORE: ErrorState.IGNORED,
+    OperationKind.REOPEN: ErrorState.OPEN,
     OperationKind.RESOLVE: ErrorState.RESOLVED,
 }
 
@@ -71,6 +73,12 @@ def resolve_errors(ids: Collection[int], by: Actor, reason: str = "") -> Operati
     return _handle(OperationKind.RESOLVE, _few(ids), by, why, {})
 
 
+def reopen_errors(ids: Collection[int], by: Actor, reason: str = "") -> Operation:
+    """Ignore these entries, at most 100, no longer. Raises ``Refused``."""
+    why = reason or sentence(gettext_noop("Selected in the list."))
+    return _handle(OperationKind.REOPEN, _few(ids), by, why, {})
+
+
 def scope_of(until: datetime | None) -> dict[str, str]:
     """Until when, as an operation keeps it. Raises ``Refused``."""
     if until is not None and until <= clock.now():
@@ -87,19 +95,23 @@ def handled_by(operation: Operation) -> SyncErrorQuerySet:
     """What the operation may change, as things stand."""
     if operation.kind == OperationKind.IGNORE:
         rows = SyncError.objects.filter(state=ErrorState.OPEN)
+    elif operation.kind == OperationKind.REOPEN:
+        rows = SyncError.objects.filter(state=ErrorState.IGNORED)
     else:
         rows = SyncError.objects.relevant()
     return rows.visible(Operation.objects.cuts())
 
 
 def handle(operation: Operation, ids: Collection[int]) -> set[int]:
-    """Ignore or resolve these, in the caller's transaction; which of them it could."""
+    """Do so with these, in the caller's transaction; which of them it could."""
     done: set[int] = set()
     for work, chunk in _locked(
         handled_by(operation).filter(id__in=among_ids(sorted(ids)))
     ):
         if operation.kind == OperationKind.IGNORE:
             ignore(chunk, _until(operation), operation)
+        elif operation.kind == OperationKind.REOPEN:
+            reopen(chunk, operation)
         else:
             settle(work, chunk, SettledReason.RESOLVED, operation)
         done |= {row["id"] for row in chunk}
@@ -128,6 +140,7 @@ def _handle(
         reason=reason,
         scope=scope,
         state=OperationState.IN_FORCE,
+        instant=moment.read_clock(),
     )
     operation.rows = len(handle(operation, ids))
     if not operation.rows:
@@ -165,7 +178,7 @@ def _reopen_chunk(operation_id: int) -> bool:
         replaced = _replaced(chunk)
         _call_replaced(replaced)
         back = [row for row in chunk if row["id"] not in replaced]
-        _put_back(back)
+        _put_back(back, locked.instant or locked.created_at)
         restored += len(back)
     locked.result["restored"] = locked.result.get("restored", 0) + restored
     locked.save(update_fields=["result"])
@@ -193,14 +206,15 @@ def _call_replaced(ids: Collection[int]) -> None:
     )
 
 
-def _put_back(chunk: Sequence[Before]) -> None:
+def _put_back(chunk: Sequence[Before], handled_at: datetime) -> None:
     """Open again; or ignored as before, unless what ends that has come meanwhile."""
     earlier = Operation.objects.exclude(state=OperationState.UNDONE).in_bulk(
         {row["ignored_before_by_id"] for row in chunk} - {None}
     )
-    groups: dict[tuple[int | None, int, datetime | None], list[Before]] = {}
+    groups: dict[tuple[int | None, int, datetime], list[Before]] = {}
     for row in chunk:
-        key = (row["ignored_before_by_id"], row["problem_id"], row["settled_at"])
+        since = row["settled_at"] or handled_at
+        key = (row["ignored_before_by_id"], row["problem_id"], since)
         groups.setdefault(key, []).append(row)
     for (by, problem, since), rows in groups.items():
         ignoring = earlier.get(by or 0)
@@ -210,7 +224,7 @@ def _put_back(chunk: Sequence[Before]) -> None:
             reopen(rows)
 
 
-def _is_over(until: datetime | None, problem: int, since: datetime | None) -> bool:
+def _is_over(until: datetime | None, problem: int, since: datetime) -> bool:
     """Whether what was ignored until then would not be any more."""
     if until:
         return until <= clock.now()

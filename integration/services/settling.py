@@ -44,7 +44,7 @@ _COLUMNS = (
 )
 _CHUNK = 500
 _IGNORED_BY = Case(When(state=ErrorState.IGNORED, then=F("handled_by")))
-"""What ignores a row that is about to be resolved by hand: its undo needs it."""
+"""What ignores a row that somebody resolves or opens again: its undo needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,8 @@ def ignore(rows: Sequence[Before], until: datetime | None, by: Operation) -> Non
     )
 
 
-def reopen(rows: Sequence[Before]) -> None:
-    """These are open again, or waiting."""
+def reopen(rows: Sequence[Before], by: Operation | None = None) -> None:
+    """These are open again, or waiting; ``by`` a person's hand or none."""
     _change(
         rows,
         lambda row: Chip.WAITING if row["waits_for"] else Chip.OPEN,
@@ -136,8 +136,8 @@ def reopen(rows: Sequence[Before]) -> None:
         settled_at=None,
         settled_reason="",
         ignored_until=None,
-        handled_by=None,
-        ignored_before_by=None,
+        handled_by=by,
+        ignored_before_by=_IGNORED_BY if by else None,
     )
 
 

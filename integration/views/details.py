@@ -14,8 +14,8 @@ from integration.choices import (
     OperationState,
     Presence,
     SettledReason,
-    System,
 )
+from integration.core import records
 from integration.markup.parts import exact, number
 from integration.models import (
     Coupling,
@@ -36,6 +36,7 @@ OPERATIONS_SHOWN = 20
 ACT_ICONS: dict[str, str] = {
     OperationKind.RETRY: "rotate-cw",
     OperationKind.IGNORE: "circle-pause",
+    OperationKind.REOPEN: "undo-2",
     OperationKind.RESOLVE: "circle-check",
     OperationKind.SYNCHRONIZE: "arrow-left-right",
     OperationKind.RESTORE: "undo-2",
@@ -111,13 +112,9 @@ def pair_of(error: SyncError, mapping: TableMapping | None) -> Coupling | None:
     """What its record is coupled with now."""
     if mapping is None or not error.record_key:
         return None
-    found = couplings.by_record(mapping, source_of(error), [error.record_key])
+    source = records.Direction(error.direction).source
+    found = couplings.by_record(mapping, source, [error.record_key])
     return found.get(error.record_key)
-
-
-def source_of(error: SyncError) -> System:
-    to_sales = error.direction == Direction.TO_SALES
-    return System.BUSINESS_CENTRAL if to_sales else System.SALES
 
 
 def compared_sides(

@@ -1,4 +1,4 @@
-"""Entries that a person ignores or resolves by hand: selected, or all that match."""
+"""Entries that a person ignores, opens again or resolves: some, or all of a list."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -141,6 +141,18 @@ def ignore(request: SignedInRequest) -> HttpResponse:
         request,
         lambda keys: handling.ignore_errors(
             keys, request.user, form.moment(), form.cleaned_data["reason"]
+        ),
+    )
+
+
+@role_required(Role.OPERATOR)
+@require_POST
+def reopen(request: SignedInRequest) -> HttpResponse:
+    """Ignored no longer."""
+    return act_on_selected(
+        request,
+        lambda keys: handling.reopen_errors(
+            keys, request.user, reason_of(request.POST)
         ),
     )
 

@@ -52,6 +52,71 @@ def test_a_selection_is_ignored_until_a_day_and_brought_back(
     assert "1 entry is back." in page
 
 
+def ignored(operator: Client, row: SyncError, **values: object) -> Operation:
+    post(operator, "errors_ignore", entry=row.pk, **values)
+    return Operation.objects.get(kind="ignore")
+
+
+def test_an_ignored_entry_is_opened_again_from_its_own_page(
+    operator: Client, row: SyncError
+) -> None:
+    day = (clock.now() + timedelta(days=3)).date().isoformat()
+    ignoring = ignored(operator, row, until=day)
+    own = reverse("error", args=[row.pk])
+    button = f'action="{reverse("errors_reopen")}"'
+    assert button in operator.get(own).content.decode()
+
+    page = post(operator, "errors_reopen", entry=row.pk, next=own)
+
+    row.refresh_from_db()
+    assert (row.state, row.ignored_until) == ("open", None)
+    assert "1 entry opened again." in page
+    assert "Open again (in force)</a>" in page, "the history tells of it"
+    assert button not in page
+    undo = Operation.objects.get(kind="reopen")
+
+    page = post(operator, "operation_undo", undo.pk)
+
+    row.refresh_from_db()
+    assert (row.state, row.handled_by) == ("ignored", ignoring)
+    assert row.ignored_until is not None
+    assert SyncError.objects.in_chip("ignored").count() == 1
+
+
+def test_what_would_be_open_by_now_is_not_ignored_again_by_an_undo(
+    operator: Client, row: SyncError
+) -> None:
+    ignored(operator, row)
+    post(operator, "errors_reopen", entry=row.pk)
+    make_error(problem=row.problem, last_seen=clock.now() + timedelta(minutes=1))
+
+    page = post(operator, "operation_undo", Operation.objects.get(kind="reopen").pk)
+
+    row.refresh_from_db()
+    assert row.state == "open", "it was ignored until its cause grows, and that has"
+    assert "1 entry is back." in page
+
+
+def test_the_ignored_ones_of_a_list_are_opened_again_together(
+    operator: Client, row: SyncError
+) -> None:
+    ignored(operator, row)
+    address = reverse("errors_reopen")
+    there = operator.get(reverse("errors"), {"state": "ignored"}).content.decode()
+    assert f'formaction="{address}"' in there
+    assert f'formaction="{address}"' not in operator.get("/errors/").content.decode()
+
+
+def test_a_viewer_opens_nothing_again(operator: Client, row: SyncError) -> None:
+    ignored(operator, row)
+    viewer = Client()
+    viewer.force_login(make_user(Role.VIEWER))
+
+    assert viewer.post(reverse("errors_reopen"), {"entry": row.pk}).status_code == 403
+    own = viewer.get(reverse("error", args=[row.pk])).content.decode()
+    assert "Open again" not in own
+
+
 def test_the_log_says_in_a_line_that_entries_are_ignored_until_their_cause_grows(
     operator: Client, row: SyncError
 ) -> None:

@@ -169,6 +169,14 @@ def selection(what: str, listing: str) -> Callable[[World], Shown]:
     return show
 
 
+def opening_again(world: World) -> Shown:
+    """Some of what was ignored, by anybody."""
+    open_ones = sorted(listed(world.other, "/errors/"))
+    for until, some in (("", open_ones[::2]), (SOME_DAY, open_ones[1::2])):
+        world.other.post("/errors/ignore/", {"entry": some, "until": until})
+    return selection("reopen", "ignored")(world)
+
+
 def all_of(what: str, query: str, until: str = "") -> Callable[[World], Shown]:
     """The preview of an action on a whole list, with the list it was made of.
 
@@ -211,6 +219,7 @@ ACTIONS: dict[str, Callable[[World], Shown]] = {
     ),
     "delete the selected": selection("delete", "all"),
     "ignore the selected": selection("ignore", "open"),
+    "open the selected again": opening_again,
     "resolve the selected": selection("resolve", "relevant"),
     "retry the selected": selection("retry", "relevant"),
     "retry all that match": all_of("retry", "state=open&mapping=CUSTOMER"),
