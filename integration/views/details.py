@@ -33,6 +33,7 @@ from integration.services.impersonal import SIDES
 from integration.services.sentences import in_words
 
 OPERATIONS_SHOWN = 20
+BOTH = ("business_central", "sales")
 ACT_ICONS: dict[str, str] = {
     OperationKind.RETRY: "rotate-cw",
     OperationKind.IGNORE: "circle-pause",
@@ -91,9 +92,10 @@ def field_rows(
         mapped = (field.bc_field for field in mapping.fields.all())
         names |= {name: None for name in mapped if keys_of(name) in culprits}
     compared = compared_sides(error, sides)
+    unread = dict.fromkeys(BOTH, _("not read")) if is_unread(sides) else {}
     rows = []
     for name in names:
-        held = {side: none_if_blank(sides[side].get(name)) for side in SIDES}
+        held = {side: none_if_blank(sides[side].get(name)) for side in SIDES} | unread
         one, other = (held[side] for side in compared)
         rows.append(
             FieldRow(
@@ -121,23 +123,28 @@ def compared_sides(
     error: SyncError, sides: Mapping[str, Mapping[str, Any]]
 ) -> tuple[str, str]:
     """Both systems; the one that is left and what both had where one is deleted."""
-    both = ("business_central", "sales")
     gone = deleted_side(error)
-    if not gone or sides[gone] or not sides["last"]:
-        return both
-    return next(side for side in both if side != gone), "last"
+    if not gone or sides[gone] or is_unread(sides):
+        return BOTH
+    return next(side for side in BOTH if side != gone), "last"
+
+
+def is_unread(sides: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether all that is known is what both once had in common."""
+    return not any(sides[side] for side in BOTH)
+
+
+def is_compared_with_last(error: SyncError) -> bool:
+    """Whether the fields that are equal are so to what both last had in common."""
+    values: Mapping[str, Any] = error.values or {}
+    known = [side for side in BOTH if values.get(side)]
+    return not known or deleted_side(error) not in {"", *known}
 
 
 def deleted_side(error: SyncError) -> str:
     """The side whose record was deleted; "" where none was, or both."""
-    deleted = [
-        side
-        for side, there in (
-            ("business_central", error.bc_presence),
-            ("sales", error.sales_presence),
-        )
-        if there == Presence.DELETED
-    ]
+    there = zip(BOTH, (error.bc_presence, error.sales_presence), strict=True)
+    deleted = [side for side, presence in there if presence == Presence.DELETED]
     return deleted[0] if len(deleted) == 1 else ""
 
 
@@ -158,7 +165,7 @@ def new_side(error: SyncError) -> str:
     if error.bc_presence == Presence.NOT_CREATED:
         return "business_central"
     values = error.values or {}
-    held = [side for side in ("business_central", "sales") if values.get(side)]
+    held = [side for side in BOTH if values.get(side)]
     if error.settled_at and "last" not in values and len(held) == 1:
         return "sales" if held == ["business_central"] else "business_central"
     return ""

@@ -48,10 +48,10 @@ from integration.views.candidates import others_of
 from integration.views.details import (
     became,
     choices_for,
-    deleted_side,
     ended,
     field_rows,
     history,
+    is_compared_with_last,
 )
 from integration.views.handling import act_on_selected, take_done
 from integration.views.listings import Listing, read_listing, sort_words
@@ -415,7 +415,7 @@ def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, An
         "differing": [row for row in rows if row.differs or row.is_cause],
         "others": others_of(found, mapping),
         "equal": [row for row in rows if not (row.differs or row.is_cause)],
-        "is_half": deleted_side(found) != "",
+        "is_half": is_compared_with_last(found),
         "became": became(found, mapping) if found.settled_at else "",
         **share_context(found),
     }

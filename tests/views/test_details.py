@@ -276,6 +276,19 @@ def test_what_is_left_of_a_deleted_pair_is_compared_with_what_both_had(
     assert "equal field" not in page
 
 
+def test_what_was_not_read_is_not_called_blank(viewer: Client) -> None:
+    problem = make_problem(make_mapping().connection)
+    error = make_error(
+        problem=problem, sales_presence="no_access", values={"last": {"city": "Sion"}}
+    )
+
+    city = rows_of(error)["City"]
+    page = text_of(viewer, f"/errors/{error.pk}/")
+
+    assert city.values == ("not read", "not read", "Sion")
+    assert "1 field as last in step" in page
+
+
 def test_an_open_page_says_what_became_of_an_error_that_ends(operator: Client) -> None:
     error = settled()
 
