@@ -42,8 +42,8 @@ class Columns:
 
 
 def meter(part: int, whole: int) -> int:
-    """The width of the part; an empty whole is full: nothing is missing."""
-    return WIDTH * part // whole if whole else WIDTH
+    """The width of the part; an empty whole has none."""
+    return WIDTH * part // whole if whole else 0
 
 
 def strip(hours: Sequence[Hour]) -> Strip:

@@ -1,6 +1,6 @@
 """The set-up check on a page: what the last one found, and check again."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -56,15 +56,30 @@ class Examined:
 
     @property
     def summary(self) -> str:
-        """How many of the twelve need somebody."""
+        """How many of the twelve need the administrator who reads it."""
+        return self._told(
+            lambda n: ngettext(
+                "%(n)s of %(all)s needs you.", "%(n)s of %(all)s need you.", n
+            )
+        )
+
+    @property
+    def summary_for_others(self) -> str:
+        """The same to whoever can do nothing about it."""
+        return self._told(
+            lambda n: ngettext(
+                "%(n)s of %(all)s needs an administrator.",
+                "%(n)s of %(all)s need an administrator.",
+                n,
+            )
+        )
+
+    def _told(self, needs: Callable[[int], str]) -> str:
         if not self.connection.check_lines:
             return _("Not checked yet.")
         states = [one.row.state for one in self.rows]
         wrong, open_ = states.count(CheckState.FAIL), states.count(CheckState.UNCHECKED)
-        told = ngettext(
-            "%(n)s of %(all)s needs you.", "%(n)s of %(all)s need you.", wrong
-        )
-        told %= {"n": wrong, "all": len(states)}
+        told = needs(wrong) % {"n": wrong, "all": len(states)}
         if not open_:
             return told
         more = ngettext(

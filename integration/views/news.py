@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, npgettext
 
 from integration.markup.parts import number
 from integration.services.search import MOST_HITS
@@ -49,7 +49,7 @@ def _new(n: int) -> str:
 
 
 def _healed(n: int) -> str:
-    return ngettext("%(n)s healed by itself", "%(n)s healed by themselves", n)
+    return npgettext("entries", "%(n)s healed", "%(n)s healed", n)
 
 
 def _came_back(n: int) -> str:

@@ -2,28 +2,35 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from integration.choices import Role, Who
+from integration.core.texts import read_number
 from integration.http import SignedInRequest, role_required
 from integration.markup.charts import meter, strip
-from integration.markup.looks import pace_now
-from integration.models import Connection
+from integration.markup.looks import look_words, pace_now
+from integration.markup.parts import Moments
+from integration.models import Connection, Problem
 from integration.services.alert_status import read_state
 from integration.services.causes import relevant_problems
 from integration.services.endpoints import budgets_of
+from integration.services.looks import seen_of_cause
 from integration.services.overview import read_mapping_lines, running_endpoints
 from integration.services.pauses import reason_of
 from integration.services.status import read_engine
 from integration.services.visits import read_news
 from integration.views.news import news_context
-from integration.views.problems import cause_rows
+from integration.views.problems import cause_rows, told
+from integration.views.targets import Case
 
 CAUSES_SHOWN = 10
+MOST_WATCHED = 40
 
 
 @role_required(Role.VIEWER)
@@ -38,11 +45,15 @@ def overview(request: SignedInRequest) -> HttpResponse:
         if row["count"].needs_someone:
             groups[row["article"].who].append(row)
     mine = groups[Who.ADMINISTRATOR] if request.user.is_administrator else []
+    over = causes_over(request, {row["problem"].pk for row in rows})
     sections = [
-        cause_section(who, groups[who]) for who in (Who.ADMINISTRATOR, Who.USER)
+        cause_section(
+            who, groups[who], [row for row in over if row["article"].who == who]
+        )
+        for who in (Who.ADMINISTRATOR, Who.USER)
     ]
     # A storm is told where its cause stands, not once more in the verdict.
-    told = {
+    told_already = {
         halt.mapping.pk
         for one in sections
         for row in one["rows"]
@@ -53,6 +64,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
         "engine": read_engine(),
         "is_new": not lines and not Connection.objects.exists(),
         "pace": pace_now(),
+        "live_href": live_href(sections),
         "alerts": read_state(),
         "causes": len(rows),
         "mine": len(mine),
@@ -65,7 +77,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
         "paused": [
             {"mapping": line.mapping, "reason": reason_of(line.mapping, language)}
             for line in lines
-            if line.mapping.paused_at and line.mapping.pk not in told
+            if line.mapping.paused_at and line.mapping.pk not in told_already
         ],
         "in_step": sum(line.in_step for line in lines),
         "total": sum(line.total for line in lines),
@@ -80,11 +92,42 @@ def overview(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/overview.html", context)
 
 
-def cause_section(who: Who, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def live_href(sections: Sequence[dict[str, Any]]) -> str:
+    """Where the open page asks how it is now: with the causes that it shows."""
+    shown = [
+        ("cause", row["problem"].pk)
+        for one in sections
+        for row in (*one["rows"], *one["over"])
+    ]
+    return f"{reverse('overview')}?{urlencode(shown[:MOST_WATCHED])}"
+
+
+def causes_over(request: SignedInRequest, relevant: set[int]) -> list[dict[str, Any]]:
+    """The causes of an open page that have healed there, with what mended them."""
+    asked = map(read_number, request.GET.getlist("cause")[:MOST_WATCHED])
+    keys = {key for key in asked if key is not None} - relevant
+    if not keys:
+        return []
+    problems = Problem.objects.select_related(
+        "connection__business_central", "connection__sales"
+    ).filter(pk__in=keys, moved_to=None)
+    moments = Moments()
+    return [
+        {"problem": one, "article": article, "look": look}
+        for one in problems.order_by("title", "pk")
+        for article in [told(one, Case(one.connection))]
+        if (look := look_words(seen_of_cause(one), moments))
+    ]
+
+
+def cause_section(
+    who: Who, rows: Sequence[dict[str, Any]], over: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """One group of causes: the first few, and how much there is in all."""
     return {
         "who": who.value,
         "rows": rows[:CAUSES_SHOWN],
+        "over": over,
         "causes": len(rows),
         "more": max(len(rows) - CAUSES_SHOWN, 0),
         "records": records_of(rows),

@@ -144,7 +144,7 @@ OF_MOMENT: dict[tuple[str, str], Callable[[], str]] = {
 
 def reason_words(value: str) -> str:
     if value == HEALED:
-        return _("healed by itself")
+        return pgettext("entries", "healed")
     return label(SettledReason, value)
 
 

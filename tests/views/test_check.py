@@ -1,12 +1,15 @@
 """The set-up check on a page."""
 
+import re
+from html import unescape
+
 import pytest
 from django.db import transaction
 from django.test import Client
 
 from integration.choices import CheckStep, OperationKind
 from integration.core.outcomes import Finding
-from integration.models import Connection, Operation
+from integration.models import Connection, Operation, SyncError
 from integration.services import cells
 from integration.services.check_lines import found, passed
 from tests.factories import make_connection, make_error, make_problem, make_user
@@ -35,8 +38,14 @@ def checked(db: None) -> Connection:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ["1 of 12 needs you. 10 could not be checked.", "2 open errors"]),
-        ("fr", ["1 sur 12 vous attend.", "2 erreurs ouvertes", "pas encore contrôlé"]),
+        (
+            "en",
+            [
+                "1 of 12 needs an administrator. 10 could not be checked.",
+                "2 errors of this cause",
+            ],
+        ),
+        ("fr", ["1 sur 12 attend un administrateur.", "2 erreurs de cette cause"]),
     ],
 )
 def test_each_of_twelve_questions_says_what_was_found(
@@ -54,6 +63,25 @@ def test_each_of_twelve_questions_says_what_was_found(
     problem = checked.problems.get()
     assert f'href="/errors/?problem={problem.pk}&amp;state=relevant"' in page
     assert "check/again" not in page
+
+
+def test_what_a_count_says_is_what_its_list_holds(
+    administrator: Client, checked: Connection
+) -> None:
+    """Also where some of them wait, or are ignored."""
+    error = SyncError.objects.first()
+    assert error
+    SyncError.objects.filter(pk=error.pk).update(waits_for="EUR", chip="waiting")
+    with transaction.atomic():
+        cells.rebuild()
+    page = administrator.get(f"/connections/{checked.pk}/").content.decode()
+
+    found = re.search(r'<a href="([^"]+)">2 errors of this cause</a>', page)
+
+    assert found
+    listed = administrator.get(unescape(found[1])).content.decode()
+    assert listed.count("<tr data-watch") == 2
+    assert "1 of 12 needs you." in administrator.get("/check/").content.decode()
 
 
 def test_an_administrator_checks_again_and_comes_back(

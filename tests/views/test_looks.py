@@ -484,6 +484,33 @@ def test_the_page_of_a_cause_says_resolved_with_its_last_error(
     assert "fixed by the change of City at" in page
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "fixed by the change of City"),
+        ("fr", "corrigée par la modification de Ville"),
+    ],
+)
+def test_a_cause_that_heals_while_the_overview_is_open_says_what_mended_it(
+    viewer: Client, error: SyncError, language: str, words: str
+) -> None:
+    headers = {"accept-language": language}
+    page = html(viewer, "/", **headers)
+    look_at(error, change=CHANGE)
+    settle(error)
+
+    for _ in range(2):
+        page = text(html(viewer, live_of(page), **headers))
+        over = page.partition('<li class="over">')[2].partition("</li>")[0]
+        assert f'href="/problems/{error.problem_id}/"' in over
+        assert words in over
+    assert 'class="over"' not in html(viewer, "/", **headers)
+
+
+def test_causes_that_make_no_sense_are_left_out(viewer: Client) -> None:
+    assert 'class="over"' not in html(viewer, "/?cause=x&cause=9&cause=-1")
+
+
 def live_of(page: str) -> str:
     """The address that an open list asks for news."""
     found = re.search(r'data-live="\d+" hx-get="([^"]+)"', page)

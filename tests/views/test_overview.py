@@ -132,6 +132,15 @@ def test_records_without_an_entry_are_told_and_listed(viewer: Client) -> None:
     assert "10000 Adatum" in viewer.get(link).content.decode()
 
 
+def test_a_mapping_without_records_has_an_empty_bar(viewer: Client) -> None:
+    make_mapping()
+
+    html = page(viewer)
+
+    assert "0 of 0 in step" in html
+    assert '<rect class="part" width="0"' in html
+
+
 def test_a_mapping_line_leads_to_its_failing_rows(viewer: Client) -> None:
     mapping = make_mapping(connection=make_connection())
     make_error(connection=mapping.connection)
