@@ -56,6 +56,12 @@ def count_of(problem: Problem) -> CauseCount:
     return cause_counts(Q(problem=problem)).get(problem.pk, CauseCount())
 
 
+def resolved_of(problem: Problem) -> int:
+    """How many of its visible errors are settled."""
+    rows = ErrorTotal.objects.filter(problem=problem, state=Chip.RESOLVED)
+    return int(rows.aggregate(total=Sum("n"))["total"] or 0)
+
+
 def relevant_problems() -> list[tuple[Problem, CauseCount]]:
     """Most records first, what is wholly ignored last; two queries."""
     counts = cause_counts(Q())

@@ -22,7 +22,12 @@ from integration.models import Problem
 from integration.services import problem_history
 from integration.services.articles import RenderedArticle, is_open_to_teaching
 from integration.services.articles import render as render_article
-from integration.services.causes import CauseCount, count_of, relevant_problems
+from integration.services.causes import (
+    CauseCount,
+    count_of,
+    relevant_problems,
+    resolved_of,
+)
 from integration.services.looks import seen_of_cause
 from integration.services.problem_history import history_of
 from integration.services.status import read_engine
@@ -122,6 +127,7 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
         "section": "errors",
         "problem": found,
         "records": count.relevant,
+        "resolved": resolved_of(found),
         "share": count,
         "is_set_up": count.is_set_up,
         "trend": columns(read_trends([found.pk])[found.pk]),

@@ -511,6 +511,26 @@ def test_causes_that_make_no_sense_are_left_out(viewer: Client) -> None:
     assert 'class="over"' not in html(viewer, "/?cause=x&cause=9&cause=-1")
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "Show 1 resolved entry"), ("fr", "Voir 1 entrée résolue")],
+)
+def test_the_page_of_a_cause_that_is_over_leads_to_what_it_had(
+    viewer: Client, error: SyncError, language: str, words: str
+) -> None:
+    headers = {"accept-language": language}
+    page = f"/problems/{error.problem_id}/"
+    assert words not in html(viewer, page, **headers)
+    settle(error)
+
+    said = html(viewer, page, **headers)
+
+    link = re.search(rf'href="([^"]*)">{words}</a>', said)
+    assert link
+    assert f"/errors/{error.pk}/" in html(viewer, unescape(link[1]))
+    assert "state=relevant" not in said, "it has no other entries"
+
+
 def live_of(page: str) -> str:
     """The address that an open list asks for news."""
     found = re.search(r'data-live="\d+" hx-get="([^"]+)"', page)
