@@ -52,6 +52,13 @@ def cause_taught(lesson: Taught, message: str, catalog: Catalog) -> Cause:
     return _known(lesson.article, given, message, catalog.words)
 
 
+def cause_of_article(
+    article: Article, params: Mapping[str, str], words: Words
+) -> Cause:
+    """The cause of an article that is known already, with its parameters."""
+    return _known(article, params, "", words)
+
+
 def title_in(
     article: Article, params: Mapping[str, str], language: str, words: Words
 ) -> str:

@@ -151,11 +151,11 @@ def _shown(param: str, value: str, form: str, language: str, words: Words) -> st
 
 
 def _named(kind: str, name: str, form: str, language: str, words: Words) -> str:
-    word = words.find(kind, name) or _unknown_word(kind, name, form)
+    word = words.find(kind, name) or unknown_word(kind, name, form)
     return FORMS["lower" if form == "all" else form](word, language)
 
 
-def _unknown_word(kind: str, name: str, form: str) -> Word:
+def unknown_word(kind: str, name: str, form: str) -> Word:
     """A name we have no word for: with an article it becomes "the field xyz".
 
     A table stands for one of its records: what follows may be its number.
