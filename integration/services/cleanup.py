@@ -47,6 +47,16 @@ _COUNTED_LIVE = 20_000
 """Up to here the click counts rows; above, it takes whole days from the roll-up."""
 
 
+class WrongNumber(CleanupRefused):
+    """Another one was typed than that of the entries still relevant."""
+
+
+def number_to_type(relevant: int) -> str:
+    """What to type, to whoever has typed something else."""
+    said = _("To delete the entries still relevant as well, type %(n)s.")
+    return said % {"n": relevant}
+
+
 def delete(
     token: str,
     request: CleanupRequest,
@@ -66,10 +76,7 @@ def delete(
     ticket = read_token(token, request, by)
     include_relevant = include_relevant and ticket.relevant > 0
     if include_relevant and _digits(typed) != str(ticket.relevant):
-        raise CleanupRefused(
-            _("To delete the entries still relevant as well, type %(n)s.")
-            % {"n": ticket.relevant}
-        )
+        raise WrongNumber(number_to_type(ticket.relevant))
     with transaction.atomic():
         lock_clock(shared=False)
         clicked = f"{token} {include_relevant}"

@@ -104,7 +104,8 @@ def retry_error(error: SyncError, by: User, reason: str = "") -> Operation:
     if error.record_key:
         refused = why_not_retried(error.connection_id, error.mapping_key)
         if refused:
-            raise RetryRefused(in_words(refused.key, refused.english))
+            why = {"why": in_words(refused.key, refused.english)}
+            raise RetryRefused(_("Nothing was tried. %(why)s") % why)
     title = of_problem(error.problem)
     scope = {"error": error.pk, "title": title.english, "told": title.key}
     operation = _begin([error.pk], by, reason or title, scope)

@@ -27,6 +27,7 @@ from integration.views.wording import filter_words, name_words
 
 MOST_DAYS = 3650
 KEPT_SHOWN = 100
+TYPED_SHOWN = 20
 
 
 def older_than_of(text: str) -> tuple[int | None, bool]:
@@ -73,6 +74,8 @@ def preview(request: SignedInRequest) -> HttpResponse:
         "scope_query": rows_query(found, state=ALL),
         "shows_all": every_kept or len(rows) == found.relevant,
         "reason_form": ReasonForm(),
+        "typed": request.GET.get("typed", "")[:TYPED_SHOWN],
+        "wrong": "typed" in request.GET and cleanup.number_to_type(found.relevant),
     }
     return render(request, "integration/cleanup/preview.html", context)
 
@@ -127,6 +130,9 @@ def delete(request: SignedInRequest) -> HttpResponse:
             typed=request.POST.get("typed", ""),
             reason=reason_of(request.POST),
         )
+    except cleanup.WrongNumber:
+        typed = request.POST.get("typed", "")[:TYPED_SHOWN]
+        return HttpResponseRedirect(preview_address(older_than, filters, typed=typed))
     except cleanup_preview.CleanupRefused as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(preview_address(older_than, filters))
@@ -134,7 +140,7 @@ def delete(request: SignedInRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('errors')}{'?' if listing else ''}{listing}")
 
 
-def preview_address(older_than: int | None, filters: ErrorFilter) -> str:
-    """The preview again, with the same filter."""
+def preview_address(older_than: int | None, filters: ErrorFilter, **said: str) -> str:
+    """The preview again, with the same filter; ``typed``: which number was wrong."""
     what = {"all": "1"} if older_than is None else {"older_than": str(older_than)}
-    return f"{reverse('cleanup')}?{urlencode({**filters.query(), **what})}"
+    return f"{reverse('cleanup')}?{urlencode({**filters.query(), **what, **said})}"

@@ -130,7 +130,13 @@ def test_the_relevant_go_only_with_their_number_typed(
     wrong = press(administrator, "older_than=7", do="delete-all", typed="4")
     right = press(administrator, "older_than=7", do="delete-all", typed=" 3 ")
 
-    assert "type 3" in wrong
+    fold = wrong.partition('<details class="block fold-block" open>')[2]
+    assert 'name="typed"' in fold
+    assert 'value="4" aria-invalid="true" aria-describedby="typed_error"' in fold
+    assert (
+        'id="typed_error">To delete the entries still relevant as well, type 3.' in fold
+    )
+    assert wrong.count("autofocus") == 1
     assert "8 entries deleted." in right
 
 

@@ -1,6 +1,7 @@
 """Retry of several, through the pages' own doors."""
 
 import csv
+from html import unescape
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.db import transaction
 from django.test import Client
 
 from integration import clock
-from integration.models import Operation, OperationItem, SyncError
+from integration.models import Operation, OperationItem, SyncError, TableMapping
 from integration.services import cells, error_list
 from integration.services.operations import record_operation
 from integration.services.retry import retry_error
@@ -59,6 +60,24 @@ def test_a_retry_from_an_open_page_is_answered_with_what_is_said_alone(
     assert "It is being tried again" in told.content.decode()
     assert "<html" not in told.content.decode()
     assert OperationItem.objects.get().error_id == errors[0].pk
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "Nothing was tried. CUSTOMER is paused"), ("fr", "Rien n'a été essayé.")],
+)
+def test_a_retry_on_what_is_paused_says_that_nothing_was_tried(
+    operator: Client, errors: list[SyncError], language: str, words: str
+) -> None:
+    TableMapping.objects.update(paused_at=clock.now(), pause_reason="A storm")
+    address = f"/errors/{errors[0].pk}/retry/"
+
+    told = operator.post(
+        address, {}, follow=True, headers={"accept-language": language}
+    )
+
+    assert words in unescape(told.content.decode())
+    assert not OperationItem.objects.exists()
 
 
 def test_a_whole_cause_is_shown_first_and_tried_by_a_second_button(
