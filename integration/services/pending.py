@@ -160,10 +160,12 @@ def set_aside(
 
 
 def keep(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> None:
-    """Never tried, and due; those that were tried stay as they are."""
-    due = {"next_attempt_at": clock.now()}
-    rows = (_untried(mapping, side, record) | due for record in records)
+    """Never tried, and due, as is what was set aside; what was tried stays as it is."""
+    due, kept = {"next_attempt_at": clock.now()}, list(records)
+    rows = (_untried(mapping, side, record) | due for record in kept)
     insert_new(PendingRecord, _COLUMNS, _values(rows), "record_id")
+    known = _of(mapping, side, [record.id for record in kept])
+    _release(known.filter(skipped_at__isnull=False))
 
 
 def want(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 import pytest
 
 from integration.core.answers import DeletionRule
+from integration.core.records import Direction
 from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
 from tests.running import running_systems
@@ -73,6 +74,25 @@ def test_a_stop_at_any_call_couples_it_all_the_same(done: bool) -> None:
             if left[0] > 0:
                 return
     pytest.fail("the run never came to its end")
+
+
+def test_what_meets_in_a_run_to_sales_is_filled_in_though_it_was_set_aside(
+    loose: Engine,
+) -> None:
+    change_mapping(loose.mapping(), "test", "A rule.", deletion_conflict="uncouple")
+    loose.sync("CUSTOMER")
+    bc, sales = loose.pair()
+    number, name = bc.values["number"], bc.values["displayName"]
+    loose.customers.delete(bc.id)
+    loose.sync("CUSTOMER", full=True)
+    new = loose.add_customer(number, name)
+
+    loose.sync("CUSTOMER", directions=[Direction.TO_SALES])
+    loose.sync("CUSTOMER")
+
+    assert new.values["phoneNumber"] == sales.values["telephone1"] != ""
+    assert not PendingRecord.objects.exists()
+    assert in_step(loose)
 
 
 def test_an_error_of_the_deletion_ends_when_the_customer_is_entered_again(
