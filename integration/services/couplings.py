@@ -169,6 +169,18 @@ def make(mapping: TableMapping, couplings: Iterable[Coupling]) -> list[Coupling]
     return kept
 
 
+def replace(coupling: Coupling, side: System, record: Snapshot) -> None:
+    """Its record of one side is this one now; the two have never been in step."""
+    short = _SHORT[side]
+    setattr(coupling, f"{short}_id", record.id)
+    setattr(coupling, f"{short}_deleted_at", None)
+    coupling.values = None
+    for each in System:
+        unsee(coupling, each, "")
+    rename(coupling, side, record)
+    coupling.save(force_update=True)
+
+
 def save(couplings: Iterable[Coupling]) -> None:
     """What a pair's decision changed, in the caller's transaction."""
     _update(couplings, _SAVED)

@@ -53,8 +53,8 @@ def confirm_missed(work: Work) -> None:
             hidden = [(known[key], why) for key, why in found.hidden.items()]
             record_hidden(work, side, hidden)
             there = present.keys() | found.hidden.keys()
-            record_gone(work, side, [known[key] for key in known if key not in there])
             work.spool.finish(known[key].pk for key in known if key not in present)
+            record_gone(work, side, [known[key] for key in known if key not in there])
 
 
 def is_lost(work: Work, side: System, record: Snapshot) -> bool:
@@ -67,7 +67,7 @@ class _Gone:
     """Pairs that have lost their record of one side, by what becomes of them.
 
     ``later``: told by a run of the other direction. ``replaced``: somebody has entered
-    the record again, and what is left meets that one.
+    the record again, and the coupling is that one's now (behaviours B008).
     """
 
     side: System
@@ -79,7 +79,7 @@ class _Gone:
     uncoupled: list[Coupling] = field(default_factory=list)
     restored: list[Coupling] = field(default_factory=list)
     later: list[Coupling] = field(default_factory=list)
-    replaced: list[Coupling] = field(default_factory=list)
+    replaced: list[tuple[Coupling, Snapshot]] = field(default_factory=list)
 
     def survivor(self, coupling: Coupling) -> Snapshot:
         return self.left[other_id(coupling, self.side)]
@@ -109,7 +109,7 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
     for coupling in gone:
         other = other_id(coupling, side)
         if other in again and coupling.pk not in work.answers:
-            found.replaced.append(coupling)
+            found.replaced.append((coupling, again[other]))
             found.supersede(coupling)
         elif other in left:
             _sort_out(work, found, coupling)
@@ -124,28 +124,42 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
         _save(work, found)
     record_hidden(work, side.other, hidden)
     work.restored |= {found.survivor(each).id for each in found.restored}
-    survivors = map(found.survivor, found.restored + found.replaced)
+    survivors = map(found.survivor, found.restored)
     work.spool.add(side.other, [(record, None) for record in survivors])
+    _meet_again(work, found)
     if work.stopped_by:
         work.go_on()
 
 
-def _entered_again(work: Work, side: System, left: Collection[Snapshot]) -> set[str]:
-    """Ids of those left whose lost partner this run has read anew: under another id,
-    with the number by which both match (behaviours B008)."""
-    numbers = [record.number for record in left if record.number and record.passes]
+def _entered_again(
+    work: Work, side: System, left: Collection[Snapshot]
+) -> dict[str, Snapshot]:
+    """By the id of what is left, its lost partner as this run has read it anew: under
+    another id, with the number by which both match."""
+    numbers = [record.number for record in left if record.number]
     newcomers = work.spool.numbered(side, numbers) if numbers else {}
     return {
-        record.id
+        record.id: newcomer
         for record in left
-        if record.number in newcomers
-        and _first_key(work, record) & _first_key(work, newcomers[record.number])
+        if (newcomer := newcomers.get(record.number))
+        and _first_key(work, record) & _first_key(work, newcomer)
     }
 
 
 def _first_key(work: Work, record: Snapshot) -> set[MatchKey]:
     """The one that decides alone; a record may have none."""
     return {key for key in match_keys(work.table, record) if key[0] == 0}
+
+
+def _meet_again(work: Work, found: _Gone) -> None:
+    """From now on in this run both are a pair that has never been in step."""
+    side = found.side
+    left = [(found.survivor(each), each.pk) for each, _ in found.replaced]
+    work.spool.add(side.other, left)
+    for coupling, newcomer in found.replaced:
+        ids = {side: newcomer.id, side.other: other_id(coupling, side)}
+        here, there = (ids[system] for system in System)
+        work.spool.couple([(coupling.pk, here, there)])
 
 
 def _rule(work: Work, side: System, coupling: Coupling, left: Snapshot) -> DeletionRule:
@@ -220,19 +234,20 @@ def _save(work: Work, found: _Gone) -> None:
         found.endings.save(work)
         _end(work, found.ended)
         _part(work, found, found.uncoupled)
-        _part(work, found, found.restored + found.replaced)
+        _part(work, found, found.restored)
+        for coupling, newcomer in found.replaced:
+            couplings.replace(coupling, found.side, newcomer)
         _set_aside(work, found)
         pending.want(
             work.mapping,
             found.side.other,
             [found.survivor(each) for each in found.restored],
         )
-        # No job of this run may tell of it, and its system may not do so again; nor
-        # does a run that was stopped meet again what it has parted.
+        # No job of this run may tell of it, and its system may not do so again.
         pending.keep(
             work.mapping,
             found.side.other,
-            [found.survivor(each) for each in found.later + found.replaced],
+            [found.survivor(each) for each in found.later],
         )
 
 

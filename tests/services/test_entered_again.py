@@ -95,6 +95,35 @@ def test_what_meets_in_a_run_to_sales_is_filled_in_though_it_was_set_aside(
     assert in_step(loose)
 
 
+def test_its_account_may_be_inactive_as_that_of_any_pair(loose: Engine) -> None:
+    bc, sales = loose.pair()
+    loose.change(sales, statecode=1)
+    loose.sync("CUSTOMER")
+    count = len(loose.accounts)
+    new = again(loose, bc)
+
+    loose.sync("CUSTOMER")
+
+    assert len(loose.accounts) == count
+    assert Coupling.objects.get(sales_id=sales.id).bc_id == new.id
+    loose.change(sales, statecode=0)
+    loose.sync("CUSTOMER")
+    assert not loose.errors()
+    assert in_step(loose)
+
+
+def test_a_rehearsal_of_it_creates_nothing(loose: Engine) -> None:
+    bc, sales = loose.pair()
+    again(loose, bc)
+    mark = loose.asked()
+
+    counts = loose.rehearse()
+
+    assert "inserted" not in counts["to_sales"]
+    assert not loose.writes(mark)
+    assert Coupling.objects.get(sales_id=sales.id).bc_id == bc.id
+
+
 def test_an_error_of_the_deletion_ends_when_the_customer_is_entered_again(
     loose: Engine,
 ) -> None:
