@@ -51,7 +51,8 @@ def find_created(work: Work, records: Sequence[Snapshot]) -> Created:
     only if there is an intent. A candidate is uncoupled and holds all the values that
     were sent, or at least the name. As many records as intents that look the same are
     shared out among them; more are for a person to judge, and so is one of which
-    nothing but the name is as it was sent.
+    nothing but the name is as it was sent. Who has judged gives it the values that its
+    partner has by now.
     """
     ids = [record.id for record in records]
     rows = pending.by_record(work.mapping, System.SALES, ids)
@@ -61,15 +62,17 @@ def find_created(work: Work, records: Sequence[Snapshot]) -> Created:
         return created
     candidates = _created_since(work, _first_moment(sent.values()))
     asked = {key: intent["values"] for key, intent in sent.items()}
+    present = {record.id: record.values for record in records if record.id in sent}
     names = {record.id: record.name for record in records}
-    for sign in (_whole(work.table), _name(work.table)):
+    whole, name = _whole(work.table), _name(work.table)
+    for sign, wanted in ((whole, asked), (whole, present), (name, asked)):
         known = created.found.keys() | created.troubles.keys()
-        left = {key: values for key, values in asked.items() if key not in known}
+        left = {key: values for key, values in wanted.items() if key not in known}
         taken = {record.id for record in created.found.values()}
         free = [record for record in candidates if record.id not in taken]
         some, doubtful = _share_out(left, free, sign)
         for key, record in list(some.items()):
-            if _is_namesake(work.table, asked[key], record.values):
+            if _is_namesake(work.table, wanted[key], record.values):
                 doubtful[key] = [some.pop(key)]
         created.found |= some
         for key, several in doubtful.items():
