@@ -176,7 +176,8 @@ class Engine:
         ]
 
     def writes(self, mark: int) -> list[dict[str, Any]]:
-        return [one for one in self.since(mark) if one["method"] != "GET"]
+        """What changes something; a batch may hold questions alone."""
+        return [one for one in self.since(mark) if _methods(one) != {"GET"}]
 
     def errors(self, **chosen: Any) -> list[SyncError]:
         return list(
@@ -192,6 +193,11 @@ class Engine:
         PendingRecord.objects.exclude(next_attempt_at=None).update(
             next_attempt_at=LONG_AGO
         )
+
+
+def _methods(request: dict[str, Any]) -> set[str]:
+    parts = request["parts"] or [request]
+    return {part["method"] for part in parts}
 
 
 class Meanwhile:
