@@ -152,6 +152,7 @@ urlpatterns: Patterns = [
     path("check/again/", check.check_all, name="check_all"),
     path("explain/", explain.explain, name="explain"),
     path("", include(account_urls)),
+    path("favicon.ico", health.favicon, name="favicon"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

@@ -30,7 +30,7 @@ from integration.services import cleanup
 from integration.services.answers import answering_errors
 from integration.services.causes import count_of
 from integration.services.error_counts import ChipCounts
-from integration.services.error_filters import RELEVANT
+from integration.services.error_filters import ALL, RELEVANT
 from integration.services.error_list import (
     ErrorPage,
     likely_statements,
@@ -165,6 +165,8 @@ def list_context(
             listing.filters, language, names=_names(listing, titles, places)
         ),
         "unsolved": page.chips.of(RELEVANT),
+        "everywhere_href": listing.filters.state != ALL
+        and f"?{listing.query(state=ALL)}",
         "engine": SimpleLazyObject(read_engine),
     }
 

@@ -12,8 +12,9 @@ from django.http import (
     HttpResponseBadRequest,
     HttpResponseServerError,
 )
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.utils import translation
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
@@ -28,6 +29,13 @@ from integration.services.metrics import exposition
 
 RETRY_AFTER_SECONDS = "30"
 PLAIN = "text/plain; charset=utf-8"
+
+
+@login_not_required
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look for the icon of what is no page: plain text, a file."""
+    return redirect(static("mark.svg"))
 
 
 @login_not_required

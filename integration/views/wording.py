@@ -239,7 +239,7 @@ def instant(moment: datetime) -> SafeString:
 def scope_names() -> dict[str, str]:
     """The words of what an operation's scope holds."""
     return {
-        "settled": _("finished"),
+        "settled": _("finished entries"),
         "relevant": _("still relevant"),
         "selected": _("selected"),
         "name": pgettext("of a connection or endpoint", "Name"),

@@ -40,6 +40,7 @@ BETWEEN = (1241, 1100, 901, 641, 320)
 COLOURS = ["color-contrast", "link-in-text-block"]
 NO_PAGES = {
     *("errors_csv", "errors_xlsx", "error_support", "metrics", "healthz", "readyz"),
+    "favicon",
     *("error_live", "errors_live", "operation_csv"),
     *("sign_in", "admin:jsi18n", "admin:autocomplete", "admin:view_on_site"),
 }
@@ -260,3 +261,17 @@ def test_focus_starts_on_keeping_everything(browser: Browser, site: Site) -> Non
     site.open(page, PAGES["cleanup old"])
 
     assert page.evaluate("document.activeElement.textContent") == "Keep everything"
+
+
+@pytest.mark.parametrize("path", ["problems", "cleanup all"])
+def test_a_long_title_is_read_to_its_end(
+    browser: Browser, site: Site, path: str
+) -> None:
+    page = site.window(browser, "fr-CH")
+    site.open(page, PAGES[path])
+    title = page.locator("tbody .title").first
+
+    title.evaluate("(it) => { it.textContent = 'La devise de base '.repeat(5); }")
+
+    assert title.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+    assert title.evaluate("(it) => it.getBoundingClientRect().height > 24")

@@ -25,7 +25,7 @@ from tests.factories import (
 )
 
 OPEN_TO_ALL = {
-    *("healthz", "readyz", "metrics"),
+    *("favicon", "healthz", "readyz", "metrics"),
     *("language", "theme", "login", "logout", "sign_in"),
 }
 PREFERENCES = {

@@ -279,6 +279,8 @@ def test_four_empties_are_told_apart(viewer: Client, scene: dict[str, Any]) -> N
     never_ran = html(viewer, LIST)
 
     assert "No error matches." in nothing_matches
+    assert '<a href="?q=zzzz&amp;state=all">Look in every state</a>' in nothing_matches
+    assert "Look in every state" not in html(viewer, f"{LIST}?q=zzzz&state=all")
     assert "No error is in this state." in no_such_state
     assert "Last successful run" in all_clear
     assert "Nothing has been synchronized yet." in never_ran

@@ -38,6 +38,13 @@ def test_health_needs_no_one_and_no_database() -> None:
     assert response.content == b"ok\n"
 
 
+def test_a_browser_finds_the_icon_of_what_is_no_page() -> None:
+    response = Client().get("/favicon.ico")
+
+    assert response.status_code == 302
+    assert response["Location"].endswith("mark.svg")
+
+
 def test_ready_is_who_has_database_and_broker(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

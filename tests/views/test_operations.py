@@ -7,7 +7,11 @@ from django.test import Client
 
 from integration import clock
 from integration.choices import OperationKind
+from integration.models import Operation
+from integration.services import cleanup
 from integration.services.operations import record_operation
+from integration.services.undo import undo
+from tests.factories import make_error
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +70,42 @@ def test_a_selection_is_told_in_words(
     page = read(viewer, "/operations/", language)
 
     assert f'<span class="below">{words}</span>' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Of operation {}."), ("fr", "opération {}")]
+)
+def test_what_takes_another_back_leads_to_it(
+    administrator: Client, language: str, words: str
+) -> None:
+    error = make_error(settled_at=clock.now(), state="resolved")
+    deletion = cleanup.delete_selected([error.pk], "anna")
+    undo(deletion, "anna")
+    taken_back = Operation.objects.get(kind=OperationKind.UNDO)
+
+    link = f'<a href="/operations/{deletion.pk}/">'
+    for path in (f"/operations/{taken_back.pk}/", "/operations/"):
+        page = read(administrator, path, language)
+        found = re.findall(rf"{link}([^<]*)</a>", page)
+        assert any(words.format(deletion.pk) in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ("Finished entries", "Finished")), ("fr", ("Entrées terminées", "Fin"))],
+)
+def test_a_clean_up_says_how_many_had_finished_and_when_it_did(
+    administrator: Client, language: str, words: tuple[str, str]
+) -> None:
+    found = record_operation(
+        OperationKind.DELETE,
+        by=None,
+        by_name="anna",
+        reason="old",
+        scope={"older_than": 7, "settled": 12},
+        rows=12,
+    )
+
+    page = read(administrator, f"/operations/{found.pk}/", language)
+
+    assert [page.count(f"<dt>{one}</dt>") for one in words] == [1, 1]
