@@ -316,8 +316,12 @@ def made_errors(connection: Connection, paused: Connection) -> dict[str, int]:
     make_error(problem=setup, mapping_key="", direction="", record_key="")
     rows[0].payloads.create(latest=True, request="PATCH", recorded_at=now)
     taken = make_error(problem=problems[0], last_seen=now)
+    settled = make_error(
+        problem=problems[0], state="resolved", last_seen=now, values=VALUES
+    )
     return {
         "error": rows[0].pk,
+        "settled": settled.pk,
         "problem": problems[0].pk,
         "unknown": problems[2].pk,
         "deleted": taken.pk,

@@ -24,6 +24,7 @@ PAGES = {
     "errors filtered to nothing": "/errors/?q=nothing+like+this",
     "errors with nonsense": "/errors/?sort=x&who=y",
     "error": "/errors/{error}/",
+    "error settled": "/errors/{settled}/",
     "error being retried": "/errors/{tried}/",
     "error to answer": "/errors/{conflict}/",
     "answer": "/errors/{conflict}/answer/?take=sales",
@@ -119,6 +120,10 @@ ACTS = {
     "a selection": ("/errors/", ["tbody .pick"]),
     "an open menu": ("/errors/", [".m-more summary"]),
     "a selection to ignore": ("/errors/", ["tbody .pick", ".selbar .menu summary"]),
+    "a settled error that may come back": (
+        "/errors/{settled}/",
+        ["#became summary", "#records summary"],
+    ),
     "an error to ignore": ("/errors/{error}/", [".actions .menu summary"]),
     "the theme's menu": ("/", [".tool-menu summary"]),
     "a new password": ("/connections/{paused}/", [".fold-block summary"]),

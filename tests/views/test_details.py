@@ -7,6 +7,7 @@ from django.test import Client
 
 from integration.choices import Direction, OperationKind
 from integration.models import Coupling, FieldMapping, SyncError, TableMapping
+from integration.services.cells import rebuild
 from integration.services.operations import record_operation
 from integration.views.details import FieldRow, field_rows, history
 from tests.factories import SOME_TIME, make_error, make_job, make_mapping, make_problem
@@ -67,7 +68,7 @@ def test_a_blank_that_both_agreed_on_is_not_never(viewer: Client) -> None:
 
     row = re.search("Address 2.*?</tr>", page, re.S)
     assert row
-    assert '<td class="muted">–</td>' in row[0]
+    assert '<td class="muted" data-label="Last in step">–</td>' in row[0]
     assert page.count("never</td>") == 1, "only the city was never in step"
 
 
@@ -196,6 +197,9 @@ def test_what_has_ended_says_what_became_of_it_and_orders_nothing(
     assert re.search("If it comes back.*?<ol class=.steps.>", page), "folded"
     assert "Affects" not in page, "no record has this cause any more"
     assert "About this cause" in page
+    make_error(problem=error.problem)
+    rebuild()
+    assert "Affects 1 other record<" in text_of(operator, f"/errors/{error.pk}/")
 
 
 @pytest.mark.parametrize(
