@@ -1,6 +1,6 @@
 """Deletions: one of two coupled records is gone, or both are."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -67,7 +67,8 @@ class _Gone:
     """Pairs that have lost their record of one side, by what becomes of them.
 
     ``later``: told by a run of the other direction. ``replaced``: somebody has entered
-    the record again, and the coupling is that one's now (behaviours B008).
+    the record again, and the coupling is that one's now (behaviours B008). ``unsure``:
+    more than once, so that what is left matches none of them.
     """
 
     side: System
@@ -80,13 +81,13 @@ class _Gone:
     restored: list[Coupling] = field(default_factory=list)
     later: list[Coupling] = field(default_factory=list)
     replaced: list[tuple[Coupling, Snapshot]] = field(default_factory=list)
+    unsure: list[Coupling] = field(default_factory=list)
 
     def survivor(self, coupling: Coupling) -> Snapshot:
         return self.left[other_id(coupling, self.side)]
 
-    def supersede(self, coupling: Coupling) -> None:
-        gone_id = getattr(coupling, couplings.column(self.side, "id"))
-        self.endings.superseded[self.side].append(gone_id)
+    def gone_id(self, coupling: Coupling) -> str:
+        return str(getattr(coupling, couplings.column(self.side, "id")))
 
 
 def other_id(coupling: Coupling, side: System) -> str:
@@ -104,14 +105,13 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
     others = find(work, side.other, [other_id(each, side) for each in gone])
     left = others.present
     found = _Gone(side, work.moment(), left)
-    again = _entered_again(work, side, left.values())
+    again = _entered_again(work, found, gone)
     hidden: list[tuple[Coupling, Failure]] = []
     for coupling in gone:
         other = other_id(coupling, side)
-        if other in again and coupling.pk not in work.answers:
-            found.replaced.append((coupling, again[other]))
-            found.supersede(coupling)
-        elif other in left:
+        if coupling.pk in again:
+            continue
+        if other in left:
             _sort_out(work, found, coupling)
         elif other in others.hidden:
             hidden.append((coupling, others.hidden[other]))
@@ -124,26 +124,36 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
         _save(work, found)
     record_hidden(work, side.other, hidden)
     work.restored |= {found.survivor(each).id for each in found.restored}
-    survivors = map(found.survivor, found.restored)
+    survivors = map(found.survivor, found.restored + found.unsure)
     work.spool.add(side.other, [(record, None) for record in survivors])
     _meet_again(work, found)
     if work.stopped_by:
         work.go_on()
 
 
-def _entered_again(
-    work: Work, side: System, left: Collection[Snapshot]
-) -> dict[str, Snapshot]:
-    """By the id of what is left, its lost partner as this run has read it anew: under
-    another id, with the number by which both match."""
-    numbers = [record.number for record in left if record.number]
-    newcomers = work.spool.numbered(side, numbers) if numbers else {}
-    return {
-        record.id: newcomer
-        for record in left
-        if (newcomer := newcomers.get(record.number))
-        and _first_key(work, record) & _first_key(work, newcomer)
-    }
+def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[int]:
+    """Whose lost partner this run has read anew: under another id, with the number by
+    which both match. Sales may have several of one number.
+
+    Of several accounts with the number of one customer, its own has it again.
+    """
+    side, again = found.side, set()
+    numbers = {r.id: r.number for r in found.left.values() if r.number}
+    free = work.spool.numbered(side, [*numbers.values()]) if numbers else {}
+    for coupling in gone:
+        number = numbers.get(other_id(coupling, side), "")
+        its_own = side is System.SALES or number == coupling.bc_number
+        if coupling.pk in work.answers or not (number and its_own):
+            continue
+        keys = _first_key(work, found.survivor(coupling))
+        alike = [r for r in free.pop(number, []) if keys & _first_key(work, r)]
+        if alike:
+            again.add(coupling.pk)
+        if len(alike) == 1:
+            found.replaced.append((coupling, alike[0]))
+        elif alike:
+            found.unsure.append(coupling)
+    return again
 
 
 def _first_key(work: Work, record: Snapshot) -> set[MatchKey]:
@@ -189,7 +199,7 @@ def _sort_out(work: Work, found: _Gone, coupling: Coupling) -> None:
     rule = _rule(work, found.side, coupling, survivor)
     if rule is DeletionRule.RESTORE:
         found.restored.append(coupling)
-        found.supersede(coupling)
+        found.endings.superseded[found.side].append(found.gone_id(coupling))
     elif rule is DeletionRule.UNCOUPLE:
         found.uncoupled.append(coupling)
         found.endings.outcomes.append(_uncoupled(work, found.side, coupling))
@@ -234,21 +244,32 @@ def _save(work: Work, found: _Gone) -> None:
         found.endings.save(work)
         _end(work, found.ended)
         _part(work, found, found.uncoupled)
-        _part(work, found, found.restored)
-        for coupling, newcomer in found.replaced:
-            couplings.replace(coupling, found.side, newcomer)
+        _part(work, found, found.restored + found.unsure)
+        _replace(work, found)
         _set_aside(work, found)
         pending.want(
             work.mapping,
             found.side.other,
             [found.survivor(each) for each in found.restored],
         )
-        # No job of this run may tell of it, and its system may not do so again.
+        # No job of this run may tell of it, and its system may not do so again; nor
+        # does a run that was stopped meet again what it has parted.
         pending.keep(
             work.mapping,
             found.side.other,
-            [found.survivor(each) for each in found.later],
+            [found.survivor(each) for each in found.later + found.unsure],
         )
+
+
+def _replace(work: Work, found: _Gone) -> None:
+    """The couplings are the newcomers'. No run, whatever its jobs, tells of the ids
+    that are gone any more."""
+    parted = [*found.unsure, *(coupling for coupling, _ in found.replaced)]
+    gone_ids = [found.gone_id(coupling) for coupling in parted]
+    pending.clear(work.mapping, found.side, gone_ids)
+    settle_parted(work.mapping, gone_ids)
+    for coupling, newcomer in found.replaced:
+        couplings.replace(coupling, found.side, newcomer)
 
 
 def _part(work: Work, found: _Gone, parted: Sequence[Coupling]) -> None:

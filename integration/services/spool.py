@@ -197,9 +197,11 @@ class Spool:
         """Those of ``ids`` that are here."""
         return self._known("record", side, ids)
 
-    def numbered(self, side: System, numbers: Sequence[str]) -> dict[str, Snapshot]:
+    def numbered(
+        self, side: System, numbers: Sequence[str]
+    ) -> dict[str, list[Snapshot]]:
         """The uncoupled of one side with one of these numbers, by number."""
-        found: dict[str, Snapshot] = {}
+        found: dict[str, list[Snapshot]] = {}
         for start in range(0, len(numbers), CHUNK):
             part = numbers[start : start + CHUNK]
             marks = ", ".join("?" * len(part))
@@ -208,8 +210,8 @@ class Spool:
                 f" WHERE side = ? AND {_FREE} AND number IN ({marks})",
                 (side.value, *part),
             )
-            records = (_snapshot(row) for row in rows)
-            found |= {record.number: record for record in records}
+            for record in map(_snapshot, rows):
+                found.setdefault(record.number, []).append(record)
         return found
 
     def see(self, side: System, ids: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from integration.core.answers import DeletionRule
 from integration.core.records import Direction
 from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
+from integration.simulators.faults import Faults
 from tests.running import running_systems
 from tests.services.engine import Engine, Live, running_engine
 from tests.services.test_creations import Crash, Fragile
@@ -187,4 +188,103 @@ def test_a_customer_with_the_number_of_another_company_in_sales_is_new(
     loose.sync("CUSTOMER")
 
     assert len(loose.accounts) == count + 1
+    assert loose.articles() == ["record-deleted-bc"]
+
+
+def test_a_currency_entered_again_ends_the_error_of_its_deletion(
+    engine: Engine,
+) -> None:
+    """Its mapping has one way, in which the source is what was deleted."""
+    mapping = engine.mapping("CURRENCY")
+    euro = engine.one(engine.currencies, "code", "EUR")
+    pair = Coupling.objects.get(mapping=mapping, bc_id=euro.id)
+    values = dict(euro.values)
+    engine.currencies.delete(euro.id)
+    engine.sync("CURRENCY")
+    assert engine.articles() == ["record-deleted-bc"]
+    new = engine.currencies.insert(values)
+    count = len(engine.sales_currencies)
+
+    engine.sync("CURRENCY")
+
+    again = Coupling.objects.get(mapping=mapping, bc_id=new.id)
+    assert again.sales_id == pair.sales_id
+    assert len(engine.sales_currencies) == count
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
+
+
+def test_what_the_old_one_failed_for_ends_with_it_in_a_run_of_one_direction(
+    loose: Engine,
+) -> None:
+    bc, _sales = loose.pair()
+    faults = Faults.of(loose.systems.store)
+    faults.add({"id": "dv-plugin-aborted", "entity": "accounts"})
+    loose.change(bc, city="A")
+    loose.sync("CUSTOMER")
+    assert len(loose.errors()) == 1
+    faults.clear()
+    again(loose, bc)
+
+    loose.sync("CUSTOMER", directions=[Direction.TO_SALES])
+
+    assert not loose.errors()
+
+
+@pytest.mark.parametrize("way", [*Direction])
+def test_a_run_of_one_direction_leaves_the_error_of_the_other_to_the_next(
+    loose: Engine, way: Direction
+) -> None:
+    bc, _sales = loose.pair()
+    values = dict(bc.values)
+    loose.customers.delete(bc.id)
+    loose.sync("CUSTOMER", full=True)
+    assert loose.articles() == ["record-deleted-bc"]
+    loose.customers.insert(values)
+
+    loose.sync("CUSTOMER", directions=[way])
+    loose.sync("CUSTOMER")
+
+    assert not loose.errors()
+    assert not PendingRecord.objects.exists()
+    assert in_step(loose)
+
+
+def test_an_account_entered_twice_is_a_matter_for_a_person(loose: Engine) -> None:
+    bc, sales = loose.pair()
+    loose.accounts.delete(sales.id)
+    loose.sync("CUSTOMER")
+    number = bc.values["number"]
+    first = loose.add_account("One", accountnumber=number)
+    second = loose.add_account("Two", accountnumber=number)
+    counts = len(loose.customers), len(loose.accounts)
+
+    loose.sync("CUSTOMER")
+
+    assert (len(loose.customers), len(loose.accounts)) == counts
+    assert loose.articles() == ["match-ambiguous"] * 3
+    loose.accounts.delete(second.id)
+    loose.make_due()
+    loose.sync("CUSTOMER")
+    assert (len(loose.customers), len(loose.accounts)) == (counts[0], counts[1] - 1)
+    assert Coupling.objects.get(bc_id=bc.id).sales_id == first.id
+    assert not loose.errors()
+
+
+def test_of_two_with_the_number_of_one_entered_again_its_own_has_it(
+    loose: Engine,
+) -> None:
+    bc, sales = loose.pair("100001")
+    other, namesake = loose.pair("100002")
+    loose.change(namesake, accountnumber="100001")
+    loose.sync("CUSTOMER")
+    loose.customers.delete(other.id)
+    new = again(loose, bc)
+    count = len(loose.accounts)
+
+    loose.sync("CUSTOMER", full=True)
+
+    assert len(loose.accounts) == count
+    assert Coupling.objects.get(sales_id=sales.id).bc_id == new.id
+    assert Coupling.objects.get(sales_id=namesake.id).bc_id == other.id
     assert loose.articles() == ["record-deleted-bc"]
