@@ -74,10 +74,12 @@ def record_hidden(
     if not hidden:
         return
     endings, way = Endings(), way_from_left(work, side)
-    for coupling, failure in hidden:
+    keys = [_held(coupling, way.source, "id") for coupling, _ in hidden]
+    read_now = work.spool.versions(way.source, keys)
+    for key, (coupling, failure) in zip(keys, hidden, strict=True):
         trouble = Trouble(failure=failure)
         endings.outcomes.append(_out_of_sight(side, way, coupling, trouble))
-        key, etag = (_held(coupling, way.source, name) for name in ("id", "etag"))
+        etag = read_now.get(key) or _held(coupling, way.source, "etag")
         endings.tried.append(tried(way.source, key, etag, str(coupling), trouble))
         if way.source is not side:
             endings.superseded[side].append(_held(coupling, side, "id"))

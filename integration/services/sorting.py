@@ -1,7 +1,7 @@
 """Sorting: which records read need a decision; the others are recorded at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django.db import transaction
 
@@ -241,7 +241,7 @@ def forget(work: Work, side: System, ids: Sequence[str]) -> None:
     there = found.present.keys() | found.hidden.keys()
     gone_ids = [each for each in alone if each not in there]
     with transaction.atomic():
-        _put_off(work, side, found.hidden)
+        _put_off(work, side, found.hidden).save(work)
         pending.clear(work.mapping, side, gone_ids)
         errors = SyncError.objects.filter(
             connection=work.mapping.connection_id,
@@ -254,14 +254,16 @@ def forget(work: Work, side: System, ids: Sequence[str]) -> None:
         settle_both_deleted(work.mapping.connection, gone)
 
 
-def _put_off(work: Work, side: System, hidden: Mapping[str, Failure]) -> None:
+def _put_off(work: Work, side: System, hidden: Mapping[str, Failure]) -> Endings:
     """What may not be read at the moment failed once more; its entry stays."""
     rows = pending.by_record(work.mapping, side, list(hidden))
-    failed = [
-        replace(
-            tried(side, key, row.etag, row.label, Trouble(failure=hidden[key])),
-            intent=row.intent,
-        )
+    troubles = {
+        key: Trouble(failure=hidden[key], intent=row.intent)
         for key, row in rows.items()
-    ]
-    pending.record_tried(work.mapping, failed, clock.now())
+    }
+    return Endings(
+        tried=[
+            tried(side, key, row.etag, row.label, troubles[key])
+            for key, row in rows.items()
+        ]
+    )

@@ -197,6 +197,10 @@ class Spool:
         """Those of ``ids`` that are here."""
         return self._known("record", side, ids)
 
+    def versions(self, side: System, ids: Sequence[str]) -> dict[str, str]:
+        """The version that was read of those of ``ids`` that are here."""
+        return dict(self._chosen("record", "id, etag", side, ids))
+
     def numbered(
         self, side: System, numbers: Sequence[str]
     ) -> dict[str, list[Snapshot]]:
@@ -415,16 +419,19 @@ class Spool:
         return tuple(RecordRef(*row) for row in rows)
 
     def _known(self, table: str, side: System, ids: Sequence[str]) -> set[str]:
-        found: set[str] = set()
+        return {row[0] for row in self._chosen(table, "id", side, ids)}
+
+    def _chosen(
+        self, table: str, columns: str, side: System, ids: Sequence[str]
+    ) -> Iterator[Any]:
         for start in range(0, len(ids), CHUNK):
             part = ids[start : start + CHUNK]
             marks = ", ".join("?" * len(part))
-            rows = self._all(
-                f"SELECT id FROM {table} WHERE side = ? AND id IN ({marks})",  # noqa: S608
+            yield from self._all(
+                f"SELECT {columns} FROM {table}"  # noqa: S608  # only our own names
+                f" WHERE side = ? AND id IN ({marks})",
                 (side.value, *part),
             )
-            found |= {row[0] for row in rows}
-        return found
 
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with closing(self._base.execute(statement, values)) as cursor:

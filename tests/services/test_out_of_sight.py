@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from integration.core.records import Direction
 from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
@@ -96,3 +97,33 @@ def test_what_failed_and_may_not_be_read_now_keeps_its_entry(engine: Engine) -> 
 
     assert engine.articles() == [article]
     assert PendingRecord.objects.get(record_id=account.id).attempts == 2
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_an_edit_that_cannot_go_rests_until_its_next_try(
+    engine: Engine, full: bool
+) -> None:
+    """Business Central tells of it again for five minutes."""
+    bc, sales = engine.pair()
+    hide(engine, sales)
+    engine.sync("CUSTOMER", full=True)
+    engine.change(bc, city="A")
+    engine.sync("CUSTOMER", full=full)
+
+    for _ in range(3):
+        engine.sync("CUSTOMER")
+
+    assert PendingRecord.objects.get().attempts == 1
+    [error] = engine.errors()
+    assert error.occurrences == 2
+
+
+def test_a_run_of_the_other_direction_does_not_count_as_a_try(engine: Engine) -> None:
+    account = engine.add_account("A name that is too long for a customer" * 5)
+    engine.sync("CUSTOMER")
+    hide(engine, account)
+    engine.make_due()
+
+    engine.sync("CUSTOMER", directions=[Direction.TO_SALES])
+
+    assert PendingRecord.objects.get(record_id=account.id).attempts == 1
