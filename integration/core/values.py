@@ -84,3 +84,8 @@ _FORMS: Mapping[ValueKind, Callable[[Any], Any]] = {
     ValueKind.DECIMAL: _decimal,
     ValueKind.REFERENCE: _code,
 }
+
+
+def as_code(number: str) -> str:
+    """Sales compares them without case, and Business Central has them in capitals."""
+    return _code(number)

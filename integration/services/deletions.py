@@ -14,6 +14,7 @@ from integration.core.mapping import Snapshot
 from integration.core.match import MatchKey, match_keys
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.records import System
+from integration.core.values import as_code
 from integration.models import Coupling, SyncError
 from integration.services import couplings, pending
 from integration.services.absent import find, record_hidden, way_from_left
@@ -138,11 +139,11 @@ def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[in
     Of several accounts with the number of one customer, its own has it again.
     """
     side, again = found.side, set()
-    numbers = {r.id: r.number for r in found.left.values() if r.number}
-    free = work.spool.numbered(side, [*numbers.values()]) if numbers else {}
+    numbers = {r.id: as_code(r.number) for r in found.left.values()}
+    free = work.spool.numbered(side, [*filter(None, numbers.values())])
     for coupling in gone:
         number = numbers.get(other_id(coupling, side), "")
-        its_own = side is System.SALES or number == coupling.bc_number
+        its_own = side is System.SALES or number == as_code(coupling.bc_number)
         if coupling.pk in work.answers or not (number and its_own):
             continue
         keys = _first_key(work, found.survivor(coupling))

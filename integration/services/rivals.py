@@ -12,7 +12,7 @@ from integration.connectors.odata import literal
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import RecordRef
 from integration.core.records import System
-from integration.core.values import ValueKind, form_of
+from integration.core.values import as_code
 from integration.services.endings import Trouble
 from integration.services.work import Work
 
@@ -21,8 +21,6 @@ _NUMBER_IS_TAKEN = "0x80060892"
 """An alternate key is violated."""
 _NUMBERS_PER_QUESTION = 40
 """A filter names so many at most, to keep the address short."""
-_spelled = form_of(ValueKind.CODE)
-"""Sales compares numbers without case, and Business Central has them in capitals."""
 
 
 def with_rivals(
@@ -31,7 +29,7 @@ def with_rivals(
     """The same, with whom a person has to open where the number is taken."""
     holders = _holders(work, [one for one, trouble in failed if _is_taken(trouble)])
     return [
-        (record, replace(trouble, others=holders.get(_spelled(record.number), ())))
+        (record, replace(trouble, others=holders.get(as_code(record.number), ())))
         if _is_taken(trouble)
         else (record, trouble)
         for record, trouble in failed
@@ -47,7 +45,7 @@ def _holders(
 ) -> Mapping[str, tuple[RecordRef, ...]]:
     """By number. It only helps a person: without an answer nobody is named."""
     number, name = work.table.sales_label
-    wanted = sorted({_spelled(record.number) for record in records} - {""})
+    wanted = sorted({as_code(record.number) for record in records} - {""})
     found: dict[str, tuple[RecordRef, ...]] = {}
     try:
         for start in range(0, len(wanted), _NUMBERS_PER_QUESTION):
@@ -59,7 +57,7 @@ def _holders(
             for row in (row for page in pages for row in page.records):
                 its = str(row.values.get(number) or "")
                 one = RecordRef(row.id, its, str(row.values.get(name) or ""))
-                key = _spelled(its)
+                key = as_code(its)
                 found[key] = (*found.get(key, ()), one)
     except RemoteError as error:
         logger.info("records in the way not read", extra={"reason": str(error)})

@@ -10,6 +10,7 @@ from integration.core.failures import Failure
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Outcome, OutcomeKind
 from integration.core.records import System
+from integration.core.values import as_code
 from integration.models import PendingRecord, SyncError
 from integration.services import couplings, pending
 from integration.services.absent import look_up
@@ -108,11 +109,8 @@ def _keep(work: Work, found: _Sorted) -> None:
 
 def _doubt_namesakes(work: Work, found: _Sorted) -> None:
     """Somebody new has the number of a coupled one: is that one still there?"""
-    numbers = {
-        record.number
-        for record, coupling in found.undecided
-        if coupling is None and record.number
-    }
+    newcomers = [record for record, coupling in found.undecided if coupling is None]
+    numbers = {as_code(record.number) for record in newcomers} - {""}
     if numbers:
         known = couplings.with_number(work.mapping, found.side, numbers)
         work.spool.miss(found.side, known)

@@ -19,6 +19,7 @@ from integration.core.mapping import Snapshot, TableMap
 from integration.core.match import match_keys
 from integration.core.outcomes import RecordRef
 from integration.core.records import System
+from integration.core.values import as_code
 
 CHUNK = 1_000
 CANDIDATES = 10
@@ -149,6 +150,7 @@ class Spool:
         path = Path(self._folder.name) / "spool.sqlite3"
         self._base = sqlite3.connect(path, isolation_level=None)
         self._base.executescript(_SCHEMA)
+        self._base.create_function("as_code", 1, as_code, deterministic=True)
         self._sides: set[System] = set()
 
     def __enter__(self) -> "Spool":
@@ -204,18 +206,18 @@ class Spool:
     def numbered(
         self, side: System, numbers: Sequence[str]
     ) -> dict[str, list[Snapshot]]:
-        """The uncoupled of one side with one of these numbers, by number."""
+        """The uncoupled of one side with one of these numbers, by ``as_code``."""
         found: dict[str, list[Snapshot]] = {}
         for start in range(0, len(numbers), CHUNK):
             part = numbers[start : start + CHUNK]
             marks = ", ".join("?" * len(part))
             rows = self._all(
                 f"SELECT {_COLUMNS} FROM record r"  # noqa: S608  # only our own names
-                f" WHERE side = ? AND {_FREE} AND number IN ({marks})",
+                f" WHERE side = ? AND {_FREE} AND as_code(number) IN ({marks})",
                 (side.value, *part),
             )
             for record in map(_snapshot, rows):
-                found.setdefault(record.number, []).append(record)
+                found.setdefault(as_code(record.number), []).append(record)
         return found
 
     def see(self, side: System, ids: Iterable[str]) -> None:

@@ -157,6 +157,26 @@ def test_an_account_entered_again_is_coupled_with_its_customer(loose: Engine) ->
     assert not loose.errors()
 
 
+def test_a_number_in_other_letters_is_the_same(loose: Engine) -> None:
+    """Sales keeps a number as it was typed."""
+    customer = loose.add_customer("C1", "Anna")
+    account = loose.add_account("Anna", accountnumber="c1")
+    loose.sync("CUSTOMER")
+    counts = len(loose.customers), len(loose.accounts)
+    new = again(loose, customer)
+
+    loose.sync("CUSTOMER")
+
+    assert Coupling.objects.get(sales_id=account.id).bc_id == new.id
+    loose.accounts.delete(account.id)
+    loose.sync("CUSTOMER")
+    account = loose.add_account("By another name", accountnumber=" c1")
+    loose.sync("CUSTOMER")
+    assert Coupling.objects.get(bc_id=new.id).sales_id == account.id
+    assert (len(loose.customers), len(loose.accounts)) == counts
+    assert not loose.errors()
+
+
 def test_a_number_given_on_leaves_the_old_pair_as_it_is(loose: Engine) -> None:
     """The customer was renumbered, and another one has its number now."""
     bc, sales = loose.pair()
