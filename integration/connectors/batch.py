@@ -252,10 +252,12 @@ def _result_of(
 
 
 def _record_of(part: Part, answer: Answer, shape: RecordShape) -> Record | None:
-    """The record as answered; only its id when the system sent no body."""
+    """The record as answered; only its id when the system sent no body for a write."""
     try:
         return shape.record(answer.json())
     except (ValueError, TypeError, KeyError):
+        if part.method == "GET":
+            return None
         place = answer.headers.get("odata-entityid") or answer.headers.get("location")
         found = _GUID_IN_ADDRESS.search(place or "")
         known = found[1].lower() if found else part.record_id

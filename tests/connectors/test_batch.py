@@ -251,6 +251,16 @@ def test_a_create_without_its_record_is_a_lost_answer(answer: Any) -> None:
     assert '{"name":"A"}' in result.request
 
 
+@pytest.mark.parametrize("answer", [OK, Answer(200, {}, b"{}"), Answer(200, {}, b"<")])
+def test_a_record_that_was_asked_for_is_not_read_as_blank(answer: Answer) -> None:
+    asked = Part("GET", "accounts(1)", None, record_id=guid(1))
+
+    (result,) = results_of([asked], [answer], SHAPE, BATCH)
+
+    assert isinstance(result, Failure)
+    assert result.kind is FailureKind.LOST_ANSWER
+
+
 def test_a_refused_part_shows_its_own_request_and_answer() -> None:
     text = b'{"error":{"code":"0x80060882","message":"version"}}'
 
