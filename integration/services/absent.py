@@ -20,20 +20,16 @@ from integration.services import couplings
 from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
 from integration.services.work import Work
 
-_PASSING = frozenset(
-    {
-        FailureKind.THROTTLED,
-        FailureKind.TRANSIENT,
-        FailureKind.LOST_ANSWER,
-        FailureKind.CONNECTION,
-    }
-)
-"""What says nothing about the record."""
+_STOPPING = (FailureKind.THROTTLED, FailureKind.CONNECTION)
+"""What says nothing about the record, and would be said of any other."""
 
 
 @dataclass(slots=True)
 class Found:
-    """What became of records that were asked for; the rest is gone."""
+    """What became of records that were asked for; the rest is gone.
+
+    ``hidden`` may not be read, or cannot be for now: one bad record stops no other.
+    """
 
     present: dict[str, Snapshot] = field(default_factory=dict)
     hidden: dict[str, Failure] = field(default_factory=dict)
@@ -48,7 +44,7 @@ def find(work: Work, side: System, ids: Sequence[str]) -> Found:
 
 
 def look_up(work: Work, side: System, ids: Sequence[str]) -> Found:
-    """Each by itself. Raises ``RemoteError`` when an answer says nothing about it."""
+    """Each by itself. Raises ``RemoteError`` when nothing would be answered now."""
     found = Found()
     if not ids:
         return found
@@ -57,7 +53,7 @@ def look_up(work: Work, side: System, ids: Sequence[str]) -> Found:
     for key, result in zip(ids, results, strict=True):
         if isinstance(result, Written):
             found.present[key] = work.snapshot(side, result.record)
-        elif result.kind in _PASSING:
+        elif result.kind in _STOPPING:
             raise remote_error(result)
         elif result.kind is not FailureKind.NOT_FOUND:
             found.hidden[key] = result
@@ -67,7 +63,7 @@ def look_up(work: Work, side: System, ids: Sequence[str]) -> Found:
 def record_hidden(
     work: Work, side: System, hidden: Sequence[tuple[Coupling, Failure]]
 ) -> None:
-    """Their records of this side are there and may not be read: no deletion.
+    """Their records of this side could not be read, and are not known to be gone.
 
     The entry's source is the record in sight, like that of a deletion.
     """
@@ -102,6 +98,8 @@ def _out_of_sight(
 ) -> Outcome:
     values = {"last": dict(coupling.values)} if coupling.values else None
     outcome = of_pair(OutcomeKind.FAILED, way, coupling, trouble, values)
+    if trouble.failure and trouble.failure.kind is not FailureKind.REFUSED:
+        return outcome
     if side is System.BUSINESS_CENTRAL:
         return outcome._replace(bc=outcome.bc._replace(presence=Presence.NO_ACCESS))
     return outcome._replace(sales=outcome.sales._replace(presence=Presence.NO_ACCESS))

@@ -1,9 +1,12 @@
 """What the integration user may not read is not deleted, however lists leave it out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from integration.connectors.base import Connector, WriteResult
+from integration.core.failures import Failure, FailureKind
 from integration.core.records import Direction
 from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
@@ -127,3 +130,43 @@ def test_a_run_of_the_other_direction_does_not_count_as_a_try(engine: Engine) ->
     engine.sync("CUSTOMER", directions=[Direction.TO_SALES])
 
     assert PendingRecord.objects.get(record_id=account.id).attempts == 1
+
+
+class Broken:
+    """A system that cannot bring up one record by itself."""
+
+    def __init__(self, connector: Connector, key: str) -> None:
+        self.connector = connector
+        self._key = key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connector, name)
+
+    def read_each(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> list[WriteResult]:
+        system, kind = self.connector.system, FailureKind.TRANSIENT
+        failure = Failure(system, kind, "http-500", "No answer", status=500)
+        found = self.connector.read_each(entity, fields, ids)
+        pairs = zip(ids, found, strict=True)
+        return [failure if key == self._key else result for key, result in pairs]
+
+
+def test_a_record_that_cannot_be_read_stops_no_other(engine: Engine) -> None:
+    bc, sales = engine.pair("100001")
+    other, partner = engine.pair("100002")
+    hide(engine, sales)
+    broken = Broken(engine.sales, sales.id)
+    engine.sales = broken
+    engine.change(other, city="B")
+
+    engine.sync("CUSTOMER", full=True)
+
+    assert partner.values["address1_city"] == "B"
+    [error] = engine.errors()
+    assert (error.bc_id, error.sales_presence) == (bc.id, "exists")
+    engine.sales = broken.connector
+    show(engine)
+    engine.sync("CUSTOMER")
+    assert not engine.errors()
+    assert in_step(engine)
