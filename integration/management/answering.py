@@ -1,24 +1,18 @@
 """What the commands share that answer and end."""
 
+import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from integration.management.command import OurCommand
 from integration.management.log_aside import log_aside
 from integration.management.words import bad_days_in_words
 
 
-class AnsweringCommand(BaseCommand):
+class AnsweringCommand(OurCommand):
     """Its answer on standard output, sentences for people beside it, the log apart."""
-
-    def create_parser(
-        self, prog_name: str, subcommand: str, **kwargs: Any
-    ) -> CommandParser:
-        # "--dat" would be taken for --data here and by nobody before.
-        return super().create_parser(
-            prog_name, subcommand, **{"allow_abbrev": False, **kwargs}
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         # manage.py reads it, before the settings do.
@@ -27,4 +21,8 @@ class AnsweringCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         with log_aside(settings.DATA_DIR, options["verbosity"]), bad_days_in_words():
-            return super().execute(*args, **options)
+            try:
+                return super().execute(*args, **options)
+            finally:
+                # What cannot be written any more is told here, not while Python ends.
+                sys.stdout.flush()

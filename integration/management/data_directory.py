@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from integration import clock
+
 LOCK = "supervisor.lock"
 
 
@@ -33,15 +35,17 @@ def prepare(directory: Path) -> None:
 
 
 @contextmanager
-def held(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock. Raises ``DirectoryInUse`` naming the holder.
+def held(
+    directory: Path, lock: str = LOCK, patience_seconds: float = 0.0
+) -> Iterator[None]:
+    """Hold a lock of the directory. Raises ``DirectoryInUse`` naming the holder.
 
     The kernel releases it when this process ends, however it ends.
     """
-    descriptor = _open(directory / LOCK)
+    descriptor = _open(directory / lock)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor, patience_seconds)
         except BlockingIOError as error:
             holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
             raise DirectoryInUse(
@@ -70,6 +74,17 @@ def kill(directory: Path, name: str) -> bool:
         os.killpg(int((directory / "logs" / f"{name}.pid").read_text()), signal.SIGKILL)
         return True
     return False
+
+
+def _lock(descriptor: int, patience_seconds: float) -> None:
+    """Raises ``BlockingIOError`` while somebody else has it."""
+    deadline = clock.monotonic() + patience_seconds
+    while clock.monotonic() < deadline:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        clock.sleep(0.05)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _open(file: Path) -> int:

@@ -5,6 +5,8 @@ import socket
 from argparse import ArgumentTypeError
 
 LOOPBACK = "127.0.0.1"
+MOST_RECORDS = 1_000_000
+"""More would not be made in hours."""
 
 
 class CannotListen(Exception):  # noqa: N818  (a sentence for a person)
@@ -78,3 +80,10 @@ def whole_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise ArgumentTypeError(f"{text} is not a whole number")
     return int(text)
+
+
+def record_count(text: str) -> int:
+    number = whole_number(text)
+    if number > MOST_RECORDS:
+        raise ArgumentTypeError(f"{text} are too many (at most {MOST_RECORDS:,})")
+    return number

@@ -4,8 +4,9 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from integration.management.command import OurCommand
 from integration.management.machine import unsuited
 from integration.management.ports import port_number
 from integration.management.words import COULD_NOT_RUN, as_json, told
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from integration.management.start import Say, Start
 
 
-class StartCommand(BaseCommand):
+class StartCommand(OurCommand):
     """Starts everything, stays, and leaves with one sentence and an exit code."""
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.journeys.outside import environment
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 30
 
@@ -110,3 +112,34 @@ def test_a_number_that_is_none_is_refused(tmp_path: Path) -> None:
 
     assert process.returncode == 2
     assert "many is not a whole number" in words
+
+
+def test_two_on_one_directory_would_write_over_each_other(tmp_path: Path) -> None:
+    with serving(tmp_path, "--records", "3") as addresses:
+        words = refused(tmp_path, "--port", "0")
+
+        kept = json.loads((tmp_path / "simulators.json").read_text())
+        assert kept == addresses
+    assert f"already runs on {tmp_path}" in words
+
+
+def test_an_empty_name_is_the_usual_directory_and_not_the_current_one(
+    tmp_path: Path,
+) -> None:
+    usual, here = tmp_path / "usual", tmp_path / "here"
+    here.mkdir()
+    command = [sys.executable, str(ROOT / "manage.py"), "simulate", "--data", ""]
+    process = subprocess.Popen(  # noqa: S603  our own command
+        [*command, "--port", "0", "--records", "0"],
+        cwd=here,
+        env=environment(usual),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    line = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert str(usual / "simulators.json") in line
+    assert list(here.iterdir()) == []

@@ -1,6 +1,7 @@
 """One supervisor per directory."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,15 @@ def test_a_lock_is_free_again_when_its_holder_has_left(tmp_path: Path) -> None:
 
     with held(tmp_path):
         assert (tmp_path / "supervisor.lock").read_text().strip() == str(os.getpid())
+
+
+def test_who_waits_gets_a_lock_that_is_given_back(tmp_path: Path) -> None:
+    first = held(tmp_path, "other.lock")
+    first.__enter__()
+    threading.Timer(0.2, first.__exit__, (None, None, None)).start()
+
+    with held(tmp_path, "other.lock", patience_seconds=20), held(tmp_path):
+        assert (tmp_path / "other.lock").read_text().strip() == str(os.getpid())
 
 
 def test_preparing_makes_what_is_missing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from integration.management.ports import (
     PortInUse,
     claim_port,
     port_number,
+    record_count,
 )
 from tests.journeys.outside import REPOSITORY
 
@@ -54,6 +55,12 @@ except PortNotAllowed as error:
 def test_what_is_no_port_is_refused_in_words(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="is not a"):
         port_number(text)
+
+
+def test_more_records_than_can_be_made_are_refused_at_once() -> None:
+    with pytest.raises(ArgumentTypeError, match="too many"):
+        record_count("1000001")
+    assert record_count("1000000") == 1_000_000
 
 
 def test_no_address_is_not_all_of_them() -> None:

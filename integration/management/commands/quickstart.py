@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandParser
 
-from integration.management.ports import port_number, whole_number
+from integration.management.ports import port_number, record_count
 from integration.management.start_command import StartCommand
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Command(StartCommand):
         parser.add_argument("--sim-port", type=port_number, default=8100)
         parser.add_argument("--bc-data", metavar="DIR", help="a folder of BC API JSON")
         parser.add_argument(
-            "--records", type=whole_number, metavar="N", help="customers"
+            "--records", type=record_count, metavar="N", help="customers"
         )
         parser.add_argument("--no-accept", action="store_true")
         parser.add_argument("--check", action="store_true", help="prove it and end")

@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from integration.management.data_directory import kill
+from integration.management.command import OurCommand
+from integration.management.data_directory import (
+    DirectoryInUse,
+    DirectoryUnusable,
+    held,
+    kill,
+)
 from integration.management.ports import (
     CannotListen,
     claim_port,
     port_number,
+    record_count,
     whole_number,
 )
 from integration.management.signals import Signals
@@ -27,9 +34,14 @@ from integration.simulators.server import serve, write_addresses
 from integration.simulators.store import Store
 
 DATA_FILE = "simulators.sqlite3"
+LOCK = "simulators.lock"
+"""Two on one file would each write over what the other has."""
+PATIENCE_SECONDS = 5.0
+"""Those of a supervisor that was killed end a moment after it."""
+CANNOT_START = (CannotListen, DataFolderError, DirectoryInUse, DirectoryUnusable)
 
 
-class Command(BaseCommand):
+class Command(OurCommand):
     help = (
         "Serve simulated Business Central and Sales on this machine. Their data stays "
         "in the data directory; --bc-data, --records and --seed count for an empty one."
@@ -40,19 +52,19 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=port_number, default=8100)
         # The number of a socket that listens already, which quickstart has claimed.
         parser.add_argument("--listener", type=whole_number, help=SUPPRESS)
-        parser.add_argument("--data", type=Path, default=settings.DATA_DIR)
+        parser.add_argument("--data", metavar="DIR", help="the data directory")
         parser.add_argument("--bc-data", type=Path, metavar="DIR")
-        parser.add_argument("--records", type=whole_number, metavar="N")
+        parser.add_argument("--records", type=record_count, metavar="N")
         parser.add_argument("--seed", type=whole_number, default=1, metavar="N")
 
     def handle(self, *args: Any, **options: Any) -> None:
         signals = Signals()
         signals.install()
-        with suppress(KeyboardInterrupt), bad_starts_in_words(options["data"]):
+        with suppress(KeyboardInterrupt), bad_starts_in_words(directory_of(options)):
             self._serve(options, signals)
 
     def _serve(self, options: dict[str, Any], signals: Signals) -> None:
-        directory: Path = options["data"]
+        directory = directory_of(options)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
         def fill(store: Store) -> None:
@@ -64,6 +76,7 @@ class Command(BaseCommand):
             )
 
         with (
+            held(directory, LOCK, patience_seconds=PATIENCE_SECONDS),
             listening(options["listener"], options["port"]) as listener,
             closing(Store(directory / DATA_FILE)) as store,
         ):
@@ -80,6 +93,11 @@ class Command(BaseCommand):
                 server.stop()
 
 
+def directory_of(options: dict[str, Any]) -> Path:
+    """An empty name is none; it is not the current directory."""
+    return Path(options["data"] or settings.DATA_DIR)
+
+
 def listening(number: int | None, port: int) -> socket.socket:
     """The socket with this number, which we inherit, or one on ``port``."""
     if number is None:
@@ -92,7 +110,7 @@ def bad_starts_in_words(directory: Path) -> Iterator[None]:
     """One sentence and exit code 2 for what a person can put right."""
     try:
         yield
-    except (DataFolderError, CannotListen) as error:
+    except CANNOT_START as error:
         raise CommandError(error_text(error), returncode=COULD_NOT_RUN) from error
     except OSError as error:
         raise CommandError(
