@@ -139,12 +139,9 @@ def kept_key(name: str, fresh: str) -> str:
     require_begun(file)
     try:
         DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return file.read_text(encoding="ascii").strip()
-        with os.fdopen(descriptor, "w", encoding="ascii") as target:
-            target.write(fresh)
+        if not file.exists():
+            write_once(file, fresh)
+        return file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise ImproperlyConfigured(
             f"the data directory {DATA_DIR} cannot be used ({error.strerror}); "
@@ -154,7 +151,34 @@ def kept_key(name: str, fresh: str) -> str:
         raise ImproperlyConfigured(
             f"{file} holds something that is no key; put back what was in it."
         ) from error
-    return fresh
+
+
+def write_once(file: Path, text: str) -> None:
+    """Make it, whole and private; who comes second, or to a full disk, leaves none."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as target:
+            target.write(text)
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system on which a file has one name
+            draft.rename(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def data_directory() -> Path:
+    """Where everything lies; a name that is no text fits into no address."""
+    given = str(env.str("SYNCERRORS_DATA_DIR", default=""))
+    place = Path(given or str(BASE_DIR / "data")).absolute()
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        refuse("SYNCERRORS_DATA_DIR", ascii(given), "a folder whose name is UTF-8")
+    return place
 
 
 def require_begun(file: Path) -> None:
@@ -206,9 +230,7 @@ def credential_keys() -> list[str]:
 
 
 # --- Where things are ---------------------------------------------------------
-DATA_DIR = Path(
-    env.str("SYNCERRORS_DATA_DIR", default="") or str(BASE_DIR / "data")
-).absolute()
+DATA_DIR = data_directory()
 
 MAY_BEGIN = flag("SYNCERRORS_MAY_BEGIN", default=True)
 """Off for commands that only answer: what is not there is not made by them."""

@@ -232,3 +232,34 @@ def test_a_data_directory_that_is_a_file_is_said(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert "data directory" in done.stderr
+
+
+def test_who_starts_second_reads_the_whole_key_of_the_first(tmp_path: Path) -> None:
+    show = "from django.conf import settings; print(settings.SECRET_KEY)"
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", show]
+    both = [
+        subprocess.Popen(  # noqa: S603  # our own command
+            command,
+            cwd=REPOSITORY,
+            env=environment(tmp_path / "new"),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+
+    one, other = (process.communicate(timeout=60)[0].strip() for process in both)
+
+    assert one == other == (tmp_path / "new" / "secret_key").read_text()
+    assert sorted(file.name for file in (tmp_path / "new").iterdir()) == [
+        "credential_keys",
+        "secret_key",
+    ]
+
+
+def test_a_data_directory_whose_name_is_no_text_is_said(tmp_path: Path) -> None:
+    done = check(tmp_path, SYNCERRORS_DATA_DIR=f"{tmp_path}/\udcff")
+
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "a folder whose name is UTF-8" in done.stderr
