@@ -2,20 +2,25 @@
 
 import json
 import os
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 COULD_NOT_RUN = 2
+_NOT_MIGRATED = re.compile("no such (table|column)|does not exist")
 
 
 def as_json(value: Any) -> str:
-    """For scripts: indented, accents kept, moments in ISO 8601."""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    """For scripts: indented, moments in ISO 8601; accents kept where UTF-8 is read."""
+    encoding = (sys.stdout.encoding or "").replace("-", "").lower()
+    is_plain = encoding != "utf8"
+    return json.dumps(value, ensure_ascii=is_plain, indent=2, default=_plain)
 
 
 def _plain(value: Any) -> str:
@@ -61,7 +66,16 @@ def bad_days_in_words() -> Iterator[None]:
     except DatabaseError as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise CommandError(
-            f"The database cannot be used ({reason}). If it is new or was just "
-            f"updated, run: manage.py migrate",
+            f"The database cannot be used ({reason}). {_advice(reason)}",
             returncode=COULD_NOT_RUN,
         ) from error
+
+
+def _advice(reason: str) -> str:
+    if _NOT_MIGRATED.search(reason):
+        return "If it is new or was just updated, run: manage.py migrate"
+    if "locked" in reason:
+        return "Something else writes to it; try again in a moment."
+    if connection.vendor == "sqlite":
+        return "Make its folder writable, and leave room on its disk."
+    return "Check DATABASE_URL, and whether the server runs."

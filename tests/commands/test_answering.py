@@ -2,6 +2,8 @@
 
 import io
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from django.core.management import call_command
 
 from integration.management.log_aside import log_aside
 from tests.factories import make_user
-from tests.journeys.outside import manage
+from tests.journeys.outside import REPOSITORY, Finished, environment, manage
 from tests.running import Systems
 
 ANSWERING = [
@@ -112,3 +114,78 @@ def test_a_log_that_grew_large_begins_anew(
 
     assert "third" in (tmp_path / "logs" / "commands.log").read_text()
     assert "second" in (tmp_path / "logs" / "commands.old.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a new database."""
+    place = tmp_path_factory.mktemp("data")
+    assert manage(place, "migrate", "--verbosity", "0").code == 0
+    return place
+
+
+def redirected(data: Path, to: str, *arguments: str) -> Finished:
+    """What a shell makes of it that sends its streams somewhere."""
+    command = ["sh", "-c", f'exec "$@" {to}', "sh", sys.executable, "manage.py"]
+    done = subprocess.run(  # noqa: S603  (our own command)
+        [*command, *arguments],
+        cwd=REPOSITORY,
+        env=environment(data),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["errors", "--json"]])
+def test_a_full_disk_behind_the_output_is_one_sentence(
+    command: list[str], data: Path
+) -> None:
+    done = redirected(data, ">/dev/full", *command)
+
+    said = "This cannot be written: No space left on device.\n"
+    assert (done.code, done.err) == (2, said)
+
+
+@pytest.mark.parametrize(
+    ("to", "command", "code"),
+    [(">&-", ["errors", "--json"], 0), ("2>&-", ["errors", "nonsense"], 2)],
+)
+def test_a_closed_stream_is_written_to_by_nobody(
+    to: str, command: list[str], code: int, data: Path
+) -> None:
+    done = redirected(data, to, *command)
+
+    assert (done.code, done.out, done.err) == (code, "", "")
+
+
+def test_a_reader_that_leaves_ends_the_command_silently(data: Path) -> None:
+    done = redirected(data, "| true", "doctor")
+
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_terminal_that_knows_few_signs_gets_the_rest_replaced(data: Path) -> None:
+    terminal = {"PYTHONIOENCODING": "ascii"}
+
+    told = manage(data, "undo", "--help", more=terminal)
+    refused = manage(data, "errors", "mapping=“é”", more=terminal)
+    listed = manage(data, "errors", "--json", more=terminal)
+
+    assert (told.code, refused.code, listed.code) == (0, 2, 0)
+    assert "Traceback" not in told.err + refused.err
+    assert listed.json["errors"] == []
+
+
+def test_a_database_out_of_reach_is_a_sentence_for_djangos_commands_too(
+    data: Path,
+) -> None:
+    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:9/none"}
+
+    done = manage(data, "migrate", more=nowhere)
+
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    assert done.err.splitlines()[-1].startswith("The database cannot be used (")

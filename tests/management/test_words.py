@@ -1,5 +1,7 @@
 """How commands speak."""
 
+import io
+
 import pytest
 from django.core.management import CommandError
 from django.db import OperationalError
@@ -31,6 +33,21 @@ def test_a_missing_database_is_one_sentence() -> None:
     assert refused.value.returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ('relation "integration_job" does not exist', "manage.py migrate"),
+        ("database is locked", "try again in a moment"),
+        ("disk I/O error", "leave room on its disk|whether the server runs"),
+    ],
+)
+def test_what_to_do_fits_what_is_wrong_with_the_database(
+    reason: str, advice: str
+) -> None:
+    with pytest.raises(CommandError, match=advice), bad_days_in_words():
+        raise OperationalError(reason)
+
+
 def test_a_summary_is_told_in_lines() -> None:
     value = {
         "read": 1069,
@@ -59,3 +76,12 @@ def test_a_step_is_told_with_its_seconds_unless_it_failed() -> None:
     (line,) = lines
     assert line.startswith("database")
     assert line.endswith("s  migrated")
+
+
+def test_json_is_plain_where_the_reader_does_not_read_utf_8(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    latin = io.TextIOWrapper(io.BytesIO(), encoding="iso-8859-1")
+    monkeypatch.setattr("sys.stdout", latin)
+
+    assert as_json({"name": "Léman – “x”"}).isascii()
