@@ -4,7 +4,27 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from integration.models.dialect import PREFIX_LENGTH
+from integration.models.folding import searchable, spelling
 from integration.models.mappings import TableMapping
+
+
+def text_of(number: str, *names: str) -> str:
+    """What a search looks at: also without capitals and accents, each name once."""
+    return searchable("\n".join(f"{number} {name}" for name in dict.fromkeys(names)))
+
+
+class CouplingQuerySet(models.QuerySet["Coupling"]):
+    """Couplings by what a person looks for."""
+
+    def found_by(self, text: str) -> "CouplingQuerySet":
+        """Whose number or names hold it; begin with it, while it is too short."""
+        if len(text) >= PREFIX_LENGTH:
+            return self.filter(search_text__contains=spelling(text))
+        begins = Q(bc_number__istartswith=text)
+        for name in ("bc_name", "sales_name"):
+            begins |= Q(**{f"{name}__istartswith": text})
+        return self.filter(begins)
 
 
 class Coupling(models.Model):
@@ -14,7 +34,7 @@ class Coupling(models.Model):
     Central field name: the base of every three-way decision. It is null until the pair
     has been in step once. ``…_hash`` is that of the mapped values of each side then;
     ``…_etag`` the version last seen, so that our own writes do not come back as
-    changes.
+    changes. ``search_text`` is what ``text_of`` makes of number and names.
     """
 
     mapping = models.ForeignKey(
@@ -34,6 +54,7 @@ class Coupling(models.Model):
     sales_name = models.CharField(
         _("name in Sales"), max_length=250, blank=True, default=""
     )
+    search_text = models.TextField(blank=True, default="")
     bc_etag = models.CharField(
         _("version in Business Central"), max_length=250, blank=True, default=""
     )
@@ -68,6 +89,8 @@ class Coupling(models.Model):
     to_business_central_failed = models.BooleanField(
         _("failed to Business Central"), default=False
     )
+
+    objects = CouplingQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("coupled record")

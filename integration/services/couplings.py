@@ -13,6 +13,7 @@ from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.models.bulk import insert_new, update
+from integration.models.couplings import CouplingQuerySet, text_of
 from integration.models.dialect import among, among_ids
 from integration.models.statements import Statement
 
@@ -20,6 +21,7 @@ _SAVED = (
     "bc_number",
     "bc_name",
     "sales_name",
+    "search_text",
     "bc_etag",
     "sales_etag",
     "bc_modified_at",
@@ -58,6 +60,11 @@ class Known:
     has_met: bool
     bc_modified_at: datetime | None = None
     sales_modified_at: datetime | None = None
+
+    @property
+    def search_text(self) -> str:
+        """As it is to be stored."""
+        return text_of(self.bc_number, self.bc_name, self.sales_name)
 
 
 _KNOWN = tuple(field.name for field in fields(Known) if field.default is MISSING)
@@ -117,7 +124,7 @@ def _of(mapping: TableMapping, key: str, ids: Sequence[str]) -> QuerySet[Couplin
     return rows.filter(**{f"{key}__in": among(ids)}) if ids else rows.none()
 
 
-def in_step() -> QuerySet[Coupling]:
+def in_step() -> CouplingQuerySet:
     """Pairs of which neither record is pending."""
 
     def pending(side: System) -> Exists:
@@ -190,7 +197,8 @@ def save_seen(couplings: Iterable[Known], side: System) -> None:
     """What ``see`` changed of one side, in the caller's transaction."""
     names = ("etag", "modified_at", "hash", "deleted_at", "name")
     numbers = ["bc_number"] if side is System.BUSINESS_CENTRAL else []
-    _update(couplings, [*(column(side, name) for name in names), *numbers])
+    own = (column(side, name) for name in names)
+    _update(couplings, [*own, *numbers, "search_text"])
 
 
 def _update(couplings: Iterable[_Row], columns: Sequence[str]) -> None:
@@ -260,3 +268,6 @@ def rename(coupling: _Row, side: System, record: Snapshot) -> None:
         coupling.bc_number, coupling.bc_name = record.number[:100], record.name[:250]
     else:
         coupling.sales_name = record.name[:250]
+    if isinstance(coupling, Coupling):
+        names = coupling.bc_name, coupling.sales_name
+        coupling.search_text = text_of(coupling.bc_number, *names)

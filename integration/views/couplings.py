@@ -33,7 +33,7 @@ ASIDE = (
 @role_required(Role.VIEWER)
 @require_safe
 def couplings(request: SignedInRequest) -> HttpResponse:
-    """Newest first, by mapping and number.
+    """Newest first, by mapping, number and name.
 
     ``?show=in_step`` are the pairs that agree. ``?skipped=1`` are records that are not
     tried any more, ``?show=unlisted`` those not in step that have no entry.
@@ -80,9 +80,9 @@ def of_mapping(rows: QuerySet[Any], mapping: int | None) -> QuerySet[Any]:
 
 
 def matching(mapping: int | None, text: str, show: str) -> QuerySet[Any]:
-    """Couplings of a mapping, whose number begins so."""
+    """Couplings of a mapping whose number or names hold a text."""
     rows = in_step() if show == "in_step" else Coupling.objects.all()
-    return of_mapping(rows.filter(bc_number__startswith=text), mapping)
+    return of_mapping(rows.found_by(text) if text else rows, mapping)
 
 
 PENDING: dict[str, Callable[[], QuerySet[PendingRecord]]] = {

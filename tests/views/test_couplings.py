@@ -1,0 +1,56 @@
+"""Coupled records, as they are searched."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+
+from integration.models import Coupling
+from tests.running import running_systems
+from tests.services.engine import Engine, running_engine
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """Müller, Genève and four others, in step."""
+    with running_systems(records=4) as systems, running_engine(systems) as engine:
+        engine.accept()
+        engine.add_customer("70001", "Müller & Söhne")
+        engine.add_customer("70002", "Garage de Genève")
+        engine.sync("CURRENCY", "CUSTOMER")
+        yield engine
+
+
+def found(client: Client, text: str) -> list[str]:
+    page = client.get("/couplings/", {"q": text})
+    return sorted(row.bc_number for row, _sides in page.context["rows"])
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        *(("Muller", ["70001"]), ("müller", ["70001"]), ("SOHNE", ["70001"])),
+        *(("geneve", ["70002"]), ("Genève", ["70002"]), ("7000", ["70001", "70002"])),
+        *(("70002 garage", ["70002"]), ("ga", ["70002"]), ("zzz", [])),
+    ],
+)
+def test_a_pair_is_found_by_number_or_name_with_accents_or_without(
+    viewer: Client, engine: Engine, text: str, numbers: list[str]
+) -> None:
+    assert found(viewer, text) == numbers
+
+
+def test_a_pair_is_found_by_the_name_it_has_now(viewer: Client, engine: Engine) -> None:
+    customer, account = engine.pair("70001")
+    engine.change(customer, displayName="Bäckerei Äschli")
+    engine.sync("CUSTOMER")
+    assert found(viewer, "Aschli") == ["70001"]
+    engine.change(account, name="Pâtisserie")
+    engine.sync("CUSTOMER")
+
+    assert found(viewer, "patisserie") == ["70001"]
+    assert found(viewer, "Muller") == found(viewer, "Aschli") == []
+    pair = Coupling.objects.get(bc_number="70001")
+    assert pair.search_text.startswith("70001 pâtisserie")
