@@ -38,6 +38,7 @@ from integration.models import (
     TableMapping,
 )
 from integration.services import pending
+from integration.services.absent import Found, find
 from integration.services.connections import check_now_and_then
 from integration.services.counting import (
     CountingBusinessCentral,
@@ -75,7 +76,7 @@ _FOR_WATCHED, _UNASKED = REQUESTS // 2, REQUESTS // 4
 _BY_CHECK = "by a check"
 """Stands for the version that was tried because a check passed."""
 _SHORT = {System.BUSINESS_CENTRAL: "bc", System.SALES: "sales"}
-_Read = Mapping[System, Mapping[str, Any] | None]
+_Read = Mapping[System, Found | None]
 """Snapshots by id; ``None`` for a side that may not be read."""
 
 
@@ -194,12 +195,10 @@ def _read(mapping: TableMapping, errors: Sequence[SyncError]) -> _Read:
             add_fetched_outside_jobs(connection, *(one.fetched for one in counted))
 
 
-def _read_side(
-    work: Work, side: System, errors: Sequence[SyncError]
-) -> Mapping[str, Any] | None:
+def _read_side(work: Work, side: System, errors: Sequence[SyncError]) -> Found | None:
     ids = {_id(error, side) for error in errors} - {""}
     try:
-        return work.read(side, sorted(ids))
+        return find(work, side, sorted(ids))
     except Refused:
         return None
 
@@ -216,8 +215,12 @@ def _judge(mapping: TableMapping, look: Look, found: _Read) -> bool:
         there[side] == Presence.DELETED and _presence(error, side) == Presence.EXISTS
         for side in System
     )
+    is_back = any(
+        there[side] == Presence.EXISTS and _was_out_of_sight(look, side)
+        for side in System
+    )
     version = version_of(seen)
-    is_news = bool(changes or is_gone) and version != look.tried
+    is_news = bool(changes or is_gone or is_back) and version != look.tried
     is_news = is_news and error.settled_at is None
     if is_news or error.settled_at or not changes:
         _attribute(look, changes)
@@ -248,6 +251,11 @@ def _presence(error: SyncError, side: System) -> str:
     return str(getattr(error, f"{_SHORT[side]}_presence"))
 
 
+def _was_out_of_sight(look: Look, side: System) -> bool:
+    known = getattr(look, f"{_SHORT[side]}_presence") or _presence(look.error, side)
+    return bool(known == Presence.NO_ACCESS)
+
+
 def _failed(look: Look, side: System, row: PendingRecord | None) -> Failed:
     error = look.error
     seen_before = getattr(look, f"{_SHORT[side]}_etag")
@@ -257,8 +265,10 @@ def _failed(look: Look, side: System, row: PendingRecord | None) -> Failed:
     return Failed(_id(error, side), etag, values, written_since(look, side))
 
 
-def _seen(found: Mapping[str, Any] | None, key: str) -> Seen:
-    return Seen(may_read=False) if found is None else Seen(found.get(key))
+def _seen(found: Found | None, key: str) -> Seen:
+    if found is None or key in found.hidden:
+        return Seen(may_read=False)
+    return Seen(found.present.get(key))
 
 
 def _changes(

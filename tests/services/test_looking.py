@@ -27,6 +27,7 @@ from integration.services.looks import (
     watch,
 )
 from integration.services.shared_memory import SharedMemory
+from integration.simulators.faults import Faults
 from tests.factories import make_error
 from tests.services.engine import Engine, Live
 
@@ -477,6 +478,28 @@ def test_a_table_that_may_not_be_read_is_no_deletion(
     look = the_error().look
     assert look.found == LookFound.NO_ACCESS
     assert (look.bc_presence, look.sales_presence) == ("exists", "no_access")
+
+
+def test_a_record_out_of_sight_is_no_deletion_and_is_tried_when_it_is_in_sight(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    faults = Faults.of(engine.systems.store)
+    hidden = {"id": "dv-record-access-denied", "entity": "accounts"}
+    faults.add({**hidden, "record": sales.id})
+    engine.change(bc, city="Sion")
+    engine.sync("CUSTOMER")
+    watch(the_error())
+    assert look_at_due() == []
+    assert look_later() == []
+    look = the_error().look
+    assert (look.found, look.sales_presence) == ("no_access", "no_access")
+    faults.clear()
+
+    run(look_later(60))
+
+    assert the_error().settled_at is not None
+    assert sales.values["address1_city"] == "Sion"
 
 
 def test_what_fails_for_another_cause_now_is_watched_instead(
