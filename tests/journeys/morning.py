@@ -46,7 +46,7 @@ class Morning:
     def to_error(self, cause: Words, record: str = "") -> Person:
         """From the overview over the cause to one of its records."""
         person = self.to_cause(cause)
-        person.click(person.page.locator(".actions a[href^='/errors/?problem=']"))
+        person.click(person.page.locator(".actions a[href$='&state=relevant']"))
         person.agrees()
         row = person.page.locator("tbody tr", has_text=record).first
         person.click(row.locator("a.title"))
