@@ -95,14 +95,15 @@ def other_id(coupling: Coupling, side: System) -> str:
     return str(getattr(coupling, couplings.column(side.other, "id")))
 
 
-def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
+def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> set[int]:
     """The records of this side are gone.
 
     Where the others are too, the pairs end; the rest is answered by a person, by the
-    mapping's rule, or is an error.
+    mapping's rule, or is an error. Returns the couplings that are another's now, and
+    meet in this run.
     """
     if not gone:
-        return
+        return set()
     others = find(work, side.other, [other_id(each, side) for each in gone])
     left = others.present
     found = _Gone(side, work.moment(), left)
@@ -130,6 +131,7 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> None:
     _meet_again(work, found)
     if work.stopped_by:
         work.go_on()
+    return {coupling.pk for coupling, _ in found.replaced}
 
 
 def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[int]:

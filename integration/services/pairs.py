@@ -156,11 +156,12 @@ def _record(work: Work, pairs: Sequence[Pair]) -> None:
     _read_replies(work, pairs)
     ended = [pair for pair in pairs if not pair.was_stopped]
     _save(work, [pair for pair in ended if pair.gone is None])
+    left = {pair.coupling.pk for pair in ended}
     for side in System:
         gone = [pair for pair in ended if pair.gone is side]
-        record_gone(work, side, [p.coupling for p in gone if not p.hidden])
+        left -= record_gone(work, side, [p.coupling for p in gone if not p.hidden])
         record_hidden(work, side, [(p.coupling, p.hidden) for p in gone if p.hidden])
-    work.spool.finish([pair.coupling.pk for pair in ended])
+    work.spool.finish(left)
 
 
 def _note_pending(work: Work, pairs: Sequence[Pair]) -> None:

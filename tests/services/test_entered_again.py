@@ -10,7 +10,7 @@ from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
 from tests.running import running_systems
-from tests.services.engine import Engine, Live, running_engine
+from tests.services.engine import Engine, Live, Meanwhile, running_engine
 from tests.services.test_creations import Crash, Fragile
 from tests.services.test_sync import in_step
 
@@ -308,3 +308,24 @@ def test_of_two_with_the_number_of_one_entered_again_its_own_has_it(
     assert Coupling.objects.get(sales_id=sales.id).bc_id == new.id
     assert Coupling.objects.get(sales_id=namesake.id).bc_id == other.id
     assert loose.articles() == ["record-deleted-bc"]
+
+
+def test_one_deleted_while_a_run_writes_is_the_newcomer_in_that_run(
+    loose: Engine,
+) -> None:
+    """And both records that it has read have an ending."""
+    bc, sales = loose.pair()
+    loose.change(bc, city="A")
+    new = loose.add_account("By another name", accountnumber=bc.values["number"])
+    connector = loose.sales
+    loose.sales = Meanwhile(connector, lambda: loose.accounts.delete(sales.id))
+
+    counts = loose.sync("CUSTOMER")
+
+    assert Coupling.objects.get(bc_id=bc.id).sales_id == new.id
+    assert new.values["address1_city"] == "A"
+    assert [each["records_read"] for each in counts.values()] == [1, 1]
+    loose.sales = connector
+    loose.sync("CUSTOMER")
+    assert not loose.errors()
+    assert in_step(loose)
