@@ -165,10 +165,14 @@ def _first_key(work: Work, record: Snapshot) -> set[MatchKey]:
 
 
 def _meet_again(work: Work, found: _Gone) -> None:
-    """From now on in this run both are a pair that has never been in step."""
+    """From now on in this run both are a pair that has never been in step.
+
+    What is left and as good as gone is found so when the pair is decided.
+    """
     side = found.side
     left = [(found.survivor(each), each.pk) for each, _ in found.replaced]
-    work.spool.add(side.other, left)
+    usable = [one for one in left if not is_lost(work, side.other, one[0])]
+    work.spool.add(side.other, usable)
     for coupling, newcomer in found.replaced:
         ids = {side: newcomer.id, side.other: other_id(coupling, side)}
         here, there = (ids[system] for system in System)

@@ -234,6 +234,29 @@ def test_a_currency_entered_again_ends_the_error_of_its_deletion(
     assert not PendingRecord.objects.exists()
 
 
+def test_a_currency_entered_again_does_not_make_an_inactive_one_usable(
+    engine: Engine,
+) -> None:
+    euro = engine.one(engine.currencies, "code", "EUR")
+    in_sales = engine.one(engine.sales_currencies, "isocurrencycode", "EUR")
+    engine.change(in_sales, statecode=1)
+    engine.sync("CURRENCY")
+    assert engine.articles() == ["dv-currency-not-found"]
+    values = dict(euro.values)
+    engine.currencies.delete(euro.id)
+    engine.currencies.insert(values)
+
+    engine.sync("CURRENCY")
+    engine.sync("CURRENCY")
+
+    assert engine.articles() == ["dv-currency-not-found"]
+    engine.change(in_sales, statecode=0)
+    engine.make_due()
+    engine.sync("CURRENCY")
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
+
+
 def test_what_the_old_one_failed_for_ends_with_it_in_a_run_of_one_direction(
     loose: Engine,
 ) -> None:
