@@ -113,8 +113,7 @@
     }
   };
   setInterval(() => { seconds += 5; ask(false); }, 5000);
-  document.addEventListener("visibilitychange", () => ask(true));
-  addEventListener("focus", () => ask(true));
+  for (const back of ["visibilitychange", "focus"]) addEventListener(back, () => ask(true));
   document.addEventListener("htmx:afterRequest", ({ detail }) => detail.requestConfig.verb === "post" && ask(true));
 
   // What a person asked for last is shown. The answer to what was asked before would take its
@@ -141,9 +140,8 @@
   document.addEventListener("htmx:beforeSwap", () => {
     const one = document.activeElement || document.body;
     const around = one.closest("thead th, .pager");
-    places = !one.matches("#main [href]") ? [] : !around ? [
-      `#main [href="${CSS.escape(one.getAttribute("href"))}"]`, "#main",
-    ] : [`thead .${around.classList[0]} a`, `.pager [rel="${one.rel}"]`, ".pager [rel]", "#main"];
+    const same = `#main [href="${CSS.escape(one.getAttribute("href") ?? "")}"]`;
+    places = !one.matches("#main [href]") ? [] : !around ? [same, "#main"] : [`thead .${around.classList[0]} a`, `.pager [rel="${one.rel}"]`, ".pager [rel]", "#main"];
   });
   document.addEventListener("htmx:afterSettle", () => {
     for (const place of places) {
@@ -158,9 +156,7 @@
       const token = document.querySelector("[name=csrfmiddlewaretoken]");
       const place = link && (link.closest("[data-watch]") || document.querySelector("#live[data-watch]"));
       if (!place || !token) return;
-      const body = new FormData();
-      body.append(token.name, token.value);
-      navigator.sendBeacon(place.dataset.watch, body);
+      navigator.sendBeacon(place.dataset.watch, new URLSearchParams({ [token.name]: token.value }));
       for (const one of document.querySelectorAll("[data-live]")) one.dataset.live = "5";
     });
   }

@@ -51,7 +51,7 @@ def test_a_marked_secret_shows_nowhere(
     for endpoint in (connection.business_central, connection.sales):
         save_secret(endpoint, MARK, user, "rotated")
     systems.break_something("aad-secret-expired")
-    check_connection(Connection.objects.get(), user)
+    check_connection(Connection.objects.get(), user, is_try=True)
     sales = open_sales(connection.sales, for_check=True)
     with closing(sales), pytest.raises(RemoteError) as crash:
         sales.identity()
@@ -110,7 +110,7 @@ def test_a_secret_that_a_system_says_back_shows_nowhere(
         save_secret(endpoint, MARK, user, "rotated")
     Endpoint.objects.update(authority=echo)
 
-    check_connection(Connection.objects.get(), user)
+    check_connection(Connection.objects.get(), user, is_try=True)
 
     error = SyncError.objects.latest("pk")
     browser = Client()
