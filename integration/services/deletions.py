@@ -56,6 +56,7 @@ def confirm_missed(work: Work) -> None:
             there = present.keys() | found.hidden.keys()
             work.spool.finish(known[key].pk for key in known if key not in present)
             record_gone(work, side, [known[key] for key in known if key not in there])
+            work.go_on()
 
 
 def is_lost(work: Work, side: System, record: Snapshot) -> bool:

@@ -32,7 +32,7 @@ def _recall(work: Work, ids: Sequence[str]) -> None:
     """Business Central may tell of it when its Sales record is not in this run: it
     rests, or the filter leaves it out by now."""
     side = System.SALES
-    known = work.spool.has(side, ids)
+    known = work.spool.has(side, ids) | couplings.coupled_ids(work.mapping, side, ids)
     found = work.read(side, [each for each in ids if each not in known])
     work.spool.add(side, [(record, None) for record in found.values()])
     work.spool.drop(side, [record.id for record in found.values()])

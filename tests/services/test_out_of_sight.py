@@ -9,7 +9,9 @@ from integration.connectors.base import Connector, WriteResult
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import Direction
 from integration.models import Coupling, PendingRecord
+from integration.services import storms
 from integration.services.mappings import change_mapping
+from integration.services.storms import Storm
 from integration.simulators.faults import Faults
 from tests.services.engine import Engine, Live
 from tests.services.test_sync import in_step
@@ -170,3 +172,16 @@ def test_a_record_that_cannot_be_read_stops_no_other(engine: Engine) -> None:
     engine.sync("CUSTOMER")
     assert not engine.errors()
     assert in_step(engine)
+
+
+def test_many_out_of_sight_for_one_reason_are_a_storm(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storms, "LAST_TRIES", 6)
+    for account in engine.all(engine.accounts):
+        hide(engine, account)
+
+    with pytest.raises(Storm):
+        engine.sync("CUSTOMER", full=True)
+
+    assert set(engine.articles()) == {"dv-record-access-denied"}
