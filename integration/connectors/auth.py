@@ -27,7 +27,7 @@ PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
 SIGN_IN = "sign in"
 
 _CODE = re.compile(r"\bAADSTS\d{4,7}\b")
-_TRAILER = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.S)
+_TRAILER = re.compile(r"(?:Trace ID|Correlation ID|Timestamp):.*", re.S)
 _TRANSIENT = frozenset({"AADSTS90033", "AADSTS90006", "AADSTS90024", "AADSTS50033"})
 _THROTTLED = frozenset({"AADSTS90055", "AADSTS50196"})
 

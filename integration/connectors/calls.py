@@ -86,7 +86,10 @@ def _cleaned(value: Any) -> Any:
 
 def _decimal(text: str) -> Decimal:
     """Written out it must stay short: ``1E+999999999`` would fill the memory."""
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except ArithmeticError as error:
+        raise ValueError("an exponent beyond any number") from error
     if number.adjusted() > _DIGITS or number.adjusted() < -_DIGITS:
         raise ValueError("a number beyond any amount")
     return number
@@ -101,12 +104,12 @@ _decode = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_number).deco
 
 
 def read_http_date(text: str) -> datetime | None:
-    """An HTTP date, aware; ``None`` for anything else."""
+    """An HTTP date, in UTC; ``None`` for anything else."""
     try:
         moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:

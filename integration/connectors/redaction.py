@@ -18,7 +18,8 @@ _HIDDEN = (
 _JSON_SECRET = re.compile(rf'("(?:{_HIDDEN})"\s*:\s*")((?:[^"\\]|\\.)*)', re.I)
 _FORM_SECRET = re.compile(rf"(?<![\w$])((?:{_HIDDEN})=)([^&\s]*)", re.I)
 _BEARER = re.compile(r"(\bBearer\s+)[\w.~+/=-]{8,}", re.I)
-_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]*\.?[\w-]*")
+# From the beginning of a run of its signs, which is gone through only once.
+_JWT = re.compile(r"(?<![\w-])((?:(?!\beyJ)[\w-])*+)eyJ[\w-]{8,}+\.[\w-]*\.?[\w-]*")
 
 
 def redacted(text: str, secrets: Secrets = NO_SECRETS) -> str:
@@ -27,7 +28,7 @@ def redacted(text: str, secrets: Secrets = NO_SECRETS) -> str:
     text = _JSON_SECRET.sub(rf"\1{REMOVED}", text)
     text = _FORM_SECRET.sub(rf"\1{REMOVED}", text)
     text = _BEARER.sub(rf"\1{REMOVED}", text)
-    return _JWT.sub(REMOVED, text)
+    return _JWT.sub(rf"\1{REMOVED}", text)
 
 
 def excerpt(

@@ -15,7 +15,7 @@ from integration.core.records import System
 
 _LONGEST = 100_000
 """Characters of a message that are read."""
-_CORRELATION = re.compile(r"\s*CorrelationId:\s*([0-9a-f-]{36})\.?\s*$", re.I)
+_CORRELATION = re.compile(r" ?CorrelationId: ?([0-9a-f-]{36})\.?$", re.I)
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.I)
 _DECIMAL_CODE = re.compile(r"-\d{6,10}")
 _SEGMENT = re.compile(r"for the segment", re.I)
@@ -142,15 +142,15 @@ def _read_words(call: Call, answer: Answer) -> _Words:
     error = _error_object(answer)
     if not isinstance(error, dict):
         return _own_words(call, answer)
-    code = call.redacted(str(error.get("code") or ""))
+    code = call.redacted(str(error.get("code") or "")[:_LONGEST])
     message = str(error.get("message") or "")[: 2 * _LONGEST]
     message = call.redacted(message)[:_LONGEST]
     if call.system is System.SALES:
         return _Words(_hexadecimal(code) or f"http-{answer.status}", message.strip())
-    found = _CORRELATION.search(message)
-    if found:
-        message = message[: found.start()]
     words = " ".join(message.split())
+    found = _CORRELATION.search(words)
+    if found:
+        words = words[: found.start()]
     return _Words(code or f"http-{answer.status}", words, found[1] if found else "")
 
 

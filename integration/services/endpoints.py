@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import assert_never
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext_noop
@@ -23,6 +22,7 @@ from integration.connectors.sign_in import (
     UserAccount,
 )
 from integration.models import Endpoint
+from integration.services.addresses import split_plain
 from integration.services.budgets import SharedThrottle, Standing
 from integration.services.credentials import read_secret
 from integration.services.sentences import InWords
@@ -47,7 +47,11 @@ def refuse_foreign_addresses(endpoint: Endpoint) -> None:
     only. So nobody can make this server call an address of their choice.
     """
     for address in (endpoint.base_url, endpoint.authority, endpoint.web_url):
-        parts = urlsplit(address)
+        parts = split_plain(address)
+        if parts is None:
+            raise AddressNotAllowed(
+                gettext_noop("{address} is no plain web address."), address=address
+            )
         host = parts.hostname or ""
         if endpoint.is_simulator:
             if parts.scheme not in {"http", "https"} or not _is_loopback(host):

@@ -5,6 +5,7 @@ from urllib.parse import quote, urlsplit
 
 from integration.choices import System
 from integration.models import Endpoint
+from integration.services.addresses import split_plain
 
 ENTRA = "https://entra.microsoft.com"
 POWER_PLATFORM = "https://admin.powerplatform.microsoft.com"
@@ -199,6 +200,6 @@ def _segment(text: str) -> str:
 
 def _own(endpoint: Endpoint, link: str) -> str:
     """The link, or "" if the stored address is not one a browser may be sent to."""
-    scheme = urlsplit(endpoint.web_url).scheme
+    parts = split_plain(endpoint.web_url)
     allowed = {"https", "http"} if endpoint.is_simulator else {"https"}
-    return link if scheme in allowed else ""
+    return link if parts and parts.scheme in allowed else ""

@@ -163,6 +163,40 @@ def test_every_answer_is_read_or_refused_in_our_own_words(
     assert sum(wire.slept) < 1_000
 
 
+LONG = [
+    {"error": {"code": "x", "message": "a" + " " * 99_000 + "b"}},
+    {"error": {"code": "-eyJ" * 90_000, "message": "-eyJ" * 40_000}},
+    {"error": "x", "error_description": "a" + " " * 400_000 + "b"},
+]
+NUMBERS = ["1e9999999999999999999", "1E-99999999999999999999", "0E+999999999999999999"]
+BEYOND = "Fri, 31 Dec 9999 23:59:59 -2359"
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(json.dumps(long) for long in LONG),
+        *(f'{{"value": [{{"accountid": {number}}}]}}' for number in NUMBERS),
+        *(f'{{"error": {{"code": 1, "message": {number}}}}}' for number in NUMBERS),
+        *(f'{{"access_token": "x", "expires_in": {number}}}' for number in NUMBERS),
+        '{"value": []}',
+    ],
+    ids=lambda body: body[:60],
+)
+@pytest.mark.parametrize("tokens", [True, False])
+def test_nothing_in_an_answer_takes_hours_or_is_beyond_all_numbers(
+    body: str, status: int, tokens: bool
+) -> None:
+    """Where a pattern went through a text once for each of its signs this would not
+    end while anybody waits."""
+
+    def answer() -> httpx2.Response:
+        return httpx2.Response(status, headers={"date": BEYOND}, content=body.encode())
+
+    assert SECRET not in try_everything(Hostile(answer, tokens))
+
+
 @pytest.mark.parametrize(
     "token",
     [

@@ -40,6 +40,11 @@ def test_the_real_systems_are_allowed() -> None:
         "https://api.businesscentral.dynamics.com@evil.example",
         "https://127.0.0.1",
         "file:///etc/passwd",
+        "https://evil.example\\.dynamics.com",
+        "https://169.254.169.254\\@org.crm.dynamics.com/",
+        "https://somebody:secret@org.crm.dynamics.com/",
+        "https://evil.example／.dynamics.com",
+        "http://[::1",
         "",
     ],
 )
@@ -52,6 +57,11 @@ def test_another_host_or_scheme_is_refused(field: str, address: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:8100", "localhost", "[::1]:80"])
 def test_a_simulator_is_on_this_machine(host: str) -> None:
     refuse_foreign_addresses(simulated(host))
+
+
+def test_a_simulator_is_where_a_browser_would_look_for_it() -> None:
+    with pytest.raises(AddressNotAllowed):
+        refuse_foreign_addresses(simulated("evil.example\\@127.0.0.1"))
 
 
 @pytest.mark.parametrize("host", ["192.168.1.4", "sim.example", "169.254.169.254"])

@@ -121,7 +121,14 @@ def test_set_up_has_links_of_its_own() -> None:
     assert query(role_link(sales(), ID))["etn"] == "role"
 
 
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "http://evil.example"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)",
+        "http://evil.example",
+        "https://evil.example\\.dynamics.com",
+    ],
+)
 def test_a_real_system_is_linked_by_https_only(address: str) -> None:
     assert record_link(sales(web_url=address), "accounts", "", ID) == ""
 
