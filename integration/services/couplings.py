@@ -152,8 +152,9 @@ def fresh(
     columns = {**_BLANK, "mapping_id": mapping.pk, **mine}
     # Its constructor would ask every field for its default, a thousand times.
     coupling = Coupling.from_db(None, list(columns), list(columns.values()))
-    rename(coupling, System.BUSINESS_CENTRAL, bc)
-    rename(coupling, System.SALES, sales)
+    _call(coupling, System.BUSINESS_CENTRAL, bc)
+    _call(coupling, System.SALES, sales)
+    coupling.search_text = text_of(*_names(coupling))
     return coupling
 
 
@@ -264,10 +265,17 @@ def _presence(deleted_at: datetime | None) -> Presence:
 
 def rename(coupling: _Row, side: System, record: Snapshot) -> None:
     """Call one side as a person knows it now."""
+    before = _names(coupling)
+    _call(coupling, side, record)
+    if _names(coupling) != before and isinstance(coupling, Coupling):
+        coupling.search_text = text_of(*_names(coupling))
+
+
+def _call(coupling: _Row, side: System, record: Snapshot) -> None:
     if side is System.BUSINESS_CENTRAL:
         coupling.bc_number, coupling.bc_name = record.number[:100], record.name[:250]
     else:
         coupling.sales_name = record.name[:250]
-    if isinstance(coupling, Coupling):
-        names = coupling.bc_name, coupling.sales_name
-        coupling.search_text = text_of(coupling.bc_number, *names)
+
+
+_names = attrgetter("bc_number", "bc_name", "sales_name")
