@@ -222,10 +222,10 @@ def signed_in(browser: Browser, link: str) -> list[dict[str, object]]:
         answer = page.goto(link)
         if answer is None or not answer.ok:
             sys.exit(f"the sign-in link answered {answer.status if answer else 0}")
-        hide = page.locator("form[action$='/demonstration/hide/']")
+        hide = page.locator("button[formaction$='/demonstration/hide/']")
         if hide.count():
             with page.expect_navigation():
-                hide.evaluate("form => form.requestSubmit()")
+                hide.evaluate("button => button.form.requestSubmit(button)")
         return [dict(cookie) for cookie in context.cookies()]
 
 
