@@ -177,8 +177,11 @@ def make(mapping: TableMapping, couplings: Iterable[Coupling]) -> list[Coupling]
     return kept
 
 
-def replace(coupling: Coupling, side: System, record: Snapshot) -> None:
-    """Its record of one side is this one now; the two have never been in step."""
+def give(coupling: Coupling, side: System, record: Snapshot) -> None:
+    """Its record of one side is this one now, with which it has never been in step.
+
+    It is not saved here: a rehearsal gives nothing away for good.
+    """
     short = _SHORT[side]
     setattr(coupling, f"{short}_id", record.id)
     setattr(coupling, f"{short}_deleted_at", None)
@@ -186,7 +189,6 @@ def replace(coupling: Coupling, side: System, record: Snapshot) -> None:
     for each in System:
         unsee(coupling, each, "")
     rename(coupling, side, record)
-    coupling.save(force_update=True)
 
 
 def save(couplings: Iterable[Coupling]) -> None:

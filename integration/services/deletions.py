@@ -277,7 +277,8 @@ def _replace(work: Work, found: _Gone) -> None:
     pending.clear(work.mapping, found.side, gone_ids)
     settle_parted(work.mapping, gone_ids)
     for coupling, newcomer in found.replaced:
-        couplings.replace(coupling, found.side, newcomer)
+        couplings.give(coupling, found.side, newcomer)
+        coupling.save(force_update=True)
 
 
 def _part(work: Work, found: _Gone, parted: Sequence[Coupling]) -> None:

@@ -159,6 +159,9 @@ def _judged(
 def _pair(coupling: Coupling, spooled: SpooledPair, first: OutcomeKind | None) -> Pair:
     both = {System.BUSINESS_CENTRAL: spooled.bc, System.SALES: spooled.sales}
     owing = {side for side, record in both.items() if record}
+    for side, record in both.items():
+        if record and record.id != getattr(coupling, couplings.column(side, "id")):
+            couplings.give(coupling, side, record)
     return Pair(coupling, spooled.bc, spooled.sales, owing, first)
 
 

@@ -113,16 +113,16 @@ def test_its_account_may_be_inactive_as_that_of_any_pair(loose: Engine) -> None:
     assert in_step(loose)
 
 
-def test_a_rehearsal_of_it_creates_nothing(loose: Engine) -> None:
+def test_a_rehearsal_of_it_tells_what_the_run_will_do(loose: Engine) -> None:
     bc, sales = loose.pair()
-    again(loose, bc)
+    loose.change(again(loose, bc), phoneNumber="")
     mark = loose.asked()
 
     counts = loose.rehearse()
 
-    assert "inserted" not in counts["to_sales"]
     assert not loose.writes(mark)
     assert Coupling.objects.get(sales_id=sales.id).bc_id == bc.id
+    assert loose.sync("CUSTOMER") == counts
 
 
 def test_an_error_of_the_deletion_ends_when_the_customer_is_entered_again(
