@@ -1,5 +1,7 @@
 """What every test can ask for."""
 
+import io
+import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -78,3 +80,16 @@ def broker(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         channel: Any = connection.default_channel
         channel.client.delete("celery", *BINDINGS)
     current_app.conf.update(broker_url=before, broker_transport_options=options)
+
+
+@pytest.fixture
+def shown() -> Iterator[io.StringIO]:
+    """What the log's handler of the settings writes on standard error."""
+    (handler,) = [
+        one
+        for one in logging.getLogger().handlers
+        if isinstance(one, logging.StreamHandler) and one.get_name() == "stderr"
+    ]
+    before, handler.stream = handler.stream, io.StringIO()
+    yield handler.stream
+    handler.stream = before

@@ -4,7 +4,6 @@ import io
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,19 +23,6 @@ ANSWERING = [
     ["sync"],
     ["undo", "1"],
 ]
-
-
-@pytest.fixture
-def shown() -> Iterator[io.StringIO]:
-    """What the log's handler of the settings writes on standard error."""
-    (handler,) = [
-        one
-        for one in logging.getLogger().handlers
-        if isinstance(one, logging.StreamHandler) and one.get_name() == "stderr"
-    ]
-    before, handler.stream = handler.stream, io.StringIO()
-    yield handler.stream
-    handler.stream = before
 
 
 @pytest.mark.parametrize("command", ANSWERING, ids=lambda words: words[0])
