@@ -73,7 +73,9 @@ def preview(request: SignedInRequest) -> HttpResponse:
         "kept_href": rows_link(found, state=ALL, unsettled=found.instant),
         "scope_query": rows_query(found, state=ALL),
         "shows_all": every_kept or len(rows) == found.relevant,
+        "delete_href": delete_address(older_than, filters),
         "reason_form": ReasonForm(),
+        "relevant_form": ReasonForm(auto_id="relevant_%s"),
         "typed": request.GET.get("typed", "")[:TYPED_SHOWN],
         "wrong": "typed" in request.GET and cleanup.number_to_type(found.relevant),
     }
@@ -142,5 +144,13 @@ def delete(request: SignedInRequest) -> HttpResponse:
 
 def preview_address(older_than: int | None, filters: ErrorFilter, **said: str) -> str:
     """The preview again, with the same filter; ``typed``: which number was wrong."""
+    return f"{reverse('cleanup')}?{query_of(older_than, filters, **said)}"
+
+
+def delete_address(older_than: int | None, filters: ErrorFilter) -> str:
+    return f"{reverse('cleanup_delete')}?{query_of(older_than, filters)}"
+
+
+def query_of(older_than: int | None, filters: ErrorFilter, **said: str) -> str:
     what = {"all": "1"} if older_than is None else {"older_than": str(older_than)}
-    return f"{reverse('cleanup')}?{urlencode({**filters.query(), **what, **said})}"
+    return urlencode({**filters.query(), **what, **said})

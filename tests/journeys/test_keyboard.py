@@ -123,3 +123,17 @@ def test_the_bar_of_a_selection_stays_in_sight(
     bar = page.locator(".selbar")
     expect(bar).to_be_in_viewport(ratio=1)
     expect(bar.get_by_role("button", name="Clear selection")).to_be_in_viewport()
+
+
+def test_enter_in_the_typed_number_deletes_nothing_by_a_wrong_one(
+    site: Site, page: Page
+) -> None:
+    site.open(page, "/errors/cleanup/?all=1")
+    page.locator(".fold-block summary").click()
+    page.locator("#typed").fill("1")
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#typed_error")).to_be_visible()
+    expect(page.locator("#typed")).to_be_focused()
+    assert "typed=1" in page.url

@@ -140,6 +140,23 @@ def test_the_relevant_go_only_with_their_number_typed(
     assert "8 entries deleted." in right
 
 
+def test_enter_in_the_typed_number_is_the_button_beside_it(
+    administrator: Client, rows: None
+) -> None:
+    """A browser presses the first button of the form that the field is in."""
+    page = read(administrator, "older_than=7")
+
+    forms = re.findall(r"<form.*?</form>", page, re.DOTALL)
+    pressed = {
+        field: re.findall(r'name="do" value="([^"]+)"', form)
+        for form in forms
+        for field in re.findall(r'<input[^>]* name="(typed|reason)"', form)
+    }
+    assert pressed["typed"] == ["delete-all"]
+    ours = [form for form in forms if 'name="token"' in form]
+    assert [form.count('name="reason"') for form in ours] == [1, 1]
+
+
 @pytest.mark.parametrize("token", ["", "x", "a:b:c"])
 def test_an_edited_token_is_refused_in_a_sentence(
     administrator: Client, rows: None, token: str

@@ -145,7 +145,7 @@ def cleanup(query: str, *, relevant: bool = False) -> Callable[[World], Shown]:
         ids = {key for link in links for key in listed(world.me, unescape(link))}
         if relevant:
             ids |= {int(key) for key in re.findall(r'href="/errors/(\d+)/', page)}
-        form = re.search(r'class="a-act" method="post" action="([^"]+)"', page)
+        form = re.search(r'method="post" action="(/errors/cleanup/[^"]+)"', page)
         token = re.search(r'name="token" value="([^"]+)"', page)
         assert form
         assert token
