@@ -4,7 +4,7 @@ Sales leaves what we may not read out of its lists without a word. Only the ques
 for the record itself tells the two apart: a 404 confirms (protocols §5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -15,9 +15,16 @@ from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Outcome, OutcomeKind, Presence
 from integration.core.records import Direction, System
-from integration.models import Coupling
-from integration.services import couplings
-from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
+from integration.models import Coupling, PendingRecord
+from integration.services import couplings, pending
+from integration.services.endings import (
+    Endings,
+    Trouble,
+    failed_records,
+    of_pair,
+    tried,
+    way_from,
+)
 from integration.services.work import Work
 
 _STOPPING = (FailureKind.THROTTLED, FailureKind.CONNECTION)
@@ -26,13 +33,14 @@ _STOPPING = (FailureKind.THROTTLED, FailureKind.CONNECTION)
 
 @dataclass(slots=True)
 class Found:
-    """What became of records that were asked for; the rest is gone.
+    """What became of records that were asked for.
 
     ``hidden`` may not be read, or cannot be for now: one bad record stops no other.
     """
 
     present: dict[str, Snapshot] = field(default_factory=dict)
     hidden: dict[str, Failure] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
 
 
 def find(work: Work, side: System, ids: Sequence[str]) -> Found:
@@ -55,7 +63,9 @@ def look_up(work: Work, side: System, ids: Sequence[str]) -> Found:
             found.present[key] = work.snapshot(side, result.record)
         elif result.kind in _STOPPING:
             raise remote_error(result)
-        elif result.kind is not FailureKind.NOT_FOUND:
+        elif result.kind is FailureKind.NOT_FOUND:
+            found.gone.append(key)
+        else:
             found.hidden[key] = result
     return found
 
@@ -74,11 +84,30 @@ def record_hidden(
     read_now = work.spool.versions(way.source, keys)
     for key, (coupling, failure) in zip(keys, hidden, strict=True):
         trouble = Trouble(failure=failure)
-        endings.outcomes.append(_out_of_sight(side, way, coupling, trouble))
+        values = {"last": dict(coupling.values)} if coupling.values else None
+        outcome = of_pair(OutcomeKind.FAILED, way, coupling, trouble, values)
+        endings.outcomes.append(_out_of_sight(side, outcome))
         etag = read_now.get(key) or _held(coupling, way.source, "etag")
         endings.tried.append(tried(way.source, key, etag, str(coupling), trouble))
         if way.source is not side:
             endings.superseded[side].append(_held(coupling, side, "id"))
+    with transaction.atomic():
+        endings.save(work)
+
+
+def fail_hidden(work: Work, side: System, hidden: Mapping[str, Failure]) -> None:
+    """The same without a partner: of these is known what was noted when last tried."""
+    if not hidden:
+        return
+    rows = pending.by_record(work.mapping, side, list(hidden))
+    failed = []
+    for key, failure in hidden.items():
+        row = rows.get(key) or PendingRecord()
+        record = Snapshot(key, row.etag, None, {}, name=row.label)
+        failed.append((record, Trouble(failure=failure, intent=row.intent)))
+    endings = Endings()
+    failed_records(endings, side, failed)
+    endings.outcomes = [_out_of_sight(side, one) for one in endings.outcomes]
     with transaction.atomic():
         endings.save(work)
 
@@ -93,12 +122,8 @@ def _held(coupling: Coupling, side: System, name: str) -> str:
     return str(getattr(coupling, couplings.column(side, name)))
 
 
-def _out_of_sight(
-    side: System, way: Direction, coupling: Coupling, trouble: Trouble
-) -> Outcome:
-    values = {"last": dict(coupling.values)} if coupling.values else None
-    outcome = of_pair(OutcomeKind.FAILED, way, coupling, trouble, values)
-    if trouble.failure and trouble.failure.kind is not FailureKind.REFUSED:
+def _out_of_sight(side: System, outcome: Outcome) -> Outcome:
+    if outcome.failure and outcome.failure.kind is not FailureKind.REFUSED:
         return outcome
     if side is System.BUSINESS_CENTRAL:
         return outcome._replace(bc=outcome.bc._replace(presence=Presence.NO_ACCESS))

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from integration import clock
-from integration.core.failures import Failure
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Outcome, OutcomeKind
 from integration.core.records import System
 from integration.core.values import as_code
 from integration.models import PendingRecord, SyncError
 from integration.services import couplings, pending
-from integration.services.absent import look_up
+from integration.services.absent import fail_hidden, look_up
 from integration.services.couplings import Known
 from integration.services.currencies import used_codes
 from integration.services.endings import (
@@ -224,22 +223,22 @@ def _resting(
 
 
 def forget(work: Work, side: System, ids: Sequence[str]) -> None:
-    """Asked for and not there: coupled ones are judged later, others are forgotten.
+    """Asked for and in no list: coupled ones are judged later, others by themselves.
 
     An uncoupled record has no partner, so with it both sides of its error are gone.
     """
-    if not ids:
-        return
     known = couplings.coupled_ids(work.mapping, side, ids)
     work.spool.miss(side, known)
-    alone = [each for each in ids if each not in known]
-    if not alone or work.is_rehearsal:
-        return
-    found = look_up(work, side, alone)
-    there = found.present.keys() | found.hidden.keys()
-    gone_ids = [each for each in alone if each not in there]
+    found = look_up(work, side, [each for each in ids if each not in known])
+    if found.present:
+        sort(work, side, list(found.present.values()), at_once=True)
+    fail_hidden(work, side, found.hidden)
+    if found.gone and not work.is_rehearsal:
+        _forget_gone(work, side, found.gone)
+
+
+def _forget_gone(work: Work, side: System, gone_ids: Sequence[str]) -> None:
     with transaction.atomic():
-        _put_off(work, side, found.hidden).save(work)
         pending.clear(work.mapping, side, gone_ids)
         errors = SyncError.objects.filter(
             connection=work.mapping.connection_id,
@@ -250,18 +249,3 @@ def forget(work: Work, side: System, ids: Sequence[str]) -> None:
         )
         gone = list(errors.values_list("pk", flat=True))
         settle_both_deleted(work.mapping.connection, gone)
-
-
-def _put_off(work: Work, side: System, hidden: Mapping[str, Failure]) -> Endings:
-    """What may not be read at the moment failed once more; its entry stays."""
-    rows = pending.by_record(work.mapping, side, list(hidden))
-    troubles = {
-        key: Trouble(failure=hidden[key], intent=row.intent)
-        for key, row in rows.items()
-    }
-    return Endings(
-        tried=[
-            tried(side, key, row.etag, row.label, troubles[key])
-            for key, row in rows.items()
-        ]
-    )

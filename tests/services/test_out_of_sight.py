@@ -5,14 +5,19 @@ from typing import Any
 
 import pytest
 
+from integration.choices import ItemOutcome
 from integration.connectors.base import Connector, WriteResult
 from integration.core.failures import Failure, FailureKind
-from integration.core.records import Direction
-from integration.models import Coupling, PendingRecord
-from integration.services import storms
+from integration.core.mapping import Snapshot
+from integration.core.records import Direction, Record, System
+from integration.models import Coupling, OperationItem, PendingRecord
+from integration.services import pending, storms
+from integration.services.execution import execute
 from integration.services.mappings import change_mapping
+from integration.services.retry import retry_error, runs_of
 from integration.services.storms import Storm
 from integration.simulators.faults import Faults
+from tests.factories import make_user
 from tests.services.engine import Engine, Live
 from tests.services.test_sync import in_step
 
@@ -20,6 +25,10 @@ from tests.services.test_sync import in_step
 def hide(engine: Engine, account: Live) -> None:
     fault = {"id": "dv-record-access-denied", "entity": "accounts"}
     Faults.of(engine.systems.store).add({**fault, "record": account.id})
+
+
+def snapshot_of(account: Live) -> Snapshot:
+    return Snapshot(account.id, "", None, {}, name=account.values["name"])
 
 
 def show(engine: Engine) -> None:
@@ -89,7 +98,7 @@ def test_a_pair_is_not_ended_while_one_of_its_records_is_out_of_sight(
     assert engine.articles() == ["record-deleted-bc"]
 
 
-def test_what_failed_and_may_not_be_read_now_keeps_its_entry(engine: Engine) -> None:
+def test_what_failed_and_may_not_be_read_now_is_told_as_such(engine: Engine) -> None:
     values: dict[str, Any] = {"accountnumber": "", "address1_city": "Bern"}
     long = "A name that is too long for a customer" * 5
     account = engine.add_account(long, **values)
@@ -100,8 +109,44 @@ def test_what_failed_and_may_not_be_read_now_keeps_its_entry(engine: Engine) -> 
 
     engine.sync("CUSTOMER")
 
-    assert engine.articles() == [article]
+    assert engine.articles() == ["dv-record-access-denied"]
     assert PendingRecord.objects.get(record_id=account.id).attempts == 2
+    show(engine)
+    engine.sync("CUSTOMER")
+    assert engine.articles() == [article]
+
+
+def test_what_was_never_tried_and_may_not_be_read_now_has_an_entry(
+    engine: Engine,
+) -> None:
+    account = engine.add_account("New", accountnumber="")
+    mapping, record = engine.mapping(), snapshot_of(account)
+    pending.keep(mapping, System.SALES, [record])
+    hide(engine, account)
+
+    counts = engine.sync("CUSTOMER")
+
+    assert counts["to_business_central"] == {"records_read": 1, "failed": 1}
+    [error] = engine.errors()
+    assert (error.record_key, error.sales_name) == (account.id, "New")
+    assert (error.sales_presence, error.bc_presence) == ("no_access", "not_created")
+    assert engine.articles() == ["dv-record-access-denied"]
+
+
+def test_a_retry_of_a_record_out_of_sight_says_so(engine: Engine) -> None:
+    account = engine.add_account("A name that is too long for a customer" * 5)
+    engine.sync("CUSTOMER")
+    [error] = engine.errors()
+    hide(engine, account)
+
+    operation = retry_error(error, make_user())
+    [run_id] = runs_of(operation)
+    execute(run_id, "test")
+
+    item = OperationItem.objects.get(operation=operation)
+    assert item.outcome == ItemOutcome.FAILED
+    assert item.problem
+    assert item.problem.article == "dv-record-access-denied"
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -152,6 +197,39 @@ class Broken:
         found = self.connector.read_each(entity, fields, ids)
         pairs = zip(ids, found, strict=True)
         return [failure if key == self._key else result for key, result in pairs]
+
+
+class Unlisted:
+    """A system that brings up one record by itself only, in no list."""
+
+    def __init__(self, connector: Connector, key: str) -> None:
+        self._connector = connector
+        self._key = key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+    def read_many(
+        self, entity: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> dict[str, Record]:
+        found = self._connector.read_many(entity, fields, ids)
+        return {key: record for key, record in found.items() if key != self._key}
+
+
+def test_what_only_its_own_id_brings_up_is_tried_all_the_same(engine: Engine) -> None:
+    account = engine.add_account("A name that is too long for a customer" * 5)
+    engine.sync("CUSTOMER")
+    engine.sales = Unlisted(engine.sales, account.id)
+    engine.make_due()
+
+    engine.sync("CUSTOMER")
+
+    assert PendingRecord.objects.get().attempts == 2
+    engine.change(account, name="Short", accountnumber="")
+    engine.make_due()
+    engine.sync("CUSTOMER")
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
 
 
 def test_a_record_that_cannot_be_read_stops_no_other(engine: Engine) -> None:
