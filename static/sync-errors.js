@@ -60,9 +60,10 @@
     }
   });
 
-  // Arrows go through the choices of a menu; Enter takes one, as the space bar does.
+  // Arrows go through the choices of a menu; Enter takes one, or is the button of its fields.
   document.addEventListener("keydown", (event) => {
     const one = event.target;
+    if (event.key === "Enter" && one.matches(".selbar input")) one.closest(".sheet").querySelector("button").click();
     if (!one.matches('.filters [type="radio"]')) return;
     const all = [...document.getElementsByName(one.name)];
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];

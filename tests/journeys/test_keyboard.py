@@ -137,3 +137,18 @@ def test_enter_in_the_typed_number_deletes_nothing_by_a_wrong_one(
     expect(page.locator("#typed_error")).to_be_visible()
     expect(page.locator("#typed")).to_be_focused()
     assert "typed=1" in page.url
+
+
+def test_enter_in_the_menu_of_a_selection_is_the_button_of_the_menu(
+    site: Site, page: Page
+) -> None:
+    open_list(site, page, "?mapping=CUSTOMER&who=administrator")
+    page.locator("tbody .pick").first.click()
+    page.locator(".selbar .menu summary").click()
+    page.locator(".selbar [name=reason]").fill("month's end")
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".result")).to_contain_text("1 entry ignored")
+    page.locator(".result button").click()
+    expect(page.locator(".result")).to_contain_text("back")

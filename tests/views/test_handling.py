@@ -57,6 +57,18 @@ def ignored(operator: Client, row: SyncError, **values: object) -> Operation:
     return Operation.objects.get(kind="ignore")
 
 
+def test_without_a_script_enter_in_a_list_is_no_act_on_its_selection(
+    operator: Client, row: SyncError
+) -> None:
+    """Enter is the form's first button, unless that is disabled: then it is nothing."""
+    page = operator.get("/errors/").content.decode()
+
+    entries = page.partition('<form class="entries"')[2]
+    first = re.search(r'<button type="submit"[^>]*>', entries)
+    assert first
+    assert " disabled" in first[0]
+
+
 def test_an_ignored_entry_is_opened_again_from_its_own_page(
     operator: Client, row: SyncError
 ) -> None:
