@@ -41,7 +41,7 @@ def count_chips(
     filters: ErrorFilter, cuts: Sequence[Cut], found: Search | None = None
 ) -> ChipCounts:
     """One query to three. ``found`` is the search for the filter's text."""
-    if _is_rolled_up(filters):
+    if is_rolled_up(filters):
         return ChipCounts(_by_chip(totals_statement(filters)), exact=True)
     if found and found.hits is None:
         return ChipCounts({}, exact=False)
@@ -68,7 +68,7 @@ def counting_statements(
 
     ``exact`` is what the last counts of this filter were.
     """
-    if _is_rolled_up(filters) or not exact:
+    if is_rolled_up(filters) or not exact:
         return (totals_statement(filters),)
     return _bounded(filters, cuts, None)
 
@@ -158,7 +158,7 @@ _IN_TIME = {"from", "to", "reason", "job", "settled"}
 """Parts of a filter whose index has its rows in the order of last seen."""
 
 
-def _is_rolled_up(filters: ErrorFilter) -> bool:
+def is_rolled_up(filters: ErrorFilter) -> bool:
     """Whether the roll-up knows how many there are."""
     beyond = set(filters.beyond_scope()) - {"who", "category"}
     return not (beyond or filters.q or filters.record)
@@ -166,7 +166,7 @@ def _is_rolled_up(filters: ErrorFilter) -> bool:
 
 def totals_statement(filters: ErrorFilter) -> Statement:
     """By chip, from the roll-up; of everything where that does not know the filter."""
-    return _totals(filters if _is_rolled_up(filters) else ErrorFilter())
+    return _totals(filters if is_rolled_up(filters) else ErrorFilter())
 
 
 @lru_cache(maxsize=256)

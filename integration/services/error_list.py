@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
@@ -45,6 +45,8 @@ from integration.services.error_counts import (
     ChipCounts,
     count_chips,
     counting_statements,
+    is_rolled_up,
+    totals_statement,
 )
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter, chips_of
 from integration.services.error_ranges import Ranges, hides, ranges
@@ -161,6 +163,8 @@ def likely_statements(
         return
     exact = reading.chips.exact
     yield from counting_statements(filters, reading.cuts, exact=exact)
+    if rest := _of_any_cause(filters):
+        yield totals_statement(rest)
     key = read_token(before or after, reading.sort)
     backwards = bool(before) and key is not None
     for statement in _statements(reading, size + 1, backwards, key is not None)[:1]:
@@ -315,6 +319,8 @@ class _Reading:
         if few and filters.is_only() and not hides(cuts, filters.state):
             # All of a state: the sort's own index has its page at hand.
             few = len(chips_of(filters.state)) > 1
+        if few and count:
+            few = not _is_every_tenth(filters, cuts, count)
         return cls(filters, sort, cuts, found, few, chips)
 
     @property
@@ -559,6 +565,24 @@ class _Reading:
         if self.filters.until:
             between &= Q(**{f"{column}__lte": self.filters.until})
         return between
+
+
+def _of_any_cause(filters: ErrorFilter) -> ErrorFilter | None:
+    """Beside a filter by *who* or *category* of one state, that state without it."""
+    rest = replace(filters, who="", category="")
+    one_state = len(chips_of(filters.state)) == 1
+    return rest if rest != filters and one_state and is_rolled_up(rest) else None
+
+
+def _is_every_tenth(filters: ErrorFilter, cuts: tuple[Cut, ...], count: int) -> bool:
+    """Whether its causes leave so much of a state that walking finds a page.
+
+    No index has the rows of several problems in the list's order, and sorting reads all
+    of them. At worst the walk reads ten rows for each that would have been sorted.
+    """
+    rest = _of_any_cause(filters)
+    whole = count_chips(rest, cuts).of(filters.state) if rest else None
+    return whole is not None and whole <= 10 * count
 
 
 @lru_cache(maxsize=512)

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from benchmarks.year import NEWEST, Year, write_errors
 from integration import clock
-from integration.models import ErrorTotal, SyncError
+from integration.models import ErrorTotal, Problem, SyncError
 from integration.services.error_filters import parse_filter
 from integration.services.error_list import SORTS, Sort, read_page, write_token
 from tests.services.test_error_list import clean_up, queries
@@ -157,6 +157,28 @@ def test_a_job_is_read_in_the_order_of_its_index(many: Year) -> None:
 
     # What is sorted are the rows of the page, with what stands beside them.
     assert sum("FOR ORDER BY" in step for step in plan(read)) == 1
+
+
+@only_sqlite
+@pytest.mark.parametrize("query", [{"who": "user"}, {"category": "permission"}])
+def test_causes_that_most_rows_have_are_met_in_the_order_of_the_list(
+    many: Year, query: dict[str, str]
+) -> None:
+    (read,) = [sql for sql in asked(query, Sort()) if READS in sql]
+
+    assert any("INDEX error_in_chip" in step for step in plan(read))
+    assert sum("FOR ORDER BY" in step for step in plan(read)) == 1
+
+
+@only_sqlite
+def test_causes_that_few_rows_have_are_read_without_the_others(many: Year) -> None:
+    """Those may all be older than thousands of rows of other causes."""
+    Problem.objects.filter(pk=many.problems[-1].pk).update(category="schema")
+    query = {"category": "schema", "state": "resolved"}
+
+    (read,) = [sql for sql in asked(query, Sort()) if READS in sql]
+
+    assert any("(problem_id=?" in step for step in plan(read))
 
 
 @only_sqlite
