@@ -1,10 +1,10 @@
 #!/usr/bin/env python
 """Run a command: ``uv run manage.py quickstart`` starts everything on one machine."""
 
+# Ctrl-C may come at once: what takes long to read is read by run().
 import errno
 import os
 import sys
-from typing import NoReturn
 
 COULD_NOT_START = 2
 INTERRUPTED = 130
@@ -45,7 +45,7 @@ def write_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def stop(sentence: str) -> NoReturn:
+def stop(sentence: str) -> None:
     """One sentence for a person, and the code of what could not run."""
     sys.stderr.write(f"{sentence}\n")
     sys.exit(COULD_NOT_START)
@@ -53,7 +53,6 @@ def stop(sentence: str) -> NoReturn:
 
 def run() -> None:
     """Hand the command line to Django. What nobody can work without is a sentence."""
-    # Ctrl-C may come while Django is still being read, which takes a while.
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
     from django.db import OperationalError
@@ -88,7 +87,8 @@ def main() -> None:
             raise
         stop(WITHOUT_PACKAGES)
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        # At once: a terminal and "uv run" may both send it, and again while we end.
+        os._exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the output has gone, as "head" does.
         write_no_more()

@@ -93,6 +93,33 @@ def test_what_ends_it_while_django_is_still_being_read_is_no_traceback(
     assert len(done.stderr.splitlines()) == bool(said)
 
 
+EARLY = """
+import sys
+
+class Person:
+    def find_spec(self, *_):
+        raise KeyboardInterrupt
+
+sys.meta_path.insert(2, Person())
+exec(open("manage.py").read(), {"__name__": "__main__"})
+"""
+"""Ctrl-C at the first module that has to be read from a file."""
+
+
+def test_ctrl_c_at_the_very_beginning_is_quiet(tmp_path: Path) -> None:
+    done = subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "-c", EARLY, "check"],
+        cwd=REPOSITORY,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_a_reader_that_has_gone_is_no_traceback(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
