@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from integration.choices import Role, Who
 from integration.forms.handling import AssigneeForm, CommentForm
 from integration.forms.setup import REASON_LENGTH
-from integration.http import SignedInRequest, role_required
+from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup.charts import columns
 from integration.markup.looks import look_words, pace_now
 from integration.markup.parts import Moments
@@ -123,6 +123,8 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
     """What it means, who fixes it, its records, and what people did about it."""
     found = find(problem_id)
     count = count_of(found)
+    over = not count.relevant
+    nothing_left = _("Nothing is to be done: no entry of it is still relevant.")
     context: dict[str, Any] = {
         "section": "errors",
         "problem": found,
@@ -130,6 +132,8 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
         "resolved": resolved_of(found),
         "share": count,
         "is_set_up": count.is_set_up,
+        "became": over and nothing_left,
+        "turned": is_fragment(request, "live") and over != ("over" in request.GET),
         "trend": columns(read_trends([found.pk])[found.pk]),
         "look": look_words(seen_of_cause(found), Moments()),
         "pace": pace_now(),

@@ -531,6 +531,46 @@ def test_the_page_of_a_cause_that_is_over_leads_to_what_it_had(
     assert "state=relevant" not in said, "it has no other entries"
 
 
+@pytest.mark.parametrize(
+    ("language", "nothing", "later"),
+    [
+        ("en", "Nothing is to be done: no entry", "If it comes back"),
+        ("fr", "Il n'y a rien à faire : aucune entrée", "Si elle réapparaît"),
+    ],
+)
+def test_the_page_of_a_cause_that_is_over_says_that_nothing_is_to_be_done(
+    viewer: Client, error: SyncError, language: str, nothing: str, later: str
+) -> None:
+    headers = {"accept-language": language}
+    page = f"/problems/{error.problem_id}/"
+    before = unescape(html(viewer, page, **headers))
+    settle(error)
+
+    said = unescape(html(viewer, page, **headers)).replace("\xa0", " ")
+
+    assert nothing not in before.replace("\xa0", " ")
+    assert '<ol class="steps">' in before.partition('id="became"')[2]
+    assert nothing in said
+    folded = said.partition('<details class="fold">')[2].partition("</details>")[0]
+    assert later in folded
+    assert said.count('<ol class="steps">') == folded.count('<ol class="steps">') == 1
+
+
+def test_an_open_page_of_a_cause_turns_when_it_is_over_and_not_at_every_look(
+    viewer: Client, error: SyncError
+) -> None:
+    turns = '<div class="a-todo" id="became" hx-swap-oob="true">'
+    asked = {"hx-request": "true", "hx-target": "live"}
+    live = live_of(html(viewer, f"/problems/{error.problem_id}/"))
+    assert turns not in html(viewer, live, **asked)
+    settle(error)
+
+    over = html(viewer, live, **asked)
+
+    assert turns in over
+    assert turns not in html(viewer, live_of(over), **asked)
+
+
 def live_of(page: str) -> str:
     """The address that an open list asks for news."""
     found = re.search(r'data-live="\d+" hx-get="([^"]+)"', page)
