@@ -94,12 +94,22 @@ def database() -> dict[str, Any]:
         require_begun(place)
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(place)}
     try:
-        if given.startswith(DATABASE_SCHEMES):
-            return dict(env.db_url_config(given))
+        if given.startswith(DATABASE_SCHEMES) and not _is_in_memory(given):
+            found = dict(env.db_url_config(given))
+            require_named(found)
+            return found
     except ValueError:
         pass  # said below
     shown = given.rpartition("@")[2]
-    refuse("DATABASE_URL", shown, "an address such as postgres://user@host/name")
+    wanted = "an address such as postgres://user@host/name or sqlite:////folder/file"
+    refuse("DATABASE_URL", shown, wanted)
+
+
+def _is_in_memory(given: str) -> bool:
+    """Where each process would have its own; what stands like a host means that too."""
+    parts = urlsplit(given)
+    nowhere = parts.netloc or parts.path.strip("/") in {"", ":memory:"}
+    return parts.scheme == "sqlite" and bool(nowhere)
 
 
 def redis_address() -> str:
@@ -194,6 +204,17 @@ def require_begun(file: Path) -> None:
         ) from None
     except OSError:
         pass  # whoever opens it says why that cannot be
+
+
+def require_named(database: dict[str, Any]) -> None:
+    """Stop such a command where ``DATABASE_URL`` names a file that is not there."""
+    place = Path(database["NAME"]).absolute()
+    is_file = database["ENGINE"].endswith("sqlite3")
+    if is_file and not MAY_BEGIN and not place.exists():
+        raise ImproperlyConfigured(
+            f"there is no database {place}; correct DATABASE_URL, or begin with "
+            "“manage.py quickstart”, “serve” or “migrate”."
+        )
 
 
 def secret_key() -> str:

@@ -56,6 +56,8 @@ def test_a_value_from_a_file_ends_before_its_line_break(tmp_path: Path) -> None:
         ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "mysql://host/name"),
         ("DATABASE_URL", "postgres://host:port/name"),
+        ("DATABASE_URL", "sqlite://syncerrors.db"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
         ("REDIS_URL", "nonsense"),
         ("REDIS_URL", "redis://host/notanumber"),
         ("REDIS_URL", "redis://host:port/0"),

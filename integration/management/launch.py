@@ -10,6 +10,7 @@ from integration.management.ports import CannotListen
 from integration.management.start import Start
 from integration.management.steps import StepFailed
 from integration.management.summary import Summary
+from integration.management.words import unusable_database
 
 STEP_FAILED = 1
 COULD_NOT_START = 2
@@ -49,5 +50,4 @@ def launch(start: Start) -> Outcome:
             f"directory to the user that runs this.",
         )
     except DatabaseError as error:
-        reason = str(error).strip().partition("\n")[0]
-        return Outcome(COULD_NOT_START, f"The database cannot be used: {reason}")
+        return Outcome(COULD_NOT_START, unusable_database(error))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,10 +9,11 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
+
+from integration.services.doctor import cure_of_database, reason_of
 
 COULD_NOT_RUN = 2
-_NOT_MIGRATED = re.compile("no such (table|column)|does not exist")
 
 
 def as_json(value: Any) -> str:
@@ -64,18 +64,12 @@ def bad_days_in_words() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise CommandError(
-            f"The database cannot be used ({reason}). {_advice(reason)}",
-            returncode=COULD_NOT_RUN,
+            unusable_database(error), returncode=COULD_NOT_RUN
         ) from error
 
 
-def _advice(reason: str) -> str:
-    if _NOT_MIGRATED.search(reason):
-        return "If it is new or was just updated, run: manage.py migrate"
-    if "locked" in reason:
-        return "Something else writes to it; try again in a moment."
-    if connection.vendor == "sqlite":
-        return "Make its folder writable, and leave room on its disk."
-    return "Check DATABASE_URL, and whether the server runs."
+def unusable_database(error: DatabaseError) -> str:
+    """Why it cannot be used, and what to do."""
+    reason = reason_of(error)
+    return f"The database cannot be used ({reason}). {cure_of_database(reason)}"

@@ -1,5 +1,6 @@
 """Is this installation well? Our own parts first, then every connection."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from integration.models import Connection, Job, User
 from integration.services.connections import CheckResult, check_connection
 
 SILENT_MINUTES = 15
+_NOT_MIGRATED = re.compile("no such (table|column)|(relation|column) .* does not exist")
 _TRIED, _TRIED_MS = "syncerrors:tried", 1_000
 """What is written to the broker to see whether that can be; it goes by itself."""
 _REFUSALS = (ResponseError, AuthenticationError, AuthorizationError)
@@ -79,17 +81,34 @@ def check_database() -> OwnLine:
         executor = MigrationExecutor(database)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = reason_of(error)
         sentence = _("The database cannot be used: {reason}").format(reason=reason)
-        return OwnLine(
-            "database", CheckState.FAIL, sentence, (_("Check DATABASE_URL."),)
-        )
+        return _wrong("database", sentence, cure_of_database(reason))
     if missing:
         sentence = _("The database is not up to date.")
         return _wrong("database", sentence, "manage.py migrate")
     return OwnLine(
         "database", CheckState.OK, _("The database answers and is up to date.")
     )
+
+
+def reason_of(error: DatabaseError) -> str:
+    """What the database says first; further lines guess at why."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def cure_of_database(reason: str) -> str:
+    """What to do about a database that cannot be used, for this reason."""
+    if _NOT_MIGRATED.search(reason):
+        return _("If it is new or was just updated, run: manage.py migrate")
+    if "locked" in reason:
+        return _("Something else writes to it; try again in a moment.")
+    if database.vendor == "sqlite":
+        return _(
+            "See that {file} is a database that can be read and written, and that its "
+            "disk has room."
+        ).format(file=database.settings_dict["NAME"])
+    return _("Check DATABASE_URL, and whether the server runs.")
 
 
 def check_broker() -> OwnLine:

@@ -38,6 +38,29 @@ def test_a_mistyped_data_directory_is_said_and_not_made(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ANSWERING, ids=lambda words: words[0])
+def test_a_mistyped_database_is_said_and_not_made(
+    command: list[str], data: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "typo.db"
+
+    done = manage(data, *command, more={"DATABASE_URL": f"sqlite:///{place}"})
+
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert f"there is no database {place}; correct DATABASE_URL" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_in_a_file_is_begun_by_who_may(data: Path, tmp_path: Path) -> None:
+    named = {"DATABASE_URL": f"sqlite:///{tmp_path / 'right.db'}"}
+
+    made = manage(data, "migrate", "--verbosity", "0", more=named)
+    listed = manage(data, "errors", more=named)
+
+    assert (made.code, listed.code, listed.err) == (0, 0, "No entries.\n")
+
+
 def test_the_directory_may_be_named_as_for_quickstart(tmp_path: Path) -> None:
     (right := tmp_path / "right").mkdir()
     assert manage(right, "migrate", "--verbosity", "0").code == 0
@@ -163,6 +186,20 @@ def test_a_terminal_that_knows_few_signs_gets_the_rest_replaced(data: Path) -> N
     assert (told.code, refused.code, listed.code) == (0, 2, 0)
     assert "Traceback" not in told.err + refused.err
     assert listed.json["errors"] == []
+
+
+@pytest.mark.parametrize("command", ["doctor", "errors"])
+def test_a_file_that_is_no_database_is_named(
+    command: str, data: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "broken.db"
+    place.write_text("no database" * 100)
+
+    done = manage(data, command, more={"DATABASE_URL": f"sqlite:///{place}"})
+
+    assert done.code == (1 if command == "doctor" else 2)
+    assert f"See that {place} is a database that" in done.out + done.err
+    assert "Check DATABASE_URL" not in done.out + done.err
 
 
 def test_a_database_out_of_reach_is_a_sentence_for_djangos_commands_too(

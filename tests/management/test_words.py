@@ -38,7 +38,8 @@ def test_a_missing_database_is_one_sentence() -> None:
     [
         ('relation "integration_job" does not exist', "manage.py migrate"),
         ("database is locked", "try again in a moment"),
-        ("disk I/O error", "leave room on its disk|whether the server runs"),
+        ("disk I/O error", "its disk has room|whether the server runs"),
+        ('database "typo" does not exist', "is a database|whether the server runs"),
     ],
 )
 def test_what_to_do_fits_what_is_wrong_with_the_database(
