@@ -1,6 +1,6 @@
 """Deletions: one of two coupled records is gone, or both are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from integration.services.answers import note, note_changed
 from integration.services.articles import cause_of
 from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
 from integration.services.errors import settle_both_deleted, settle_parted
+from integration.services.rivals import numbered
 from integration.services.sentences import of_cause
 from integration.services.work import Work
 
@@ -139,15 +140,20 @@ def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[in
     """Whose lost partner this run has read anew: under another id, with the number by
     which both match. Sales may have several of one number.
 
-    Of several accounts with the number of one customer, its own has it again.
+    Of several accounts with the number of one customer, its own has it again. Who
+    wants it restored wants that one.
     """
     side, again = found.side, set()
     numbers = {r.id: as_code(r.number) for r in found.left.values()}
+    if work.run.only is not None:
+        _read_newcomers(work, side, numbers.values())
     free = work.spool.numbered(side, [*filter(None, numbers.values())])
     for coupling in gone:
         number = numbers.get(other_id(coupling, side), "")
         its_own = side is System.SALES or number == as_code(coupling.bc_number)
-        if coupling.pk in work.answers or not (number and its_own):
+        answer = work.answers.get(coupling.pk)
+        is_wanted = not answer or answer.rule is DeletionRule.RESTORE
+        if not (is_wanted and number and its_own):
             continue
         keys = _first_key(work, found.survivor(coupling))
         alike = [r for r in free.pop(number, []) if keys & _first_key(work, r)]
@@ -158,6 +164,17 @@ def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[in
         elif alike:
             found.unsure.append(coupling)
     return again
+
+
+def _read_newcomers(work: Work, side: System, numbers: Collection[str]) -> None:
+    """A run of some records alone has not read who was entered since."""
+    if work.money:
+        return  # Nobody restores currencies, and all of them have been read.
+    found = {record.id: record for record in numbered(work, side, numbers)}
+    known = couplings.coupled_ids(work.mapping, side, [*found])
+    known |= work.spool.has(side, [*found])
+    free = [r for r in found.values() if r.passes and r.id not in known]
+    work.spool.add(side, [(record, None) for record in free], extra=True)
 
 
 def _first_key(work: Work, record: Snapshot) -> set[MatchKey]:

@@ -4,7 +4,7 @@ It may be inactive or of another relationship type, so that it was never read.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from integration.connectors.errors import RemoteError
@@ -44,21 +44,23 @@ def _holders(
     work: Work, records: Sequence[Snapshot]
 ) -> Mapping[str, tuple[RecordRef, ...]]:
     """By number. It only helps a person: without an answer nobody is named."""
-    number, name = work.table.sales_label
-    wanted = sorted({as_code(record.number) for record in records} - {""})
     found: dict[str, tuple[RecordRef, ...]] = {}
     try:
-        for start in range(0, len(wanted), _NUMBERS_PER_QUESTION):
-            part = wanted[start : start + _NUMBERS_PER_QUESTION]
-            where = " or ".join(f"{number} eq {literal(each)}" for each in part)
-            pages = work.connectors[System.SALES].read_all(
-                work.table.place(System.SALES), (number, name), where
-            )
-            for row in (row for page in pages for row in page.records):
-                its = str(row.values.get(number) or "")
-                one = RecordRef(row.id, its, str(row.values.get(name) or ""))
-                key = as_code(its)
-                found[key] = (*found.get(key, ()), one)
+        for row in numbered(work, System.SALES, {as_code(r.number) for r in records}):
+            one, key = RecordRef(row.id, row.number, row.name), as_code(row.number)
+            found[key] = (*found.get(key, ()), one)
     except RemoteError as error:
         logger.info("records in the way not read", extra={"reason": str(error)})
     return found
+
+
+def numbered(work: Work, side: System, numbers: Collection[str]) -> Iterator[Snapshot]:
+    """All that have one of these numbers now, whatever else they are."""
+    number, _name = work.table.label(side)
+    place, columns = work.table.place(side), work.table.columns(side)
+    wanted = sorted({*numbers} - {""})
+    for start in range(0, len(wanted), _NUMBERS_PER_QUESTION):
+        part = wanted[start : start + _NUMBERS_PER_QUESTION]
+        where = " or ".join(f"{number} eq {literal(each)}" for each in part)
+        for page in work.connectors[side].read_all(place, columns, where):
+            yield from (work.snapshot(side, row) for row in page.records)

@@ -7,10 +7,12 @@ import pytest
 from integration.core.answers import DeletionRule
 from integration.core.records import Direction
 from integration.models import Coupling, PendingRecord
+from integration.services.answer_plans import Take
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
 from tests.running import running_systems
 from tests.services.engine import Engine, Live, Meanwhile, running_engine
+from tests.services.test_answers import answer, carried_out, deletion
 from tests.services.test_creations import Crash, Fragile
 from tests.services.test_sync import in_step
 
@@ -352,3 +354,39 @@ def test_one_deleted_while_a_run_writes_is_the_newcomer_in_that_run(
     loose.sync("CUSTOMER")
     assert not loose.errors()
     assert in_step(loose)
+
+
+@pytest.mark.parametrize("side", ["customers", "accounts"])
+def test_who_restores_what_was_just_entered_again_makes_no_second_one(
+    loose: Engine, side: str
+) -> None:
+    operation = answer(deletion(loose, side), Take.RESTORE)
+    if side == "customers":
+        new = loose.add_customer("100001", "By another name")
+    else:
+        new = loose.add_account("By another name", accountnumber="100001")
+    counts = len(loose.customers), len(loose.accounts)
+
+    done = carried_out(operation)
+
+    assert (len(loose.customers), len(loose.accounts)) == counts
+    pair = Coupling.objects.get(bc_number="100001")
+    assert new.id in {pair.bc_id, pair.sales_id}
+    assert done.result["outcome"] == "healed"
+    loose.sync("CUSTOMER")
+    assert not loose.errors()
+    assert in_step(loose)
+
+
+def test_who_restores_what_was_entered_twice_is_asked_which(loose: Engine) -> None:
+    operation = answer(deletion(loose), Take.RESTORE)
+    loose.add_account("One", accountnumber="100001")
+    loose.add_account("Two", accountnumber="100001")
+    counts = len(loose.customers), len(loose.accounts)
+
+    carried_out(operation)
+
+    assert loose.articles() == ["match-ambiguous"]
+    loose.sync("CUSTOMER")
+    assert loose.articles() == ["match-ambiguous"] * 3
+    assert (len(loose.customers), len(loose.accounts)) == counts
