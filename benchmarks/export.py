@@ -21,7 +21,7 @@ from integration import clock
 from integration.models import SyncError
 from integration.services import export
 from integration.services.error_filters import ALL, ErrorFilter
-from integration.services.error_list import NEWEST_FIRST
+from integration.services.error_sort import NEWEST_FIRST
 
 ROUNDS = 3
 PEER_ROWS = 5_000

@@ -21,7 +21,7 @@ from django.test.utils import CaptureQueriesContext
 from benchmarks.measure import Times, take_turns
 from benchmarks.writer import recording
 from integration.models import ErrorTotal, Job, SyncError
-from integration.services.error_list import NEWEST_FIRST, SORTS, write_token
+from integration.services.error_sort import NEWEST_FIRST, SORTS, write_token
 
 FLOOR, WHOLE = "ok view", "whole page"
 _RATE = 500

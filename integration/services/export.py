@@ -24,7 +24,8 @@ from integration.models import Connection, Problem
 from integration.models.dialect import UtcText
 from integration.services.articles import title_of
 from integration.services.error_filters import ErrorFilter
-from integration.services.error_list import Sort, read_chunks
+from integration.services.error_list import read_chunks
+from integration.services.error_sort import Sort
 
 Row = tuple[Any, ...]
 

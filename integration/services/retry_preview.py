@@ -41,7 +41,8 @@ from integration.models.removal import DELETE_CHUNK, delete_rows
 from integration.services import moment
 from integration.services.answers import settled_words
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter
-from integration.services.error_list import Sort, read_chunks
+from integration.services.error_list import read_chunks
+from integration.services.error_sort import Sort
 from integration.services.operations import record_operation
 from integration.services.retry import (
     CHUNK,

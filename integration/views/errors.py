@@ -31,12 +31,8 @@ from integration.services.answers import answering_errors
 from integration.services.causes import count_of
 from integration.services.error_counts import ChipCounts
 from integration.services.error_filters import ALL, RELEVANT
-from integration.services.error_list import (
-    ErrorPage,
-    likely_statements,
-    neighbours,
-    read_page,
-)
+from integration.services.error_list import ErrorPage, neighbours, read_page
+from integration.services.error_reading import likely_statements
 from integration.services.looks import seen_of, watch
 from integration.services.places import Places, place_of, places_statement, read_places
 from integration.services.retry_results import replacement_of

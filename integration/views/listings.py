@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from integration import clock
 from integration.services.error_filters import ErrorFilter, parse_filter
-from integration.services.error_list import NEWEST_FIRST, PAGE_SIZE, Sort, parse_sort
+from integration.services.error_list import PAGE_SIZE
+from integration.services.error_sort import NEWEST_FIRST, Sort, parse_sort
 from integration.views.addresses import read_words
 from integration.views.wording import state_words
 

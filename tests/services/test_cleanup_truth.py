@@ -14,7 +14,8 @@ from integration.services.actors import Refused
 from integration.services.cleanup import delete
 from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.error_filters import ErrorFilter
-from integration.services.error_list import Sort, read_page
+from integration.services.error_list import read_page
+from integration.services.error_sort import Sort
 from integration.services.errors import record_outcomes
 from integration.services.undo import undo
 from tests.factories import make_connection, make_job, make_mapping, make_problem

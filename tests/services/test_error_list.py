@@ -15,14 +15,12 @@ from integration.models.statements import ahead
 from integration.services.cleanup import delete, delete_selected
 from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.error_filters import ErrorFilter, parse_filter
-from integration.services.error_list import (
+from integration.services.error_list import ErrorPage, neighbours, read_page
+from integration.services.error_reading import likely_statements
+from integration.services.error_sort import (
     SORTS,
-    ErrorPage,
     Sort,
-    likely_statements,
-    neighbours,
     parse_sort,
-    read_page,
     read_token,
     write_token,
 )

@@ -15,7 +15,8 @@ from benchmarks.year import NEWEST, Year, write_errors
 from integration import clock
 from integration.models import ErrorTotal, Problem, SyncError
 from integration.services.error_filters import parse_filter
-from integration.services.error_list import SORTS, Sort, read_page, write_token
+from integration.services.error_list import read_page
+from integration.services.error_sort import SORTS, Sort, write_token
 from tests.services.test_error_list import clean_up, queries
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.test import Client
 
 from integration.services import error_list
 from integration.services.error_filters import ErrorFilter
-from integration.services.error_list import SORTS, Sort
+from integration.services.error_sort import SORTS, Sort, parse_sort
 from tests.factories import SOME_TIME, make_connection, make_error, make_problem
 from tests.views.test_errors import recount
 
@@ -70,7 +70,7 @@ def test_a_file_has_every_row_of_the_list_in_its_order(
     viewer: Client, list_of_twelve: None, sort: str, state: str
 ) -> None:
     listed = error_list.read_page(
-        ErrorFilter(state=state), error_list.parse_sort(sort.lstrip("+")) or Sort()
+        ErrorFilter(state=state), parse_sort(sort.lstrip("+")) or Sort()
     )
 
     found = lines(viewer, f"state={state}&sort={sort.lstrip('+')}")

@@ -11,14 +11,8 @@ from integration.core.texts import read_number
 from integration.management.answering import AnsweringCommand
 from integration.management.words import COULD_NOT_RUN, as_json
 from integration.services.error_filters import CHOICES, FILTER_NAMES, parse_filter
-from integration.services.error_list import (
-    PAGE_SIZE,
-    ErrorPage,
-    Sort,
-    parse_sort,
-    read_page,
-    read_token,
-)
+from integration.services.error_list import PAGE_SIZE, ErrorPage, read_page
+from integration.services.error_sort import Sort, parse_sort, read_token
 from integration.services.listed_rows import Row
 from integration.services.selection import (
     UnknownName,
