@@ -6,9 +6,10 @@ lost the run at its next chunk and stops (fencing).
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -131,20 +132,25 @@ def claim(run_id: UUID, worker: str) -> Run | None:
     return _load(run_id) if taken else None
 
 
-def log_outcomes(run: Run, outcomes: Sequence[Outcome]) -> None:
+def log_outcomes(
+    run: Run,
+    outcomes: Sequence[Outcome],
+    before: Mapping[Direction, Sequence[str]] = MappingProxyType({}),
+) -> None:
     """Count, note and record the endings of one chunk, in the caller's transaction.
 
+    ``before``: how those of these were counted that have ended in this run already.
     Raises ``RunLost`` when another worker has taken the run up.
     """
     by_direction: dict[Direction, list[Outcome]] = {way: [] for way in run.jobs}
     for outcome in outcomes:
         by_direction[outcome.direction].append(outcome)
-    if run.dry_run:
-        for direction, ended in by_direction.items():
-            _count_in_memory(run.jobs[direction], ended)
-        return
     for direction, ended in by_direction.items():
-        _log_direction(run, run.jobs[direction], ended)
+        job, counts = run.jobs[direction], _counts(ended, before.get(direction, ()))
+        if run.dry_run:
+            _count_in_memory(job, counts)
+        else:
+            _log_direction(run, job, ended, counts)
     if run.operation is not None:
         judge_tried(run.operation, run.mapping, outcomes)
 
@@ -240,8 +246,9 @@ def _mine(run: Run) -> QuerySet[Job]:
     return Job.objects.filter(run=run.id, attempt=run.attempt, state=JobState.RUNNING)
 
 
-def _log_direction(run: Run, job: Job, outcomes: list[Outcome]) -> None:
-    counts = _counts(outcomes)
+def _log_direction(
+    run: Run, job: Job, outcomes: list[Outcome], counts: Mapping[str, int]
+) -> None:
     changes = {name: F(name) + number for name, number in counts.items()}
     held = _mine(run).filter(pk=job.pk).update(heartbeat_at=clock.now(), **changes)
     if not held:
@@ -253,11 +260,12 @@ def _log_direction(run: Run, job: Job, outcomes: list[Outcome]) -> None:
     note_tries(run.mapping, run.tries, outcomes, causes)
 
 
-def _counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
+def _counts(outcomes: Iterable[Outcome], before: Iterable[str]) -> dict[str, int]:
     counts = Counter(outcome.kind.value for outcome in outcomes)
+    counts.subtract(before)
     return {**counts, "records_read": counts.total()} if counts else {}
 
 
-def _count_in_memory(job: Job, outcomes: Iterable[Outcome]) -> None:
-    for name, number in _counts(outcomes).items():
+def _count_in_memory(job: Job, counts: Mapping[str, int]) -> None:
+    for name, number in counts.items():
         setattr(job, name, getattr(job, name) + number)

@@ -7,7 +7,7 @@ matched where joins are quick.
 import marshal
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +44,8 @@ CREATE INDEX by_record ON match_key (side, id);
 CREATE TABLE pair (bc_id TEXT PRIMARY KEY, sales_id TEXT);
 CREATE TABLE seen (side TEXT, id TEXT, PRIMARY KEY (side, id)) WITHOUT ROWID;
 CREATE TABLE gone (side TEXT, id TEXT, PRIMARY KEY (side, id)) WITHOUT ROWID;
+CREATE TABLE ended (side TEXT, id TEXT, kind TEXT, PRIMARY KEY (side, id))
+WITHOUT ROWID;
 """
 
 _FREE = "r.coupling IS NULL AND r.state = ''"
@@ -243,6 +245,13 @@ class Spool:
         ):
             last = rows[-1][0]
             yield [row[0] for row in rows]
+
+    def end(self, side: System, kinds: Mapping[str, str]) -> list[str]:
+        """Note how these ended; returns how those did that had ended before."""
+        before = [kind for (kind,) in self._chosen("ended", "kind", side, [*kinds])]
+        rows = [(side.value, record_id, kind) for record_id, kind in kinds.items()]
+        self._many("INSERT OR REPLACE INTO ended VALUES (?, ?, ?)", rows)
+        return before
 
     def pairs(self, size: int = CHUNK) -> Iterator[list[SpooledPair]]:
         """Coupled records, both sides together, by coupling; without finished ones."""

@@ -115,14 +115,20 @@ class Work:
     def log(self, outcomes: Iterable[Outcome]) -> None:
         """Record what this run answers for, in the caller's transaction.
 
-        Endings of a direction it has no job for are left to the run that has.
+        Endings of a direction it has no job for are left to the run that has. A record
+        that has ended before in this run counts as it ends now.
         """
         mine = [
             with_long_field(self._noted(outcome))
             for outcome in outcomes
             if self.writes(outcome.direction)
         ]
-        log_outcomes(self.run, mine)
+        before = {way: self._ended(way, mine) for way in self.run.jobs}
+        log_outcomes(self.run, mine, before)
+
+    def _ended(self, way: Direction, outcomes: Sequence[Outcome]) -> list[str]:
+        kinds = {o.record_key: o.kind.value for o in outcomes if o.direction is way}
+        return self.spool.end(way.source, kinds)
 
     def _noted(self, outcome: Outcome) -> Outcome:
         made = outcome.kind is OutcomeKind.INSERTED

@@ -52,6 +52,18 @@ def test_a_customer_entered_again_is_coupled_with_its_account(
     assert in_step(loose)
 
 
+def test_in_a_full_run_both_are_counted_once(loose: Engine) -> None:
+    bc, _sales = loose.pair()
+    loose.change(again(loose, bc), city="A")
+
+    counts = loose.sync("CUSTOMER", full=True)
+
+    assert counts == {
+        "to_sales": {"records_read": 8, "unchanged": 7, "modified": 1},
+        "to_business_central": {"records_read": 8, "unchanged": 7, "modified": 1},
+    }
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 def test_a_stop_at_any_call_couples_it_all_the_same(done: bool) -> None:

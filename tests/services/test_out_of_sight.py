@@ -64,6 +64,20 @@ def test_a_record_out_of_sight_is_told_as_such_until_it_may_be_read(
     assert in_step(engine)
 
 
+def test_what_is_left_of_it_is_counted_once(engine: Engine) -> None:
+    _, sales = engine.pair()
+    hide(engine, sales)
+
+    counts = engine.sync("CUSTOMER", full=True)
+
+    assert counts == {
+        "to_sales": {"records_read": 8, "unchanged": 7, "failed": 1},
+        "to_business_central": {"records_read": 7, "unchanged": 7},
+    }
+    again = engine.sync("CUSTOMER", full=True)
+    assert again["to_sales"] == counts["to_sales"]
+
+
 def test_an_edit_of_its_partner_goes_when_it_may_be_read(engine: Engine) -> None:
     bc, sales = engine.pair()
     hide(engine, sales)

@@ -405,6 +405,15 @@ def test_an_account_deleted_in_sales_is_an_error_of_its_customer(
     assert error.values["business_central"] == error.values["last"]
 
 
+def test_what_lost_its_partner_is_counted_once_in_a_full_run(engine: Engine) -> None:
+    _, sales = engine.pair()
+    engine.accounts.delete(sales.id)
+
+    counts = engine.sync("CUSTOMER", full=True)
+
+    assert counts["to_sales"] == {"records_read": 8, "unchanged": 7, "failed": 1}
+
+
 def test_what_lost_its_partner_is_told_by_the_number_it_has_now(
     engine: Engine,
 ) -> None:
