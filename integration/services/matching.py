@@ -19,13 +19,13 @@ Match = tuple[Snapshot, Snapshot]
 
 def couple_created(work: Work) -> None:
     """What an interrupted run created in Business Central, and never heard of."""
-    intents = pending.intents(work.mapping)
-    if work.is_rehearsal or not intents:
+    if work.is_rehearsal or not next(pending.intents(work.mapping), None):
         return
     for records in work.spool.alone(System.SALES):
         _couple_created(work, records)
     for records in work.spool.alone(System.BUSINESS_CENTRAL):
-        _recall(work, told_of(work.table, intents, records))
+        for intents in pending.intents(work.mapping):
+            _recall(work, told_of(work.table, intents, records))
 
 
 def _recall(work: Work, ids: Sequence[str]) -> None:

@@ -188,11 +188,13 @@ def save_intents(
     _upsert(rows, _INTENDED)
 
 
-def intents(mapping: TableMapping) -> dict[str, dict[str, Any]]:
-    """Every intent of this mapping, by the id of its Sales record."""
+def intents(mapping: TableMapping) -> Iterator[dict[str, dict[str, Any]]]:
+    """Every intent of this mapping by the id of its Sales record, in chunks."""
     rows = PendingRecord.objects.filter(mapping=mapping, side=System.SALES.value)
-    found = rows.filter(intent__isnull=False).values_list("record_id", "intent")
-    return {key: intent for key, intent in found if intent}
+    held = rows.filter(intent__isnull=False)
+    for ids in _in_chunks(held.order_by("record_id")):
+        found = held.filter(record_id__in=among(ids)).values_list("record_id", "intent")
+        yield {key: intent for key, intent in found if intent}
 
 
 def forget_intents(mapping: TableMapping, ids: Sequence[str]) -> None:

@@ -85,6 +85,17 @@ def test_an_intent_keeps_the_attempts_of_its_record() -> None:
     assert row.next_attempt_at
 
 
+def test_intents_come_in_chunks() -> None:
+    mapping = make_mapping()
+    records = [Snapshot(f"{number:03}", "1", None, {}) for number in range(501)]
+    pending.save_intents(mapping, [(record, {"values": {}}) for record in records])
+
+    chunks = list(pending.intents(mapping))
+
+    assert [len(chunk) for chunk in chunks] == [500, 1]
+    assert {*chunks[0], *chunks[1]} == {record.id for record in records}
+
+
 def test_only_the_version_that_failed_rests() -> None:
     row = tried(make_mapping())
 
