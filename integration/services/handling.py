@@ -34,7 +34,7 @@ from integration.services.actors import (
 )
 from integration.services.cleanup import MOST_SELECTED
 from integration.services.operations import lock_to_undo, record_operation, record_undo
-from integration.services.sentences import Told, sentence
+from integration.services.sentences import Told, of_problem, sentence
 from integration.services.settling import (
     Before,
     Writing,
@@ -63,20 +63,17 @@ def ignore_errors(
 
     They grow when a further record fails for the same cause. Raises ``Refused``.
     """
-    why = reason or sentence(gettext_noop("Selected in the list."))
-    return _handle(OperationKind.IGNORE, _few(ids), by, why, scope_of(until))
+    return _handle(OperationKind.IGNORE, ids, by, reason, scope_of(until))
 
 
 def resolve_errors(ids: Collection[int], by: Actor, reason: str = "") -> Operation:
     """Call these entries, at most 100, resolved. Raises ``Refused``."""
-    why = reason or sentence(gettext_noop("Selected in the list."))
-    return _handle(OperationKind.RESOLVE, _few(ids), by, why, {})
+    return _handle(OperationKind.RESOLVE, ids, by, reason, {})
 
 
 def reopen_errors(ids: Collection[int], by: Actor, reason: str = "") -> Operation:
     """Ignore these entries, at most 100, no longer. Raises ``Refused``."""
-    why = reason or sentence(gettext_noop("Selected in the list."))
-    return _handle(OperationKind.REOPEN, _few(ids), by, why, {})
+    return _handle(OperationKind.REOPEN, ids, by, reason, {})
 
 
 def scope_of(until: datetime | None) -> dict[str, str]:
@@ -118,10 +115,13 @@ def handle(operation: Operation, ids: Collection[int]) -> set[int]:
     return done
 
 
-def _few(ids: Collection[int]) -> set[int]:
-    if len(set(ids)) > MOST_SELECTED:
-        raise Refused(_("Select at most %(n)s entries.") % {"n": MOST_SELECTED})
-    return set(ids)
+def _why(ids: Collection[int]) -> Told:
+    """For want of a reason: one entry by itself is called by its cause."""
+    rows = SyncError.objects.filter(pk__in=ids).select_related("problem")
+    error = rows.first() if len(ids) == 1 else None
+    if error:
+        return of_problem(error.problem)
+    return sentence(gettext_noop("Selected in the list."))
 
 
 @transaction.atomic
@@ -129,15 +129,18 @@ def _handle(
     kind: OperationKind,
     ids: Collection[int],
     by: Actor,
-    reason: str | Told,
+    reason: str,
     scope: dict[str, str],
 ) -> Operation:
     require_operator(by)
+    ids = set(ids)
+    if len(ids) > MOST_SELECTED:
+        raise Refused(_("Select at most %(n)s entries.") % {"n": MOST_SELECTED})
     operation = record_operation(
         kind,
         by=user_of(by),
         by_name=name_of(by),
-        reason=reason,
+        reason=reason or _why(ids),
         scope=scope,
         state=OperationState.IN_FORCE,
         instant=moment.read_clock(),

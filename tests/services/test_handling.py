@@ -17,6 +17,7 @@ from integration.services.error_filters import ErrorFilter
 from integration.services.error_rows import Failing
 from integration.services.handling import (
     ignore_errors,
+    reopen_errors,
     resolve_errors,
     wake_ignored,
 )
@@ -89,6 +90,21 @@ def test_ignored_entries_leave_the_open_ones_and_come_back_by_undo(
     told = Operation.objects.get(kind="undo")
     assert (told.by, told.reason, told.rows) == (anna, "back from holidays", 3)
     assert told.scope == {"operation": operation.pk}
+
+
+def test_without_a_reason_one_entry_is_called_by_its_cause(
+    anna: User, rows: list[SyncError]
+) -> None:
+    done = [ignore_errors(ids(rows[0]), anna), ignore_errors(ids(*rows[1:]), anna)]
+    done += [reopen_errors(ids(rows[0]), anna), resolve_errors(ids(rows[0]), anna)]
+
+    title = rows[0].problem.title
+    assert [operation.reason for operation in done] == [
+        title,
+        "Selected in the list.",
+        title,
+        title,
+    ]
 
 
 def test_an_ignored_record_that_fails_again_stays_ignored(
