@@ -92,6 +92,7 @@ mappings_urls: Patterns = [
     path("<key:mapping_id>/pause/", mappings.pause, name="mapping_pause"),
     path("<key:mapping_id>/resume/", mappings.resume, name="mapping_resume"),
     path("<key:mapping_id>/rules/", mappings.rules, name="mapping_rules"),
+    path("<key:mapping_id>/interval/", mappings.interval, name="mapping_interval"),
     path("<key:mapping_id>/review/", mappings.read_again, name="mapping_review"),
 ]
 connections_urls: Patterns = [

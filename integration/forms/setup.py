@@ -1,7 +1,7 @@
 """Forms of the set-up pages: a reason, a message to explain, a new secret."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -9,7 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from integration.choices import ConflictPolicy, DeletionPolicy, SignIn
 from integration.core.explain import LONGEST
 from integration.markup.inputs import PlainInput
-from integration.models import Endpoint
+from integration.markup.parts import interval
+from integration.models import Endpoint, TableMapping
+from integration.services.schedules import intervals_of
 
 REASON_LENGTH = 500
 SECRET_LENGTH = 20_000
@@ -47,6 +49,21 @@ class RulesForm(ReasonForm):
         choices=DeletionPolicy,
         widget=forms.Select(attrs={"class": "input"}),
     )
+
+
+class IntervalForm(ReasonForm):
+    """How often a mapping runs."""
+
+    field_order = ["interval", "reason"]
+    interval = forms.TypedChoiceField(
+        label=_("Interval"), coerce=int, widget=forms.Select(attrs={"class": "input"})
+    )
+
+    def __init__(self, mapping: TableMapping, data: Any = None) -> None:
+        present = {"interval": mapping.interval_seconds}
+        super().__init__(data, initial=present, auto_id="schedule_%s")
+        field = cast("forms.TypedChoiceField", self.fields["interval"])
+        field.choices = [(one, interval(one)) for one in intervals_of(mapping)]
 
 
 class MessageForm(forms.Form):

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from integration import tasks
 from integration.choices import EntryKind, JobKind, JobState, Role
 from integration.core.answers import ConflictRule, DeletionRule
-from integration.forms.setup import ReasonForm, RulesForm, reason_of
+from integration.forms.setup import IntervalForm, ReasonForm, RulesForm, reason_of
 from integration.http import SignedInRequest, is_fragment, role_required
+from integration.markup import parts
 from integration.markup.records import RecordSide
 from integration.models import Job, JobEntry, TableMapping, User
 from integration.models.jobs import ACTIVE_STATES
@@ -23,6 +24,7 @@ from integration.services import pauses, review
 from integration.services.actors import Refused
 from integration.services.mappings import MappingInvalid, answerable, change_rules
 from integration.services.places import Place, place_of
+from integration.services.schedules import change_interval
 from integration.services.sentences import sentence
 from integration.services.storm_status import halt_of
 from integration.views.candidates import candidates_of
@@ -32,6 +34,7 @@ AMBIGUOUS_SHOWN = 200
 POLL_SECONDS = 3
 RECENT = 10
 OTHER_RULES = gettext_noop("Other rules for conflicts and deletions.")
+OTHER_INTERVAL = gettext_noop("Another interval.")
 
 
 @role_required(Role.VIEWER)
@@ -71,6 +74,8 @@ def mapping(request: SignedInRequest, mapping_id: int) -> HttpResponse:
         "fields": found.fields.all(),
         "recent": list(found.jobs.order_by("-id")[:RECENT]),
         "reason_form": ReasonForm(),
+        "accept_form": ReasonForm(auto_id="accept_%s"),
+        "interval_form": IntervalForm(found),
         **pause_context(request.user, found),
         **rules_context(found),
         "halted": halt_of(found) if found.paused_at else None,
@@ -153,7 +158,8 @@ def rules_context(found: TableMapping) -> dict[str, Any]:
         initial={
             "conflict": found.update_conflict,
             "deletion": found.deletion_conflict,
-        }
+        },
+        auto_id="rules_%s",
     )
     can = answerable(found)
     if not can.conflicts:
@@ -194,6 +200,26 @@ def rules(request: SignedInRequest, mapping_id: int) -> HttpResponse:
             )
         else:
             messages.info(request, _("These were the rules already."))
+    return redirect("mapping", mapping_id)
+
+
+@role_required(Role.ADMINISTRATOR)
+@require_POST
+def interval(request: SignedInRequest, mapping_id: int) -> HttpResponse:
+    """Run so often from now on."""
+    found = find(mapping_id)
+    form = IntervalForm(found, request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose one of the intervals offered here."))
+        return redirect("mapping", mapping_id)
+    seconds, why = form.cleaned_data["interval"], form.cleaned_data["reason"]
+    why = why or sentence(OTHER_INTERVAL)
+    if change_interval(found, request.user, why, seconds):
+        said = _("%(mapping)s runs every %(interval)s from now on.")
+        words = {"mapping": found.name, "interval": parts.interval(seconds)}
+        messages.success(request, said % words)
+    else:
+        messages.info(request, _("It had this interval already."))
     return redirect("mapping", mapping_id)
 
 

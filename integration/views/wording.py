@@ -275,6 +275,7 @@ def result_names() -> dict[str, str]:
         "sentence": _("Message"),
         "update_conflict": _("Changed on both sides"),
         "deletion_conflict": _("Deleted on one side"),
+        "interval_seconds": _("Interval"),
         "passed": _("Check passed"),
         "problems": _("Found"),
         "settled": _("Settled"),
@@ -323,6 +324,8 @@ def result_lines(operation: Operation) -> list[Line]:
     for name, rules in RULES.items():
         if name in result:
             result[name] = label(rules, result[name])
+    if "interval_seconds" in result:
+        result["interval_seconds"] = parts.interval(result["interval_seconds"])
     return [
         (word, result_words(result[name]))
         for name, word in result_names().items()

@@ -30,6 +30,7 @@ from integration.services.handling import (
     resolve_errors,
     wake_ignored,
 )
+from integration.services.schedules import change_interval
 from integration.services.settling import before, settle, writing
 from tests.factories import (
     make_connection,
@@ -764,6 +765,20 @@ def test_what_need_not_run_is_not_silent_nor_when_it_goes_on(
     pass_by(now, 3)
 
     assert told() == []
+
+
+def test_what_was_quiet_by_its_old_interval_is_not_silent_by_a_shorter_one(
+    now: Now, watched: TableMapping
+) -> None:
+    change_interval(watched, "test", "It is quiet.", 3_600)
+    pass_by(now, 50)
+
+    change_interval(watched, "test", "It is not.", 60)
+
+    pass_by(now, 3)
+    assert told() == []
+    pass_by(now, 2)
+    assert told() == [["silent"]]
 
 
 @pytest.mark.parametrize("state", [JobState.RUNNING, JobState.QUEUED])

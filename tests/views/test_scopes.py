@@ -394,6 +394,7 @@ ON_ONE_OR_NONE = {
     *("connection_check", "connection_enable"),
     *("connection_pause", "connection_resume", "connection_secret"),
     *("mapping_accept", "mapping_pause", "mapping_resume", "mapping_rules"),
+    "mapping_interval",
     *("mapping_review", "check_all"),
     *("error_watch", "error_retry", "error_answer"),
     *("problem_watch", "problem_assign", "problem_comment"),
