@@ -27,8 +27,9 @@ def chosen_mappings(
         return found
     wanted = {name.upper() for name in names}
     known = {mapping.name.upper() for mapping in found}
-    if wanted - known:
-        raise UnknownName(_no_mapping(sorted(wanted - known), sorted(known)))
+    unknown = [name for name in names if name.upper() not in known]
+    if unknown:
+        raise UnknownName(_no_mapping(unknown, sorted(known)))
     return [mapping for mapping in found if mapping.name.upper() in wanted]
 
 
@@ -73,7 +74,8 @@ def _mapping_key(typed: str) -> str:
 
 def _no_mapping(unknown: list[str], known: list[str]) -> str:
     there = ", ".join(known) or "none yet"
-    return f"There is no mapping {', '.join(unknown)}; there are: {there}."
+    quoted = ", ".join(f"“{name}”" for name in unknown)
+    return f"There is no mapping {quoted}; there are: {there}."
 
 
 def _no_connection(name: str) -> str:

@@ -107,7 +107,7 @@ def test_a_filter_that_finds_nothing_says_so_beside_the_list(
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("mapping=NOPE", "There is no mapping NOPE; there are: CURRENCY, CUSTOMER."),
+        ("mapping=NOPE", "There is no mapping “NOPE”; there are: CURRENCY, CUSTOMER."),
         ("connection=9999", "There is no connection 9999; there are: {pk} (“{name}”)."),
         ("connection=Nope", "There is no connection Nope; there are: {pk} (“{name}”)."),
         ("problem=9999", "There is no cause 9999; the page By cause lists them."),

@@ -104,11 +104,13 @@ def test_one_direction_alone(
 
 
 @pytest.mark.parametrize("command", ["sync", "review"])
+@pytest.mark.parametrize("name", ["customr", "", " "])
 def test_an_unknown_mapping_is_one_sentence_naming_the_known(
-    connection: Connection, command: str
+    connection: Connection, command: str, name: str
 ) -> None:
-    with pytest.raises(CommandError, match="CUSTOMR; there are: CURRENCY, CUSTOMER"):
-        call_command(command, "CUSTOMR")
+    said = f"no mapping “{name}”; there are: CURRENCY, CUSTOMER"
+    with pytest.raises(CommandError, match=said):
+        call_command(command, name)
 
 
 def test_an_unknown_connection_is_one_sentence(connection: Connection) -> None:
