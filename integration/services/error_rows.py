@@ -149,6 +149,12 @@ def search_text_of(columns: Mapping[str, Any], cause: Cause) -> str:
     return searchable(text[:_SEARCHED_CHARACTERS])
 
 
+def also_called(search_text: str, record: RecordRef) -> str:
+    """It is found by what its record is called now, too."""
+    names = searchable(f"{record.number}\n{record.name}".strip())
+    return f"{names}\n{search_text}"[:_SEARCHED_CHARACTERS]
+
+
 def _short(text: str, characters: int) -> str:
     text = cleaned(text)
     return text if len(text) <= characters else text[: characters - 1] + "…"

@@ -16,6 +16,7 @@ from integration.models.dialect import prefix
 from integration.models.errors import RELEVANT_CHIPS
 from integration.services import articles
 from integration.services.error_rows import (
+    also_called,
     failing_outcome,
     failing_setup,
     record_columns,
@@ -64,7 +65,7 @@ def record_outcomes(
     for rows in _open_of(mapping, in_step):
         settled = before(work, SyncError.objects.filter(rows))
         settle(work, settled, SettledReason.RESOLVED)
-        _tell_partners(settled, in_step)
+        _tell_records(settled, in_step)
     # Taught articles are read under the lock of recording: none is missed.
     causes = _causes(work, failed, cause_of or articles.Causes())
     record_failing(
@@ -210,17 +211,24 @@ def _open_of(mapping: TableMapping, in_step: Iterable[Outcome]) -> Iterator[Q]:
                 yield open_rows & row & conflict
 
 
-def _tell_partners(settled: Sequence[Before], in_step: Iterable[Outcome]) -> None:
-    """What was not there when it failed has been made: its rows say so from now on."""
+def _tell_records(settled: Sequence[Before], in_step: Iterable[Outcome]) -> None:
+    """What has been made or renamed since it failed: its rows say so from now on."""
     ended = {(str(one.direction), one.record_key): one for one in in_step}
+    found = SyncError.objects.filter(pk__in=[row["id"] for row in settled])
+    errors = list(found.defer("values", "message", "call_stack"))
     for side in ("bc", "sales"):
         told = []
-        for row in settled:
-            one = ended.get((row["direction"], row["record_key"]))
+        for error in errors:
+            one = ended.get((error.direction, error.record_key))
             record = getattr(one, side) if one else RecordRef()
-            if record.presence == Presence.EXISTS != row[f"{side}_presence"]:
-                told.append([*record_columns(side, record).values(), row["id"]])
-        update(SyncError, [*record_columns(side, RecordRef())], told)
+            number = record.number or getattr(error, f"{side}_number")
+            now = record_columns(side, record._replace(number=number))
+            differs = any(getattr(error, name) != value for name, value in now.items())
+            if record.presence == Presence.EXISTS and differs:
+                error.search_text = also_called(error.search_text, record)
+                told.append([*now.values(), error.search_text, error.pk])
+        columns = [*record_columns(side, RecordRef()), "search_text"]
+        update(SyncError, columns, told)
 
 
 def _open_in(mapping: TableMapping, direction: str, keys: Sequence[str]) -> Q:

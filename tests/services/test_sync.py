@@ -8,6 +8,7 @@ import pytest
 from integration.core.answers import ConflictRule
 from integration.core.records import Direction
 from integration.models import Coupling, Job, PendingRecord, SyncError
+from integration.models.folding import searchable
 from integration.services.mappings import change_mapping
 from integration.services.runs import RunLost
 from integration.services.sync import run_mapping
@@ -314,6 +315,31 @@ def test_a_failed_record_heals_when_it_is_corrected(engine: Engine) -> None:
     assert sales.values["websiteurl"] == "short.example"
     assert not engine.errors()
     assert not PendingRecord.objects.exists()
+
+
+@pytest.mark.parametrize("side", ["bc", "sales"])
+def test_what_was_renamed_and_healed_is_called_and_found_by_its_new_name(
+    engine: Engine, side: str
+) -> None:
+    bc, sales = engine.pair()
+    record, name, other = (
+        (bc, "displayName", "website")
+        if side == "bc"
+        else (sales, "name", "telephone1")
+    )
+    engine.change(record, **{other: "x" * 201})
+    engine.sync("CUSTOMER")
+    [error] = engine.errors()
+
+    engine.change(record, **{other: "", name: "New here"})
+    engine.sync("CUSTOMER")
+
+    error.refresh_from_db()
+    assert error.settled_reason == "resolved"
+    assert (error.bc_name, error.sales_name) == ("New here", "New here")
+    assert "NEW HERE" in error.record_label
+    assert error.bc_number == "100001"
+    assert searchable("New here") in error.search_text
 
 
 def test_a_due_record_is_tried_though_nothing_changed(engine: Engine) -> None:
