@@ -4,7 +4,26 @@ from django.db import models
 from django.db.models import Q
 
 from integration.choices import System
+from integration.models.dialect import PREFIX_LENGTH, among_ids
+from integration.models.folding import searchable, spelling
 from integration.models.mappings import TableMapping
+
+
+class PendingRecordQuerySet(models.QuerySet["PendingRecord"]):
+    """Pending records by what a person looks for."""
+
+    def found_by(self, text: str) -> "PendingRecordQuerySet":
+        """As pairs are found, by their labels; few are pending, so none is indexed."""
+        rows = self.values_list("pk", "label")
+        return self.filter(pk__in=among_ids([k for k, one in rows if _has(one, text)]))
+
+
+def _has(label: str, text: str) -> bool:
+    """Whether it holds the text; number or name begins with it, while it is short."""
+    if len(text) >= PREFIX_LENGTH:
+        return spelling(text) in searchable(label)
+    begins = (label, label.partition(" ")[2])
+    return any(one.casefold().startswith(text.casefold()) for one in begins)
 
 
 class PendingRecord(models.Model):
@@ -34,6 +53,8 @@ class PendingRecord(models.Model):
     skip_reason = models.CharField(max_length=500, blank=True, default="")
     intent = models.JSONField(null=True, blank=True)
     wanted = models.BooleanField(default=False)
+
+    objects = PendingRecordQuerySet.as_manager()
 
     class Meta:
         constraints = [

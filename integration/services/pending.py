@@ -24,6 +24,7 @@ from integration.models import (
 )
 from integration.models.bulk import insert_new, upsert
 from integration.models.dialect import among
+from integration.models.pending import PendingRecordQuerySet
 
 _CHUNK = 500
 _UNIQUE = ("mapping_id", "side", "record_id")
@@ -116,7 +117,7 @@ def uncoupled(mapping: TableMapping, side: System) -> Iterator[list[str]]:
     yield from _in_chunks(rows.order_by("record_id"))
 
 
-def unlisted() -> QuerySet[PendingRecord]:
+def unlisted() -> PendingRecordQuerySet:
     """What is not in step although no entry of the list says so.
 
     It was set aside, its entry was deleted, or it waits for its first try.

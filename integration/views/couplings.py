@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language, gettext_noop, ngettext
@@ -15,6 +14,8 @@ from integration.http import SignedInRequest, role_required
 from integration.markup.parts import number
 from integration.markup.records import coupled_sides
 from integration.models import Coupling, PendingRecord, TableMapping
+from integration.models.couplings import CouplingQuerySet
+from integration.models.pending import PendingRecordQuerySet
 from integration.services.articles import label_of
 from integration.services.couplings import in_step
 from integration.services.paging import Slice, newest_first
@@ -22,6 +23,7 @@ from integration.services.pending import unlisted
 from integration.services.places import place_of, read_places
 from integration.views.addresses import chosen, say_dropped, whole_number
 
+Rows = CouplingQuerySet | PendingRecordQuerySet
 TEXT_LENGTH = 100
 ASIDE = (
     gettext_noop("It has no exchange rate, and no record uses it."),
@@ -46,13 +48,14 @@ def couplings(request: SignedInRequest) -> HttpResponse:
         show = "skipped"
     after = whole_number(request.GET, "after", dropped)
     before = whole_number(request.GET, "before", dropped)
+    found = of_mapping(SHOWN[show](), mapping)
+    page: Slice[Any] = newest_first(
+        found.found_by(text) if text else found, after, before
+    )
     rows: list[tuple[Any, Any]]
     if show in PENDING:
-        found = of_mapping(PENDING[show](), mapping)
-        page: Slice[Any] = newest_first(found, after, before)
         rows = [(row, pending_words(row)) for row in page.rows]
     else:
-        page = newest_first(matching(mapping, text, show), after, before)
         places = read_places()
         rows = [
             (row, coupled_sides(vars(row), places.of_coupling(row)))
@@ -73,23 +76,21 @@ def couplings(request: SignedInRequest) -> HttpResponse:
     return render(request, "integration/couplings/list.html", context)
 
 
-def of_mapping(rows: QuerySet[Any], mapping: int | None) -> QuerySet[Any]:
+def of_mapping(rows: Rows, mapping: int | None) -> Rows:
     """With their mappings; only those of one, if it is given."""
     found = rows.select_related("mapping")
     return found if mapping is None else found.filter(mapping=mapping)
 
 
-def matching(mapping: int | None, text: str, show: str) -> QuerySet[Any]:
-    """Couplings of a mapping whose number or names hold a text."""
-    rows = in_step() if show == "in_step" else Coupling.objects.all()
-    return of_mapping(rows.found_by(text) if text else rows, mapping)
-
-
-PENDING: dict[str, Callable[[], QuerySet[PendingRecord]]] = {
+PENDING: dict[str, Callable[[], PendingRecordQuerySet]] = {
     "skipped": lambda: PendingRecord.objects.filter(skipped_at__isnull=False),
     "unlisted": unlisted,
 }
-SHOWN = {"in_step", *PENDING}
+SHOWN: dict[str, Callable[[], Rows]] = {
+    "": Coupling.objects.all,
+    "in_step": in_step,
+    **PENDING,
+}
 
 
 def pending_words(pending: PendingRecord) -> str:

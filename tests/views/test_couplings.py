@@ -1,11 +1,13 @@
 """Coupled records, as they are searched."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from django.test import Client
 
-from integration.models import Coupling
+from integration.models import Coupling, PendingRecord
+from tests.factories import SOME_TIME, make_mapping
 from tests.running import running_systems
 from tests.services.engine import Engine, running_engine
 
@@ -54,3 +56,50 @@ def test_a_pair_is_found_by_the_name_it_has_now(viewer: Client, engine: Engine) 
     assert found(viewer, "Muller") == found(viewer, "Aschli") == []
     pair = Coupling.objects.get(bc_number="70001")
     assert pair.search_text.startswith("70001 pâtisserie")
+
+
+@pytest.fixture
+def aside() -> None:
+    """Three records without a partner that nobody tries any more."""
+    mapping = make_mapping()
+    for label in ("70001 Müller & Söhne", "70002 Garage de Genève", "Apart SA"):
+        PendingRecord.objects.create(
+            mapping=mapping,
+            side="sales",
+            record_id=label[-36:],
+            label=label,
+            skipped_at=SOME_TIME,
+            attempts=5,
+        )
+
+
+@pytest.mark.parametrize("tab", ["skipped=1", "show=unlisted"])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        *(("MULLER", ["70001"]), ("Genève", ["70002"]), ("7000", ["70001", "70002"])),
+        *(("ga", ["70002"]), ("700", ["70001", "70002"]), ("ap", ["Apart"])),
+        *(("de", []), ("zzz", [])),
+    ],
+)
+def test_a_record_without_partner_is_found_as_a_pair_is(
+    viewer: Client, aside: None, tab: str, text: str, found: list[str]
+) -> None:
+    page = viewer.get(f"/couplings/?{tab}", {"q": text} | dict([tab.split("=")]))
+
+    assert sorted(str(row).split()[0] for row, _why in page.context["rows"]) == found
+
+
+@pytest.mark.parametrize("tab", ["", "show=in_step", "skipped=1", "show=unlisted"])
+def test_a_search_stays_in_its_tab_and_a_tab_keeps_the_search(
+    viewer: Client, aside: None, tab: str
+) -> None:
+    page = viewer.get(f"/couplings/?q=muller&{tab}").content.decode()
+
+    form = re.search(r'<form class="actions" method="get".*?</form>', page, re.DOTALL)
+    assert form
+    sent = re.findall(r'type="hidden" name="([^"]+)" value="([^"]+)"', form[0])
+    assert ["=".join(one) for one in sent] == ([tab] if tab else [])
+    tabs = re.search(r'<nav class="chips".*?</nav>', page, re.DOTALL)
+    assert tabs
+    assert tabs[0].count("q=muller") == 4
