@@ -286,7 +286,8 @@ def find(error_id: int) -> SyncError:
     found = (
         SyncError.objects.visible(Operation.objects.cuts())
         .select_related(
-            "problem", "connection__business_central", "connection__sales", "job"
+            *("problem__assignee", "job"),
+            *("connection__business_central", "connection__sales"),
         )
         .filter(pk=error_id)
         .first()
@@ -410,6 +411,7 @@ def case_context(found: SyncError, mapping: TableMapping | None) -> dict[str, An
     rows = field_rows(found, mapping, get_language() or "en")
     return {
         **told_context(article),
+        "assignee": found.problem.assignee,
         "differing": [row for row in rows if row.differs or row.is_cause],
         "others": others_of(found, mapping),
         "equal": [row for row in rows if not (row.differs or row.is_cause)],
