@@ -110,19 +110,28 @@ class Start:
     ) -> Summary | None:
         """Stay; ended by a signal."""
         self._say("")
-        if administrator:
-            self._introduce(base_url, administrator)
-        else:
-            self._say(f"Open  {base_url}")
+        self._introduce(base_url, administrator)
         self._say("Ctrl-C ends everything.")
         self._signals.wait()
 
-    def _introduce(self, base_url: str, administrator: Administrator) -> None:
+    def _introduce(self, base_url: str, administrator: Administrator | None) -> None:
+        place = self._place(base_url)
+        if not administrator:
+            self._say(f"Open  {place}")
+            return
         user = administrator.user
-        link = reverse("sign_in", args=[make_link_token(user)])
+        word = "Open"
+        if place == base_url:
+            word = "or  "
+            link = reverse("sign_in", args=[make_link_token(user)])
+            self._say(f"Open  {base_url}{link}")
+            self._say("      (signs you in once, from this machine, within 10 minutes)")
         password = administrator.password or "as it was shown at the first start"
-        self._say(f"Open  {base_url}{link}")
-        self._say("      (signs you in once, from this machine, within 10 minutes)")
-        self._say(
-            f"or    {base_url}  user: {user.get_username()}  password: {password}"
-        )
+        name = user.get_username()
+        self._say(f"{word}  {place}  user: {name}  password: {password}")
+
+    def _place(self, base_url: str) -> str:
+        """Where people open the pages: here nobody speaks https."""
+        if settings.HTTPS and "SYNCERRORS_HTTPS" not in self.environment:
+            return settings.PUBLIC_URL or f"the proxy in front of {base_url}"
+        return base_url

@@ -163,7 +163,10 @@ def test_serve_starts_every_part(tmp_path: Path, line: str, pair: str) -> None:
         assert is_healthy(port)
         wait_until(says(logs / "beat.log", TICK), log)
         wait_until(says(logs / "worker.log", DONE), log)
-        assert "user: admin  password: " in log.read_text()
+        # These settings speak https: a link to the port itself would lead nowhere.
+        told = f"Open  the proxy in front of http://127.0.0.1:{port}  user: admin  pass"
+        assert told in log.read_text()
+        assert "/sign-in/" not in log.read_text()
         assert (logs / "broker.log").exists() == (pair == EMBEDDED)
         assert (data / "syncerrors.sqlite3").exists() == (pair == EMBEDDED)
 
