@@ -12,7 +12,7 @@ from integration.core.records import System
 from integration.core.values import as_code
 from integration.models import PendingRecord, SyncError
 from integration.services import couplings, pending
-from integration.services.absent import fail_hidden, look_up
+from integration.services.absent import fail_hidden, find, look_up
 from integration.services.couplings import Known
 from integration.services.currencies import used_codes
 from integration.services.endings import (
@@ -39,6 +39,7 @@ class _Sorted:
     undecided: list[tuple[Snapshot, int | None]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     blocked: list[tuple[Snapshot, Finding, Known | None]] = field(default_factory=list)
+    left_out: list[tuple[Snapshot, Known | None]] = field(default_factory=list)
 
 
 def sort(
@@ -73,6 +74,7 @@ def sort(
         else:
             found.undecided.append((record, partner.id if partner else None))
     _block(work, found)
+    _set_aside(work, found)
     _keep(work, found)
 
 
@@ -157,8 +159,7 @@ def _leave_alone(
     """
     side = found.side
     if row and not (row.skipped_at and row.etag == record.etag):
-        reason = "The filter of the mapping leaves it out."
-        found.endings.aside.append((side, record, reason))
+        found.left_out.append((record, partner))
     if partner is None:
         found.endings.outcomes.append(of_record(OutcomeKind.FILTERED_OUT, side, record))
         return
@@ -167,6 +168,21 @@ def _leave_alone(
     found.endings.outcomes.append(
         of_pair(OutcomeKind.FILTERED_OUT, way_from(side), partner)
     )
+
+
+def _set_aside(work: Work, found: _Sorted) -> None:
+    """What failed before the filter left it out, unless its partner may be gone.
+
+    That is told whatever the filter says, and nobody may have been able to confirm it.
+    """
+    column = couplings.column(found.side.other, "id")
+    held = {r.id: str(getattr(known, column)) for r, known in found.left_out if known}
+    there = find(work, found.side.other, list(held.values())).present
+    work.spool.miss(found.side.other, set(held.values()) - there.keys())
+    reason = "The filter of the mapping leaves it out."
+    for record, _ in found.left_out:
+        if record.id not in held or held[record.id] in there:
+            found.endings.aside.append((found.side, record, reason))
 
 
 def _problem(work: Work, side: System, record: Snapshot) -> Finding | None:

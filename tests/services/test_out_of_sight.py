@@ -266,6 +266,43 @@ def test_a_record_that_cannot_be_read_stops_no_other(engine: Engine) -> None:
     assert in_step(engine)
 
 
+def test_a_deletion_that_could_not_be_confirmed_is_told_beyond_the_filter(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    engine.accounts.delete(sales.id)
+    broken = Broken(engine.sales, sales.id)
+    engine.sales = broken
+    engine.sync("CUSTOMER")
+    assert engine.articles() != ["record-deleted-sales"]
+
+    engine.change(bc, blocked="All")
+    engine.sync("CUSTOMER")
+    engine.sales = broken.connector
+    engine.make_due()
+    engine.sync("CUSTOMER")
+
+    assert engine.articles() == ["record-deleted-sales"]
+
+
+def test_a_partner_that_may_not_be_read_is_asked_for_again_beyond_the_filter(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    hide(engine, sales)
+    engine.sync("CUSTOMER", full=True)
+
+    engine.change(bc, blocked="All", city="A")
+    engine.sync("CUSTOMER")
+    assert engine.articles() == ["dv-record-access-denied"]
+    show(engine)
+    engine.sync("CUSTOMER")
+
+    row = PendingRecord.objects.get()
+    assert row.skip_reason == "The filter of the mapping leaves it out."
+    assert sales.values["address1_city"] != "A"
+
+
 def test_many_out_of_sight_for_one_reason_are_a_storm(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,8 +23,7 @@ Values = tuple[str, ...]
 Base = tuple[str | None, ...]
 NEVER: Base = (None,) * len(FIELDS)
 
-CONFLICT, TOO_LONG = "conflict", "long"
-LEFT_GONE, RIGHT_GONE = "left gone", "right gone"
+CONFLICT, TOO_LONG, LEFT_GONE, RIGHT_GONE = "conflict", "long", "no left", "no right"
 LEFT, RIGHT, MERGE, NOBODY = "left", "right", "merge", ""
 
 
@@ -124,12 +123,14 @@ def ends(line: Line, rules: Rules) -> set[Line]:
     """Where a run that tried it may end: only out of sight are there several.
 
     There a change on the right goes over, with what changed on the left or alone; what
-    a torn run left for later waits for one.
+    a torn run left for later waits for one that goes to the left.
     """
     states, is_pair = {synced(line, rules)}, line.coupled and line.right is not None
     if is_pair and not line.in_sight(rules) and (line.recast or _has_news(line, rules)):
         states |= {_settled(line, rules, to_right=way) for way in (False, True)}
-        if line.resting and not _has_news_there(line, rules):
+        to = carried(*line.both, line.base, rules)
+        goes_left = _has_news_there(line, rules) and (to.to_left or to.conflict)
+        if line.resting and not goes_left:
             states.add(line)
     return states
 
@@ -210,8 +211,7 @@ def _has_news_there(line: Line, rules: Rules) -> bool:
 
 def _coupled(line: Line, rules: Rules) -> Line:
     """Two records that were made apart, or by a torn run, find each other."""
-    both = line.left is not None and line.right is not None
-    if line.coupled or not both or not line.in_sight(rules):
+    if line.coupled or None in (line.left, line.right) or not line.in_sight(rules):
         return line
     return replace(line, coupled=True, base=NEVER)
 

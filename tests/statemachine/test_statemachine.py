@@ -148,6 +148,16 @@ FOUND = {
         "OlqQqszT9QVEZHaKoMPnClT8mxBfg7i1qEKO8DNKhJMXRuuo7jVGlNWMyr1yPrmufeIgc4nF"
         "Q5AYJeb+f2/yDKk5"
     ),
+    "an edit that wins by a rule and got lost, and then its record leaves the filter": (
+        "1f2ouXGlwMEOq9oa+1Dz+NhD65BhzqxO3lO3woGnO8JEulb4JF4MBIlzV/KbsfBWYd/RfOar"
+        "NOVk0E4ZAyBV08u7h6DCJ4rhK5fPK0LNBE7yGocLvebY5fb9GTveLUFR+VtQDMUzSaIEF47A"
+        "z5im/AbO5bEQM7lX"
+    ),
+    "a deletion that nobody could confirm before the filter leaves its partner out": (
+        "t34fXhJ4Q+rqEabuJWv3MaB8dMuH0xiQ7m/25WT7xQwnu5AchcSVpU4pJFWtWktX4+KtzerS"
+        "bD+zROGwEKDZl0nuWi7q+JuGALKXjz9/0VkZah28V/HFp2g5vddWcvg5rwglEkc4dCny4qHP"
+        "KiLp4vbha4WJ5dy6"
+    ),
 }
 """Sequences that failed once under a seed of chance."""
 
