@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from celery import current_app
+from django.conf import settings
 from django.db import DatabaseError
 from django.db import connection as database
 from django.db.migrations.executor import MigrationExecutor
@@ -122,7 +123,12 @@ def check_broker() -> OwnLine:
         if isinstance(error.__cause__ or error, _REFUSALS):
             return _refused(error)
         sentence = _("The broker cannot be reached; runs wait in the database.")
-        return OwnLine("broker", CheckState.WARN, sentence, (_("Check REDIS_URL."),))
+        advice = (
+            _("Check REDIS_URL.")
+            if settings.REDIS_URL
+            else _("It runs with quickstart or serve; or name one in REDIS_URL.")
+        )
+        return OwnLine("broker", CheckState.WARN, sentence, (advice,))
     return _well("broker", _("The broker answers."))
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.core.management import call_command
+from pytest_django import Settings
 
 from integration.models import Connection
 from tests.factories import make_user
@@ -77,12 +78,25 @@ def test_an_administrator_is_not_called_fit_before(
     assert "fit to be" not in out
 
 
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("redis://127.0.0.1:9/0", "Check REDIS_URL."),
+        ("", "It runs with quickstart or serve; or name one in REDIS_URL."),
+    ],
+)
 def test_what_is_worth_knowing_comes_with_what_to_do_as_well(
-    systems: Systems, capsys: pytest.CaptureFixture[str]
+    url: str,
+    advice: str,
+    systems: Systems,
+    capsys: pytest.CaptureFixture[str],
+    settings: Settings,
 ) -> None:
+    settings.REDIS_URL = url
+
     _code, out = doctor(capsys)
 
     assert (
         "  note The broker cannot be reached; runs wait in the database.\n"
-        "       Check REDIS_URL.\n" in out
+        f"       {advice}\n" in out
     )
