@@ -189,3 +189,56 @@ def test_the_strip_leads_to_healing_only_where_there_is_something_to_heal(
     assert "Demonstration with simulated systems." in without
     assert "GBP" not in without
     assert "One-minute path" in with_it
+
+
+OURS = {"origin": "http://testserver"}
+VERA = {"username": "vera", "password": "secret", "next": "/jobs/"}
+
+
+@pytest.fixture
+def tab(db: None) -> Client:
+    """Vera's browser, with the page open whose token another tab has outdated."""
+    make_user(Role.VIEWER, username="vera")
+    client = Client(enforce_csrf_checks=True)
+    client.get("/login/")
+    return client
+
+
+def test_a_tab_that_was_open_before_another_one_signs_in_too(tab: Client) -> None:
+    """Opened at the same moment, each has a token and the browser keeps one."""
+    old = {"csrfmiddlewaretoken": "x" * 64}
+
+    response = tab.post("/login/", VERA | old, headers=OURS)
+
+    assert response["Location"] == "/jobs/"
+    assert tab.get("/jobs/").status_code == 200
+
+
+def test_a_tab_on_the_sign_in_goes_on_when_another_has_signed_in(tab: Client) -> None:
+    tab.post("/login/", VERA, headers=OURS)
+
+    again = tab.post("/login/", VERA, headers=OURS)
+    french = tab.post("/language/", {"language": "fr-ch"}, headers=OURS)
+
+    assert again["Location"] == "/jobs/"
+    assert french["Location"] == "/"
+    assert User.objects.get().language == "fr-ch"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"origin": "null"}, {"origin": "https://evil.example"}],
+)
+def test_nobody_else_signs_a_browser_in(tab: Client, headers: dict[str, str]) -> None:
+    response = tab.post("/login/", VERA, headers=headers)
+
+    assert response.status_code == 403
+    assert "Nothing was changed" in response.content.decode()
+    assert tab.get("/jobs/").status_code == 302
+
+
+def test_what_changes_something_always_needs_its_token(tab: Client) -> None:
+    tab.force_login(make_user(Role.ADMINISTRATOR))
+
+    for name in ("account", "errors_delete", "check_all"):
+        assert tab.post(reverse(name), headers=OURS).status_code == 403
