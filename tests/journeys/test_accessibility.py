@@ -85,6 +85,16 @@ def violations(page: Page, rules: dict[str, Any]) -> list[str]:
     ]
 
 
+def twice(page: Page) -> list[str]:
+    """The ids that two elements have: a label leads to the first of them only."""
+    found = page.evaluate(
+        """[...document.querySelectorAll("[id]")]
+        .filter((one) => document.getElementById(one.id) !== one)
+        .map((one) => one.id)"""
+    )
+    return [str(one) for one in found]
+
+
 def spills(page: Page) -> bool:
     return bool(
         page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
@@ -116,7 +126,7 @@ def overlaps(page: Page) -> list[str]:
 def examine(site: Site, page: Page) -> list[str]:
     """Everything wrong with what the window shows, at both widths in both themes."""
     page.evaluate(AXE)
-    wrong: list[str] = []
+    wrong = [f"an id twice: {one}" for one in twice(page)]
     for width, height in WIDTHS:
         page.set_viewport_size({"width": width, "height": height})
         wrong += [f"{width}: it spills"] * spills(page)
