@@ -1,6 +1,5 @@
 """The command lines of ``docs/deploy``, run as they stand there as plain processes."""
 
-import configparser
 import json
 import re
 import shlex
@@ -25,11 +24,16 @@ PATIENCE_SECONDS = 90
 SERVICES, EMBEDDED = "services", "embedded"
 
 
+def entries(name: str, entry: str) -> list[str]:
+    """What systemd reads of an entry that may stand several times."""
+    text = (DEPLOY / f"{name}.service").read_text()
+    assert "EnvironmentFile=/etc/syncerrors/environment" in text.splitlines()
+    return re.findall(rf"^{entry}=(.+)$", text, re.MULTILINE)
+
+
 def unit(name: str, entry: str = "ExecStart") -> str:
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read(DEPLOY / f"{name}.service")
-    assert parser["Service"]["EnvironmentFile"] == "/etc/syncerrors/environment"
-    return parser["Service"][entry]
+    (line,) = entries(name, entry)
+    return line
 
 
 def patience(name: str) -> int:
@@ -112,8 +116,9 @@ def test_the_units_run_on_postgresql_and_redis(tmp_path: Path) -> None:
     with ExitStack() as stack:
         given = settings(tmp_path / "data", stack.enter_context(services()))
         start = unit("syncerrors-web").replace("8000", str(port))
-        before = here(unit("syncerrors-web", "ExecStartPre"))
-        subprocess.run(before, cwd=REPOSITORY, env=given, check=True)  # noqa: S603
+        for first in entries("syncerrors-web", "ExecStartPre"):
+            before = here(first)
+            subprocess.run(before, cwd=REPOSITORY, env=given, check=True)  # noqa: S603
         stack.enter_context(running(here(start), given, web, patience("web")))
         for name, log in (("worker", worker), ("beat", beat)):
             line = here(unit(f"syncerrors-{name}"))
@@ -121,6 +126,7 @@ def test_the_units_run_on_postgresql_and_redis(tmp_path: Path) -> None:
 
         wait_until(lambda: is_healthy(port), web)
         assert "Warning" not in web.read_text()
+        assert (tmp_path / "data" / "static" / "staticfiles.json").exists()
         wait_until(says(beat, TICK), beat)
         wait_until(says(worker, DONE), worker)
         ping = [sys.executable, "-m", "celery", "-A", "syncerrors", "inspect", "ping"]
