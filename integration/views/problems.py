@@ -123,7 +123,8 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
     """What it means, who fixes it, its records, and what people did about it."""
     found = find(problem_id)
     count = count_of(found)
-    over = not count.relevant
+    halts = halts_of(found)
+    over = not (count.relevant or halts)
     nothing_left = _("Nothing is to be done: no entry of it is still relevant.")
     context: dict[str, Any] = {
         "section": "errors",
@@ -137,7 +138,7 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
         "trend": columns(read_trends([found.pk])[found.pk]),
         "look": look_words(seen_of_cause(found), Moments()),
         "pace": pace_now(),
-        "halts": halts_of(found),
+        "halts": halts,
         "assignee_form": AssigneeForm(found),
         "comment_form": CommentForm(),
         "history": list(history_of(found)[:HISTORY_SHOWN]),

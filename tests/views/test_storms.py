@@ -110,3 +110,16 @@ def test_a_storm_that_left_nothing_untried_says_nothing_of_it(
         page = viewer.get(address).content.decode()
         assert SAID["en"] in page
         assert "not been tried" not in page
+
+
+def test_a_cause_without_entries_is_not_over_while_it_holds_a_mapping(
+    operator: Client, stormy: Stormy
+) -> None:
+    place = reverse("problem", args=[stormy.error.problem_id])
+    operator.post(reverse("errors_resolve"), {"entry": stormy.error.pk})
+
+    held = operator.get(place).content.decode()
+    TableMapping.objects.update(paused_at=None)
+
+    assert "Nothing is to be done" not in held
+    assert "Nothing is to be done" in operator.get(place).content.decode()
