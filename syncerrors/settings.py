@@ -265,7 +265,6 @@ CREDENTIAL_KEYS = credential_keys()
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-CSRF_FAILURE_VIEW = "integration.views.accounts.form_too_old"
 ALLOWED_REMOTE_HOSTS = env.list(
     "ALLOWED_REMOTE_HOSTS",
     default=[

@@ -12,7 +12,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.views.csrf import csrf_failure
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -32,8 +31,6 @@ from integration.models import User
 from integration.services import sign_in, users, visits
 from integration.services.alert_recipients import Wish, save_wish
 
-OPEN_FORMS = {"login", "logout", "language", "theme"}
-
 
 @login_not_required
 @never_cache
@@ -43,7 +40,7 @@ def login(request: HttpRequest) -> HttpResponse:
     """User name and password; then back to where the person wanted to go."""
     next_address = request.POST.get("next") or request.GET.get("next", "")
     if request.user.is_authenticated:
-        return HttpResponseRedirect(safe_next(request, reverse("overview")))
+        return redirect("overview")
     form = SignInForm(
         request, data=request.POST or None, address=client_address(request)
     )
@@ -56,21 +53,6 @@ def login(request: HttpRequest) -> HttpResponse:
         "simulated": settings.DEMONSTRATION,
     }
     return render(request, "integration/account/login.html", context)
-
-
-def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Another tab has signed in since, or was opened at the same moment.
-
-    Whoever is signing in, or changes how the pages look, gets just that where the
-    browser itself says that our page sent it: a foreign ``Origin`` is refused before
-    any token is looked at. Everything else needs its token.
-    """
-    match = request.resolver_match
-    has_only_an_old_token = "Origin" in request.headers and reason.startswith("CSRF ")
-    if match and match.url_name in OPEN_FORMS and has_only_an_old_token:
-        answer: HttpResponse = match.func(request)
-        return answer
-    return csrf_failure(request, reason)
 
 
 @login_not_required
