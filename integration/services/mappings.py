@@ -79,13 +79,20 @@ def change_mapping(
     load_table_map(mapping)
     restart(mapping)
     release_all(mapping)
+    return record_change(mapping, by, reason, fields=dict(fields or {}), **columns)
+
+
+def record_change(
+    mapping: TableMapping, by: Actor, reason: str | Told, **changed: Any
+) -> Operation:
+    """The operation that says who changed what of it, and why."""
     return record_operation(
         OperationKind.SET_UP,
         by=user_of(by),
         by_name=name_of(by),
         reason=reason,
         scope={"mapping": mapping.name, "name": str(mapping.connection)},
-        result={"change": "changed", "fields": dict(fields or {}), **columns},
+        result={"change": "changed", **changed},
     )
 
 
@@ -143,14 +150,7 @@ def change_rules(
     )
     mapping.refresh_from_db()
     release_coded(mapping, ANSWERED_ARTICLES)
-    return record_operation(
-        OperationKind.SET_UP,
-        by=user_of(by),
-        by_name=name_of(by),
-        reason=reason,
-        scope={"mapping": mapping.name, "name": str(mapping.connection)},
-        result={"change": "changed", **changed},
-    )
+    return record_change(mapping, by, reason, **changed)
 
 
 def load_table_map(mapping: TableMapping) -> TableMap:

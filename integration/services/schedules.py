@@ -4,16 +4,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from integration import clock
-from integration.choices import OperationKind
 from integration.models import AlertSubject, Operation, TableMapping
 from integration.services.actors import (
     Actor,
     Refused,
-    name_of,
     require_administrator,
-    user_of,
 )
-from integration.services.operations import record_operation
+from integration.services.mappings import record_change
 from integration.services.sentences import Told
 
 INTERVALS = (60, 300, 900, 1_800, 3_600, 14_400, 86_400)
@@ -44,11 +41,4 @@ def change_interval(
     )
     AlertSubject.objects.filter(mapping=mapping).update(watched_at=None)
     mapping.refresh_from_db()
-    return record_operation(
-        OperationKind.SET_UP,
-        by=user_of(by),
-        by_name=name_of(by),
-        reason=reason,
-        scope={"mapping": mapping.name, "name": str(mapping.connection)},
-        result={"change": "changed", "interval_seconds": seconds},
-    )
+    return record_change(mapping, by, reason, interval_seconds=seconds)

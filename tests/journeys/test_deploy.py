@@ -118,7 +118,7 @@ def test_the_units_run_on_postgresql_and_redis(tmp_path: Path) -> None:
         start = unit("syncerrors-web").replace("8000", str(port))
         for first in entries("syncerrors-web", "ExecStartPre"):
             before = here(first)
-            subprocess.run(before, cwd=REPOSITORY, env=given, check=True)  # noqa: S603
+            subprocess.run(before, cwd=REPOSITORY, env=given, check=True)  # noqa: S603  # ours
         stack.enter_context(running(here(start), given, web, patience("web")))
         for name, log in (("worker", worker), ("beat", beat)):
             line = here(unit(f"syncerrors-{name}"))
@@ -130,7 +130,7 @@ def test_the_units_run_on_postgresql_and_redis(tmp_path: Path) -> None:
         wait_until(says(beat, TICK), beat)
         wait_until(says(worker, DONE), worker)
         ping = [sys.executable, "-m", "celery", "-A", "syncerrors", "inspect", "ping"]
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603  # ours
             ping, cwd=REPOSITORY, env=given, capture_output=True, text=True, check=False
         )
         assert "pong" in done.stdout, done.stderr
@@ -181,7 +181,7 @@ def test_a_broker_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
     url = f"redis://somebody:secret@127.0.0.1:{free_port()}/0"
     given = settings(tmp_path, {"REDIS_URL": url})
 
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603  # ours
         [*here(unit("syncerrors")), "--port", "0"],
         cwd=REPOSITORY,
         env=given,
