@@ -1,6 +1,6 @@
 """What an answer to a conflict or a deletion would do, read from both systems now."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,6 +13,7 @@ from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
 from integration.choices import Engine
+from integration.choices import System as SystemChoice
 from integration.connectors.errors import RemoteError
 from integration.connectors.sales import Sales, logical_name
 from integration.core.answers import ConflictRule, DeletionRule, Winners, winners
@@ -34,6 +35,7 @@ from integration.services.counting import (
 from integration.services.endings import way_from
 from integration.services.endpoints import open_business_central, open_sales
 from integration.services.pairs import Pair, values_of
+from integration.services.rivals import alike, newcomers, own_number
 from integration.services.runs import dry_run
 from integration.services.sentences import in_words, of_cause
 from integration.services.spool import Spool
@@ -91,8 +93,9 @@ class PlanRow:
 class Plan:
     """What was read and what would be done with it.
 
-    ``left`` is the side that still has its record, after a deletion. ``blocked`` says
-    why it cannot be done, in words; there is no ``token`` then.
+    ``left`` is the side that still has its record, after a deletion; ``instead`` is who
+    has been entered on the other one in place of what would be restored. ``blocked``
+    says why it cannot be done, in words; there is no ``token`` then.
     """
 
     take: Take
@@ -101,6 +104,7 @@ class Plan:
     rows: list[PlanRow]
     answer: Answer
     left: System | None = None
+    instead: Snapshot | None = None
     blocked: str = ""
     token: str = field(default="", repr=False)
 
@@ -241,7 +245,7 @@ def _conflict(
         take=take,
         error=error,
         coupling=pair.coupling,
-        rows=[*_conflict_rows(work, held, base, decision, chosen)],
+        rows=[*_written_rows(work, held, base, decision, chosen)],
         answer=Answer(chosen=chosen, etags=etags, after=after),
         blocked=_unnamed(work, held, decision),
     )
@@ -278,7 +282,7 @@ def _after(
     return {**(record.values if record else {}), **written}
 
 
-def _conflict_rows(
+def _written_rows(
     work: Work,
     held: Mapping[System, Mapping[str, Any]],
     base: Mapping[str, Any],
@@ -334,6 +338,12 @@ def _deletion(work: Work, error: SyncError, take: Take, pair: Pair) -> Plan:
             _("Both records are deleted by now. Retry, and the error is settled.")
         )
     [(left, survivor)] = there
+    if take is Take.RESTORE:
+        again = _entered_again(work, pair.coupling, left, survivor)
+        if again:
+            _refuse_several(left.other, again)
+            both = {left: survivor, left.other: again[0]}
+            return _meeting(work, error, pair.coupling, left, both)
     way = way_from(left)
     blocked = _not_restorable(work, way, survivor) if take is Take.RESTORE else ""
     names = [
@@ -348,6 +358,51 @@ def _deletion(work: Work, error: SyncError, take: Take, pair: Pair) -> Plan:
         left=left,
         blocked=blocked,
     )
+
+
+def _entered_again(
+    work: Work, coupling: Coupling, left: System, survivor: Snapshot
+) -> list[Snapshot]:
+    """Who has the number by now of what would be restored: a run couples that one."""
+    number = own_number(coupling, left.other, survivor)
+    found = newcomers(work, left.other, [number])
+    return alike(work, survivor, found)
+
+
+def _meeting(
+    work: Work,
+    error: SyncError,
+    coupling: Coupling,
+    left: System,
+    both: Mapping[System, Snapshot],
+) -> Plan:
+    """Nothing is created: both meet like two that have never been in step."""
+    held = {side: both[side].values for side in System}
+    decision = decide(work.table, None, *held.values())
+    return Plan(
+        take=Take.RESTORE,
+        error=error,
+        coupling=coupling,
+        rows=[*_written_rows(work, held, coupling.values or {}, decision, {})],
+        answer=Answer(rule=DeletionRule.RESTORE, etags={left: both[left].etag}),
+        left=left,
+        instead=both[left.other],
+        blocked=_unnamed(work, held, decision),
+    )
+
+
+def _refuse_several(side: System, again: Sequence[Snapshot]) -> None:
+    if len(again) > 1:
+        raise AnswerRefused(
+            _(
+                "Several records in %(system)s have its number by now: %(names)s. "
+                "Leave it to one of them first."
+            )
+            % {
+                "system": SystemChoice(side).label,
+                "names": ", ".join(record.name or record.id for record in again),
+            }
+        )
 
 
 def _deletion_rows(
@@ -391,11 +446,12 @@ def _lacking(work: Work, sales: Sales, found: Plan) -> str:
     Business Central does not say what our user may write without writing.
     """
     verbs = []
-    if found.take is Take.RESTORE and found.left is System.BUSINESS_CENTRAL:
+    is_created = found.take is Take.RESTORE and not found.instead
+    if is_created and found.left is System.BUSINESS_CENTRAL:
         verbs = ["Create"]
     elif found.take is Take.DELETE and found.left is System.SALES:
         verbs = ["Delete"]
-    elif found.written(System.SALES) and found.left is None:
+    elif found.written(System.SALES) and not is_created:
         verbs = ["Write"]
     user_id = work.mapping.connection.sales.integration_user_id
     if not (verbs and user_id):

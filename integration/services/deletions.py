@@ -11,7 +11,6 @@ from integration.connectors.base import Delete, Written
 from integration.core.answers import DeletionRule
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot
-from integration.core.match import MatchKey, match_keys
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.records import System
 from integration.core.values import as_code
@@ -22,7 +21,7 @@ from integration.services.answers import note, note_changed
 from integration.services.articles import cause_of
 from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
 from integration.services.errors import settle_both_deleted, settle_parted
-from integration.services.rivals import numbered
+from integration.services.rivals import alike, newcomers, own_number
 from integration.services.sentences import of_cause
 from integration.services.work import Work
 
@@ -140,8 +139,7 @@ def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[in
     """Whose lost partner this run has read anew: under another id, with the number by
     which both match. Sales may have several of one number.
 
-    Of several accounts with the number of one customer, its own has it again. Who
-    wants it restored wants that one.
+    Who wants it restored wants that one.
     """
     side, again = found.side, set()
     numbers = {r.id: as_code(r.number) for r in found.left.values()}
@@ -149,19 +147,18 @@ def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[in
         _read_newcomers(work, side, numbers.values())
     free = work.spool.numbered(side, [*filter(None, numbers.values())])
     for coupling in gone:
-        number = numbers.get(other_id(coupling, side), "")
-        its_own = side is System.SALES or number == as_code(coupling.bc_number)
+        left = found.left.get(other_id(coupling, side))
+        number = own_number(coupling, side, left) if left else ""
         answer = work.answers.get(coupling.pk)
         is_wanted = not answer or answer.rule is DeletionRule.RESTORE
-        if not (is_wanted and number and its_own):
+        if left is None or not (is_wanted and number):
             continue
-        keys = _first_key(work, found.survivor(coupling))
-        alike = [r for r in free.pop(number, []) if keys & _first_key(work, r)]
-        if alike:
+        same = alike(work, left, free.pop(number, []))
+        if same:
             again.add(coupling.pk)
-        if len(alike) == 1:
-            found.replaced.append((coupling, alike[0]))
-        elif alike:
+        if len(same) == 1:
+            found.replaced.append((coupling, same[0]))
+        elif same:
             found.unsure.append(coupling)
     return again
 
@@ -170,16 +167,10 @@ def _read_newcomers(work: Work, side: System, numbers: Collection[str]) -> None:
     """A run of some records alone has not read who was entered since."""
     if work.money:
         return  # Nobody restores currencies, and all of them have been read.
-    found = {record.id: record for record in numbered(work, side, numbers)}
-    known = couplings.coupled_ids(work.mapping, side, [*found])
-    known |= work.spool.has(side, [*found])
-    free = [r for r in found.values() if r.passes and r.id not in known]
-    work.spool.add(side, [(record, None) for record in free], extra=True)
-
-
-def _first_key(work: Work, record: Snapshot) -> set[MatchKey]:
-    """The one that decides alone; a record may have none."""
-    return {key for key in match_keys(work.table, record) if key[0] == 0}
+    found = newcomers(work, side, numbers)
+    known = work.spool.has(side, [record.id for record in found])
+    free = [(record, None) for record in found if record.id not in known]
+    work.spool.add(side, free, extra=True)
 
 
 def _meet_again(work: Work, found: _Gone) -> None:

@@ -1,18 +1,22 @@
-"""Who has the number that Sales refuses to give twice.
+"""Who has the number: the one that Sales refuses to give twice, or that of a record
+that is gone.
 
 It may be inactive or of another relationship type, so that it was never read.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from integration.connectors.errors import RemoteError
 from integration.connectors.odata import literal
 from integration.core.mapping import Snapshot
+from integration.core.match import MatchKey, match_keys
 from integration.core.outcomes import RecordRef
 from integration.core.records import System
 from integration.core.values import as_code
+from integration.models import Coupling
+from integration.services import couplings
 from integration.services.endings import Trouble
 from integration.services.work import Work
 
@@ -64,3 +68,31 @@ def numbered(work: Work, side: System, numbers: Collection[str]) -> Iterator[Sna
         where = " or ".join(f"{number} eq {literal(each)}" for each in part)
         for page in work.connectors[side].read_all(place, columns, where):
             yield from (work.snapshot(side, row) for row in page.records)
+
+
+def newcomers(work: Work, side: System, numbers: Collection[str]) -> list[Snapshot]:
+    """Those of them without partner, whoever entered them since."""
+    found = {record.id: record for record in numbered(work, side, numbers)}
+    known = couplings.coupled_ids(work.mapping, side, [*found])
+    return [r for r in found.values() if r.passes and r.id not in known]
+
+
+def own_number(coupling: Coupling, side: System, left: Snapshot) -> str:
+    """With which the record that is gone on ``side`` may be entered again; "": none.
+
+    Of several accounts with the number of one customer, its own has it again.
+    """
+    number = as_code(left.number)
+    is_its_own = side is System.SALES or number == as_code(coupling.bc_number)
+    return number if is_its_own else ""
+
+
+def alike(work: Work, left: Snapshot, others: Iterable[Snapshot]) -> list[Snapshot]:
+    """Those that match what is left by the key that decides alone."""
+    keys = _first_key(work, left)
+    return [record for record in others if keys & _first_key(work, record)]
+
+
+def _first_key(work: Work, record: Snapshot) -> set[MatchKey]:
+    """A record may have none."""
+    return {key for key in match_keys(work.table, record) if key[0] == 0}

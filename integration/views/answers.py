@@ -71,11 +71,11 @@ def answer_plan(request: SignedInRequest, error_id: int) -> HttpResponse:
         "listing": listing,
         "back": back,
         "plan": found,
-        "title": TITLES[take](),
+        "title": title(found),
         "is_choosing": take is Take.FIELDS and not chosen,
         "consequences": consequences(found),
         "button": button(found),
-        "is_danger": take not in {Take.RESTORE, Take.UNCOUPLE},
+        "is_danger": is_danger(found),
         "typed": to_type(found.coupling) if take is Take.DELETE else "",
         "reason_form": ReasonForm(),
     }
@@ -88,11 +88,26 @@ def page_of(error_id: int, listing: Listing) -> str:
     return f"{reverse('error', args=[error_id])}{'?' if query else ''}{query}"
 
 
+def title(found: Plan) -> str:
+    """What is done, if not what was asked for: somebody has done that already."""
+    return _("Couple what was entered again") if found.instead else TITLES[found.take]()
+
+
 def consequences(found: Plan) -> list[str]:
     """What doing it means, in sentences."""
     left = str(System(found.left).label) if found.left else ""
     gone = str(System(found.left.other).label) if found.left else ""
     systems = {"left": left, "gone": gone}
+    if found.instead:
+        named = f"{found.instead.number} {found.instead.name}".strip()
+        return [
+            _(
+                "%(record)s has its number in %(gone)s by now: both are coupled, and "
+                "no record is created."
+            )
+            % {**systems, "record": named},
+            *overwritten(found),
+        ]
     if found.take is Take.RESTORE:
         return [
             _(
@@ -101,9 +116,9 @@ def consequences(found: Plan) -> list[str]:
             )
             % systems,
             _(
-                "Where a record without partner in %(gone)s has the same number, or "
-                "the same name and post code or e-mail, it is coupled instead of a new "
-                "one being created."
+                "Where a record without partner in %(gone)s has the same number by "
+                "then, or the same name and post code or e-mail, it is coupled instead "
+                "of a new one being created."
             )
             % systems,
         ]
@@ -131,9 +146,16 @@ def consequences(found: Plan) -> list[str]:
     return [*overwritten(found)]
 
 
+def is_danger(found: Plan) -> bool:
+    """Whether something is lost that cannot be brought back from here."""
+    if found.instead:
+        return bool(found.rows)
+    return found.take not in {Take.RESTORE, Take.UNCOUPLE}
+
+
 def overwritten(found: Plan) -> list[str]:
     """How many fields of which record, and what is lost by it."""
-    said = []
+    said: list[str] = []
     for side in System:
         rows = [row for row in found.rows if row.written == side.value]
         if rows:
@@ -145,14 +167,16 @@ def overwritten(found: Plan) -> list[str]:
                 )
                 % {"n": number(len(rows)), "system": side.label}
             )
-    said.append(
-        _("What stands there now is lost; it cannot be brought back from here.")
-    )
+    if said:
+        lost = _("What stands there now is lost; it cannot be brought back from here.")
+        said.append(lost)
     return said
 
 
 def button(found: Plan) -> str:
     """The verb, with what it is done to."""
+    if found.instead:
+        return _("Couple both")
     if found.left:
         systems = {
             "left": System(found.left).label,

@@ -7,12 +7,12 @@ import pytest
 from integration.core.answers import DeletionRule
 from integration.core.records import Direction
 from integration.models import Coupling, PendingRecord
-from integration.services.answer_plans import Take
+from integration.services.answer_plans import AnswerRefused, Take, plan
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
 from tests.running import running_systems
 from tests.services.engine import Engine, Live, Meanwhile, running_engine
-from tests.services.test_answers import answer, carried_out, deletion
+from tests.services.test_answers import answer, carried_out, deletion, written
 from tests.services.test_creations import Crash, Fragile
 from tests.services.test_sync import in_step
 
@@ -402,3 +402,51 @@ def test_who_restores_what_was_entered_twice_is_asked_which(loose: Engine) -> No
     loose.sync("CUSTOMER")
     assert loose.articles() == ["match-ambiguous"] * 3
     assert (len(loose.customers), len(loose.accounts)) == counts
+
+
+@pytest.mark.parametrize("side", ["customers", "accounts"])
+def test_the_plan_of_what_was_entered_again_shows_both_as_they_will_be(
+    loose: Engine, side: str
+) -> None:
+    error = deletion(loose, side)
+    bc, sales = (loose.customers, loose.accounts)
+    if side == "customers":
+        new = loose.add_customer("100001", "By another name")
+    else:
+        new = loose.add_account("By another name", accountnumber="100001")
+    counts = len(bc), len(sales)
+
+    shown = plan(error, Take.RESTORE, "test")
+    done = carried_out(answer(error, Take.RESTORE))
+
+    assert shown.instead
+    assert shown.instead.id == new.id
+    assert done.result["outcome"] == "healed"
+    assert (len(bc), len(sales)) == counts
+    customer, account = loose.pair()
+    for name, column in {"displayName": "name", "phoneNumber": "telephone1"}.items():
+        _side, becomes = written(shown)[name]
+        assert customer.values[name] == account.values[column] == becomes
+    assert written(shown).keys() == {
+        *done.scope["to_sales"],
+        *done.scope["to_business_central"],
+    }
+
+
+def test_no_plan_restores_what_was_entered_twice(loose: Engine) -> None:
+    error = deletion(loose)
+    loose.add_account("One", accountnumber="100001")
+    loose.add_account("Two", accountnumber="100001")
+
+    with pytest.raises(AnswerRefused, match="One, Two"):
+        plan(error, Take.RESTORE, "test")
+
+
+def test_the_plan_leaves_out_who_has_the_number_and_another_partner(
+    loose: Engine,
+) -> None:
+    error = deletion(loose)
+    _, other = loose.pair("100002")
+    loose.change(other, accountnumber="100001")
+
+    assert plan(error, Take.RESTORE, "test").instead is None

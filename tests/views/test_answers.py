@@ -180,6 +180,29 @@ def test_a_deletion_is_answered_from_its_page(
     assert words in page(operator, "error_plan", deletion.pk, take=take)
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_what_was_entered_again_is_not_planned_to_be_created(
+    operator: Client, engine: Engine, deletion: SyncError, language: str
+) -> None:
+    engine.add_account("By another name", accountnumber="100001")
+
+    text = operator.get(
+        reverse("error_plan", args=[deletion.pk]),
+        {"take": "restore"},
+        headers={"Accept-Language": language},
+    ).content.decode()
+
+    said = {
+        "en": ("Couple both", "no record is created", "overwritten in Sales"),
+        "fr": ("Coupler les deux", "aucun enregistrement n'est créé", "dans Sales"),
+    }
+    text = unescape(text)
+    assert all(words in text for words in said[language])
+    assert "100001 By another name" in text
+    assert "created again" not in text
+    assert "Restore in Sales" not in text
+
+
 @pytest.mark.parametrize("take", ["restore", "delete"])
 def test_the_plan_after_a_deletion_shows_what_both_last_agreed_on(
     operator: Client, engine: Engine, deletion: SyncError, take: str
