@@ -211,9 +211,11 @@ def _open_of(mapping: TableMapping, in_step: Iterable[Outcome]) -> Iterator[Q]:
                 yield open_rows & row & conflict
 
 
-def _tell_records(settled: Sequence[Before], in_step: Iterable[Outcome]) -> None:
+def _tell_records(settled: Sequence[Before], in_step: Sequence[Outcome]) -> None:
     """What has been made or renamed since it failed: its rows say so from now on."""
-    ended = {(str(one.direction), one.record_key): one for one in in_step}
+    # A conflict is one row, to Sales, whichever job finds that it has ended.
+    by_bc = {(str(Direction.TO_SALES), one.bc.id): one for one in in_step}
+    ended = by_bc | {(str(one.direction), one.record_key): one for one in in_step}
     found = SyncError.objects.filter(pk__in=[row["id"] for row in settled])
     errors = list(found.defer("values", "message", "call_stack"))
     for side in ("bc", "sales"):

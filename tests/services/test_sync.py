@@ -342,6 +342,26 @@ def test_what_was_renamed_and_healed_is_called_and_found_by_its_new_name(
     assert searchable("New here") in error.search_text
 
 
+@pytest.mark.parametrize("way", [*Direction])
+def test_a_conflict_that_ends_is_called_by_its_new_name_whichever_job_finds_it(
+    engine: Engine, way: Direction
+) -> None:
+    bc, sales = engine.pair()
+    engine.change(bc, phoneNumber="1")
+    engine.change(sales, telephone1="2")
+    engine.sync("CUSTOMER")
+    [error] = engine.errors()
+
+    engine.change(bc, displayName="New here")
+    engine.change(sales, telephone1="1", name="New here")
+    engine.sync("CUSTOMER", directions=[way])
+
+    error.refresh_from_db()
+    assert error.settled_reason == "resolved"
+    assert (error.bc_name, error.sales_name) == ("New here", "New here")
+    assert searchable("New here") in error.search_text
+
+
 def test_a_due_record_is_tried_though_nothing_changed(engine: Engine) -> None:
     bc, _ = engine.pair()
     engine.change(bc, website="x" * 210)
