@@ -1,15 +1,16 @@
-"""What the pages' log tells an administrator: a line for each refusal."""
+"""What the log tells an administrator: a line for each refusal."""
 
 import io
 
 import pytest
 from django.contrib.auth.decorators import login_not_required
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 from pytest_django import Settings
 
+from integration import tasks
 from syncerrors.urls import handler500 as handler500
 from tests.factories import make_user
 
@@ -77,3 +78,35 @@ def test_only_a_fault_of_ours_leaves_a_traceback(
     (line,) = shown.getvalue().splitlines()
     assert reason in line
     assert ("Traceback" in line) == is_ours
+
+
+def test_each_task_that_finds_no_database_is_one_line_without_a_traceback(
+    shown: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OperationalError("connection failed\nIs the server running?")
+
+    monkeypatch.setattr(tasks, "forget_abandoned", refuse)
+
+    tasks.dispatch_due.apply()
+
+    (line,) = shown.getvalue().splitlines()
+    assert "Traceback" not in line
+    assert "level='error' event='the database cannot be used'" in line
+    assert "task='integration.tasks.dispatch_due'" in line
+    assert "Is the server running?" in line
+
+
+def test_a_task_that_asks_the_database_wrongly_leaves_a_traceback(
+    db: None, shown: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nothing FROM nowhere")
+
+    monkeypatch.setattr(tasks, "forget_abandoned", ask)
+
+    tasks.dispatch_due.apply()
+
+    assert "Traceback" in shown.getvalue()
+    assert "nowhere" in shown.getvalue()
