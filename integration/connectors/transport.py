@@ -9,12 +9,14 @@ import logging
 import random
 import ssl
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from http import HTTPStatus
+from threading import Timer
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -37,6 +39,12 @@ logger = logging.getLogger(__name__)
 
 MADE_UP: ContextVar[Callable[[], None]] = ContextVar("made_up", default=lambda: None)
 """Who wants to know when a call only waits any more: for its turn, for its answer."""
+UNANSWERED: ContextVar[Callable[[Call, float], None] | None] = ContextVar(
+    "unanswered", default=None
+)
+"""Who wants to know of a call without answer so far, and for how many seconds more it
+is waited for at most."""
+UNANSWERED_SECONDS = 10.0
 TRIES = 3
 LONGEST_WAIT_SECONDS = 5.0
 """A longer wait before a repeat is the job's, not ours: ``Throttled`` is raised."""
@@ -49,6 +57,9 @@ PATIENCE_SECONDS = (30.0, 150.0)
 window, which leaves a task's time to its work."""
 _UNTOLD_SECONDS = 1.0
 """How long everybody waits after a 429 that does not say how long."""
+
+_LONGEST_PAUSE = 0.5
+"""Before a call is repeated; doubled with each try."""
 
 _random = random.SystemRandom()
 
@@ -125,7 +136,7 @@ class Transport:
     def _send_once(self, call: Call) -> Answer:
         self._take_turn(call)
         try:
-            with translated(call):
+            with translated(call), _watched(call):
                 answer = self._exchange(call)
         finally:
             if self.throttle:
@@ -227,6 +238,26 @@ class Transport:
         return Answer(response.status_code, dict(response.headers), bytes(body))
 
 
+@contextmanager
+def _watched(call: Call) -> Iterator[None]:
+    """Tell whoever wants to know when there is no answer for long."""
+    tell = UNANSWERED.get()
+    if tell is None:
+        yield
+        return
+    once = _CONNECT_SECONDS + call.read_timeout_seconds
+    tries = TRIES if call.repeatable else 1
+    pauses = sum(_LONGEST_PAUSE * 2**attempt for attempt in range(1, tries))
+    left = tries * once + pauses - UNANSWERED_SECONDS
+    timer = Timer(UNANSWERED_SECONDS, tell, (call, left))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _seconds_before_repeat(
     error: RemoteError, call: Call, attempt: int
 ) -> float | None:
@@ -243,7 +274,7 @@ def _seconds_before_repeat(
     if failure.retry_after_seconds is not None:
         asked = failure.retry_after_seconds
         return asked if asked <= LONGEST_WAIT_SECONDS else None
-    return _random.uniform(0.25, 0.5) * float(2**attempt)
+    return _random.uniform(_LONGEST_PAUSE / 2, _LONGEST_PAUSE) * float(2**attempt)
 
 
 def _not_sent(call: Call, wait: float, *, closed: bool) -> Failure:

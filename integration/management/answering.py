@@ -1,11 +1,19 @@
 """What the commands share that answer and end."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
+from integration import clock
+from integration.choices import System
+from integration.connectors.calls import Call
+from integration.connectors.transport import UNANSWERED
 from integration.management.command import OurCommand
 from integration.management.log_aside import log_aside
 from integration.management.words import bad_days_in_words
@@ -20,9 +28,34 @@ class AnsweringCommand(OurCommand):
         parser.add_argument("--json", action="store_true")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        with log_aside(settings.DATA_DIR, options["verbosity"]), bad_days_in_words():
+        with (
+            log_aside(settings.DATA_DIR, options["verbosity"]),
+            bad_days_in_words(),
+            self._telling_who_is_silent(),
+        ):
             try:
                 return super().execute(*args, **options)
             finally:
                 # What cannot be written any more is told here, not while Python ends.
                 sys.stdout.flush()
+
+    @contextmanager
+    def _telling_who_is_silent(self) -> Iterator[None]:
+        """One line for each system that does not answer, until it is given up."""
+        told: dict[str, datetime] = {}
+
+        def tell(call: Call, seconds: float) -> None:
+            now = clock.now()
+            if told.get(call.system, now) > now:
+                return
+            until = told[call.system] = now + timedelta(seconds=seconds)
+            self.stderr.write(
+                f"{System(call.system).label} does not answer ({call.operation}); it "
+                f"is waited for until {timezone.localtime(until):%H:%M:%S} at most."
+            )
+
+        before = UNANSWERED.set(tell)
+        try:
+            yield
+        finally:
+            UNANSWERED.reset(before)

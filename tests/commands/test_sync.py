@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from integration.connectors import transport
 from integration.models import Connection, Job, Operation
 from integration.services.pauses import pause
+from integration.simulators.faults import Faults
 from tests.factories import make_user
 from tests.running import Systems
 
@@ -75,6 +77,27 @@ def test_a_failed_record_is_exit_code_one(
     code, _, err = run(capsys, "sync")
 
     assert (code, "Traceback" in err) == (1, False)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_who_does_not_answer_is_named_once_beside_the_answer(
+    systems: Systems,
+    connection: Connection,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+) -> None:
+    run(capsys, "review", "--accept")
+    monkeypatch.setattr(transport, "UNANSWERED_SECONDS", 0.02)
+    Faults.of(systems.store).add({"latency_ms": 200})
+
+    _, out, err = run(capsys, "sync", "CURRENCY", *options)
+
+    told = [line for line in err.splitlines() if "does not answer" in line]
+    named = sorted(line.split(" does")[0] for line in told)
+    assert named == ["Business Central", "Sales"]
+    assert all("it is waited for until" in line for line in told)
+    assert "does not answer" not in out
 
 
 def test_a_dry_run_writes_nothing(

@@ -1,10 +1,12 @@
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from threading import Event
 
 import httpx2
 import pytest
 
+from integration.connectors import transport as transports
 from integration.connectors.calls import Call
 from integration.connectors.errors import (
     ConnectionRefused,
@@ -15,7 +17,7 @@ from integration.connectors.errors import (
 )
 from integration.connectors.refusals import problem_of
 from integration.connectors.throttle import LocalThrottle
-from integration.connectors.transport import Transport, build_client
+from integration.connectors.transport import UNANSWERED, Transport, build_client
 from integration.core.records import System
 from tests.connectors.wire import Reply, Wire, refusal, reply
 
@@ -295,3 +297,39 @@ def test_cookies_are_dropped_so_that_servers_share_the_load(opened: Opened) -> N
     transport.send(READ)
 
     assert "cookie" not in wire.calls[1].headers
+
+
+@pytest.mark.parametrize(("call", "tries"), [(READ, 3), (WRITE, 1)])
+def test_who_asks_for_it_is_told_of_a_call_without_answer_and_its_end(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, call: Call, tries: int
+) -> None:
+    monkeypatch.setattr(transports, "UNANSWERED_SECONDS", 0.01)
+    told: list[tuple[str, float]] = []
+    heard = Event()
+
+    def tell(silent: Call, seconds: float) -> None:
+        told.append((silent.operation, seconds))
+        heard.set()
+
+    def late(request: httpx2.Request) -> httpx2.Response:
+        assert heard.wait(10)
+        return reply({})
+
+    transport, _ = opened(late, reply({}))
+    before = UNANSWERED.set(tell)
+    transport.send(call)
+    transport.send(call)
+    UNANSWERED.reset(before)
+
+    [(operation, seconds)] = told
+    assert operation == call.operation
+    assert tries * 120 < seconds < tries * 140
+
+
+def test_nobody_is_told_who_does_not_ask(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transports, "Timer", None)
+    transport, _ = opened(reply({}))
+
+    assert transport.send(READ).is_success
