@@ -113,3 +113,10 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
             ROOT / name if name.startswith(("integration/", "tests/")) else APP / name
         )
         assert path.exists() or Path(f"{path}.py").exists(), name
+
+
+def test_deploying_installs_nothing_into_a_python_that_is_externally_managed() -> None:
+    commands = re.findall(r"\S*pip install", read("deploy.md"))
+
+    assert set(commands) <= {"/opt/uv/bin/pip install"}
+    assert commands
