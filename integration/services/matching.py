@@ -44,7 +44,8 @@ def _couple_created(work: Work, records: Sequence[Snapshot]) -> None:
     by_id = {record.id: record for record in records}
     partners = [(partner, None) for partner in created.found.values()]
     work.spool.add(System.BUSINESS_CENTRAL, partners)
-    _couple(work, [(made, by_id[key]) for key, made in created.found.items()])
+    made = [(record, by_id[key]) for key, record in created.found.items()]
+    work.recalled |= _couple(work, made)
     _fail_doubtful(work, created, by_id)
 
 
@@ -154,7 +155,7 @@ def _add_extra(work: Work, side: System, records: Iterable[Snapshot]) -> None:
     work.spool.add(side, passing, extra=True)
 
 
-def _couple(work: Work, matches: Sequence[Match]) -> None:
+def _couple(work: Work, matches: Sequence[Match]) -> set[int]:
     """Both are in the spool; from now on they are a pair that meets."""
     now = clock.now()
     with transaction.atomic():
@@ -164,6 +165,7 @@ def _couple(work: Work, matches: Sequence[Match]) -> None:
         )
         work.log([])
     work.spool.couple((each.pk, each.bc_id, each.sales_id) for each in made)
+    return {each.pk for each in made}
 
 
 def _rehearse(work: Work, matches: Sequence[Match]) -> None:
