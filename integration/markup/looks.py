@@ -58,12 +58,20 @@ class _Ended(NamedTuple):
     @classmethod
     def of(cls, seen: Seen) -> "_Ended":
         change: tuple[tuple[str, Any], ...] | None = None
-        if seen.change is not None:
+        if seen.change is not None and not _is_of_another_time(seen):
             change = tuple(
                 (name, tuple(value) if isinstance(value, list) else value)
                 for name, value in seen.change.items()
             )
         return cls(cast("datetime", seen.settled_at), seen.settled_reason, change)
+
+
+def _is_of_another_time(seen: Seen) -> bool:
+    """It has come back since a person settled it, and ended again by itself."""
+    change, settled_at = seen.change or {}, seen.settled_at
+    return bool(change.get("by") and settled_at) and (
+        parse_datetime(change["at"]) != settled_at
+    )
 
 
 @lru_cache(maxsize=2_048)
@@ -98,6 +106,8 @@ _FOUND = {
 
 def fixed_words(change: Mapping[str, Any]) -> str:
     """What an error was mended by, as far as the other side tells."""
+    if change.get("by"):
+        return _person_words(change)
     names = [label_of(name, get_language() or "en") for name in change["fields"]]
     if names and change.get("of"):
         of = {"what": _joined(names), "record": change["of"]}
@@ -118,6 +128,13 @@ def fixed_words(change: Mapping[str, Any]) -> str:
     if moment:
         return _("fixed by a change in %(system)s at %(when)s") % values
     return _("fixed by a change in %(system)s") % values
+
+
+def _person_words(change: Mapping[str, Any]) -> str:
+    values = {"name": change["by"], "when": _when(parse_datetime(change["at"]))}
+    if change["by_hand"]:
+        return _("resolved by %(name)s at %(when)s") % values
+    return _("fixed by the answer of %(name)s at %(when)s") % values
 
 
 def _joined(names: list[str]) -> str:

@@ -186,7 +186,7 @@ def _read(operation: Operation) -> Answer:
 
 def settled_words(error: SyncError) -> str:
     """Who has settled it, and when; "" where nobody did."""
-    done = error.handled_by or _latest_answer(error)
+    done = settled_by(error)
     if error.settled_at is None or done is None:
         return ""
     moment = localize(timezone.localtime(error.settled_at))
@@ -194,6 +194,11 @@ def settled_words(error: SyncError) -> str:
     if error.handled_by:
         said = _("%(name)s resolved this on %(moment)s: nothing is left to try.")
     return said % {"name": done.by_name, "moment": moment}
+
+
+def settled_by(error: SyncError) -> Operation | None:
+    """What a person did that settled it: by hand, or by an answer that a run gave."""
+    return error.handled_by or _latest_answer(error)
 
 
 def _latest_answer(error: SyncError) -> Operation | None:

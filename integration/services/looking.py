@@ -39,6 +39,7 @@ from integration.models import (
 )
 from integration.services import pending
 from integration.services.absent import Found, find
+from integration.services.answers import settled_by
 from integration.services.connections import check_now_and_then
 from integration.services.counting import (
     CountingBusinessCentral,
@@ -367,12 +368,28 @@ def _change_of_awaited(error: SyncError) -> dict[str, Any] | None:
     return {**change, "of": error.waits_for}
 
 
+def _person(error: SyncError) -> dict[str, Any] | None:
+    """Who settled it: what a person's answer wrote is no change of a record."""
+    done = settled_by(error)
+    if done is None or error.settled_at is None:
+        return None
+    return {
+        "side": _source(error).value if error.direction else "",
+        "fields": [],
+        "at": error.settled_at.isoformat(),
+        "by": done.by_name,
+        "by_hand": error.handled_by is not None,
+    }
+
+
 def _end(look: Look) -> None:
     """A settled error is looked at no more; what replaced a watched one is."""
     look.error.refresh_from_db()
     if look.error.settled_at is None:
         keep(look)
         return
+    if look.change is None or look.error.handled_by:
+        look.change = _person(look.error) or look.change
     if look.change is None and look.error.waits_for:
         look.change = _change_of_awaited(look.error)
     if look.error.settled_reason == SettledReason.REPLACED and look.watched_until:

@@ -1,6 +1,6 @@
 """Watch and heal: what is looked at, what is tried because of it, and what it says."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -16,9 +16,11 @@ from integration.markup.looks import look_words
 from integration.markup.parts import Moments
 from integration.models import Look, SyncError
 from integration.services import endpoints
+from integration.services.answer_plans import Take
 from integration.services.budgets import SharedThrottle
 from integration.services.connections import check_connection
 from integration.services.execution import execute
+from integration.services.handling import resolve_errors
 from integration.services.looking import look_at_due
 from integration.services.looks import (
     are_looks_due,
@@ -30,6 +32,7 @@ from integration.services.shared_memory import SharedMemory
 from integration.simulators.faults import Faults
 from tests.factories import make_error
 from tests.services.engine import Engine, Live
+from tests.services.test_answers import answer, carried_out, conflict, deletion
 
 LONG = "https://example.ch/" + "a" * 190
 """Longer than the website of an account."""
@@ -370,6 +373,41 @@ def test_a_conflict_is_over_when_somebody_makes_sales_agree(engine: Engine) -> N
     assert error.settled_at is not None
     change = error.look.change or {}
     assert (change["side"], change["fields"]) == ("sales", ["phoneNumber"])
+
+
+@pytest.mark.parametrize(
+    ("make", "take"), [(conflict, Take.SALES), (deletion, Take.RESTORE)]
+)
+def test_what_an_answer_fixed_names_who_gave_it(
+    engine: Engine, make: Callable[[Engine], SyncError], take: Take
+) -> None:
+    error = make(engine)
+    watch(error)
+    look_at_due()
+    carried_out(answer(error, take))
+
+    look_later(60)
+
+    assert "fixed by the answer of test at" in told(error.pk)
+
+
+def test_what_was_resolved_by_hand_names_who_did_it_until_it_comes_back(
+    engine: Engine, customer: Live
+) -> None:
+    error = the_error()
+    watch(error)
+    look_at_due()
+    engine.change(customer, city="Sion")
+    resolve_errors([error.pk], "anna")
+
+    look_later(60)
+    assert "resolved by anna at" in told(error.pk)
+
+    engine.sync("CUSTOMER")
+    engine.change(customer, website="")
+    engine.sync("CUSTOMER")
+    assert "resolved by" not in told(error.pk)
+    assert "settled at" in told(error.pk)
 
 
 def test_a_granted_privilege_is_seen_by_the_check_and_frees_its_records(
