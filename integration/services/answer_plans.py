@@ -400,7 +400,7 @@ def _refuse_several(side: System, again: Sequence[Snapshot]) -> None:
             )
             % {
                 "system": SystemChoice(side).label,
-                "names": ", ".join(record.name or record.id for record in again),
+                "names": ", ".join(sorted(each.name or each.id for each in again)),
             }
         )
 
