@@ -109,3 +109,24 @@ def test_the_counts_of_a_review_lead_to_what_they_count(
 
     assert page.count('data-label="Result"') == 3
     assert '<dt>to create in Sales</dt><dd class="zero">0</dd>' in html(viewer, path)
+
+
+@pytest.mark.parametrize(
+    ("read", "english", "french"),
+    [
+        (0, "0 records read", "0 enregistrement lu<"),
+        (1, "1 record read", "1 enregistrement lu<"),
+        (2, "2 records read", "2 enregistrements lus"),
+    ],
+)
+def test_a_job_counts_what_it_read_in_the_grammar_of_each_language(
+    viewer: Client, read: int, english: str, french: str
+) -> None:
+    job = make_job(records_read=read)
+
+    page = html(viewer, f"/jobs/{job.pk}/")
+    viewer.post("/language/", {"language": "fr-ch"})
+    page_in_french = html(viewer, f"/jobs/{job.pk}/")
+
+    assert english in page
+    assert french in page_in_french
