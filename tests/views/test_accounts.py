@@ -11,7 +11,7 @@ from pytest_django import Settings
 from integration.choices import Role
 from integration.models import User
 from integration.services.sign_in import make_link_token
-from tests.factories import make_problem, make_user
+from tests.factories import make_error, make_problem, make_user
 
 
 def test_signing_in_leads_where_the_person_wanted_to_go(db: None) -> None:
@@ -175,6 +175,19 @@ def test_the_demonstration_strip_is_the_administrators_until_hidden(
 
     assert "Demonstration with simulated systems." in before
     assert "Demonstration with simulated systems." not in after
+
+
+def test_the_strip_leaves_the_height_of_the_list_to_its_rows(
+    administrator: Client, settings: pytest.MonkeyPatch
+) -> None:
+    settings.DEMONSTRATION = True  # type: ignore[attr-defined]  # pytest-django's
+    error = make_error()
+
+    entries = administrator.get("/errors/").content.decode()
+    entry = administrator.get(f"/errors/{error.pk}/").content.decode()
+
+    assert "Demonstration with simulated systems" not in entries
+    assert "Demonstration with simulated systems" in entry
 
 
 def test_the_strip_leads_to_healing_only_where_there_is_something_to_heal(
