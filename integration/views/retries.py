@@ -37,6 +37,7 @@ from integration.services.paging import newest_first
 from integration.services.retry_results import UNFINISHED, holding, outcome_counts
 from integration.services.sentences import in_words
 from integration.views.addresses import chosen, read_words, say_dropped, whole_number
+from integration.views.errors import find
 from integration.views.listings import read_listing
 from integration.views.wording import query_words, scope_lines
 
@@ -80,7 +81,7 @@ RESULTS: dict[str, Callable[[int], str]] = {
 @require_POST
 def one(request: SignedInRequest, error_id: int) -> HttpResponse:
     """Try the record again, now."""
-    found = find_error(error_id)
+    found = find(error_id)
     query = read_listing(request.GET).query()
     back = f"{reverse('error', args=[error_id])}{'?' if query else ''}{query}"
     holder = holding(found)
@@ -95,19 +96,6 @@ def one(request: SignedInRequest, error_id: int) -> HttpResponse:
         # The open page asks for the row by itself: see ``errors_live``.
         return render(request, "integration/_messages.html", {"now": True})
     return HttpResponseRedirect(safe_next(request, back))
-
-
-def find_error(error_id: int) -> SyncError:
-    """An error in sight, or 404 in words."""
-    found = (
-        SyncError.objects.visible(Operation.objects.cuts())
-        .select_related("problem", "connection")
-        .filter(pk=error_id)
-        .first()
-    )
-    if found is None:
-        raise Http404(_("There is no such entry; it may have been deleted."))
-    return found
 
 
 def say_retry(
