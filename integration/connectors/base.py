@@ -1,5 +1,6 @@
 """What the engine asks of a system, and what comes back."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,9 +81,13 @@ class Connector(Protocol):
     A LOST_ANSWER may or may not have been done. One with a ``status`` was answered by
     a 5xx for a whole batch: send such records in calls of one the next time, so that a
     record that breaks its batch stands alone.
+
+    ``fetched`` counts by entity what its lists have held; a delta's word that a record
+    was deleted is one too.
     """
 
     system: System
+    fetched: Counter[str]
 
     def read_changes(
         self, entity: str, fields: Sequence[str], cursor: str

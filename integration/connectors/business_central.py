@@ -3,6 +3,7 @@
 Reads never go to the read-only replica: it may lag behind what we look for.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -70,6 +71,7 @@ class BusinessCentral:
     scope: str = _SCOPE
     wiring: Wiring = field(default_factory=Wiring, repr=False)
     system: System = field(default=System.BUSINESS_CENTRAL, init=False)
+    fetched: Counter[str] = field(default_factory=Counter, init=False, repr=False)
     _session: Session = field(init=False, repr=False)
     _company: str = field(init=False, repr=False)
 
@@ -110,6 +112,7 @@ class BusinessCentral:
         for body, answer in self._session.pages(call):
             with self._session.readable(call):
                 records = _records(body)
+            self.fetched[entity] += len(records)
             began = began or answer.date
             if since and began and began < since:
                 message = f"{cursor} is later than the server's time"
@@ -129,6 +132,7 @@ class BusinessCentral:
         for body, _ in self._session.pages(call):
             with self._session.readable(call):
                 records = _records(body)
+            self.fetched[entity] += len(records)
             yield Page(records=records)
 
     def read_many(

@@ -1,6 +1,7 @@
 """The Dynamics 365 Sales client: Dataverse Web API v9.2 (protocols §3)."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -93,6 +94,7 @@ class Sales:
     strong_consistency: bool = False
     wiring: Wiring = field(default_factory=Wiring, repr=False)
     system: System = field(default=System.SALES, init=False)
+    fetched: Counter[str] = field(default_factory=Counter, init=False, repr=False)
     _session: Session = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -145,6 +147,7 @@ class Sales:
         for body, _ in self._session.pages(call):
             with self._session.readable(call):
                 records = tuple(shape.record(row) for row in body["value"])
+            self.fetched[entity] += len(records)
             yield Page(records=records)
 
     def read_many(
@@ -316,6 +319,7 @@ class Sales:
                     deleted=tuple(str(row["id"]).lower() for row in deleted),
                     cursor=link,
                 )
+            self.fetched[entity] += len(rows)
             yield page
 
     def _create_in_bulk(self, entity: str, creates: Sequence[Create]) -> bool:

@@ -1,7 +1,7 @@
 """What an answer to a conflict or a deletion would do, read from both systems now."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -27,19 +27,11 @@ from integration.services import may_run
 from integration.services.actors import Actor, Refused, require_operator, user_of
 from integration.services.answers import Answer, settled_words
 from integration.services.articles import cause_of, label_of
-from integration.services.counting import (
-    CountingBusinessCentral,
-    CountingSales,
-    add_fetched_outside_jobs,
-)
 from integration.services.endings import way_from
-from integration.services.endpoints import open_business_central, open_sales
+from integration.services.outside_jobs import opened
 from integration.services.pairs import Pair, values_of
 from integration.services.rivals import alike, newcomers, own_number
-from integration.services.runs import dry_run
 from integration.services.sentences import in_words, of_cause
-from integration.services.spool import Spool
-from integration.services.sync import open_work
 from integration.services.work import Work
 
 _SALT = "integration.answers"
@@ -158,7 +150,7 @@ def plan(
     """
     require_operator(by)
     mapping, coupling = _subject(error, take)
-    with _opened(mapping) as (work, sales):
+    with _readable(), opened(mapping) as (work, sales):
         bc, held = (_read(work, side, coupling) for side in System)
         pair = Pair(coupling, bc, held)
         if take in _RULES:
@@ -193,19 +185,10 @@ def _subject(error: SyncError, take: Take) -> tuple[TableMapping, Coupling]:
 
 
 @contextmanager
-def _opened(mapping: TableMapping) -> Iterator[tuple[Work, Sales]]:
-    connection = mapping.connection
+def _readable() -> Iterator[None]:
+    """What a system refuses meanwhile is a refusal of the plan."""
     try:
-        with (
-            closing(open_business_central(connection.business_central)) as bc,
-            closing(open_sales(connection.sales)) as sales,
-            Spool() as spool,
-        ):
-            counted = CountingBusinessCentral(bc), CountingSales(sales)
-            try:
-                yield open_work(dry_run(mapping), spool, *counted), sales
-            finally:
-                add_fetched_outside_jobs(connection, *(one.fetched for one in counted))
+        yield
     except RemoteError as refusal:
         told = of_cause(cause_of(refusal.failure, None))
         raise AnswerRefused(

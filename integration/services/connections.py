@@ -16,10 +16,10 @@ from integration.choices import Category, CheckState, OperationKind, Origin
 from integration.models import Connection, Endpoint, SyncError, User
 from integration.services.articles import cause_of
 from integration.services.check_lines import CheckLine, CheckRow, in_rows
-from integration.services.counting import add_fetched_outside_jobs
 from integration.services.credentials import keep_secret
 from integration.services.errors import record_setup_error, settle_setup_errors
 from integration.services.operations import record_operation
+from integration.services.outside_jobs import add_fetched
 from integration.services.pauses import is_paused_by_failure, pause_for, resume
 from integration.services.pending import release_cured
 from integration.services.sentences import Told, sentence
@@ -109,7 +109,7 @@ def check_connection(
     connection.refresh_from_db()
     fetched: Counter[str] = Counter()
     lines = tuple(examine(connection, fetched))
-    add_fetched_outside_jobs(connection, fetched)
+    add_fetched(connection, fetched)
     settled = _record(connection, lines, is_look=not is_try)
     _try_again(connection, lines)
     paused, resumed = _pause_or_resume(connection, lines, by)

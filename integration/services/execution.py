@@ -15,6 +15,7 @@ from django.db import connection as database
 from django.utils.translation import gettext_noop
 
 from integration.choices import JobKind, JobState, Origin
+from integration.connectors.base import Connector
 from integration.connectors.business_central import BusinessCentral
 from integration.connectors.errors import (
     ConnectionRefused,
@@ -28,11 +29,6 @@ from integration.core.failures import Failure
 from integration.core.outcomes import Finding
 from integration.core.records import System
 from integration.services.articles import cause_of
-from integration.services.counting import (
-    CountingBusinessCentral,
-    CountingConnector,
-    CountingSales,
-)
 from integration.services.endpoints import open_business_central, open_sales
 from integration.services.errors import record_setup_error
 from integration.services.heartbeat import Heartbeat
@@ -168,10 +164,11 @@ def _refuse_what_may_not_run(run: Run) -> None:
 def _work(run: Run) -> None:
     """Open both systems, refuse a second engine, review or synchronize."""
     connection = run.mapping.connection
-    client = open_business_central(connection.business_central)
-    with closing(client), closing(open_sales(connection.sales)) as other:
-        _refuse_second_engine(run, client)
-        bc, sales = CountingBusinessCentral(client), CountingSales(other)
+    with (
+        closing(open_business_central(connection.business_central)) as bc,
+        closing(open_sales(connection.sales)) as sales,
+    ):
+        _refuse_second_engine(run, bc)
         try:
             carry_out = review_mapping if run.kind == JobKind.REVIEW else run_mapping
             carry_out(run, bc, sales)
@@ -179,9 +176,7 @@ def _work(run: Run) -> None:
             add_fetched(run, _fetched(run, bc, sales))
 
 
-def _fetched(
-    run: Run, bc: CountingConnector, sales: CountingConnector
-) -> dict[System, int]:
+def _fetched(run: Run, bc: Connector, sales: Connector) -> dict[System, int]:
     """Records of mapped entities only, also those of other mappings (partners)."""
     mappings = run.mapping.connection.mappings
     entities = set(mappings.values_list("entity", flat=True))

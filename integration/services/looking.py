@@ -9,7 +9,6 @@ run of the mapping, goes on (C5, C7).
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -41,16 +40,7 @@ from integration.services import pending
 from integration.services.absent import Found, find
 from integration.services.answers import settled_by
 from integration.services.connections import check_now_and_then
-from integration.services.counting import (
-    CountingBusinessCentral,
-    CountingSales,
-    add_fetched_outside_jobs,
-)
-from integration.services.endpoints import (
-    budgets_of,
-    open_business_central,
-    open_sales,
-)
+from integration.services.endpoints import budgets_of
 from integration.services.looks import (
     awaited_by,
     claim_looks,
@@ -60,10 +50,9 @@ from integration.services.looks import (
     written_since,
 )
 from integration.services.may_run import why_not
-from integration.services.runs import dry_run, start_run
+from integration.services.outside_jobs import opened
+from integration.services.runs import start_run
 from integration.services.sentences import InWords
-from integration.services.spool import Spool
-from integration.services.sync import open_work
 from integration.services.work import Work
 
 logger = logging.getLogger(__name__)
@@ -182,18 +171,8 @@ def _look_at_records(mapping: TableMapping, looks: Sequence[Look]) -> UUID | Non
 
 
 def _read(mapping: TableMapping, errors: Sequence[SyncError]) -> _Read:
-    connection = mapping.connection
-    with (
-        closing(open_business_central(connection.business_central)) as bc,
-        closing(open_sales(connection.sales)) as sales,
-        Spool() as spool,
-    ):
-        counted = CountingBusinessCentral(bc), CountingSales(sales)
-        try:
-            work = open_work(dry_run(mapping), spool, *counted)
-            return {side: _read_side(work, side, errors) for side in System}
-        finally:
-            add_fetched_outside_jobs(connection, *(one.fetched for one in counted))
+    with opened(mapping) as (work, _sales):
+        return {side: _read_side(work, side, errors) for side in System}
 
 
 def _read_side(work: Work, side: System, errors: Sequence[SyncError]) -> Found | None:

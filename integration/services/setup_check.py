@@ -31,7 +31,6 @@ from integration.services.check_lines import (
     refused,
     said,
 )
-from integration.services.counting import CountingBusinessCentral, CountingSales
 from integration.services.credentials import CredentialUnreadable, read_secret
 from integration.services.currency_check import check_money
 from integration.services.endpoints import (
@@ -111,10 +110,9 @@ def examine(connection: Connection, fetched: Counter[str]) -> Iterator[CheckLine
         sales_lines = list(_enter(sales_endpoint, sales.identity, _user))
         yield from sales_lines
         if not any(line.blocks for line in bc_lines):
-            seen = CountingBusinessCentral(bc), CountingSales(sales)
-            yield from _ask(connection, bc, sales, seen, sales_lines)
-            for side in seen:
-                fetched.update(side.fetched)
+            yield from _ask(connection, bc, sales, sales_lines)
+            fetched.update(bc.fetched)
+            fetched.update(sales.fetched)
     yield from _look_at_secrets(connection)
 
 
@@ -122,7 +120,6 @@ def _ask(
     connection: Connection,
     bc: BusinessCentral,
     sales: Sales,
-    seen: tuple[CountingBusinessCentral, CountingSales],
     sales_lines: list[CheckLine],
 ) -> Iterator[CheckLine]:
     """What only a system that lets us in can be asked."""
@@ -132,7 +129,7 @@ def _ask(
         return  # it did not let us in, or was asked too often: no user is known
     for step, lines in (
         (CheckStep.PRIVILEGES, check_privileges(connection, bc, sales)),
-        (CheckStep.CURRENCIES, check_money(connection, *seen)),
+        (CheckStep.CURRENCIES, check_money(connection, bc, sales)),
     ):
         yield from attempted(step, lines)
 
