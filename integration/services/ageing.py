@@ -73,8 +73,7 @@ def _note(now: datetime, count: int) -> None:
     days = settings.PAYLOAD_DAYS
     operation = record_operation(
         OperationKind.AGE,
-        by=None,
-        by_name=ENGINE_NAME,
+        by=ENGINE_NAME,
         reason=sentence(_WHY, days=days),
         key=f"ageing {now.date().isoformat()}",
     )

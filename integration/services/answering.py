@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop
 from integration.choices import OperationKind, OperationState
 from integration.core.records import System
 from integration.models import Coupling, Operation, SyncError
-from integration.services.actors import Actor, name_of, require_operator, user_of
+from integration.services.actors import Actor, require_operator
 from integration.services.answer_plans import (
     OVER,
     AnswerRefused,
@@ -105,8 +105,7 @@ def _record(
     fields = ticket.fields
     return record_operation(
         KIND_OF[ticket.take],
-        by=user_of(by),
-        by_name=name_of(by),
+        by=by,
         reason=reason or sentence(SHOWN),
         scope={
             "error": error.pk,

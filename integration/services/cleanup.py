@@ -20,12 +20,7 @@ from integration.models import ErrorCell, Operation, SyncError
 from integration.models.cuts import VISIBLE, Cut, scope_q
 from integration.models.dialect import Unindexed, lock_clock
 from integration.services import cells
-from integration.services.actors import (
-    Actor,
-    name_of,
-    require_administrator,
-    user_of,
-)
+from integration.services.actors import Actor, require_administrator
 from integration.services.cells import Tally
 from integration.services.cleanup_preview import (
     CleanupRefused,
@@ -131,8 +126,7 @@ def _usual_reason(older_than: int | None) -> Told:
 def _record(by: Actor, reason: str | Told, **columns: Any) -> Operation:
     return record_operation(
         OperationKind.DELETE,
-        by=user_of(by),
-        by_name=name_of(by),
+        by=by,
         reason=reason,
         state=OperationState.IN_FORCE,
         undo_until=clock.now() + timedelta(days=settings.UNDO_DAYS),

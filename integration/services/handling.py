@@ -25,13 +25,7 @@ from integration.models import Connection, Operation, SyncError
 from integration.models.dialect import among, among_ids
 from integration.models.errors import SyncErrorQuerySet
 from integration.services import moment
-from integration.services.actors import (
-    Actor,
-    Refused,
-    name_of,
-    require_operator,
-    user_of,
-)
+from integration.services.actors import Actor, Refused, name_of, require_operator
 from integration.services.cleanup import MOST_SELECTED
 from integration.services.operations import lock_to_undo, record_operation, record_undo
 from integration.services.sentences import Told, of_problem, sentence
@@ -138,8 +132,7 @@ def _handle(
         raise Refused(_("Select at most %(n)s entries.") % {"n": MOST_SELECTED})
     operation = record_operation(
         kind,
-        by=user_of(by),
-        by_name=name_of(by),
+        by=by,
         reason=reason or _why(ids),
         scope=scope,
         state=OperationState.IN_FORCE,

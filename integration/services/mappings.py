@@ -22,7 +22,7 @@ from integration.core.standard import (
 )
 from integration.core.values import ValueKind
 from integration.models import Connection, FieldMapping, Operation, TableMapping
-from integration.services.actors import Actor, name_of, require_administrator, user_of
+from integration.services.actors import Actor, require_administrator
 from integration.services.operations import record_operation
 from integration.services.pending import release_all, release_coded
 from integration.services.runs import restart
@@ -88,8 +88,7 @@ def record_change(
     """The operation that says who changed what of it, and why."""
     return record_operation(
         OperationKind.SET_UP,
-        by=user_of(by),
-        by_name=name_of(by),
+        by=by,
         reason=reason,
         scope={"mapping": mapping.name, "name": str(mapping.connection)},
         result={"change": "changed", **changed},

@@ -19,15 +19,13 @@ from integration.services.sentences import Told, sentence
 
 _UNFINISHED = {OperationState.PREPARED, OperationState.RUNNING}
 _OF_OPERATION = gettext_noop("Of operation {number}.")
-_NAME_LENGTH = 150
 _REASON_LENGTH = 500
 
 
 def record_operation(
     kind: str,
     *,
-    by: User | None,
-    by_name: str = "",
+    by: Actor,
     reason: str | Told,
     scope: Mapping[str, Any] | None = None,
     result: Mapping[str, Any] | None = None,
@@ -43,14 +41,13 @@ def record_operation(
     now: datetime = clock.now()
     state = columns.pop("state", OperationState.DONE)
     key = columns.pop("key", "") or uuid4().hex
-    name = by_name or (name_of(by) if by else "")
     ours = reason if isinstance(reason, Told) else None
     words = ours.english if ours else str(reason)
     values = {
         "kind": kind,
         "state": state,
-        "by": by,
-        "by_name": name[:_NAME_LENGTH],
+        "by": user_of(by),
+        "by_name": name_of(by),
         "reason": words.replace("\0", "")[:_REASON_LENGTH],
         "created_at": now,
         "finished_at": None if state in _UNFINISHED else now,
@@ -66,8 +63,7 @@ def record_undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
     """That somebody took an operation back, with what came of it; one for each."""
     return record_operation(
         OperationKind.UNDO,
-        by=user_of(by),
-        by_name=name_of(by),
+        by=by,
         reason=reason or sentence(_OF_OPERATION, number=str(operation.pk)),
         scope={"operation": operation.pk},
         result=operation.result,

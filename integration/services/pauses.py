@@ -12,7 +12,7 @@ from integration.choices import OperationKind
 from integration.core.causes import Cause
 from integration.core.records import Direction, System
 from integration.models import Connection, SyncError, TableMapping, User
-from integration.services.actors import ENGINE_NAME, name_of, require_administrator
+from integration.services.actors import ENGINE_NAME, require_administrator
 from integration.services.may_run import pause_reason_of
 from integration.services.operations import record_operation
 from integration.services.runs import start_run
@@ -165,8 +165,7 @@ def _record(
 ) -> None:
     record_operation(
         OperationKind.SET_UP,
-        by=by,
-        by_name=name_of(by) if by else ENGINE_NAME,
+        by=by or ENGINE_NAME,
         reason=why,
         scope={"connection": connection.pk, "name": connection.name, **scope},
         result={"change": what},

@@ -18,7 +18,7 @@ from integration.core.plan import ReviewPlan
 from integration.core.records import Direction, System
 from integration.models import Coupling, Job, JobEntry, Operation, TableMapping
 from integration.services import couplings
-from integration.services.actors import Actor, Refused, name_of, user_of
+from integration.services.actors import Actor, Refused
 from integration.services.currencies import BusinessCentralSide, SalesSide
 from integration.services.endings import of_pair, of_record, way_from
 from integration.services.matching import couple_matches
@@ -62,8 +62,7 @@ def order(mapping: TableMapping, by: Actor) -> UUID:
             raise Refused(_("Both systems are being read already."))
         record_operation(
             OperationKind.REVIEW,
-            by=user_of(by),
-            by_name=name_of(by),
+            by=by,
             reason=sentence(gettext_noop("To see what a first contact would do now.")),
             scope=_scope(mapping),
         )
@@ -90,8 +89,7 @@ def accept(mapping: TableMapping, by: Actor, reason: str | Told = "") -> Operati
             return known
         operation = record_operation(
             OperationKind.ACCEPT,
-            by=user_of(by),
-            by_name=name_of(by),
+            by=by,
             reason=reason or sentence(gettext_noop("Its plan is as it should be.")),
             scope=_scope(mapping),
             result={"plan": plan},

@@ -26,13 +26,7 @@ from integration.core.taught import MOST_PLACES, PLACE, Pattern, comparable
 from integration.models import Operation, Problem, SyncError, TaughtArticle
 from integration.models.articles import TAUGHT
 from integration.models.cuts import text_q, visible_q
-from integration.services.actors import (
-    Actor,
-    Refused,
-    name_of,
-    require_administrator,
-    user_of,
-)
+from integration.services.actors import Actor, Refused, require_administrator
 from integration.services.articles import (
     catalog,
     find_article,
@@ -218,8 +212,7 @@ def _record(
     )
     return record_operation(
         OperationKind.TEACH,
-        by=user_of(by),
-        by_name=name_of(by),
+        by=by,
         reason=why,
         scope={"article": str(article), "patterns": article.patterns.splitlines()},
         result={"change": what, **_wording(article)},

@@ -370,8 +370,7 @@ def made_operations(error: int) -> dict[str, int]:
     deletion = cleanup.delete_selected([error], "anna", "a test entry")
     checked = record_operation(
         OperationKind.CHECK,
-        by=None,
-        by_name="anna",
+        by="anna",
         reason="the secret was renewed",
         scope={"name": "Fabrique du Léman SA"},
         result={"passed": False, "problems": ["rates"], "settled": 2},
@@ -380,8 +379,7 @@ def made_operations(error: int) -> dict[str, int]:
     friday = noon - timedelta(days=(noon.weekday() - 4) % 7 or 7)
     record_operation(
         OperationKind.DELETE,
-        by=None,
-        by_name="Jürg Wälchli",
+        by="Jürg Wälchli",
         reason="fin de semaine",
         scope={"older_than": 7},
         filter={"mapping": "CUSTOMER"},

@@ -49,24 +49,22 @@ def test_who_is_told_by_the_whole_name() -> None:
 
 
 def test_the_same_key_is_the_same_operation() -> None:
-    first = record_operation("retry", by=None, by_name="beat", reason="due", key="k")
+    first = record_operation("retry", by="beat", reason="due", key="k")
 
-    second = record_operation("retry", by=None, by_name="beat", reason="due", key="k")
+    second = record_operation("retry", by="beat", reason="due", key="k")
 
     assert first == second == find_operation("k")
     assert Operation.objects.count() == 1
 
 
 def test_one_that_goes_on_is_not_finished() -> None:
-    operation = record_operation(
-        "retry", by=None, by_name="x", reason="due", state="running"
-    )
+    operation = record_operation("retry", by="x", reason="due", state="running")
 
     assert operation.finished_at is None
 
 
 def test_a_reason_of_ours_is_read_in_either_language() -> None:
-    operation = record_operation("retry", by=None, by_name="x", reason=sentence(PASSED))
+    operation = record_operation("retry", by="x", reason=sentence(PASSED))
 
     with translation.override("fr-ch"):
         told = in_words(operation.scope["why"])
@@ -76,10 +74,10 @@ def test_a_reason_of_ours_is_read_in_either_language() -> None:
 
 def test_no_operation_is_without_a_reason() -> None:
     with pytest.raises(IntegrityError, match="says_why"):
-        record_operation("retry", by=None, by_name="x", reason="")
+        record_operation("retry", by="x", reason="")
 
 
 def test_a_long_or_broken_reason_is_stored() -> None:
-    operation = record_operation("retry", by=None, by_name="x", reason="a\0" * 600)
+    operation = record_operation("retry", by="x", reason="a\0" * 600)
 
     assert operation.reason == "a" * 500

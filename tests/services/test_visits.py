@@ -135,14 +135,12 @@ def test_what_others_did_is_news_and_what_i_did_is_not(
     come(anna, time, NOON + 2 * MINUTE)
     time.move_to(NOON + timedelta(hours=2))
     told = record_operation(OperationKind.DELETE, by=carl, reason="Old ones")
-    for by, name, state in (
-        (anna, "", "done"),
-        (None, "Sync Errors", "done"),
-        (carl, "", "prepared"),
+    for by, state in (
+        (anna, "done"),
+        ("Sync Errors", "done"),
+        (carl, "prepared"),
     ):
-        record_operation(
-            OperationKind.RETRY, by=by, by_name=name, reason="Why", state=state
-        )
+        record_operation(OperationKind.RETRY, by=by, reason="Why", state=state)
 
     back = come(anna, time, NOON + timedelta(hours=16))
     news = read_news(back)

@@ -65,7 +65,7 @@ def test_chips_name_several(viewer: Client) -> None:
 
 def test_the_results_of_an_operation_agree_with_their_number(viewer: Client) -> None:
     operation = record_operation(
-        OperationKind.RETRY, by=None, by_name="anna", reason="mended", rows=3
+        OperationKind.RETRY, by="anna", reason="mended", rows=3
     )
     for outcome in ("healed", "healed", "not_tried"):
         OperationItem.objects.create(operation=operation, outcome=outcome)
@@ -141,8 +141,7 @@ def test_a_mapping_is_told_with_its_connection_as_everywhere(viewer: Client) -> 
 def test_every_line_of_an_operation_begins_alike(viewer: Client) -> None:
     operation = record_operation(
         OperationKind.DELETE,
-        by=None,
-        by_name="anna",
+        by="anna",
         reason="mended",
         rows=2,
         scope={"selected": 2},

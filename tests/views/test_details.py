@@ -124,9 +124,7 @@ def test_history_tells_attempts_and_retries_newest_first() -> None:
     mapping = make_mapping()
     job = make_job(mapping)
     error = make_error(occurrences=12, job=job)
-    retried = record_operation(
-        OperationKind.RETRY, by=None, by_name="Anna", reason="cured"
-    )
+    retried = record_operation(OperationKind.RETRY, by="Anna", reason="cured")
     retried.items.create(error=error, outcome="healed")
 
     told = [(event.who, event.text) for event in history(error, mapping)]
@@ -224,7 +222,7 @@ def test_each_reason_has_its_own_words(
 
 
 def test_what_a_person_called_resolved_says_who(viewer: Client) -> None:
-    hand = record_operation(OperationKind.RESOLVE, by=None, by_name="Anna", reason="x")
+    hand = record_operation(OperationKind.RESOLVE, by="Anna", reason="x")
     error = settled(handled_by=hand)
 
     assert "Anna resolved this on" in text_of(viewer, f"/errors/{error.pk}/")

@@ -61,9 +61,7 @@ def settle(error: SyncError) -> None:
 
 def try_again(error: SyncError) -> None:
     """A retry holds it."""
-    retry = record_operation(
-        OperationKind.RETRY, by=None, by_name="anna", reason="mended"
-    )
+    retry = record_operation(OperationKind.RETRY, by="anna", reason="mended")
     OperationItem.objects.create(operation=retry, error=error, outcome="pending")
 
 

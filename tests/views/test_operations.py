@@ -23,8 +23,7 @@ def read(client: Client, path: str, language: str = "en") -> str:
 def delete(rows: int) -> None:
     record_operation(
         OperationKind.DELETE,
-        by=None,
-        by_name="anna",
+        by="anna",
         reason="old",
         scope={"selected": rows},
         rows=rows,
@@ -99,8 +98,7 @@ def test_a_clean_up_says_how_many_had_finished_and_when_it_did(
 ) -> None:
     found = record_operation(
         OperationKind.DELETE,
-        by=None,
-        by_name="anna",
+        by="anna",
         reason="old",
         scope={"older_than": 7, "settled": 12},
         rows=12,

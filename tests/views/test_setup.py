@@ -156,8 +156,7 @@ def test_the_log_tells_the_day_of_the_week_and_what_was_deleted(
 ) -> None:
     record_operation(
         OperationKind.DELETE,
-        by=None,
-        by_name="Jürg",
+        by="Jürg",
         reason="why",
         scope={"older_than": 7},
         filter={"mapping": "CUSTOMER"},
