@@ -226,7 +226,7 @@ def _record(
         over = open_set_up_errors(connection) - still_there
     else:
         over = _other_sign_in_errors(connection, still_there)
-    return settle_setup_errors(connection, None, fingerprints=over) if over else 0
+    return settle_setup_errors(connection, over) if over else 0
 
 
 def _try_again(connection: Connection, lines: Collection[CheckLine]) -> None:

@@ -102,20 +102,11 @@ def record_setup_error(
         return rows.get()
 
 
-def settle_setup_errors(
-    connection: Connection,
-    articles: Collection[str] | None,
-    fingerprints: Collection[str] | None = None,
-) -> int:
-    """Settle open errors without a record, of these articles and these causes.
-
-    ``None`` means any. Returns how many were open.
-    """
-    chosen = _without_record(connection) & Q(settled_at__isnull=True)
-    if articles is not None:
-        chosen &= Q(problem__article__in=articles)
-    if fingerprints is not None:
-        chosen &= Q(fingerprint__in=fingerprints)
+def settle_setup_errors(connection: Connection, fingerprints: Collection[str]) -> int:
+    """Settle open errors without a record, of these causes; how many were open."""
+    chosen = _without_record(connection) & Q(
+        settled_at__isnull=True, fingerprint__in=fingerprints
+    )
     return _settle_if_any(connection, chosen, SettledReason.RESOLVED)
 
 

@@ -114,22 +114,19 @@ LOOK_TEXTS = {"found", "bc_presence", "sales_presence"}
 """Where ``Seen`` comes from: its error, and the look at it; "" where nobody looked."""
 
 
-def seen_columns(error: str = "") -> list[str | Combinable]:
-    """What a query asks for, in the order of ``Seen``; ``error``: the way to it."""
-    held, *look = beside_columns(error)
-    own = (f"{error}{name}" for name in OWN)
-    return [held, *own, *look]
+def seen_columns() -> list[str | Combinable]:
+    """What a query of errors asks for, in the order of ``Seen``."""
+    held, *look = beside_columns()
+    return [held, *OWN, *look]
 
 
-def beside_columns(error: str = "") -> list[str | Combinable]:
+def beside_columns() -> list[str | Combinable]:
     """Those of them that are not the error's own."""
     held = OperationItem.objects.filter(
-        outcome=ItemOutcome.PENDING, error=OuterRef(f"{error}pk")
+        outcome=ItemOutcome.PENDING, error=OuterRef("pk")
     )
     look = [
-        Coalesce(f"{error}look__{name}", Value(""))
-        if name in LOOK_TEXTS
-        else f"{error}look__{name}"
+        Coalesce(f"look__{name}", Value("")) if name in LOOK_TEXTS else f"look__{name}"
         for name in LOOK
     ]
     return [Exists(held), *look]

@@ -39,12 +39,6 @@ class Cancelled(InWords):
     """The retry that a run carries out was cancelled; nothing more is tried."""
 
 
-def retrying_errors(ids: Collection[int]) -> set[int]:
-    """Errors that an unfinished retry holds, among ``ids``."""
-    held = OperationItem.objects.filter(outcome=ItemOutcome.PENDING, error_id__in=ids)
-    return {key for key in held.values_list("error_id", flat=True) if key}
-
-
 def holding(error: SyncError) -> Operation | None:
     """The unfinished retry that holds this error."""
     item = OperationItem.objects.filter(outcome=ItemOutcome.PENDING, error=error)

@@ -18,7 +18,7 @@ def settle_after_success(mapping: TableMapping) -> int:
     fingerprints = set(raised.values_list("fingerprint", flat=True))
     if not fingerprints or not _all_succeeded(connection):
         return 0
-    return settle_setup_errors(connection, None, fingerprints=fingerprints)
+    return settle_setup_errors(connection, fingerprints)
 
 
 def open_set_up_errors(connection: Connection) -> set[str]:

@@ -282,7 +282,7 @@ def test_set_up_errors_stand_beside_each_other_until_their_check_passes() -> Non
     first = record_setup_error(connection, finding=admin, origin="setup_check")
     record_setup_error(connection, finding=rate, origin="setup_check")
 
-    settled = settle_setup_errors(connection, [first.problem.article])
+    settled = settle_setup_errors(connection, [first.fingerprint])
 
     assert settled == 1
     first.refresh_from_db()

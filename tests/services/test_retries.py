@@ -29,6 +29,7 @@ from integration.services.error_filters import ErrorFilter
 from integration.services.errors import settle_replaced
 from integration.services.execution import execute
 from integration.services.handling import resolve_errors
+from integration.services.looks import seen_of
 from integration.services.retry import (
     RetryRefused,
     advance,
@@ -46,7 +47,7 @@ from integration.services.retry_preview import (
     prepared_for,
     preview,
 )
-from integration.services.retry_results import outcome_counts, retrying_errors
+from integration.services.retry_results import outcome_counts
 from integration.services.runs import claim
 from integration.services.sentences import in_words
 from integration.services.sync import run_mapping
@@ -148,7 +149,7 @@ def test_what_is_tried_is_what_was_shown_and_is_still_there(
     assert found == {**expected, **settled_over(found, expected)}
     assert found.keys() == shown
     tried = {key for key, outcome in found.items() if outcome == "pending"}
-    assert tried <= retrying_errors(shown)
+    assert all(seen.retrying for seen in seen_of(tried).values())
 
 
 def settled_over(found: dict[int, str], expected: dict[int, str]) -> dict[int, str]:
@@ -356,7 +357,8 @@ def test_what_is_cancelled_before_its_turn_stays_as_it_is(
     assert (operation.state, operation.finished_at is None) == ("cancelled", False)
     assert engine.writes(mark) == []
     assert list(PendingRecord.objects.order_by("pk").values()) == before
-    assert retrying_errors([error.pk for error in engine.errors()]) == set()
+    seen = seen_of([error.pk for error in engine.errors()])
+    assert not any(one.retrying for one in seen.values())
     with pytest.raises(RetryRefused, match="ended already"):
         cancel(operation, user)
 

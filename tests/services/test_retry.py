@@ -15,13 +15,13 @@ from integration.models import (
 )
 from integration.services.execution import execute
 from integration.services.foreground import run_now
+from integration.services.looks import seen_of
 from integration.services.retry import (
     RetryRefused,
     retry_error,
     runs_of,
     start_waiting_retries,
 )
-from integration.services.retry_results import retrying_errors
 from integration.services.review import accept
 from integration.services.runs import start_run
 from tests.factories import make_error, make_user
@@ -73,14 +73,14 @@ def test_a_cured_record_is_healed_by_its_retry(
     customers.update(row, {"website": "https://fabrique.example"})  # type: ignore[attr-defined]
 
     operation = retry_error(error, user, "shortened")
-    assert retrying_errors([error.pk]) == {error.pk}
+    assert seen_of([error.pk])[error.pk].retrying
     carry_out(operation)
 
     error.refresh_from_db()
     assert operation.state == OperationState.DONE
     assert (item_of(operation).outcome, operation.reason) == ("healed", "shortened")
     assert error.state == "resolved"
-    assert retrying_errors([error.pk]) == set()
+    assert not seen_of([error.pk])[error.pk].retrying
 
 
 def test_a_record_that_fails_again_says_why(error: SyncError, user: User) -> None:
