@@ -15,6 +15,8 @@ _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _VERSION = re.compile(r"[\x20-\x7e]{1,250}")
 # What may stand in a query as it is; a comma, a quote or a bracket harms nobody.
 _SAFE = "$,()'=:/-._~*"
+VALUES_PER_FILTER = 40
+"""To keep the address short."""
 
 # Built once: ``json.dumps`` with options builds an encoder at every call.
 _plain = json.JSONEncoder(
@@ -47,6 +49,11 @@ def literal(value: str | bool | float | Decimal | datetime) -> str:
             return format(value, "f")
         case _:
             return str(value)
+
+
+def one_of(field: str, values: Sequence[str]) -> str:
+    """The filter for what has one of these, ``VALUES_PER_FILTER`` at most."""
+    return " or ".join(f"{field} eq {literal(value)}" for value in values)
 
 
 def address(path: str, **options: str) -> str:

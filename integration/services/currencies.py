@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 from integration import clock
 from integration.connectors.base import Connector
+from integration.connectors.odata import VALUES_PER_FILTER, one_of
 from integration.connectors.sales import Organization
+from integration.core.chunks import chunks
 from integration.core.mapping import References, TableMap
 from integration.core.outcomes import Finding
 from integration.core.rates import Rates, newest_rates
@@ -22,8 +24,6 @@ _RATE_FIELDS = (
     "relationalExchangeRateAmount",
 )
 _ACTIVE = 0
-_CODES_PER_QUESTION = 40
-"""A filter names so many codes at most, to keep the address short."""
 
 
 class BusinessCentralSide(Connector, Protocol):
@@ -174,10 +174,8 @@ def referred(target: TableMapping, local: str, sales: Connector) -> References:
 
 def _carried(bc: Connector, entity: str, field: str, codes: list[str]) -> set[str]:
     found: set[str] = set()
-    for start in range(0, len(codes), _CODES_PER_QUESTION):
-        part = codes[start : start + _CODES_PER_QUESTION]
-        where = " or ".join(f"{field} eq {_quoted(code)}" for code in part)
-        for page in bc.read_all(entity, (field,), where):
+    for part in chunks(codes, VALUES_PER_FILTER):
+        for page in bc.read_all(entity, (field,), one_of(field, part)):
             found |= {str(record.values.get(field)).upper() for record in page.records}
             if found.issuperset(part):
                 break
@@ -191,7 +189,3 @@ def _records(system: Connector, entity: str, fields: Iterable[str]) -> Iterator[
 
 def _code(record: Record) -> str:
     return str(record.values.get("code") or "").strip().upper()
-
-
-def _quoted(code: str) -> str:
-    return "'" + code.replace("'", "''") + "'"

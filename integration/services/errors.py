@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from integration.choices import Category, Direction, Origin, Presence, SettledReason
 from integration.core.causes import Cause
+from integration.core.chunks import chunks
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding, Outcome, OutcomeKind, RecordRef
 from integration.models import Connection, Job, SyncError, TableMapping
@@ -124,14 +125,14 @@ def settle_replaced(
     mapping: TableMapping, direction: str, record_keys: Collection[str]
 ) -> None:
     """Settle open errors of records whose partner's error says now what is wrong."""
-    for chunk in _chunks(list(record_keys)):
+    for chunk in chunks(list(record_keys), _CHUNK):
         chosen = _open_in(mapping, direction, chunk)
         _settle_if_any(mapping.connection, chosen, SettledReason.REPLACED)
 
 
 def settle_parted(mapping: TableMapping, record_keys: Collection[str]) -> None:
     """Settle open errors of records that are no pair any more, by a rule or by hand."""
-    for chunk in _chunks(list(record_keys)):
+    for chunk in chunks(list(record_keys), _CHUNK):
         for direction in (Direction.TO_SALES, Direction.TO_BUSINESS_CENTRAL):
             chosen = _open_in(mapping, direction, chunk)
             _settle_if_any(mapping.connection, chosen, SettledReason.RESOLVED)
@@ -141,7 +142,7 @@ def stop_waiting(
     mapping: TableMapping, direction: str, record_keys: Collection[str]
 ) -> None:
     """These stay open, and what they waited for does not bring them on any more."""
-    for chunk in _chunks(list(record_keys)):
+    for chunk in chunks(list(record_keys), _CHUNK):
         chosen = _open_in(mapping, direction, chunk) & ~Q(waits_for="")
         with transaction.atomic():
             if SyncError.objects.filter(chosen).exists():
@@ -192,12 +193,13 @@ def _open_of(mapping: TableMapping, in_step: Iterable[Outcome]) -> Iterator[Q]:
         by_direction.setdefault(str(one.direction), []).append(one)
     for direction, members in by_direction.items():
         keys = [one.record_key for one in members]
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys, _CHUNK):
             yield open_rows & Q(direction=direction, record_key__in=chunk)
         if direction == Direction.TO_BUSINESS_CENTRAL:
             # A conflict is one row, to Sales, by the Business Central id (design §5).
             conflict = Q(problem__category=Category.CONFLICT)
-            for chunk in _chunks([one.bc.id for one in members if one.bc.id]):
+            ids = [one.bc.id for one in members if one.bc.id]
+            for chunk in chunks(ids, _CHUNK):
                 row = Q(direction=Direction.TO_SALES, record_key__in=chunk)
                 yield open_rows & row & conflict
 
@@ -232,11 +234,6 @@ def _open_in(mapping: TableMapping, direction: str, keys: Sequence[str]) -> Q:
         record_key__in=keys,
         settled_at__isnull=True,
     )
-
-
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), _CHUNK):
-        yield keys[start : start + _CHUNK]
 
 
 def _causes(work: Writing, failed: Sequence[Outcome], cause_of: CauseOf) -> list[Cause]:

@@ -28,6 +28,7 @@ from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import Chip, OperationKind, OperationState
+from integration.core.chunks import chunks
 from integration.models import (
     Connection,
     Operation,
@@ -135,9 +136,9 @@ def freeze(kind: OperationKind, filters: ErrorFilter, by: User) -> Operation | N
         problem=_whole_problem(filters),
     )
     rows = 0
-    for chunk in read_chunks(filters, _STABLE, ()):
-        for start in range(0, len(chunk), CHUNK):
-            rows += choose(operation, [row[1] for row in chunk[start : start + CHUNK]])
+    for found in read_chunks(filters, _STABLE, ()):
+        for chunk in chunks(found, CHUNK):
+            rows += choose(operation, [row[1] for row in chunk])
     if not rows:
         operation.delete()
         return None

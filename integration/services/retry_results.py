@@ -13,6 +13,7 @@ from integration.choices import (
     OperationState,
     SettledReason,
 )
+from integration.core.chunks import chunks
 from integration.core.outcomes import Outcome, OutcomeKind
 from integration.core.records import Direction
 from integration.models import Job, Operation, OperationItem, SyncError, TableMapping
@@ -96,7 +97,7 @@ def judge_tried(
         if one.kind is OutcomeKind.FAILED
     }
     open_ended = items_of(operation, mapping).filter(outcome__in=_OPEN_ENDED)
-    for chunk in _chunks(sorted(keys)):
+    for chunk in chunks(sorted(keys), _CHUNK):
         _judge(open_ended.filter(record_key__in=chunk), failed)
 
 
@@ -165,7 +166,7 @@ def _judge(items: Items, failed: Collection[tuple[str, str]]) -> None:
     found = list(
         items.values("id", "error_id", "direction", "record_key").order_by("id")
     )
-    for chunk in _chunks(found):
+    for chunk in chunks(found, _CHUNK):
         _judge_chunk(chunk, failed)
 
 
@@ -217,8 +218,3 @@ def replacement_of(error: SyncError) -> SyncError | None:
         .order_by("-last_seen")
         .first()
     )
-
-
-def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from integration.connectors.errors import RemoteError
-from integration.connectors.odata import literal
+from integration.connectors.odata import VALUES_PER_FILTER, one_of
+from integration.core.chunks import chunks
 from integration.core.mapping import Snapshot
 from integration.core.match import MatchKey, match_keys
 from integration.core.outcomes import RecordRef
@@ -23,8 +24,6 @@ from integration.services.work import Work
 logger = logging.getLogger(__name__)
 _NUMBER_IS_TAKEN = "0x80060892"
 """An alternate key is violated."""
-_NUMBERS_PER_QUESTION = 40
-"""A filter names so many at most, to keep the address short."""
 
 
 def with_rivals(
@@ -63,9 +62,8 @@ def numbered(work: Work, side: System, numbers: Collection[str]) -> Iterator[Sna
     number, _name = work.table.label(side)
     place, columns = work.table.place(side), work.table.columns(side)
     wanted = sorted({*numbers} - {""})
-    for start in range(0, len(wanted), _NUMBERS_PER_QUESTION):
-        part = wanted[start : start + _NUMBERS_PER_QUESTION]
-        where = " or ".join(f"{number} eq {literal(each)}" for each in part)
+    for part in chunks(wanted, VALUES_PER_FILTER):
+        where = one_of(number, part)
         for page in work.connectors[side].read_all(place, columns, where):
             yield from (work.snapshot(side, row) for row in page.records)
 

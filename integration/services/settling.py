@@ -1,7 +1,7 @@
 """Rows as they are before a change, and their change of state with its roll-ups."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Case, F, Q, Value, When
 
 from integration.choices import Chip, ErrorState, SettledReason
+from integration.core.chunks import chunks
 from integration.models import Connection, Operation, SyncError
 from integration.models.cuts import VISIBLE, Cut, place
 from integration.models.dialect import UtcDay, lock_recording
@@ -154,7 +155,7 @@ def _change(
     rows: Sequence[Before], chip_of: Callable[[Before], Chip], **columns: Any
 ) -> None:
     """Write these columns, and count each row under its new chip, where it is now."""
-    for ids in _chunks([row["id"] for row in rows]):
+    for ids in chunks([row["id"] for row in rows], _CHUNK):
         SyncError.objects.filter(id__in=ids).update(**columns)
     places = _places_now(rows)
     changes = new_changes()
@@ -173,7 +174,7 @@ def _places_now(rows: Sequence[Before]) -> dict[int, int]:
     ]
     if settled:
         placed = SyncError.objects.annotate(place=place(Operation.objects.cuts()))
-        for ids in _chunks(settled):
+        for ids in chunks(settled, _CHUNK):
             places.update(placed.filter(id__in=ids).values_list("id", "place"))
     return places
 
@@ -184,8 +185,3 @@ def _spared(work: Writing) -> Any:
     if cutoff is None:
         return False
     return Case(When(Q(last_seen__lte=cutoff), then=Value(True)), default=Value(False))
-
-
-def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
-    for start in range(0, len(ids), _CHUNK):
-        yield ids[start : start + _CHUNK]

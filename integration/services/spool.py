@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from integration.core.chunks import chunks
 from integration.core.mapping import Snapshot, TableMap
 from integration.core.match import match_keys
 from integration.core.outcomes import RecordRef
@@ -210,8 +211,7 @@ class Spool:
     ) -> dict[str, list[Snapshot]]:
         """The uncoupled of one side with one of these numbers, by ``as_code``."""
         found: dict[str, list[Snapshot]] = {}
-        for start in range(0, len(numbers), CHUNK):
-            part = numbers[start : start + CHUNK]
+        for part in chunks(numbers, CHUNK):
             marks = ", ".join("?" * len(part))
             rows = self._all(
                 f"SELECT {_COLUMNS} FROM record r"  # noqa: S608  # only our own names
@@ -435,8 +435,7 @@ class Spool:
     def _chosen(
         self, table: str, columns: str, side: System, ids: Sequence[str]
     ) -> Iterator[Any]:
-        for start in range(0, len(ids), CHUNK):
-            part = ids[start : start + CHUNK]
+        for part in chunks(ids, CHUNK):
             marks = ", ".join("?" * len(part))
             yield from self._all(
                 f"SELECT {columns} FROM {table}"  # noqa: S608  # only our own names

@@ -8,6 +8,7 @@ from typing import TypeVar
 from integration import clock
 from integration.connectors.base import Connector, WriteResult, Written
 from integration.connectors.errors import remote_error
+from integration.core.chunks import chunks
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import References, Snapshot, TableMap, snapshot
 from integration.core.outcomes import Note, Outcome, OutcomeKind
@@ -80,10 +81,8 @@ class Work:
         found: dict[str, Snapshot] = {}
         columns = self.table.columns(system)
         place = self.table.place(system)
-        for start in range(0, len(ids), _CHUNK):
-            records = self.connectors[system].read_many(
-                place, columns, ids[start : start + _CHUNK]
-            )
+        for chunk in chunks(ids, _CHUNK):
+            records = self.connectors[system].read_many(place, columns, chunk)
             found |= {key: self.snapshot(system, row) for key, row in records.items()}
         return found
 

@@ -1,5 +1,6 @@
 """Who has the number that Sales refuses to give twice."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -49,13 +50,13 @@ def test_who_has_a_number_is_named_however_sales_spells_it(bare: Engine) -> None
 def test_a_number_is_refused_all_the_same_where_nobody_says_who_has_it(
     bare: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(value: str) -> str:
-        raise Refused(Failure(System.SALES, FailureKind.REFUSED, "no", value))
+    def refuse(_field: str, values: Sequence[str]) -> str:
+        raise Refused(Failure(System.SALES, FailureKind.REFUSED, "no", values[0]))
 
     bare.add_account("Old", accountnumber="777", customertypecode=11)
     bare.add_customer("777", "New")
     bare.accept()
-    monkeypatch.setattr(rivals, "literal", refuse)
+    monkeypatch.setattr(rivals, "one_of", refuse)
 
     bare.sync("CUSTOMER")
 
