@@ -213,6 +213,11 @@ class Snapshot(NamedTuple):
     passes: bool = True
     check: str = ""
 
+    @property
+    def label(self) -> str:
+        """As a person knows it."""
+        return f"{self.number} {self.name}".strip()
+
 
 def passes(filter: Filter, values: Mapping[str, Any]) -> bool:
     return all(condition.holds(values) for condition in filter)

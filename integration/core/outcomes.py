@@ -43,6 +43,10 @@ class RecordRef(NamedTuple):
     presence: Presence = Presence.NONE
     deleted_at: datetime | None = None
 
+    @property
+    def label(self) -> str:
+        return f"{self.number} {self.name}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -17,6 +17,10 @@ class System(StrEnum):
     BUSINESS_CENTRAL = "business_central"
     SALES = "sales"
 
+    def __init__(self, value: str) -> None:
+        # As columns are named by it. Held, because every record asks for it.
+        self.short = "sales" if value == "sales" else "bc"
+
     @property
     def other(self) -> "System":
         return (

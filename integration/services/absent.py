@@ -16,7 +16,8 @@ from integration.core.mapping import Snapshot
 from integration.core.outcomes import Outcome, OutcomeKind, Presence
 from integration.core.records import Direction, System
 from integration.models import Coupling, PendingRecord
-from integration.services import couplings, pending
+from integration.services import pending
+from integration.services.couplings import held
 from integration.services.endings import (
     Endings,
     Trouble,
@@ -80,17 +81,17 @@ def record_hidden(
     if not hidden:
         return
     endings, way = Endings(), way_from_left(work, side)
-    keys = [_held(coupling, way.source, "id") for coupling, _ in hidden]
+    keys = [held(coupling, way.source, "id") for coupling, _ in hidden]
     read_now = work.spool.versions(way.source, keys)
     for key, (coupling, failure) in zip(keys, hidden, strict=True):
         trouble = Trouble(failure=failure)
         values = {"last": dict(coupling.values)} if coupling.values else None
         outcome = of_pair(OutcomeKind.FAILED, way, coupling, trouble, values)
         endings.outcomes.append(_out_of_sight(side, outcome))
-        etag = read_now.get(key) or _held(coupling, way.source, "etag")
+        etag = read_now.get(key) or held(coupling, way.source, "etag")
         endings.tried.append(tried(way.source, key, etag, str(coupling), trouble))
         if way.source is not side:
-            endings.superseded[side].append(_held(coupling, side, "id"))
+            endings.superseded[side].append(held(coupling, side, "id"))
     with transaction.atomic():
         endings.save(work)
 
@@ -116,10 +117,6 @@ def way_from_left(work: Work, side: System) -> Direction:
     """From the record that is left; a one-way mapping has only one way."""
     way = way_from(side.other)
     return way if way in work.table.ways else way_from(side)
-
-
-def _held(coupling: Coupling, side: System, name: str) -> str:
-    return str(getattr(coupling, couplings.column(side, name)))
 
 
 def _out_of_sight(side: System, outcome: Outcome) -> Outcome:

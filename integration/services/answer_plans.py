@@ -23,7 +23,7 @@ from integration.core.plan import Missing, creation, update
 from integration.core.records import Direction, System
 from integration.core.values import digest
 from integration.models import Coupling, SyncError, TableMapping
-from integration.services import may_run
+from integration.services import couplings, may_run
 from integration.services.actors import Actor, Refused, require_operator, user_of
 from integration.services.answers import Answer, settled_words
 from integration.services.articles import cause_of, label_of
@@ -198,7 +198,7 @@ def _readable() -> Iterator[None]:
 
 
 def _read(work: Work, side: System, coupling: Coupling) -> Snapshot | None:
-    key = coupling.bc_id if side is System.BUSINESS_CENTRAL else coupling.sales_id
+    key = couplings.held(coupling, side, "id")
     return work.read(side, [key]).get(key)
 
 

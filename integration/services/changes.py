@@ -132,15 +132,12 @@ def _scan_business_central(work: Work) -> bool:
 
 def _miss_unseen(work: Work, side: System) -> None:
     """Coupled records that a whole read did not bring may have been deleted."""
-    short = "bc" if side is System.BUSINESS_CENTRAL else "sales"
-    rows = Coupling.objects.filter(
-        mapping=work.mapping, **{f"{short}_deleted_at__isnull": True}
-    )
+    key = couplings.column(side, "id")
+    there = {f"{couplings.column(side, 'deleted_at')}__isnull": True}
+    rows = Coupling.objects.filter(mapping=work.mapping, **there)
     last = 0
     while found := list(
-        rows.filter(pk__gt=last)
-        .order_by("pk")
-        .values_list("pk", f"{short}_id")[:_CHUNK]
+        rows.filter(pk__gt=last).order_by("pk").values_list("pk", key)[:_CHUNK]
     ):
         last = found[-1][0]
         work.spool.miss(side, work.spool.unseen(side, [each for _, each in found]))

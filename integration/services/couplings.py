@@ -37,7 +37,6 @@ _SAVED = (
     "to_business_central_failed",
 )
 _MADE = ("mapping_id", "bc_id", "sales_id", "coupled_at", *_SAVED)
-_SHORT = {System.BUSINESS_CENTRAL: "bc", System.SALES: "sales"}
 
 
 @dataclass(slots=True)
@@ -141,7 +140,12 @@ def in_step() -> CouplingQuerySet:
 
 def column(side: System, name: str) -> str:
     """The column that holds this of one side: ``bc_etag``."""
-    return f"{_SHORT[side]}_{name}"
+    return f"{side.short}_{name}"
+
+
+def held(coupling: Coupling | Known, side: System, name: str) -> str:
+    """What that column holds: the id, the version or the check sum of one side."""
+    return str(getattr(coupling, f"{side.short}_{name}"))
 
 
 def fresh(
@@ -182,7 +186,7 @@ def give(coupling: Coupling, side: System, record: Snapshot) -> None:
 
     It is not saved here: a rehearsal gives nothing away for good.
     """
-    short = _SHORT[side]
+    short = side.short
     setattr(coupling, f"{short}_id", record.id)
     setattr(coupling, f"{short}_deleted_at", None)
     coupling.values = None
@@ -219,13 +223,13 @@ def is_echo(coupling: Known, side: System, record: Snapshot) -> bool:
     """
     if not coupling.has_met:
         return False
-    known = [getattr(coupling, column(side, name)) for name in ("etag", "hash")]
+    known = [held(coupling, side, name) for name in ("etag", "hash")]
     return known == [record.etag, record.check]
 
 
 def see(coupling: _Row, side: System, record: Snapshot) -> None:
     """Remember this version of one side as handled."""
-    short = _SHORT[side]
+    short = side.short
     setattr(coupling, f"{short}_etag", record.etag)
     setattr(coupling, f"{short}_modified_at", record.modified_at)
     setattr(coupling, f"{short}_hash", record.check)
@@ -235,7 +239,7 @@ def see(coupling: _Row, side: System, record: Snapshot) -> None:
 
 def unsee(coupling: Coupling, side: System, etag: str | None = None) -> None:
     """Something of this side is not on the other yet: its version is never an echo."""
-    short = _SHORT[side]
+    short = side.short
     setattr(coupling, f"{short}_hash", "")
     if etag is not None:
         setattr(coupling, f"{short}_etag", etag)

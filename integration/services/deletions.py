@@ -19,6 +19,7 @@ from integration.services import couplings, pending
 from integration.services.absent import find, record_hidden, way_from_left
 from integration.services.answers import note, note_changed
 from integration.services.articles import cause_of
+from integration.services.couplings import held
 from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
 from integration.services.errors import settle_both_deleted, settle_parted
 from integration.services.rivals import alike, newcomers, own_number
@@ -86,14 +87,10 @@ class _Gone:
     unsure: list[Coupling] = field(default_factory=list)
 
     def survivor(self, coupling: Coupling) -> Snapshot:
-        return self.left[other_id(coupling, self.side)]
+        return self.left[held(coupling, self.side.other, "id")]
 
     def gone_id(self, coupling: Coupling) -> str:
-        return str(getattr(coupling, couplings.column(self.side, "id")))
-
-
-def other_id(coupling: Coupling, side: System) -> str:
-    return str(getattr(coupling, couplings.column(side.other, "id")))
+        return held(coupling, self.side, "id")
 
 
 def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> set[int]:
@@ -105,13 +102,13 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> set[int]:
     """
     if not gone:
         return set()
-    others = find(work, side.other, [other_id(each, side) for each in gone])
+    others = find(work, side.other, [held(each, side.other, "id") for each in gone])
     left = others.present
     found = _Gone(side, work.moment(), left)
     again = _entered_again(work, found, gone)
     hidden: list[tuple[Coupling, Failure]] = []
     for coupling in gone:
-        other = other_id(coupling, side)
+        other = held(coupling, side.other, "id")
         if coupling.pk in again:
             continue
         if other in left:
@@ -147,7 +144,7 @@ def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[in
         _read_newcomers(work, side, numbers.values())
     free = work.spool.numbered(side, [*filter(None, numbers.values())])
     for coupling in gone:
-        left = found.left.get(other_id(coupling, side))
+        left = found.left.get(held(coupling, side.other, "id"))
         number = own_number(coupling, side, left) if left else ""
         answer = work.answers.get(coupling.pk)
         is_wanted = not answer or answer.rule is DeletionRule.RESTORE
@@ -183,7 +180,7 @@ def _meet_again(work: Work, found: _Gone) -> None:
     usable = [one for one in left if not is_lost(work, side.other, one[0])]
     work.spool.add(side.other, usable)
     for coupling, newcomer in found.replaced:
-        ids = {side: newcomer.id, side.other: other_id(coupling, side)}
+        ids = {side: newcomer.id, side.other: held(coupling, side.other, "id")}
         here, there = (ids[system] for system in System)
         work.spool.couple([(coupling.pk, here, there)])
 
@@ -294,7 +291,7 @@ def _part(work: Work, found: _Gone, parted: Sequence[Coupling]) -> None:
     if not parted:
         return
     for side in System:
-        ids = [str(getattr(each, couplings.column(side, "id"))) for each in parted]
+        ids = [held(each, side, "id") for each in parted]
         pending.clear(work.mapping, side, ids)
     Coupling.objects.filter(pk__in=[each.pk for each in parted]).delete()
 
@@ -328,12 +325,11 @@ def _record_half(
     values = {side.other.value: dict(survivor.values), **last}
     endings.outcomes.append(of_pair(OutcomeKind.FAILED, way, coupling, trouble, values))
     left = way.source
-    record_id = getattr(coupling, couplings.column(left, "id"))
+    record_id = held(coupling, left, "id")
     row = tried(left, record_id, survivor.etag, str(coupling), trouble)
     endings.tried.append(row)
     if left is not side:
-        gone_id = getattr(coupling, couplings.column(side, "id"))
-        endings.superseded[side].append(gone_id)
+        endings.superseded[side].append(found.gone_id(coupling))
 
 
 def _finding(work: Work, side: System, coupling: Coupling) -> Finding:

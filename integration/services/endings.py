@@ -182,9 +182,5 @@ def failed_records(
     """Records without partner that could not be written."""
     for record, trouble in failed:
         endings.outcomes.append(of_record(OutcomeKind.FAILED, system, record, trouble))
-        row = tried(system, record.id, record.etag, label_of(record), trouble)
+        row = tried(system, record.id, record.etag, record.label, trouble)
         endings.tried.append(row)
-
-
-def label_of(record: Snapshot) -> str:
-    return f"{record.number} {record.name}".strip()

@@ -100,11 +100,7 @@ def _is_conflict(outcome: Outcome, causes: Causes) -> bool:
 
 
 def _label(outcome: Outcome) -> str:
-    for record in (outcome.bc, outcome.sales):
-        label = f"{record.number} {record.name}".strip()
-        if label:
-            return label
-    return outcome.record_key
+    return outcome.bc.label or outcome.sales.label or outcome.record_key
 
 
 def _cause(outcome: Outcome, causes: Causes) -> dict[str, Any] | None:

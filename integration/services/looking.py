@@ -65,7 +65,6 @@ _FOR_WATCHED, _UNASKED = REQUESTS // 2, REQUESTS // 4
 """How much of a budget may be spent when a look still asks: the rest is the runs'."""
 _BY_CHECK = "by a check"
 """Stands for the version that was tried because a check passed."""
-_SHORT = {System.BUSINESS_CENTRAL: "bc", System.SALES: "sales"}
 _Read = Mapping[System, Found | None]
 """Snapshots by id; ``None`` for a side that may not be read."""
 
@@ -224,21 +223,21 @@ def _source(error: SyncError) -> System:
 
 
 def _id(error: SyncError, side: System) -> str:
-    return str(getattr(error, f"{_SHORT[side]}_id"))
+    return str(getattr(error, f"{side.short}_id"))
 
 
 def _presence(error: SyncError, side: System) -> str:
-    return str(getattr(error, f"{_SHORT[side]}_presence"))
+    return str(getattr(error, f"{side.short}_presence"))
 
 
 def _was_out_of_sight(look: Look, side: System) -> bool:
-    known = getattr(look, f"{_SHORT[side]}_presence") or _presence(look.error, side)
+    known = getattr(look, f"{side.short}_presence") or _presence(look.error, side)
     return bool(known == Presence.NO_ACCESS)
 
 
 def _failed(look: Look, side: System, row: PendingRecord | None) -> Failed:
     error = look.error
-    seen_before = getattr(look, f"{_SHORT[side]}_etag")
+    seen_before = getattr(look, f"{side.short}_etag")
     tried = row.etag if row and side is _source(error) else ""
     values = (error.values or {}).get(side.value) or {}
     etag = tried or seen_before
@@ -299,7 +298,7 @@ def _is_due(row: PendingRecord | None) -> bool:
 
 
 def _note(look: Look, side: System, there: Presence, seen: Seen) -> None:
-    short = _SHORT[side]
+    short = side.short
     setattr(look, f"{short}_presence", "" if there == Presence.NONE else there.value)
     if seen.record:
         setattr(look, f"{short}_etag", seen.record.etag[:VERSION_LENGTH])

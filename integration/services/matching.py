@@ -6,7 +6,7 @@ from django.db import transaction
 
 from integration import clock
 from integration.core.mapping import Snapshot
-from integration.core.outcomes import Finding, OutcomeKind, RecordRef
+from integration.core.outcomes import Finding, OutcomeKind
 from integration.core.records import System
 from integration.services import couplings, pending
 from integration.services.endings import Endings, Trouble, failed_records, of_record
@@ -88,13 +88,12 @@ def fail_ambiguous(work: Work) -> None:
 
 def ambiguity(work: Work, found: Ambiguous) -> Trouble:
     record = found.record
-    names = ", ".join(_named(each) for each in found.candidates)
-    label = f"{record.number} {record.name}".strip()
+    names = ", ".join(each.label or each.id for each in found.candidates)
     return Trouble(
         finding=Finding(
             "match-ambiguous",
             # One cause has many records, so only the message names whose they are.
-            message=f"{label} could be the same as several: {names}.",
+            message=f"{record.label} could be the same as several: {names}.",
         ),
         others=found.candidates,
     )
@@ -174,7 +173,3 @@ def _rehearse(work: Work, matches: Sequence[Match]) -> None:
         for side, record in zip(System, pair, strict=True):
             endings.outcomes.append(of_record(OutcomeKind.COUPLED, side, record))
     endings.save(work)
-
-
-def _named(record: RecordRef) -> str:
-    return f"{record.number} {record.name}".strip() or record.id

@@ -85,13 +85,13 @@ class Pair:
             self.sales = record
 
     def id(self, side: System) -> str:
-        return str(getattr(self.coupling, couplings.column(side, "id")))
+        return couplings.held(self.coupling, side, "id")
 
     def etag(self, side: System) -> str:
         record = self.record(side)
         if record:
             return record.etag
-        return str(getattr(self.coupling, couplings.column(side, "etag")))
+        return couplings.held(self.coupling, side, "etag")
 
     @property
     def base(self) -> Mapping[str, Any] | None:
@@ -192,7 +192,7 @@ def _needs(work: Work, pair: Pair, side: System) -> bool:
     if coupling.bc_deleted_at or coupling.sales_deleted_at:
         return True
     # A write needs the version, which a creation in bulk does not answer.
-    unsure = not getattr(coupling, couplings.column(side, "hash"))
+    unsure = not couplings.held(coupling, side, "hash")
     return pair.is_pending or unsure or not pair.etag(side)
 
 
@@ -245,7 +245,7 @@ def _worked_out(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
     record = pair.record(side)
     if record is None:
         return base
-    known = getattr(pair.coupling, couplings.column(side, "hash"))
+    known = couplings.held(pair.coupling, side, "hash")
     if not known or known != record.check:
         return record.values
     left = travelling(work.table, side, record.values)
@@ -362,7 +362,7 @@ def _known_of(work: Work, pair: Pair, side: System) -> Mapping[str, Any] | None:
     if record:
         return record.values
     base = pair.coupling.values or {}
-    left = getattr(pair.coupling, couplings.column(side, "hash"))
+    left = couplings.held(pair.coupling, side, "hash")
     return base if left == hash_of(work.table, side, base) else None
 
 

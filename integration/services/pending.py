@@ -111,8 +111,8 @@ def due(mapping: TableMapping, side: System, now: datetime) -> Iterator[list[str
 
 def uncoupled(mapping: TableMapping, side: System) -> Iterator[list[str]]:
     """Ids of pending records without a partner, in chunks."""
-    column = "bc_id" if side is System.BUSINESS_CENTRAL else "sales_id"
-    same = Coupling.objects.filter(mapping=mapping, **{column: OuterRef("record_id")})
+    mine = {f"{side.short}_id": OuterRef("record_id")}
+    same = Coupling.objects.filter(mapping=mapping, **mine)
     rows = PendingRecord.objects.filter(~Exists(same), mapping=mapping, side=side.value)
     yield from _in_chunks(rows.order_by("record_id"))
 
@@ -340,7 +340,7 @@ def _untried(mapping: TableMapping, side: System, record: Snapshot) -> _Row:
         "side": side.value,
         "record_id": record.id,
         "etag": record.etag[:250],
-        "label": f"{record.number} {record.name}".strip()[:250],
+        "label": record.label[:250],
     }
 
 

@@ -119,7 +119,7 @@ def _read(work: Work, side: System, plan: ReviewPlan) -> None:
         partners = couplings.known_by_record(work.mapping, side, ids)
         for record in page:
             partner = partners.get(record.id)
-            if _is_outside(work, side, record):
+            if work.is_outside(side, record):
                 left.append(record)
             else:
                 kept.append((record, partner.id if partner else None))
@@ -135,12 +135,6 @@ def _pages(work: Work, side: System) -> Iterable[list[Snapshot]]:
     columns, place = work.table.columns(side), work.table.place(side)
     for page in work.connectors[side].read_all(place, columns):
         yield [work.snapshot(side, record) for record in page.records]
-
-
-def _is_outside(work: Work, side: System, record: Snapshot) -> bool:
-    if work.money and side is System.BUSINESS_CENTRAL:
-        return record.number.strip().upper() == work.money.rates.local
-    return not record.passes
 
 
 def _count_pairs(work: Work, plan: ReviewPlan) -> None:
@@ -189,7 +183,7 @@ def _entry(work: Work, found: Ambiguous) -> JobEntry:
         kind=EntryKind.AMBIGUOUS,
         bc_id=record.id if is_bc else "",
         sales_id="" if is_bc else record.id,
-        label=f"{record.number} {record.name}".strip()[:250],
+        label=record.label[:250],
         message="It could be the same as several."[:500],
         detail={
             "side": found.side.value,
@@ -226,16 +220,11 @@ def _count_creations(
     if work.table.only_coupled:
         return
     if way is Direction.TO_SALES:
-        plan.create_in_sales += sum(not _is_unrated(work, each) for each in group)
+        # A currency without rate is not created, whoever uses it.
+        problems = (work.rate_problem(way.source, each) for each in group)
+        plan.create_in_sales += sum(problem is None for problem in problems)
     else:
         plan.create_in_business_central += len(group)
-
-
-def _is_unrated(work: Work, record: Snapshot) -> bool:
-    """A currency without rate is not created, whoever uses it."""
-    if work.money is None:
-        return False
-    return work.money.problem(record.number.strip().upper()) is not None
 
 
 def _log(

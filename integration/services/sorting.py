@@ -19,7 +19,6 @@ from integration.services.endings import (
     Endings,
     Trouble,
     failed_records,
-    label_of,
     of_pair,
     of_record,
     tried,
@@ -59,11 +58,11 @@ def sort(
     found, now = _Sorted(side), clock.now()
     for record in records:
         partner, row = partners.get(record.id), waiting.get(record.id)
-        if _is_outside(work, side, record):
+        if work.is_outside(side, record):
             _leave_alone(work, found, record, partner, row)
         elif row and not at_once and pending.is_resting(row, record, now):
             found.endings.outcomes.append(_resting(side, record, partner, row))
-        elif problem := _problem(work, side, record):
+        elif problem := work.rate_problem(side, record):
             found.blocked.append((record, problem, partner))
         elif (
             partner
@@ -90,7 +89,7 @@ def _stirred(
     """
     other = side.other
     ids = {
-        getattr(partner, couplings.column(other, "id")): record.id
+        couplings.held(partner, other, "id"): record.id
         for record in records
         if (partner := partners.get(record.id))
         and not couplings.is_echo(partner, side, record)
@@ -118,7 +117,7 @@ def _doubt_namesakes(work: Work, found: _Sorted) -> None:
 
 
 def _see(found: _Sorted, record: Snapshot, partner: Known) -> None:
-    if getattr(partner, couplings.column(found.side, "etag")) != record.etag:
+    if couplings.held(partner, found.side, "etag") != record.etag:
         couplings.see(partner, found.side, record)
         found.seen.append(partner)
     way = way_from(found.side)
@@ -131,18 +130,12 @@ def _is_old(side: System, partner: Known, record: Snapshot) -> bool:
         return True
     if not partner.has_met or _is_deleted(partner):
         return False
-    known = partner.bc_hash if side is System.BUSINESS_CENTRAL else partner.sales_hash
+    known = couplings.held(partner, side, "hash")
     return bool(known) and known == record.check
 
 
 def _is_deleted(partner: Known) -> bool:
     return bool(partner.bc_deleted_at or partner.sales_deleted_at)
-
-
-def _is_outside(work: Work, side: System, record: Snapshot) -> bool:
-    if work.money and side is System.BUSINESS_CENTRAL:
-        return record.number.strip().upper() == work.money.rates.local
-    return not record.passes
 
 
 def _leave_alone(
@@ -175,20 +168,18 @@ def _set_aside(work: Work, found: _Sorted) -> None:
 
     That is told whatever the filter says, and nobody may have been able to confirm it.
     """
-    column = couplings.column(found.side.other, "id")
-    held = {r.id: str(getattr(known, column)) for r, known in found.left_out if known}
-    there = find(work, found.side.other, list(held.values())).present
-    work.spool.miss(found.side.other, set(held.values()) - there.keys())
+    other = found.side.other
+    held = {
+        record.id: couplings.held(known, other, "id")
+        for record, known in found.left_out
+        if known
+    }
+    there = find(work, other, list(held.values())).present
+    work.spool.miss(other, set(held.values()) - there.keys())
     reason = "The filter of the mapping leaves it out."
     for record, _ in found.left_out:
         if record.id not in held or held[record.id] in there:
             found.endings.aside.append((found.side, record, reason))
-
-
-def _problem(work: Work, side: System, record: Snapshot) -> Finding | None:
-    if work.money is None or side is System.SALES:
-        return None
-    return work.money.problem(record.number.strip().upper())
 
 
 def _block(work: Work, found: _Sorted) -> None:
@@ -222,7 +213,7 @@ def _fail_pair(
 ) -> None:
     way = way_from(found.side)
     found.endings.outcomes.append(of_pair(OutcomeKind.FAILED, way, partner, trouble))
-    row = tried(found.side, record.id, record.etag, label_of(record), trouble)
+    row = tried(found.side, record.id, record.etag, record.label, trouble)
     found.endings.tried.append(row)
 
 

@@ -163,7 +163,7 @@ def _pair(
     both = {System.BUSINESS_CENTRAL: spooled.bc, System.SALES: spooled.sales}
     owing = {side for side, record in both.items() if record}
     for side, record in both.items():
-        if record and record.id != getattr(coupling, couplings.column(side, "id")):
+        if record and record.id != couplings.held(coupling, side, "id"):
             couplings.give(coupling, side, record)
     made = _made(work, coupling, first)
     return Pair(coupling, spooled.bc, spooled.sales, owing, first, made=made)

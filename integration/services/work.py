@@ -11,7 +11,7 @@ from integration.connectors.errors import remote_error
 from integration.core.chunks import chunks
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import References, Snapshot, TableMap, snapshot
-from integration.core.outcomes import Note, Outcome, OutcomeKind
+from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.records import Direction, Record, System
 from integration.models import TableMapping
 from integration.services.answers import Answer
@@ -75,6 +75,18 @@ class Work:
         if self.money and system is System.BUSINESS_CENTRAL:
             record = self.money.rated(record)
         return snapshot(self.table, system, record, self.references)
+
+    def is_outside(self, side: System, record: Snapshot) -> bool:
+        """The filter leaves it out; of currencies here it is the local one."""
+        if self.money and side is System.BUSINESS_CENTRAL:
+            return record.number.strip().upper() == self.money.rates.local
+        return not record.passes
+
+    def rate_problem(self, side: System, record: Snapshot) -> Finding | None:
+        """Why a currency cannot be written; nothing of any other record."""
+        if self.money is None or side is System.SALES:
+            return None
+        return self.money.problem(record.number.strip().upper())
 
     def read(self, system: System, ids: Sequence[str]) -> dict[str, Snapshot]:
         """Those of these records that exist, as they are now."""
