@@ -14,7 +14,7 @@ from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.records import System
 from integration.core.values import as_code
-from integration.models import Coupling, SyncError
+from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.absent import find, record_hidden, way_from_left
 from integration.services.answers import note, note_changed
@@ -361,13 +361,5 @@ def _end(work: Work, ended: Sequence[Coupling]) -> None:
     keys = [each.bc_id for each in ended] + [each.sales_id for each in ended]
     pending.clear(work.mapping, System.BUSINESS_CENTRAL, keys)
     pending.clear(work.mapping, System.SALES, keys)
-    errors = SyncError.objects.filter(
-        connection=work.mapping.connection_id,
-        mapping_key=work.mapping.name,
-        record_key__in=keys,
-        settled_at__isnull=True,
-    )
-    settle_both_deleted(
-        work.mapping.connection, list(errors.values_list("pk", flat=True))
-    )
+    settle_both_deleted(work.mapping, keys)
     Coupling.objects.filter(pk__in=[each.pk for each in ended]).delete()

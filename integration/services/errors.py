@@ -111,8 +111,23 @@ def settle_setup_errors(connection: Connection, fingerprints: Collection[str]) -
     return _settle_if_any(connection, chosen, SettledReason.RESOLVED)
 
 
-def settle_both_deleted(connection: Connection, ids: Collection[int]) -> int:
-    """Settle open errors both of whose records a re-read found deleted (design §5)."""
+def settle_both_deleted(
+    mapping: TableMapping, record_keys: Collection[str], direction: str = ""
+) -> int:
+    """Settle open errors both of whose records a re-read found deleted (design §5).
+
+    In one direction, or ("") in either.
+    """
+    connection = mapping.connection
+    found = SyncError.objects.filter(
+        connection=connection,
+        mapping_key=mapping.name,
+        record_key__in=record_keys,
+        settled_at__isnull=True,
+    )
+    if direction:
+        found = found.filter(direction=str(direction))
+    ids = list(found.values_list("pk", flat=True))
     chosen = Q(connection=connection, id__in=ids, settled_at__isnull=True)
     with transaction.atomic():
         SyncError.objects.filter(chosen).update(

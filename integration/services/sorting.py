@@ -10,7 +10,7 @@ from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Outcome, OutcomeKind
 from integration.core.records import System
 from integration.core.values import as_code
-from integration.models import PendingRecord, SyncError
+from integration.models import PendingRecord
 from integration.services import couplings, pending
 from integration.services.absent import fail_hidden, find, look_up
 from integration.services.couplings import Known
@@ -241,18 +241,6 @@ def forget(work: Work, side: System, ids: Sequence[str]) -> None:
         sort(work, side, list(found.present.values()), at_once=True)
     fail_hidden(work, side, found.hidden)
     if found.gone and not work.is_rehearsal:
-        _forget_gone(work, side, found.gone)
-
-
-def _forget_gone(work: Work, side: System, gone_ids: Sequence[str]) -> None:
-    with transaction.atomic():
-        pending.clear(work.mapping, side, gone_ids)
-        errors = SyncError.objects.filter(
-            connection=work.mapping.connection_id,
-            mapping_key=work.mapping.name,
-            direction=way_from(side).value,
-            record_key__in=gone_ids,
-            settled_at__isnull=True,
-        )
-        gone = list(errors.values_list("pk", flat=True))
-        settle_both_deleted(work.mapping.connection, gone)
+        with transaction.atomic():
+            pending.clear(work.mapping, side, found.gone)
+            settle_both_deleted(work.mapping, found.gone, way_from(side))

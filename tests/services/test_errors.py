@@ -295,7 +295,7 @@ def test_both_deleted_settles_too() -> None:
     record(job, failed("1"), failed("2"))
     one, _two = SyncError.objects.order_by("record_key")
 
-    assert settle_both_deleted(job.mapping.connection, [one.pk]) == 1
+    assert settle_both_deleted(job.mapping, [one.record_key]) == 1
 
     one.refresh_from_db()
     assert one.settled_reason == SettledReason.BOTH_DELETED
