@@ -9,9 +9,7 @@ any two, or run by two at once, the rest is found as it is.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 from typing import Any
 
 from django.db import transaction
@@ -63,17 +61,6 @@ Said = dict[str, Any]
 """What an error says of its cause, and of its record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Errors of one problem that belong to another cause, by that cause."""
-
-    rows: Sequence[tuple[Said, Cause]]
-
-    @property
-    def causes(self) -> dict[str, Cause]:
-        return {cause.fingerprint: cause for _row, cause in self.rows}
-
-
 def is_regrouping_due() -> bool:
     """Whether something was taught whose errors are still to be looked for."""
     return TaughtArticle.objects.filter(due_at__isnull=False).exists()
@@ -100,7 +87,7 @@ def regroup(max_seconds: float = 300.0) -> bool:
     operations = {article.key: article.operation_id for article in due}
     for problem in problems_open_to_teaching():
         for rows in open_errors(problem):
-            if not judged(problem, rows, taught).rows:
+            if not judged(problem, rows, taught):
                 continue
             _move(problem, [row["id"] for row in rows], taught, operations)
             if clock.monotonic() > until:
@@ -139,17 +126,19 @@ def open_errors(problem: Problem) -> Iterator[list[Said]]:
         yield chunk
 
 
-def judged(problem: Problem, rows: Iterable[Said], taught: Sequence[Taught]) -> Judged:
-    """Those of these errors that belong to another cause than their problem's.
+def judged(
+    problem: Problem, rows: Iterable[Said], taught: Sequence[Taught]
+) -> list[tuple[Cause, list[Said]]]:
+    """Those of these errors that belong to another cause than their problem's, by it.
 
     What waits for a record belongs where that record's error does: it is moved with it.
     """
-    found = []
+    found: dict[str, tuple[Cause, list[Said]]] = {}
     for row in rows:
         cause = _cause_of(problem, row, taught)
         if cause and _is_other(problem, row, cause):
-            found.append((row, cause))
-    return Judged(found)
+            found.setdefault(cause.fingerprint, (cause, []))[1].append(row)
+    return [found[fingerprint] for fingerprint in sorted(found)]
 
 
 def _is_other(problem: Problem, row: Said, cause: Cause) -> bool:
@@ -219,13 +208,10 @@ def _move(
     rows = SyncError.objects.relevant().filter(problem=problem)
     said = list(rows.filter(id__in=ids).values(*_SAID))
     found = judged(problem, said, taught)
-    if not found.rows:
+    if not found:
         return
-    targets = _targets(problem, found.causes.values())
-    by_target = sorted(found.rows, key=lambda pair: pair[1].fingerprint)
-    for _fingerprint, pairs in groupby(by_target, lambda pair: pair[1].fingerprint):
-        members = list(pairs)
-        cause = members[0][1]
+    targets = _targets(problem, [cause for cause, _members in found])
+    for cause, members in found:
         target = targets[cause.fingerprint]
         if target.pk == problem.pk:
             _tell_anew(work, problem, cause, members)
@@ -238,22 +224,19 @@ def _move(
 
 
 def _tell_anew(
-    work: Writing,
-    problem: Problem,
-    cause: Cause,
-    members: Sequence[tuple[Said, Cause]],
+    work: Writing, problem: Problem, cause: Cause, members: Sequence[Said]
 ) -> None:
     """Their cause is the same, in other words: the list must find them by these."""
-    told = {row["id"]: row for row, _cause in members}
+    told = {row["id"]: row for row in members}
     rows = before(work, SyncError.objects.filter(id__in=told))
     _write(members, cause, problem)
     kept = _that_stay_in_sight(work, rows)
     _write_back([row for row in rows if row not in kept], told, problem)
 
 
-def _targets(problem: Problem, causes: Iterable[Cause]) -> dict[str, Problem]:
+def _targets(problem: Problem, causes: Sequence[Cause]) -> dict[str, Problem]:
     """The problems of these causes, seen as long as the one they come from."""
-    ids = ensure_problems(problem.connection, list(causes), problem.last_seen)
+    ids = ensure_problems(problem.connection, causes, problem.last_seen)
     rows = Problem.objects.filter(pk__in=ids.values())
     rows.filter(first_seen__gt=problem.first_seen).update(first_seen=problem.first_seen)
     return {row.fingerprint: row for row in rows}
@@ -264,15 +247,14 @@ def _move_to(
     source: Problem,
     target: Problem,
     cause: Cause,
-    members: Sequence[tuple[Said, Cause]],
+    members: Sequence[Said],
 ) -> int:
     """These, and what waits for their records; returns how many moved."""
-    said = [row for row, _cause in members]
-    said += _followers(source, said)
+    said = [*members, *_followers(source, members)]
     rows = before(work, SyncError.objects.filter(id__in=[row["id"] for row in said]))
     free = _free(rows, source, cause)
     told = {row["id"]: row for row in said if row["id"] in free}
-    _write([(row, cause) for row in told.values()], cause, target)
+    _write(list(told.values()), cause, target)
     moved = _that_stay_in_sight(work, [row for row in rows if row["id"] in told])
     stuck = [row for row in rows if row["id"] in told and row not in moved]
     _write_back(stuck, told, source)
@@ -308,18 +290,13 @@ def _free(rows: Sequence[Before], source: Problem, cause: Cause) -> set[int]:
     }
 
 
-def _write(
-    members: Sequence[tuple[Said, Cause]], cause: Cause, target: Problem
-) -> None:
-    ids = [row["id"] for row, _cause in members]
-    SyncError.objects.filter(id__in=ids).update(
+def _write(said: Sequence[Said], cause: Cause, target: Problem) -> None:
+    SyncError.objects.filter(id__in=[row["id"] for row in said]).update(
         problem=target, fingerprint=cause.fingerprint
     )
-    _write_texts((row["id"], search_text_of(row, cause)) for row, _cause in members)
-
-
-def _write_texts(texts: Iterable[tuple[int, str]]) -> None:
-    rows = [SyncError(pk=key, search_text=text) for key, text in texts]
+    rows = [
+        SyncError(pk=row["id"], search_text=search_text_of(row, cause)) for row in said
+    ]
     SyncError.objects.bulk_update(rows, ["search_text"], batch_size=100)
 
 
