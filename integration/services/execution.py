@@ -5,7 +5,6 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from types import TracebackType
 from uuid import UUID
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -31,7 +30,7 @@ from integration.core.records import System
 from integration.services.articles import cause_of
 from integration.services.endpoints import open_business_central, open_sales
 from integration.services.errors import record_setup_error
-from integration.services.heartbeat import Heartbeat
+from integration.services.heartbeat import heartbeat
 from integration.services.may_run import why_not
 from integration.services.pauses import pause_for, pause_in_storm
 from integration.services.review import review_mapping
@@ -91,7 +90,7 @@ def execute(run_id: UUID, worker: str) -> Run | None:
     run = claim(run_id, worker)
     if run is None:
         return None
-    with Heartbeat(run.id, run.attempt), Ending(run), collected_seldom():
+    with heartbeat(run), ending(run), collected_seldom():
         _refuse_what_may_not_run(run)
         _work(run)
         refuse_storm(run.mapping, run.tries, at_end=True)
@@ -119,39 +118,34 @@ def rehearse(run: Run) -> str:
     return ""
 
 
-class Ending:
+@contextmanager
+def ending(run: Run) -> Iterator[None]:
     """Ends the run however the ``with`` block ends.
 
     It swallows every ordinary exception: a worker lives on, and the log has the trace.
     """
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:  # noqa: BLE001  # what stops the process goes on
+        error = raised
+    try:
+        _end(run, error)
+    except DatabaseFailure:
+        # Without a heartbeat from here on, it is taken up again.
+        logger.exception("run not ended", extra={"run": str(run.id)})
+    if error is not None and not isinstance(error, Exception):
+        raise error
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        try:
-            self._end(error)
-        except DatabaseFailure:
-            # Without a heartbeat from here on, it is taken up again.
-            logger.exception("run not ended", extra={"run": str(self._run.id)})
-        return isinstance(error, Exception)
-
-    def _end(self, error: BaseException | None) -> None:
-        if error is None:
-            finish(self._run, JobState.SUCCEEDED)
-            settle_after_success(self._run.mapping)
-        elif isinstance(error, Exception):
-            _end_badly(self._run, error)
-        else:
-            finish(self._run, JobState.FAILED, sentence(STOPPED))
+def _end(run: Run, error: BaseException | None) -> None:
+    if error is None:
+        finish(run, JobState.SUCCEEDED)
+        settle_after_success(run.mapping)
+    elif isinstance(error, Exception):
+        _end_badly(run, error)
+    else:
+        finish(run, JobState.FAILED, sentence(STOPPED))
 
 
 def _refuse_what_may_not_run(run: Run) -> None:

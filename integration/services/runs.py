@@ -162,7 +162,7 @@ def add_fetched(run: Run, fetched: dict[System, int]) -> None:
         job = run.jobs[way] if way else next(iter(run.jobs.values()))
         job.records_fetched += records
         if not run.dry_run:
-            _mine(run).filter(pk=job.pk).update(
+            mine(run).filter(pk=job.pk).update(
                 records_fetched=F("records_fetched") + records
             )
 
@@ -170,7 +170,7 @@ def add_fetched(run: Run, fetched: dict[System, int]) -> None:
 def finish(run: Run, state: JobState, message: Told | None = None) -> None:
     """End the run, and with it what a retry or an answer wanted of it."""
     with transaction.atomic():
-        ended = _mine(run).update(
+        ended = mine(run).update(
             state=state, finished_at=clock.now(), parked_until=None, **_said(message)
         )
         if ended and run.operation is not None:
@@ -182,7 +182,7 @@ def finish(run: Run, state: JobState, message: Told | None = None) -> None:
 def park(run: Run, seconds: float, message: Told) -> None:
     """Give the worker back and go on later (promise 8)."""
     until = clock.now() + timedelta(seconds=seconds)
-    _mine(run).update(state=JobState.QUEUED, parked_until=until, **_said(message))
+    mine(run).update(state=JobState.QUEUED, parked_until=until, **_said(message))
 
 
 def _said(message: Told | None) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def _said(message: Told | None) -> dict[str, Any]:
 
 def release(run: Run) -> None:
     """Give the run back at once; the next claim goes on where this one stopped."""
-    _mine(run).update(state=JobState.QUEUED, enqueued_at=None)
+    mine(run).update(state=JobState.QUEUED, enqueued_at=None)
 
 
 def restart(mapping: TableMapping) -> None:
@@ -242,7 +242,8 @@ def _load(run_id: UUID) -> Run:
     )
 
 
-def _mine(run: Run) -> QuerySet[Job]:
+def mine(run: Run) -> QuerySet[Job]:
+    """Its jobs, as long as no other worker has taken it up."""
     return Job.objects.filter(run=run.id, attempt=run.attempt, state=JobState.RUNNING)
 
 
@@ -250,7 +251,7 @@ def _log_direction(
     run: Run, job: Job, outcomes: list[Outcome], counts: Mapping[str, int]
 ) -> None:
     changes = {name: F(name) + number for name, number in counts.items()}
-    held = _mine(run).filter(pk=job.pk).update(heartbeat_at=clock.now(), **changes)
+    held = mine(run).filter(pk=job.pk).update(heartbeat_at=clock.now(), **changes)
     if not held:
         raise RunLost(f"run {run.id} was taken up by another worker")
     if not outcomes:

@@ -25,7 +25,7 @@ from integration.services import cells
 from integration.services.cleanup import delete
 from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.dispatch import due_runs
-from integration.services.execution import Ending
+from integration.services.execution import ending
 from integration.services.mappings import change_mapping
 from integration.services.runs import claim
 from integration.services.sync import run_mapping
@@ -251,7 +251,7 @@ class Machine:
             run = claim(run_id, "worker")
             if run:
                 executed = True
-                with Ending(run):
+                with ending(run):
                     run_mapping(run, self.bc, self.sales)
         if not executed:
             return

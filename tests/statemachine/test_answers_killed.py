@@ -9,7 +9,7 @@ from integration.choices import OperationState
 from integration.models import Coupling, Job, Operation, PendingRecord, SyncError
 from integration.services.answer_plans import Take, plan
 from integration.services.answering import give_answer, run_of, to_type
-from integration.services.execution import Ending
+from integration.services.execution import ending
 from integration.services.runs import claim
 from integration.services.sync import run_mapping
 from tests.running import running_systems
@@ -61,7 +61,7 @@ def work(wire: Wire, operation: Operation) -> None:
     with wire.worker():
         run = claim(run_id, "worker")
         if run:
-            with Ending(run):
+            with ending(run):
                 run_mapping(run, wire.bc(), wire.sales())
 
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from integration import clock
 from integration.choices import JobKind, JobState
 from integration.models import Job, TableMapping
-from integration.services.execution import Ending
+from integration.services.execution import ending
 from integration.services.mappings import create_standard_mappings
 from integration.services.review import accept, review_mapping
 from integration.services.runs import claim, start_run
@@ -92,7 +92,7 @@ def run_once(mapping: TableMapping, wire: Wire, kind: str = JobKind.SYNC) -> Non
     assert run_id
     run = claim(run_id, "worker")
     assert run
-    with Ending(run):
+    with ending(run):
         carry_out = review_mapping if kind == JobKind.REVIEW else run_mapping
         carry_out(run, wire.bc(), wire.sales())
     assert not Job.objects.exclude(state=JobState.SUCCEEDED).exists()
