@@ -20,7 +20,12 @@ from integration.services.credentials import keep_secret
 from integration.services.errors import record_setup_error, settle_setup_errors
 from integration.services.operations import record_operation
 from integration.services.outside_jobs import add_fetched
-from integration.services.pauses import is_paused_by_failure, pause_for, resume
+from integration.services.pauses import (
+    is_paused_by_failure,
+    pause_for,
+    record_switch,
+    resume,
+)
 from integration.services.pending import release_cured
 from integration.services.sentences import Told, sentence
 from integration.services.set_up_errors import open_set_up_errors
@@ -43,7 +48,6 @@ class CheckResult:
     connection: Connection
     lines: tuple[CheckLine, ...]
     settled: int = 0
-    paused: bool = False
     resumed: bool = False
 
     @property
@@ -112,9 +116,9 @@ def check_connection(
     add_fetched(connection, fetched)
     settled = _record(connection, lines, is_look=not is_try)
     _try_again(connection, lines)
-    paused, resumed = _pause_or_resume(connection, lines, by)
+    resumed = _pause_or_resume(connection, lines, by)
     _stamp(connection, lines)
-    result = CheckResult(connection, lines, settled, paused, resumed)
+    result = CheckResult(connection, lines, settled, resumed)
     if by:
         asked = sentence(gettext_noop("To see whether both systems can be used."))
         _record_check(result, by, reason or asked)
@@ -128,7 +132,7 @@ def enable(connection: Connection, by: User, reason: str = "") -> CheckResult:
         raise NotFit(result)
     if Connection.objects.filter(pk=connection.pk, enabled=False).update(enabled=True):
         connection.refresh_from_db()
-        _record_change(connection, by, reason or sentence(PASSED), "enabled")
+        record_switch(connection, by, reason or sentence(PASSED), "enabled")
     return result
 
 
@@ -251,14 +255,16 @@ def _other_sign_in_errors(connection: Connection, still_there: set[str]) -> set[
 
 def _pause_or_resume(
     connection: Connection, lines: Iterable[CheckLine], by: User | None
-) -> tuple[bool, bool]:
+) -> bool:
+    """Whether it goes on now."""
     stopping = next((line for line in lines if line.stops), None)
     if stopping and connection.enabled:
-        return pause_for(connection, cause_of(stopping.failure, None)), False
+        pause_for(connection, cause_of(stopping.failure, None))
+        return False
     blocked = any(line.blocks for line in lines)
     if not blocked and is_paused_by_failure(connection):
-        return False, resume(connection, by, sentence(PASSED))
-    return False, False
+        return resume(connection, by, sentence(PASSED))
+    return False
 
 
 def _stamp(connection: Connection, lines: Iterable[CheckLine]) -> None:
@@ -298,16 +304,4 @@ def _record_check(result: CheckResult, by: User, reason: str | Told) -> None:
             "settled": result.settled,
             "resumed": result.resumed,
         },
-    )
-
-
-def _record_change(
-    connection: Connection, by: User, reason: str | Told, change: str
-) -> None:
-    record_operation(
-        OperationKind.SET_UP,
-        by=by,
-        reason=reason,
-        scope={"connection": connection.pk, "name": connection.name},
-        result={"change": change},
     )

@@ -31,7 +31,7 @@ def pause(connection: Connection, by: User, reason: str = "") -> bool:
     return _pause(connection, by, why, pause_reason=reason)
 
 
-def pause_for(connection: Connection, cause: Cause) -> bool:
+def pause_for(connection: Connection, cause: Cause) -> None:
     """Because of a cause that stops everything (promise 9).
 
     Where another cause had paused it, this one is what has to be fixed now.
@@ -42,11 +42,10 @@ def pause_for(connection: Connection, cause: Cause) -> bool:
         "pause_params": dict(cause.params),
     }
     if _pause(connection, None, of_cause(cause), **because):
-        return True
+        return
     paused = Connection.objects.filter(pk=connection.pk, paused_at__isnull=False)
     if paused.exclude(pause_article="").update(**because):  # not by hand
         connection.refresh_from_db()
-    return False
 
 
 def reason_of(one: Connection | TableMapping, language: str) -> str:
@@ -65,19 +64,7 @@ def resume(connection: Connection, by: User | None, reason: str | Told = "") -> 
     connection.refresh_from_db()
     if changed:
         connection.mappings.update(next_run_at=clock.now())
-        _record(connection, by, why, "resumed")
-    return bool(changed)
-
-
-def _pause(
-    connection: Connection, by: User | None, why: str | Told, **because: Any
-) -> bool:
-    changed = Connection.objects.filter(pk=connection.pk, paused_at=None).update(
-        paused_at=clock.now(), **because
-    )
-    connection.refresh_from_db()
-    if changed:
-        _record(connection, by, why, "paused")
+        record_switch(connection, by, why, "resumed")
     return bool(changed)
 
 
@@ -94,13 +81,13 @@ def pause_mapping(mapping: TableMapping, by: User, reason: str = "") -> bool:
     """
     require_administrator(by)
     why = reason or sentence(gettext_noop("Paused by hand."))
-    return _pause_mapping(mapping, by, why, pause_reason=reason)
+    return _pause(mapping, by, why, pause_reason=reason)
 
 
 def pause_in_storm(mapping: TableMapping, why: Told) -> bool:
     """Because of a storm (promise 9); ``False`` when it was paused already."""
     because = {"pause_reason": why.english, "pause_told": dict(why.key)}
-    return _pause_mapping(mapping, None, why, **because)
+    return _pause(mapping, None, why, **because)
 
 
 @transaction.atomic
@@ -132,21 +119,20 @@ def resume_mapping(mapping: TableMapping, by: User, reason: str = "") -> UUID | 
     if not changed:
         return None
     why = reason or sentence(gettext_noop("Resumed by hand."))
-    _record(mapping.connection, by, why, "resumed", mapping=mapping.name)
+    record_switch(mapping, by, why, "resumed")
     failed = _latest_failed(mapping) if by_storm else []
     return start_run(mapping, only=failed) if failed else None
 
 
 @transaction.atomic
-def _pause_mapping(
-    mapping: TableMapping, by: User | None, why: str | Told, **because: Any
+def _pause(
+    one: Connection | TableMapping, by: User | None, why: str | Told, **because: Any
 ) -> bool:
-    changed = TableMapping.objects.filter(pk=mapping.pk, paused_at=None).update(
-        paused_at=clock.now(), **because
-    )
-    mapping.refresh_from_db()
+    running = type(one).objects.filter(pk=one.pk, paused_at=None)
+    changed = running.update(paused_at=clock.now(), **because)
+    one.refresh_from_db()
     if changed:
-        _record(mapping.connection, by, why, "paused", mapping=mapping.name)
+        record_switch(one, by, why, "paused")
     return bool(changed)
 
 
@@ -160,13 +146,16 @@ def _latest_failed(mapping: TableMapping) -> list[tuple[System, str]]:
     return [(Direction(row.direction).source, row.record_key) for row in rows]
 
 
-def _record(
-    connection: Connection, by: User | None, why: str | Told, what: str, **scope: str
+def record_switch(
+    one: Connection | TableMapping, by: User | None, why: str | Told, what: str
 ) -> None:
+    """The operation that says what became of it: paused, resumed, enabled."""
+    mapping = {"mapping": one.name} if isinstance(one, TableMapping) else {}
+    connection = one.connection if isinstance(one, TableMapping) else one
     record_operation(
         OperationKind.SET_UP,
         by=by or ENGINE_NAME,
         reason=why,
-        scope={"connection": connection.pk, "name": connection.name, **scope},
+        scope={"connection": connection.pk, "name": connection.name, **mapping},
         result={"change": what},
     )
