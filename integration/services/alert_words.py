@@ -4,7 +4,7 @@ Everything is said in the active language; moments are in the active zone.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.formats import localize
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext as _
 
 from integration.choices import AlertChange, Who
@@ -205,38 +205,34 @@ def fact_of(items: Sequence[Item]) -> str:
     if len(items) == 1:
         return items[0].fact
     changes = Counter(item.change for item in items)
-    told = [words(changes[change]) for change, words in _COUNTED.items()]
     return ", ".join(
-        one for one, change in zip(told, _COUNTED, strict=True) if changes[change]
+        words % {"count": changes[change], "n": localize(changes[change])}
+        for change, words in _COUNTED.items()
+        if changes[change]
     )
 
 
-_COUNTED: Mapping[AlertChange, Callable[[int], str]] = {
-    AlertChange.STANDS: lambda n: (
-        ngettext("%(n)s problem stands", "%(n)s problems stand", n) % {"n": localize(n)}
+_COUNTED = {
+    AlertChange.STANDS: ngettext_lazy(
+        "%(n)s problem stands", "%(n)s problems stand", "count"
     ),
-    AlertChange.APPEARED: lambda n: (
-        ngettext("%(n)s new problem", "%(n)s new problems", n) % {"n": localize(n)}
+    AlertChange.APPEARED: ngettext_lazy(
+        "%(n)s new problem", "%(n)s new problems", "count"
     ),
-    AlertChange.CAME_BACK: lambda n: (
-        ngettext("%(n)s problem came back", "%(n)s problems came back", n)
-        % {"n": localize(n)}
+    AlertChange.CAME_BACK: ngettext_lazy(
+        "%(n)s problem came back", "%(n)s problems came back", "count"
     ),
-    AlertChange.SILENT: lambda n: (
-        ngettext("%(n)s mapping is silent", "%(n)s mappings are silent", n)
-        % {"n": localize(n)}
+    AlertChange.SILENT: ngettext_lazy(
+        "%(n)s mapping is silent", "%(n)s mappings are silent", "count"
     ),
-    AlertChange.HEALED: lambda n: (
-        ngettext("%(n)s problem healed", "%(n)s problems healed", n)
-        % {"n": localize(n)}
+    AlertChange.HEALED: ngettext_lazy(
+        "%(n)s problem healed", "%(n)s problems healed", "count"
     ),
-    AlertChange.RESOLVED: lambda n: (
-        ngettext("%(n)s problem resolved by hand", "%(n)s problems resolved by hand", n)
-        % {"n": localize(n)}
+    AlertChange.RESOLVED: ngettext_lazy(
+        "%(n)s problem resolved by hand", "%(n)s problems resolved by hand", "count"
     ),
-    AlertChange.RUNS_AGAIN: lambda n: (
-        ngettext("%(n)s mapping runs again", "%(n)s mappings run again", n)
-        % {"n": localize(n)}
+    AlertChange.RUNS_AGAIN: ngettext_lazy(
+        "%(n)s mapping runs again", "%(n)s mappings run again", "count"
     ),
 }
 
