@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from integration.choices import System
+from integration.connectors.sales import logical_name
 from integration.models import Endpoint
 from integration.services.addresses import split_plain
 
@@ -35,7 +36,6 @@ _JOB_QUEUE_ENTRIES = 672
 _ENTRA_APPLICATIONS = 9861
 _NAME = "00000000-no-such-record"
 """Holds the place of what names a record."""
-_IRREGULAR = {"transactioncurrencies": "transactioncurrency"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def record_links(endpoint: Endpoint, entity: str) -> RecordLinks:
     ``entity`` is the set's name on that side ("customers", "accounts").
     """
     if endpoint.kind == System.SALES:
-        form = _sales_form(endpoint, _logical_name(entity), _NAME)
+        form = _sales_form(endpoint, logical_name(entity), _NAME)
         before, _name, after = form.rpartition(_NAME)
         return RecordLinks(before, after, by_number=False)
     card = _CARDS.get(entity)
@@ -187,10 +187,6 @@ def _portal(endpoint: Endpoint, blade: str) -> str:
 
 def _is_in_public_cloud(endpoint: Endpoint) -> bool:
     return urlsplit(endpoint.authority).hostname == PUBLIC_SIGN_IN
-
-
-def _logical_name(table: str) -> str:
-    return _IRREGULAR.get(table) or table.removesuffix("s")
 
 
 def _segment(text: str) -> str:

@@ -50,11 +50,16 @@ def other(language: str) -> str:
 @lru_cache(maxsize=1_000)
 def taught_article(article_id: str, edition: str) -> Article | None:
     """By its id; ``edition`` only keeps what is remembered from growing old."""
-    number = article_id.removeprefix(TAUGHT)
-    if number == article_id or not number.isascii() or not number.isdigit():
-        return None
-    row = TaughtArticle.objects.filter(pk=int(number)).first()
+    row = find_taught(article_id)
     return article_value(row) if row else None
+
+
+def find_taught(article_id: str) -> TaughtArticle | None:
+    """By its id among all articles; a withdrawn one is still to be read."""
+    number = article_id.removeprefix(TAUGHT)
+    if number == article_id or not (number.isascii() and number.isdigit()):
+        return None
+    return TaughtArticle.objects.filter(pk=int(number[:18])).first()
 
 
 def _said(row: TaughtArticle, what: str, language: str) -> str:

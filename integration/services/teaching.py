@@ -24,7 +24,6 @@ from integration.core.articles import Article
 from integration.core.explain import explain
 from integration.core.taught import MOST_PLACES, PLACE, Pattern, comparable
 from integration.models import Operation, Problem, SyncError, TaughtArticle
-from integration.models.articles import TAUGHT
 from integration.models.cuts import text_q, visible_q
 from integration.services.actors import Actor, Refused, require_administrator
 from integration.services.articles import (
@@ -66,14 +65,6 @@ class Preview:
 def taught_articles() -> list[TaughtArticle]:
     """Those in force."""
     return list(TaughtArticle.objects.filter(withdrawn_at=None))
-
-
-def find_taught(article_id: str) -> TaughtArticle | None:
-    """By its id among all articles; a withdrawn one is still to be read."""
-    number = article_id.removeprefix(TAUGHT)
-    if number == article_id or not (number.isascii() and number.isdigit()):
-        return None
-    return TaughtArticle.objects.filter(pk=int(number[:18])).first()
 
 
 def problems_of(article: TaughtArticle) -> QuerySet[Problem]:

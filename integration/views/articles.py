@@ -14,7 +14,8 @@ from integration.models import TaughtArticle
 from integration.services.articles import RenderedArticle, all_articles
 from integration.services.articles import render as render_article
 from integration.services.causes import count_of
-from integration.services.teaching import find_taught, problems_of, taught_articles
+from integration.services.taught import find_taught
+from integration.services.teaching import problems_of, taught_articles
 
 
 @role_required(Role.VIEWER)

@@ -22,7 +22,8 @@ from integration.services import teaching
 from integration.services.actors import Refused
 from integration.services.articles import title_of
 from integration.services.regrouping import is_small, regroup
-from integration.services.teaching import Preview, find_taught
+from integration.services.taught import find_taught
+from integration.services.teaching import Preview
 from integration.views.addresses import whole_number
 
 ERRORS_SHOWN = 50
