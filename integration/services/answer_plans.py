@@ -40,10 +40,6 @@ _CONFLICT = "conflict-both-changed"
 _DELETED = frozenset({"record-deleted-bc", "record-deleted-sales"})
 
 
-class AnswerRefused(Refused):
-    """An answer that may not be given now; ``str`` says why."""
-
-
 class Take(StrEnum):
     """What a person can answer."""
 
@@ -146,7 +142,7 @@ def plan(
     """Read both records and say what the answer would write.
 
     ``chosen`` names the side that wins, by field, for ``Take.FIELDS``; fields it leaves
-    out go to the side that changed them. Raises ``AnswerRefused``.
+    out go to the side that changed them. Raises ``Refused``.
     """
     require_operator(by)
     mapping, coupling = _subject(error, take)
@@ -173,14 +169,14 @@ def _subject(error: SyncError, take: Take) -> tuple[TableMapping, Coupling]:
     )
     refusal = why_not(mapping)
     if mapping is None or refusal:
-        raise AnswerRefused(refusal)
+        raise Refused(refusal)
     if take not in takes_for(error):
-        raise AnswerRefused(settled_words(error) or _(OVER))
+        raise Refused(settled_words(error) or _(OVER))
     coupling = mapping.couplings.filter(
         bc_id=error.bc_id, sales_id=error.sales_id
     ).first()
     if coupling is None:
-        raise AnswerRefused(_("The two records are not coupled any more."))
+        raise Refused(_("The two records are not coupled any more."))
     return mapping, coupling
 
 
@@ -191,7 +187,7 @@ def _readable() -> Iterator[None]:
         yield
     except RemoteError as refusal:
         told = of_cause(cause_of(refusal.failure, None))
-        raise AnswerRefused(
+        raise Refused(
             _("The records could not be read now: %(reason)s")
             % {"reason": in_words(told.key, told.english)}
         ) from refusal
@@ -206,14 +202,14 @@ def _conflict(
     work: Work, error: SyncError, take: Take, pair: Pair, asked: Mapping[str, str]
 ) -> Plan:
     if pair.bc is None or pair.sales is None:
-        raise AnswerRefused(
+        raise Refused(
             _("One of the two records is not there any more. Retry to see what holds.")
         )
     bc, sales = (values_of(work, pair, side) for side in System)
     base = pair.coupling.values or {}
     table = replace(work.table, conflict=ConflictRule.NONE)
     if not decide(table, base, bc, sales).conflict:
-        raise AnswerRefused(
+        raise Refused(
             _("Nothing is in conflict any more. Retry, and the error is settled.")
         )
     open_fields = [name for name in table.two_way if bc[name] != sales[name]]
@@ -313,11 +309,11 @@ def _not_coupled(missing: Missing) -> str:
 def _deletion(work: Work, error: SyncError, take: Take, pair: Pair) -> Plan:
     there = [(side, record) for side in System if (record := pair.record(side))]
     if len(there) == len(System):
-        raise AnswerRefused(
+        raise Refused(
             _("Both records are there again. Retry, and the error is settled.")
         )
     if not there:
-        raise AnswerRefused(
+        raise Refused(
             _("Both records are deleted by now. Retry, and the error is settled.")
         )
     [(left, survivor)] = there
@@ -376,7 +372,7 @@ def _meeting(
 
 def _refuse_several(side: System, again: Sequence[Snapshot]) -> None:
     if len(again) > 1:
-        raise AnswerRefused(
+        raise Refused(
             _(
                 "Several records in %(system)s have its number by now: %(names)s. "
                 "Leave it to one of them first."
@@ -471,20 +467,18 @@ def _token(found: Plan, by: Actor) -> str:
 
 
 def read_token(token: str, error: SyncError, by: Actor) -> Ticket:
-    """The plan that was shown; raises ``AnswerRefused`` if it is not this one's."""
+    """The plan that was shown; raises ``Refused`` if it is not this one's."""
     try:
         said = signing.loads(token, salt=_SALT, max_age=settings.PREVIEW_TOKEN_SECONDS)
     except signing.SignatureExpired:
-        raise AnswerRefused(
+        raise Refused(
             _("This plan is older than an hour. Open it again to see what holds now.")
         ) from None
     except signing.BadSignature:
-        raise AnswerRefused(
-            _("This plan was changed on its way. Open it again.")
-        ) from None
+        raise Refused(_("This plan was changed on its way. Open it again.")) from None
     user = user_of(by)
     if said["by"] != (user.pk if user else str(by)) or said["error"] != error.pk:
-        raise AnswerRefused(
+        raise Refused(
             _("This plan was made for another user or another error. Open your own.")
         )
     return Ticket(

@@ -9,10 +9,9 @@ from django.utils.translation import gettext_noop
 from integration.choices import OperationKind, OperationState
 from integration.core.records import System
 from integration.models import Coupling, Operation, SyncError
-from integration.services.actors import Actor, require_operator
+from integration.services.actors import Actor, Refused, require_operator
 from integration.services.answer_plans import (
     OVER,
-    AnswerRefused,
     Take,
     Ticket,
     read_token,
@@ -61,14 +60,14 @@ def give_answer(
         .first()
     )
     if coupling is None or ticket.take not in takes_for(error):
-        raise AnswerRefused(settled_words(error) or _(OVER))
+        raise Refused(settled_words(error) or _(OVER))
     refusal = why_not(coupling.mapping)
     if refusal:
-        raise AnswerRefused(refusal)
+        raise Refused(refusal)
     if error.pk in answering_errors():
-        raise AnswerRefused(_("Another answer to this error is being carried out."))
+        raise Refused(_("Another answer to this error is being carried out."))
     if ticket.take is Take.DELETE and typed.strip() != to_type(coupling):
-        raise AnswerRefused(
+        raise Refused(
             _("Type %(word)s to delete the record; nothing was deleted.")
             % {"word": to_type(coupling)}
         )

@@ -20,20 +20,23 @@ from integration.models import ErrorCell, Operation, SyncError
 from integration.models.cuts import VISIBLE, Cut, scope_q
 from integration.models.dialect import Unindexed, lock_clock
 from integration.services import cells
-from integration.services.actors import Actor, require_administrator
+from integration.services.actors import Actor, Refused, require_administrator
 from integration.services.cells import Tally
 from integration.services.cleanup_preview import (
-    CleanupRefused,
     CleanupRequest,
     Ticket,
     read_standing,
     read_token,
 )
-from integration.services.operations import find_operation, record_operation
+from integration.services.operations import (
+    SELECTED,
+    find_operation,
+    record_operation,
+    require_few,
+)
 from integration.services.regrouping import is_regrouping_due
 from integration.services.sentences import Told, sentence
 
-MOST_SELECTED = 100
 _MORE_NOW = gettext_lazy(
     "Entries came into this list since the preview was made, so nothing was deleted. "
     "Look at the new preview."
@@ -42,7 +45,7 @@ _COUNTED_LIVE = 20_000
 """Up to here the click counts rows; above, it takes whole days from the roll-up."""
 
 
-class WrongNumber(CleanupRefused):
+class WrongNumber(Refused):
     """Another one was typed than that of the entries still relevant."""
 
 
@@ -97,7 +100,7 @@ def delete(
         cut = ticket.cut(operation.pk, include_relevant=include_relevant)
         _count_hidden(operation, cut, ticket)
         if operation.rows > _shown(ticket, cut):
-            raise CleanupRefused(_MORE_NOW)
+            raise Refused(_MORE_NOW)
         _spare_what_settled_since(ticket)
         return operation
 
@@ -107,7 +110,7 @@ def _require_as_it_stood(ticket: Ticket) -> None:
     changed = read_standing(ticket.scope) != ticket.standing
     by_words = {"problem", "text"} & set(ticket.scope)
     if changed or (by_words and is_regrouping_due()):
-        raise CleanupRefused(_MORE_NOW)
+        raise Refused(_MORE_NOW)
 
 
 def _shown(ticket: Ticket, cut: Cut) -> int:
@@ -173,18 +176,15 @@ def _spare_what_settled_since(ticket: Ticket) -> None:
 def delete_selected(ids: Collection[int], by: Actor, reason: str = "") -> Operation:
     """Take these rows out of sight, at most 100, without a preview but with undo."""
     require_administrator(by)
-    if len(set(ids)) > MOST_SELECTED:
-        raise CleanupRefused(_("Select at most %(n)s entries.") % {"n": MOST_SELECTED})
+    require_few(ids)
     with transaction.atomic():
         lock_clock(shared=False)
         rows = SyncError.objects.visible(Operation.objects.cuts()).filter(id__in=ids)
         chosen = list(rows.values_list("id", flat=True))
         if not chosen:
-            raise CleanupRefused(
-                _("None of the selected entries is in the list any more.")
-            )
+            raise Refused(_("None of the selected entries is in the list any more."))
         taken = SyncError.objects.filter(id__in=chosen)
-        why = reason or sentence(gettext_noop("Selected in the list."))
+        why = reason or sentence(SELECTED)
         operation = _record(by, why, scope={"selected": len(chosen)})
         _move_counts(operation, cells.count_rows(taken))
         taken.update(deleted_by=operation)

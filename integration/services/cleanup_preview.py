@@ -33,10 +33,6 @@ _SALT = "integration.cleanup"
 _SHOWN = 10
 
 
-class CleanupRefused(Refused):
-    """A clean-up or its undo that may not be done; ``str`` says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class CleanupRequest:
     """What a page or command asks for: days (``None``: all entries) and the filter."""
@@ -216,24 +212,22 @@ def _signer(by: Actor) -> int | str:
 
 
 def read_token(token: str, request: CleanupRequest, by: Actor) -> Ticket:
-    """What the preview showed; raises ``CleanupRefused`` if it is not this one's."""
+    """What the preview showed; raises ``Refused`` if it is not this one's."""
     try:
         said = signing.loads(token, salt=_SALT, max_age=settings.PREVIEW_TOKEN_SECONDS)
     except signing.SignatureExpired:
-        raise CleanupRefused(
+        raise Refused(
             _("This preview is older than an hour. Open it again to see what is there.")
         ) from None
     except signing.BadSignature:
-        raise CleanupRefused(
+        raise Refused(
             _("This preview was changed on its way. Open it again.")
         ) from None
     if said["by"] != _signer(by):
-        raise CleanupRefused(
-            _("This preview was made for another user. Open your own.")
-        )
+        raise Refused(_("This preview was made for another user. Open your own."))
     asked = (request.older_than, request.filters.scope())
     if (said["older_than"], said["scope"]) != asked:
-        raise CleanupRefused(
+        raise Refused(
             _("This preview was made for another filter. Open it again with this one.")
         )
     return Ticket(

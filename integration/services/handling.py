@@ -11,7 +11,6 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import (
@@ -26,8 +25,13 @@ from integration.models.dialect import among, among_ids
 from integration.models.errors import SyncErrorQuerySet
 from integration.services import moment
 from integration.services.actors import Actor, Refused, name_of, require_operator
-from integration.services.cleanup import MOST_SELECTED
-from integration.services.operations import lock_to_undo, record_operation, record_undo
+from integration.services.operations import (
+    SELECTED,
+    lock_to_undo,
+    record_operation,
+    record_undo,
+    require_few,
+)
 from integration.services.sentences import Told, of_problem, sentence
 from integration.services.settling import (
     Before,
@@ -115,7 +119,7 @@ def _why(ids: Collection[int]) -> Told:
     error = rows.first() if len(ids) == 1 else None
     if error:
         return of_problem(error.problem)
-    return sentence(gettext_noop("Selected in the list."))
+    return sentence(SELECTED)
 
 
 @transaction.atomic
@@ -127,9 +131,8 @@ def _handle(
     scope: dict[str, str],
 ) -> Operation:
     require_operator(by)
+    require_few(ids)
     ids = set(ids)
-    if len(ids) > MOST_SELECTED:
-        raise Refused(_("Select at most %(n)s entries.") % {"n": MOST_SELECTED})
     operation = record_operation(
         kind,
         by=by,

@@ -1,6 +1,6 @@
 """Operations: every act of a person, or of the schedule, as a row that stays."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -17,6 +17,9 @@ from integration.models import Operation, User
 from integration.services.actors import Actor, Refused, name_of, user_of
 from integration.services.sentences import Told, sentence
 
+MOST_SELECTED = 100
+"""Entries of the list that somebody acts on without a preview."""
+SELECTED = gettext_noop("Selected in the list.")
 _UNFINISHED = {OperationState.PREPARED, OperationState.RUNNING}
 _OF_OPERATION = gettext_noop("Of operation {number}.")
 _REASON_LENGTH = 500
@@ -88,6 +91,12 @@ def lock_to_undo(operation_id: int) -> Operation:
         moment = localize(timezone.localtime(operation.undone_at))
         raise Refused(said % {"name": operation.undone_by_name, "moment": moment})
     return operation
+
+
+def require_few(ids: Collection[int]) -> None:
+    """Raises ``Refused`` where more are selected than a click may act on."""
+    if len(set(ids)) > MOST_SELECTED:
+        raise Refused(_("Select at most %(n)s entries.") % {"n": MOST_SELECTED})
 
 
 def find_operation(key: str) -> Operation | None:

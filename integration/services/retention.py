@@ -14,13 +14,9 @@ from integration import clock
 from integration.choices import Chip
 from integration.models import ErrorCell, Operation
 from integration.models.dialect import lock_clock
-from integration.services.actors import ENGINE_NAME
+from integration.services.actors import ENGINE_NAME, Refused
 from integration.services.cleanup import delete
-from integration.services.cleanup_preview import (
-    CleanupRefused,
-    CleanupRequest,
-    preview,
-)
+from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.operations import find_operation
 from integration.services.sentences import sentence
 
@@ -62,7 +58,7 @@ def retain() -> Operation | None:
             operation.key = _key()
             operation.save(update_fields=["key"])
             return operation
-    except CleanupRefused:
+    except Refused:
         # Somebody brought entries back meanwhile: the next tick looks at them, too.
         return None
 

@@ -54,10 +54,9 @@ from integration.models.errors import SOURCE_RECORD
 from integration.models.jobs import ACTIVE_STATES
 from integration.services.actors import Refused, name_of
 from integration.services.answers import settled_words
-from integration.services.cleanup import MOST_SELECTED
 from integration.services.connections import check_connection
 from integration.services.may_run import why_not
-from integration.services.operations import record_operation
+from integration.services.operations import SELECTED, record_operation, require_few
 from integration.services.retry_results import (
     UNFINISHED,
     end_if_over,
@@ -79,7 +78,6 @@ _SETTLED = {
 }
 BY_HAND = gettext_noop("{name} resolved it before it was tried.")
 NO_MAPPING = gettext_noop("There is no mapping {name} any more.")
-SELECTED = gettext_noop("Selected in the list.")
 _COLUMNS = (
     *("operation_id", "error_id", "connection_id", "mapping_key"),
     *("direction", "record_key", "label", "outcome"),
@@ -88,24 +86,20 @@ _COLUMNS = (
 Items = QuerySet[OperationItem]
 
 
-class RetryRefused(Refused):
-    """Nothing would be tried now; the message says why."""
-
-
 def retry_error(error: SyncError, by: User, reason: str = "") -> Operation:
     """Try this record again at once, attempts from zero (design §6).
 
     A second click finds the same operation. ``runs_of`` says what to announce to the
     workers. An error without a record is retried by checking its connection, here and
-    now. Raises ``RetryRefused``.
+    now. Raises ``Refused``.
     """
     if error.settled_at:
-        raise RetryRefused(_since_when(error))
+        raise Refused(_since_when(error))
     if error.record_key:
         refused = why_not_retried(error.connection_id, error.mapping_key)
         if refused:
             why = {"why": in_words(refused.key, refused.english)}
-            raise RetryRefused(_("Nothing was tried. %(why)s") % why)
+            raise Refused(_("Nothing was tried. %(why)s") % why)
     title = of_problem(error.problem)
     scope = {"error": error.pk, "title": title.english, "told": title.key}
     operation = _begin([error.pk], by, reason or title, scope)
@@ -116,9 +110,8 @@ def retry_error(error: SyncError, by: User, reason: str = "") -> Operation:
 
 
 def retry_selected(ids: Collection[int], by: User, reason: str = "") -> Operation:
-    """The same for rows selected in the list, at most 100. Raises ``RetryRefused``."""
-    if len(set(ids)) > MOST_SELECTED:
-        raise RetryRefused(_("Select at most %(n)s entries.") % {"n": MOST_SELECTED})
+    """The same for rows selected in the list, at most 100. Raises ``Refused``."""
+    require_few(ids)
     cuts = Operation.objects.cuts()
     rows = SyncError.objects.visible(cuts).relevant().filter(id__in=ids)
     chosen = list(rows.values_list("id", flat=True))
@@ -127,7 +120,7 @@ def retry_selected(ids: Collection[int], by: User, reason: str = "") -> Operatio
         last = settled.order_by("settled_at").last()
         by_a_person = last and settled_words(last)
         said = _("Nothing that was selected is left to try: it is settled, or deleted.")
-        raise RetryRefused(by_a_person or said)
+        raise Refused(by_a_person or said)
     why = reason or sentence(SELECTED)
     operation = _begin(chosen, by, why, {"selected": len(chosen)})
     operation.refresh_from_db()
@@ -213,7 +206,7 @@ def forgotten_retries() -> list[int]:
 
 
 def cancel(operation: Operation, by: User) -> None:
-    """What was not begun stays as it is. Raises ``RetryRefused`` when all has ended."""
+    """What was not begun stays as it is. Raises ``Refused`` when all has ended."""
     with transaction.atomic():
         lock_retries()
         unfinished = Operation.objects.unfinished_retries().select_for_update(
@@ -221,7 +214,7 @@ def cancel(operation: Operation, by: User) -> None:
         )
         found = unfinished.filter(pk=operation.pk, state=OperationState.RUNNING).first()
         if found is None:
-            raise RetryRefused(_("This retry has ended already."))
+            raise Refused(_("This retry has ended already."))
         found.state = OperationState.CANCELLED
         found.result |= {
             "cancelled_by": name_of(by),

@@ -40,6 +40,7 @@ from integration.models import (
 from integration.models.dialect import lock_retries
 from integration.models.removal import DELETE_CHUNK, delete_rows
 from integration.services import moment
+from integration.services.actors import Refused
 from integration.services.answers import settled_words
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter
 from integration.services.error_list import read_chunks
@@ -47,7 +48,6 @@ from integration.services.error_sort import Sort
 from integration.services.operations import record_operation
 from integration.services.retry import (
     CHUNK,
-    RetryRefused,
     begin,
     choose,
     held_by_others,
@@ -97,15 +97,15 @@ class RetryPreview:
 
 
 def prepare(filters: ErrorFilter, by: User) -> Operation:
-    """Choose every error of this list that is not settled. Raises ``RetryRefused``."""
+    """Choose every error of this list that is not settled. Raises ``Refused``."""
     if filters.state == Chip.RESOLVED:
-        raise RetryRefused(_("What is resolved is not tried again."))
+        raise Refused(_("What is resolved is not tried again."))
     if filters.state == ALL:
         filters = replace(filters, state=RELEVANT)
     operation = freeze(OperationKind.RETRY, filters, by)
     if operation is None:
         said = _("Nothing matches that could be tried again.")
-        raise RetryRefused(_settled_by(filters) or said)
+        raise Refused(_settled_by(filters) or said)
     return operation
 
 
@@ -220,7 +220,7 @@ def confirm(operation_id: int, by: User, reason: str = "") -> Operation:
     """Try exactly what the page showed. A second click finds the same operation.
 
     Up to a thousand records are taken here; more are left to a worker
-    (``retry.needs_worker``). Raises ``RetryRefused``.
+    (``retry.needs_worker``). Raises ``Refused``.
     """
     operation, is_begun = ask_for([OperationKind.RETRY], operation_id, by, reason)
     if is_begun:
@@ -235,19 +235,19 @@ def ask_for(
 ) -> tuple[Operation, bool]:
     """A prepared operation set running, with more of its ``scope``; whether it was now.
 
-    Raises ``RetryRefused``.
+    Raises ``Refused``.
     """
     lock_retries()
     found = Operation.objects.filter(kind__in=kinds, pk=operation_id)
     operation = found.select_for_update(no_key=True).first()
     if operation is None:
-        raise RetryRefused(_too_old())
+        raise Refused(_too_old())
     if operation.by_id != by.pk:
-        raise RetryRefused(_("This page was made for another user. Open your own."))
+        raise Refused(_("This page was made for another user. Open your own."))
     if operation.state != OperationState.PREPARED:
         return operation, False
     if operation.created_at <= _oldest() or not operation.rows:
-        raise RetryRefused(_too_old())
+        raise Refused(_too_old())
     operation.state = OperationState.RUNNING
     operation.created_at = clock.now()
     operation.scope |= scope

@@ -9,9 +9,8 @@ from integration.models import Operation, OperationCell, SyncError
 from integration.models.cuts import VISIBLE, Cut
 from integration.models.dialect import lock_clock
 from integration.services import cells
-from integration.services.actors import Actor, name_of, require_administrator
+from integration.services.actors import Actor, Refused, name_of, require_administrator
 from integration.services.cells import Placed
-from integration.services.cleanup_preview import CleanupRefused
 from integration.services.handling import HANDLING, undo_handling
 from integration.services.operations import lock_to_undo, record_undo
 from integration.services.regrouping import call_for_regrouping
@@ -39,11 +38,11 @@ def undo(operation: Operation, by: Actor, reason: str = "") -> Operation:
 
 def _require_undoable(operation: Operation) -> None:
     if operation.kind != OperationKind.DELETE:
-        raise CleanupRefused(
+        raise Refused(
             _("Only what was deleted, ignored or resolved by hand can be undone.")
         )
     if operation.state == OperationState.PURGED:
-        raise CleanupRefused(
+        raise Refused(
             _("These entries were removed for good; they cannot be brought back.")
         )
 

@@ -17,6 +17,7 @@ from integration.core.texts import read_number
 from integration.forms.setup import ReasonForm, reason_of
 from integration.http import SignedInRequest, role_required
 from integration.services import cleanup, cleanup_preview
+from integration.services.actors import Refused
 from integration.services.error_filters import ALL, ErrorFilter, parse_filter
 from integration.services.places import read_places
 from integration.tables.errors import KeptTable
@@ -135,7 +136,7 @@ def delete(request: SignedInRequest) -> HttpResponse:
     except cleanup.WrongNumber:
         typed = request.POST.get("typed", "")[:TYPED_SHOWN]
         return HttpResponseRedirect(preview_address(older_than, filters, typed=typed))
-    except cleanup_preview.CleanupRefused as refusal:
+    except Refused as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(preview_address(older_than, filters))
     request.session[DONE] = operation.pk

@@ -30,6 +30,7 @@ from integration.models import (
     User,
 )
 from integration.services import retry, retry_preview
+from integration.services.actors import Refused
 from integration.services.articles import title_of
 from integration.services.error_filters import parse_filter
 from integration.services.handling import HANDLING
@@ -87,7 +88,7 @@ def one(request: SignedInRequest, error_id: int) -> HttpResponse:
     holder = holding(found)
     try:
         operation = retry.retry_error(found, request.user)
-    except retry.RetryRefused as refusal:
+    except Refused as refusal:
         messages.error(request, str(refusal))
     else:
         transaction.on_commit(lambda: tasks.announce_retry(operation))
@@ -131,7 +132,7 @@ def several(request: SignedInRequest) -> HttpResponse:
             messages.warning(request, _("Nothing was selected."))
             return HttpResponseRedirect(back)
         operation = retry.retry_selected(keys, request.user)
-    except retry.RetryRefused as refusal:
+    except Refused as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(back)
     transaction.on_commit(lambda: tasks.announce_retry(operation))
@@ -169,7 +170,7 @@ def start(request: SignedInRequest, operation_id: int) -> HttpResponse:
         operation = retry_preview.confirm(
             operation_id, request.user, reason_of(request.POST)
         )
-    except retry.RetryRefused as refusal:
+    except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("errors")
     transaction.on_commit(lambda: tasks.announce_retry(operation))

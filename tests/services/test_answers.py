@@ -13,7 +13,7 @@ from integration.connectors.base import Delete, Written
 from integration.core.failures import Failure, FailureKind
 from integration.models import Coupling, JobEntry, Operation, PendingRecord, SyncError
 from integration.services.actors import Refused
-from integration.services.answer_plans import AnswerRefused, Plan, Take, plan
+from integration.services.answer_plans import Plan, Take, plan
 from integration.services.answering import (
     give_answer,
     run_of,
@@ -170,7 +170,7 @@ def test_a_record_is_only_deleted_after_its_number_was_typed(engine: Engine) -> 
     error = deletion(engine)
     shown = plan(error, Take.DELETE, BY)
 
-    with pytest.raises(AnswerRefused, match="Type 100001"):
+    with pytest.raises(Refused, match="Type 100001"):
         give_answer(shown.token, error, BY, typed="100002")
 
     assert not Operation.objects.filter(kind="delete_record").exists()
@@ -213,7 +213,7 @@ def test_a_plan_of_what_is_no_conflict_any_more_is_refused(engine: Engine) -> No
     customer, _ = engine.pair()
     engine.change(customer, phoneNumber="2", city="Nyon", website="https://b.example")
 
-    with pytest.raises(AnswerRefused, match="Nothing is in conflict any more"):
+    with pytest.raises(Refused, match="Nothing is in conflict any more"):
         plan(error, Take.SALES, BY)
 
 
@@ -266,7 +266,7 @@ def test_a_token_is_good_for_one_user_and_one_plan(
     error = conflict(engine)
     shown = plan(error, Take.SALES, BY)
 
-    with pytest.raises(AnswerRefused, match=sentence):
+    with pytest.raises(Refused, match=sentence):
         give_answer(*spoil(shown.token, error))
 
 
@@ -276,7 +276,7 @@ def test_a_token_is_good_for_an_hour(engine: Engine) -> None:
 
     with (
         time_machine.travel(clock.now() + timedelta(hours=2)),
-        pytest.raises(AnswerRefused, match="older than an hour"),
+        pytest.raises(Refused, match="older than an hour"),
     ):
         give_answer(shown.token, error, BY)
 
@@ -295,7 +295,7 @@ def test_nothing_is_answered_on_a_connection_that_another_engine_synchronizes(
     engine.connection.engine = "business_central"
     engine.connection.save()
 
-    with pytest.raises(AnswerRefused, match="Business Central itself"):
+    with pytest.raises(Refused, match="Business Central itself"):
         plan(error, Take.SALES, BY)
 
 

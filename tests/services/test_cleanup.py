@@ -17,7 +17,6 @@ from integration.services import cells, cleanup, moment
 from integration.services.actors import Refused
 from integration.services.cleanup import delete, delete_selected
 from integration.services.cleanup_preview import (
-    CleanupRefused,
     CleanupRequest,
     Preview,
     preview,
@@ -132,7 +131,7 @@ def test_the_relevant_go_only_with_their_number_typed(admin: User) -> None:
     rows(2)
     shown = preview(WEEK, admin)
 
-    with pytest.raises(CleanupRefused, match="type 2"):
+    with pytest.raises(Refused, match="type 2"):
         click(shown, admin, include_relevant=True, typed="3")
     click(shown, admin, include_relevant=True, typed=" 2 ")
 
@@ -169,21 +168,21 @@ def test_an_old_token_is_refused(admin: User) -> None:
     with time_machine.travel(T) as traveller:
         shown = preview(WEEK, admin)
         traveller.shift(timedelta(hours=1, seconds=2))
-        with pytest.raises(CleanupRefused, match="older than an hour"):
+        with pytest.raises(Refused, match="older than an hour"):
             click(shown, admin)
 
 
 def test_an_edited_token_is_refused(admin: User) -> None:
     shown = preview(WEEK, admin)
 
-    with pytest.raises(CleanupRefused, match="changed on its way"):
+    with pytest.raises(Refused, match="changed on its way"):
         delete("x" + shown.token, WEEK, admin)
 
 
 def test_another_users_token_is_refused(admin: User) -> None:
     shown = preview(WEEK, admin)
 
-    with pytest.raises(CleanupRefused, match="another user"):
+    with pytest.raises(Refused, match="another user"):
         click(shown, make_user())
 
 
@@ -193,7 +192,7 @@ def test_another_users_token_is_refused(admin: User) -> None:
 def test_another_filters_token_is_refused(other: CleanupRequest, admin: User) -> None:
     shown = preview(WEEK, admin)
 
-    with pytest.raises(CleanupRefused, match="another filter"):
+    with pytest.raises(Refused, match="another filter"):
         delete(shown.token, other, admin)
 
 
@@ -277,7 +276,7 @@ def test_selected_rows_go_at_once_and_come_back(admin: User) -> None:
 
 
 def test_more_than_a_hundred_selected_rows_are_refused(admin: User) -> None:
-    with pytest.raises(CleanupRefused, match="at most 100"):
+    with pytest.raises(Refused, match="at most 100"):
         delete_selected(range(1, 102), admin)
 
 
@@ -294,7 +293,7 @@ def test_the_purge_removes_what_is_past_its_undo_date(admin: User) -> None:
     assert (operation.state, operation.result["purged"]) == ("purged", 3)
     assert list(SyncError.objects.values_list("id", flat=True)) == [kept.pk]
     assert not OperationCell.objects.exists()
-    with pytest.raises(CleanupRefused, match="removed for good"):
+    with pytest.raises(Refused, match="removed for good"):
         undo(operation, admin)
 
 
@@ -384,7 +383,7 @@ def test_what_an_undo_brought_back_since_the_preview_is_not_deleted_unseen(
     shown = preview(WEEK, admin)
     undo(first, admin)
 
-    with pytest.raises(CleanupRefused, match="came into this list since"):
+    with pytest.raises(Refused, match="came into this list since"):
         click(shown, admin)
 
     assert len(visible()) == 4

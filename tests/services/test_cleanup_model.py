@@ -30,7 +30,6 @@ from integration.services import cells, moment
 from integration.services.actors import Refused
 from integration.services.cleanup import delete, delete_selected
 from integration.services.cleanup_preview import (
-    CleanupRefused,
     CleanupRequest,
     Preview,
     preview,
@@ -153,7 +152,7 @@ def click(world: World, index: int, *, relevant: bool) -> None:
     relevant = relevant and shown.relevant > 0
     if undone < world.undone:
         # What came back into sight was not shown.
-        with pytest.raises(CleanupRefused, match="since the preview"):
+        with pytest.raises(Refused, match="since the preview"):
             delete(shown.token, shown.request, NAME)
         return
     taken = world.taken(shown, relevant=relevant)
@@ -176,7 +175,7 @@ def select(world: World, key: str) -> None:
     ids = SyncError.objects.filter(record_key=key).values_list("id", flat=True)
     shown = world.visible() & world.of_record(key).keys()
     if not shown:
-        with pytest.raises(CleanupRefused):
+        with pytest.raises(Refused):
             delete_selected(list(ids), NAME)
         return
     world.hidden[delete_selected(list(ids), NAME).pk] = shown

@@ -7,7 +7,8 @@ import pytest
 from integration.core.answers import DeletionRule
 from integration.core.records import Direction
 from integration.models import Coupling, PendingRecord
-from integration.services.answer_plans import AnswerRefused, Take, plan
+from integration.services.actors import Refused
+from integration.services.answer_plans import Take, plan
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
 from tests.running import running_systems
@@ -438,7 +439,7 @@ def test_no_plan_restores_what_was_entered_twice(loose: Engine) -> None:
     loose.add_account("One", accountnumber="100001")
     loose.add_account("Two", accountnumber="100001")
 
-    with pytest.raises(AnswerRefused, match="One, Two"):
+    with pytest.raises(Refused, match="One, Two"):
         plan(error, Take.RESTORE, "test")
 
 

@@ -24,6 +24,7 @@ from integration.models import (
     User,
 )
 from integration.services import cleanup, retry
+from integration.services.actors import Refused
 from integration.services.dispatch import due_runs
 from integration.services.error_filters import ErrorFilter
 from integration.services.errors import settle_replaced
@@ -31,7 +32,6 @@ from integration.services.execution import execute
 from integration.services.handling import resolve_errors
 from integration.services.looks import seen_of
 from integration.services.retry import (
-    RetryRefused,
     advance,
     cancel,
     forgotten_retries,
@@ -229,10 +229,10 @@ def test_a_choice_is_for_its_user_and_its_hour(
     make_errors(mapping, 1)
     prepared = prepare(ErrorFilter(), user)
 
-    with pytest.raises(RetryRefused, match="another user"):
+    with pytest.raises(Refused, match="another user"):
         confirm(prepared.pk, make_user("operator"))
     with time_machine.travel(clock.now() + timedelta(hours=1, minutes=2)):
-        with pytest.raises(RetryRefused, match="older than an hour"):
+        with pytest.raises(Refused, match="older than an hour"):
             confirm(prepared.pk, user)
         forget_abandoned()
     assert not Operation.objects.exists()
@@ -249,7 +249,7 @@ def test_who_resolved_it_meanwhile_is_told(mapping: TableMapping, user: User) ->
     item = confirm(prepared.pk, user).items.get()
 
     assert in_words(item.told) == "marc resolved it before it was tried."
-    with pytest.raises(RetryRefused, match="marc resolved this on"):
+    with pytest.raises(Refused, match="marc resolved this on"):
         retry_error(row, user)
 
 
@@ -260,20 +260,20 @@ def test_who_resolved_all_of_it_is_told_before_it_is_tried(
     resolve_errors([row.pk for row in rows], make_user("operator", username="marc"))
 
     for row in rows:
-        with pytest.raises(RetryRefused, match="marc resolved this on"):
+        with pytest.raises(Refused, match="marc resolved this on"):
             prepare(ErrorFilter(problem=row.problem_id), user)
-    with pytest.raises(RetryRefused, match="marc resolved this on"):
+    with pytest.raises(Refused, match="marc resolved this on"):
         retry_selected([row.pk for row in rows], user)
-    with pytest.raises(RetryRefused, match="Nothing matches"):
+    with pytest.raises(Refused, match="Nothing matches"):
         prepare(ErrorFilter(problem=rows[0].problem_id, q="elsewhere"), user)
 
 
 def test_nothing_to_try_is_said_at_once(mapping: TableMapping, user: User) -> None:
-    with pytest.raises(RetryRefused, match="Nothing matches"):
+    with pytest.raises(Refused, match="Nothing matches"):
         prepare(ErrorFilter(), user)
-    with pytest.raises(RetryRefused, match="resolved is not tried"):
+    with pytest.raises(Refused, match="resolved is not tried"):
         prepare(ErrorFilter(state="resolved"), user)
-    with pytest.raises(RetryRefused, match="at most 100"):
+    with pytest.raises(Refused, match="at most 100"):
         retry_selected(range(101), user)
     assert not Operation.objects.exists()
 
@@ -359,7 +359,7 @@ def test_what_is_cancelled_before_its_turn_stays_as_it_is(
     assert list(PendingRecord.objects.order_by("pk").values()) == before
     seen = seen_of([error.pk for error in engine.errors()])
     assert not any(one.retrying for one in seen.values())
-    with pytest.raises(RetryRefused, match="ended already"):
+    with pytest.raises(Refused, match="ended already"):
         cancel(operation, user)
 
 

@@ -13,11 +13,11 @@ from integration.models import (
     TableMapping,
     User,
 )
+from integration.services.actors import Refused
 from integration.services.execution import execute
 from integration.services.foreground import run_now
 from integration.services.looks import seen_of
 from integration.services.retry import (
-    RetryRefused,
     retry_error,
     runs_of,
     start_waiting_retries,
@@ -141,9 +141,7 @@ def test_a_retry_that_would_try_nothing_is_refused_in_a_sentence(
     Connection.objects.update(paused_at=error.last_seen, pause_reason="No licence")
     error.connection.refresh_from_db()
 
-    with pytest.raises(
-        RetryRefused, match=r"^Nothing was tried\. .* is paused: No licence"
-    ):
+    with pytest.raises(Refused, match=r"^Nothing was tried\. .* is paused: No licence"):
         retry_error(error, user)
     assert not Operation.objects.filter(kind="retry").exists()
 
@@ -156,14 +154,14 @@ def test_what_is_settled_is_not_tried_and_says_since_when(
     )
     error.refresh_from_db()
 
-    with pytest.raises(RetryRefused, match=r"Settled on .* \(resolved\): nothing"):
+    with pytest.raises(Refused, match=r"Settled on .* \(resolved\): nothing"):
         retry_error(error, user)
 
 
 def test_a_mapping_that_is_gone_is_said() -> None:
     orphan = make_error(mapping_key="ITEM")
 
-    with pytest.raises(RetryRefused, match="no mapping ITEM"):
+    with pytest.raises(Refused, match="no mapping ITEM"):
         retry_error(orphan, make_user())
 
 

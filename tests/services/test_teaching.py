@@ -30,7 +30,7 @@ from integration.services.alerts import note_moved
 from integration.services.articles import render, title_of
 from integration.services.cells import count_by_place
 from integration.services.cleanup import delete, delete_selected
-from integration.services.cleanup_preview import CleanupRefused, CleanupRequest
+from integration.services.cleanup_preview import CleanupRequest
 from integration.services.cleanup_preview import preview as look
 from integration.services.error_filters import parse_filter
 from integration.services.errors import record_outcomes
@@ -443,7 +443,7 @@ def test_nothing_enters_a_previewed_clean_up_because_of_what_is_taught(
     change(saved, anna)
 
     for _moved in (False, True):
-        with pytest.raises(CleanupRefused, match="came into this list since"):
+        with pytest.raises(Refused, match="came into this list since"):
             delete(shown.token, shown.request, anna, include_relevant=True, typed="3")
         regroup()
 
