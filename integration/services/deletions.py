@@ -256,8 +256,7 @@ def _save(work: Work, found: _Gone) -> None:
         couplings.save(found.half)
         found.endings.save(work)
         _end(work, found.ended)
-        _part(work, found, found.uncoupled)
-        _part(work, found, found.restored + found.unsure)
+        _part(work, found.uncoupled + found.restored + found.unsure)
         _replace(work, found)
         _set_aside(work, found)
         pending.want(
@@ -286,7 +285,7 @@ def _replace(work: Work, found: _Gone) -> None:
         coupling.save(force_update=True)
 
 
-def _part(work: Work, found: _Gone, parted: Sequence[Coupling]) -> None:
+def _part(work: Work, parted: Sequence[Coupling]) -> None:
     """They are a pair no more, and nothing is wrong with either."""
     if not parted:
         return
@@ -298,13 +297,11 @@ def _part(work: Work, found: _Gone, parted: Sequence[Coupling]) -> None:
 
 def _set_aside(work: Work, found: _Gone) -> None:
     """What is left is not created again at once: only when it changes (design §2)."""
-    survivors = [found.survivor(each) for each in found.uncoupled]
-    keys = [each.bc_id for each in found.uncoupled]
-    keys += [each.sales_id for each in found.uncoupled]
-    settle_parted(work.mapping, keys)
-    if way_from(found.side.other) in work.table.ways:
-        side = found.side.other
-        pending.set_aside(work.mapping, [(side, left, PARTED) for left in survivors])
+    settle_parted(work.mapping, _ids(found.uncoupled))
+    side = found.side.other
+    if way_from(side) in work.table.ways:
+        survivors = map(found.survivor, found.uncoupled)
+        pending.set_aside(work.mapping, ((side, left, PARTED) for left in survivors))
 
 
 def _uncoupled(work: Work, side: System, coupling: Coupling) -> Outcome:
@@ -358,8 +355,10 @@ def _end(work: Work, ended: Sequence[Coupling]) -> None:
     """Both are confirmed gone: nothing is left to keep in step."""
     if not ended:
         return
-    keys = [each.bc_id for each in ended] + [each.sales_id for each in ended]
-    pending.clear(work.mapping, System.BUSINESS_CENTRAL, keys)
-    pending.clear(work.mapping, System.SALES, keys)
-    settle_both_deleted(work.mapping, keys)
-    Coupling.objects.filter(pk__in=[each.pk for each in ended]).delete()
+    _part(work, ended)
+    settle_both_deleted(work.mapping, _ids(ended))
+
+
+def _ids(parted: Sequence[Coupling]) -> list[str]:
+    """Of the records of both sides."""
+    return [each.bc_id for each in parted] + [each.sales_id for each in parted]

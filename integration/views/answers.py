@@ -99,13 +99,12 @@ def consequences(found: Plan) -> list[str]:
     gone = str(System(found.left.other).label) if found.left else ""
     systems = {"left": left, "gone": gone}
     if found.instead:
-        named = f"{found.instead.number} {found.instead.name}".strip()
         return [
             _(
                 "%(record)s has its number in %(gone)s by now: both are coupled, and "
                 "no record is created."
             )
-            % {**systems, "record": named},
+            % {**systems, "record": found.instead.label},
             *overwritten(found),
         ]
     if found.take is Take.RESTORE:
