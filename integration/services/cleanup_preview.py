@@ -71,31 +71,16 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class _Counts:
-    """``reasons`` and ``relevant`` divide the rows; ``beyond`` are finished ones."""
-
-    reasons: Mapping[str, int]
-    relevant: int
-    beyond: Mapping[str, int]
-
-    @property
-    def settled(self) -> int:
-        return sum(self.reasons.values())
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
     """Counts at ``instant``; the button deletes what they counted, or less.
 
-    ``reasons`` counts the
-    finished ones by ``SettledReason``. ``kept`` are the first of the relevant ones, as
-    rows of the list with a sentence under ``why``.
+    ``reasons`` counts the finished ones by ``SettledReason``. ``kept`` are the first of
+    the relevant ones, as rows of the list with a sentence under ``why``.
     """
 
     request: CleanupRequest
     instant: datetime
     cutoff: datetime
-    scope: Mapping[str, Any]
     reasons: Mapping[str, int]
     relevant: int
     kept: list[dict[str, Any]]
@@ -129,35 +114,32 @@ def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Previ
     cuts = Operation.objects.cuts()
     rows = SyncError.objects.visible(cuts).filter(everything.hides())
     settled = Q(settled_at__lte=instant)
-    counts = _counts(rows, filters, settled)
+    reasons, relevant, beyond = _counts(rows, filters, settled)
     still = rows.filter(Q(settled_at__isnull=True) | Q(settled_at__gt=instant))
     first = still.order_by("-last_seen", "-id")[:shown]
+    finished = sum(reasons.values())
     ticket = Ticket(
-        request.older_than,
-        instant,
-        cutoff,
-        scope,
-        counts.settled,
-        counts.relevant,
-        standing,
+        request.older_than, instant, cutoff, scope, finished, relevant, standing
     )
     return Preview(
         request=request,
         instant=instant,
         cutoff=cutoff,
-        scope=scope,
-        reasons=counts.reasons,
-        relevant=ticket.relevant,
+        reasons=reasons,
+        relevant=relevant,
         kept=[{**row, "why": why_relevant(row, instant)} for row in read_rows(first)],
-        ignored=_ignored(filters, counts),
+        ignored=_ignored(filters, beyond, finished),
         undo_until=instant + timedelta(days=settings.UNDO_DAYS),
         token=_token(ticket, by),
     )
 
 
-def _counts(rows: SyncErrorQuerySet, filters: ErrorFilter, settled: Q) -> _Counts:
-    """Every count in one statement, so that they add up.
+def _counts(
+    rows: SyncErrorQuerySet, filters: ErrorFilter, settled: Q
+) -> tuple[dict[str, int], int, dict[str, int]]:
+    """Of the finished by reason, of the relevant, of the finished beyond the list.
 
+    Every count in one statement, so that they add up.
     Grouped, because the database then counts a row once and not once for each reason.
     """
     parts = filters.beyond_scope()
@@ -171,21 +153,18 @@ def _counts(rows: SyncErrorQuerySet, filters: ErrorFilter, settled: Q) -> _Count
     counted = {reason: counts for reason, *counts in groups}
     none = [0] * len(columns)
     finished, everything, *beyond = map(sum, zip(none, *counted.values(), strict=True))
-    return _Counts(
-        {reason: counted.get(reason, none)[0] for reason in SettledReason.values},
-        everything - finished,
-        dict(zip(parts, beyond, strict=True)),
-    )
+    reasons = {reason: counted.get(reason, none)[0] for reason in SettledReason.values}
+    return reasons, everything - finished, dict(zip(parts, beyond, strict=True))
 
 
-def _ignored(filters: ErrorFilter, counts: _Counts) -> list[Ignored]:
+def _ignored(
+    filters: ErrorFilter, beyond: Mapping[str, int], finished: int
+) -> list[Ignored]:
     words = filters.query()
-    parts = [
-        Ignored(name, words[name], beyond) for name, beyond in counts.beyond.items()
-    ]
+    parts = [Ignored(name, words[name], count) for name, count in beyond.items()]
     if "state" in words:
-        beyond = 0 if filters.state in {"resolved", "all"} else counts.settled
-        parts.insert(0, Ignored("state", words["state"], beyond))
+        count = 0 if filters.state in {"resolved", "all"} else finished
+        parts.insert(0, Ignored("state", words["state"], count))
     return parts
 
 

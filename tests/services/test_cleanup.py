@@ -221,9 +221,9 @@ def test_the_filter_narrows_and_what_it_cannot_narrow_is_said(admin: User) -> No
 
     shown = preview(CleanupRequest(7, filters), admin)
 
-    assert shown.scope == {"mapping": "CUSTOMER"}
     assert shown.settled == 5
     assert [(part.name, part.beyond) for part in shown.ignored] == [("who", 3)]
+    assert click(shown, admin).filter == {"mapping": "CUSTOMER"}
 
 
 def test_undo_brings_back_the_same_rows_and_counts(admin: User) -> None:
