@@ -30,10 +30,14 @@ _CARDS = {
     "currencies": CardPage(495, "Code"),
     "currencyExchangeRates": CardPage(483, "Currency Code"),
 }
-_GENERAL_LEDGER_SETUP = 118
-_NUMBER_SERIES = 456
-_JOB_QUEUE_ENTRIES = 672
-_ENTRA_APPLICATIONS = 9861
+PAGES = {
+    "ledger-setup": 118,  # where the local currency is
+    "job-queue": 672,  # where Microsoft's own synchronization is put on hold
+    "number-series": 456,
+    "applications": 9861,  # of Microsoft Entra
+}
+"""Pages of Business Central without a record, as articles name them."""
+_ONLY_REAL = {"number-series", "applications"}
 _NAME = "00000000-no-such-record"
 """Holds the place of what names a record."""
 
@@ -84,24 +88,11 @@ def exchange_rates_link(endpoint: Endpoint, currency: str) -> str:
     return record_link(endpoint, "currencyExchangeRates", currency, "")
 
 
-def company_setup_link(endpoint: Endpoint) -> str:
-    """General Ledger Setup, where the local currency is."""
-    return _client_page(endpoint, _GENERAL_LEDGER_SETUP, "")
-
-
-def job_queue_link(endpoint: Endpoint) -> str:
-    """Job Queue Entries, where Microsoft's own synchronization is put on hold."""
-    return _client_page(endpoint, _JOB_QUEUE_ENTRIES, "")
-
-
-def number_series_link(endpoint: Endpoint) -> str:
-    """No. Series; a simulated company has no such page."""
-    return _real_page(endpoint, _NUMBER_SERIES)
-
-
-def applications_link(endpoint: Endpoint) -> str:
-    """Microsoft Entra Applications; a simulated company has no such page."""
-    return _real_page(endpoint, _ENTRA_APPLICATIONS)
+def page_link(endpoint: Endpoint, name: str) -> str:
+    """One of ``PAGES``; "" where a simulated company has no such page."""
+    if endpoint.is_simulator and name in _ONLY_REAL:
+        return ""
+    return _client_page(endpoint, PAGES[name], "")
 
 
 def currencies_link(endpoint: Endpoint) -> str:
@@ -169,10 +160,6 @@ def _sales_form(endpoint: Endpoint, logical_name: str, id: str) -> str:
 def _chosen_app(endpoint: Endpoint) -> str:
     app = endpoint.app_unique_name
     return f"appname={_segment(app)}&" if app else ""
-
-
-def _real_page(endpoint: Endpoint, page: int) -> str:
-    return "" if endpoint.is_simulator else _client_page(endpoint, page, "")
 
 
 def _simulated_entra(endpoint: Endpoint, query: str) -> str:

@@ -68,8 +68,8 @@ def in_business_central(case: Case, rest: str) -> str:
         return case.place.business_central_link(error.bc_number, error.bc_id)
     if kind == "rates":
         return links.exchange_rates_link(endpoint, number)
-    if kind in BC_PAGES:
-        return BC_PAGES[kind](endpoint)
+    if kind in links.PAGES:
+        return links.page_link(endpoint, kind)
     entity = ENTITIES.get(kind.casefold(), "")
     if not entity or only_sales_names_it(case):
         return ""
@@ -141,12 +141,6 @@ def on_our_pages(case: Case, rest: str) -> str:
     return ""
 
 
-BC_PAGES: Mapping[str, Callable[[Endpoint], str]] = {
-    "ledger-setup": links.company_setup_link,
-    "job-queue": links.job_queue_link,
-    "number-series": links.number_series_link,
-    "applications": links.applications_link,
-}
 FINDERS: Mapping[str, Callable[[Case, str], str]] = {
     "bc": in_business_central,
     "sales": in_sales,

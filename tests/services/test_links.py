@@ -8,13 +8,11 @@ from integration.models import Endpoint
 from integration.services.links import (
     account_link,
     app_link,
-    applications_link,
-    company_setup_link,
     currencies_link,
     environment_link,
     exchange_rates_link,
     integration_user_link,
-    job_queue_link,
+    page_link,
     record_link,
     role_link,
 )
@@ -115,7 +113,7 @@ def test_without_an_id_sales_has_no_link() -> None:
 def test_set_up_has_links_of_its_own() -> None:
     bc = business_central()
 
-    assert query(company_setup_link(bc))["page"] == "118"
+    assert query(page_link(bc, "ledger-setup"))["page"] == "118"
     assert query(exchange_rates_link(bc, "EUR"))["page"] == "483"
     assert query(integration_user_link(sales(), ID))["etn"] == "systemuser"
     assert query(role_link(sales(), ID))["etn"] == "role"
@@ -134,8 +132,8 @@ def test_a_real_system_is_linked_by_https_only(address: str) -> None:
 
 
 def test_pages_without_a_record_are_found_by_their_number() -> None:
-    assert query(job_queue_link(business_central()))["page"] == "672"
-    assert query(applications_link(business_central()))["page"] == "9861"
+    assert query(page_link(business_central(), "job-queue"))["page"] == "672"
+    assert query(page_link(business_central(), "applications"))["page"] == "9861"
 
 
 def test_the_currencies_of_sales_are_a_list() -> None:
