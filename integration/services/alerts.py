@@ -301,7 +301,7 @@ def _tell(listener: Listener, changes: Sequence[Changed], now: datetime) -> None
     recipient = listener.recipient
     quiet_until = listener.quiet_until(now)
     if quiet_until:
-        _hold(recipient, changes, now, quiet_until)
+        _write(recipient, changes, now, due_at=quiet_until)
         return
     busy, room = _busy(recipient, now), _room(recipient, now)
     free = [one for one in changes if one.subject.pk not in busy]
@@ -313,7 +313,7 @@ def _tell(listener: Listener, changes: Sequence[Changed], now: datetime) -> None
         _write(recipient, part, now, message=message)
     late = [one for part in parts[room:] for one in part]
     late += [one for one in changes if one.subject.pk in busy]
-    _hold(recipient, late, now, now + HOUR)
+    _write(recipient, late, now, due_at=now + HOUR)
 
 
 def _busy(recipient: AlertRecipient, now: datetime) -> set[int]:
@@ -328,15 +328,6 @@ def _room(recipient: AlertRecipient, now: datetime) -> int:
     return max(MOST_IN_AN_HOUR - sent.count(), 0)
 
 
-def _hold(
-    recipient: AlertRecipient,
-    changes: Sequence[Changed],
-    now: datetime,
-    until: datetime,
-) -> None:
-    _write(recipient, changes, now, due_at=until)
-
-
 def _write(
     recipient: AlertRecipient,
     changes: Sequence[Changed],
@@ -345,6 +336,7 @@ def _write(
     message: AlertMessage | None = None,
     due_at: datetime | None = None,
 ) -> None:
+    """In this message, or held back until ``due_at``."""
     Alert.objects.bulk_create(
         [
             Alert(
@@ -377,7 +369,7 @@ def _tell_newcomers(newcomers: Sequence[Listener], now: datetime) -> None:
         theirs = [one for one in standing if listener.cares_for(one.concern)]
         quiet_until = listener.quiet_until(now)
         if theirs and quiet_until:
-            _hold(listener.recipient, theirs, now, quiet_until)
+            _write(listener.recipient, theirs, now, due_at=quiet_until)
         elif theirs:
             message = _message(listener.recipient, now)
             _write(listener.recipient, theirs, now, message=message)

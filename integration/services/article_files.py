@@ -58,8 +58,6 @@ KEYS = {
     },
     "example": {"message", "system", "kind", "code", "status", "field", "params"},
 }
-ALWAYS = {"system", "code", "text", "field"}
-"""Parameters that every failure brings by itself."""
 UNBOUNDED = re.compile(r"(?<!\\)[*+]|\{\d+,\}")
 REPEATED_GROUP = re.compile(r"(?<!\\)\)\{")
 

@@ -8,11 +8,11 @@ left of it: nobody asks for that but an undo in those minutes, which counts it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum, Value
+from django.db.models import BigIntegerField, Count, QuerySet, Sum, Value
 
 from integration.models import (
     ErrorCell,
@@ -108,13 +108,6 @@ def count_rows(rows: "QuerySet[SyncError]") -> Tally:
         .annotate(n=Count("id"))
     )
     return Counter({Cell(*group[:-1]): group[-1] for group in groups})
-
-
-def totals(inside: Q, by: Iterable[str]) -> dict[tuple[Any, ...], int]:
-    """Visible errors grouped by ``by``, from the roll-up over all days."""
-    keys = tuple(by)
-    rows = ErrorTotal.objects.filter(inside).order_by().values_list(*keys)
-    return {row[:-1]: row[-1] for row in rows.annotate(total=Sum("n"))}
 
 
 def count_by_place(rows: "QuerySet[SyncError]", cuts: Sequence[Cut]) -> Placed:

@@ -7,8 +7,7 @@ from datetime import timedelta
 from integration import clock
 from integration.connectors.errors import CursorExpired
 from integration.connectors.odata import literal, parse_moment
-from integration.core.mapping import Snapshot
-from integration.core.records import Page, Record, System
+from integration.core.records import Page, System
 from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.read_ahead import read_ahead
@@ -105,7 +104,7 @@ def _follow(work: Work, side: System, start: str, stored: str) -> str:
 def _take(work: Work, side: System, page: Page, *, whole: bool) -> None:
     if whole:
         work.spool.see(side, [record.id for record in page.records])
-    sort(work, side, _snapshots(work, side, page.records))
+    sort(work, side, [work.snapshot(side, record) for record in page.records])
     if page.deleted:
         known = couplings.coupled_ids(work.mapping, side, page.deleted)
         work.spool.miss(side, known)
@@ -147,7 +146,3 @@ def _with_overlap(cursor: str) -> str:
     """The moment to read from; an unreadable cursor reads everything."""
     start = parse_moment(cursor)
     return literal(start - OVERLAP) if start else ""
-
-
-def _snapshots(work: Work, side: System, records: Sequence[Record]) -> list[Snapshot]:
-    return [work.snapshot(side, record) for record in records]

@@ -24,7 +24,7 @@ def due_runs() -> list[UUID]:
     """Runs to announce to the workers now."""
     now = clock.now()
     found = [*forgotten_runs(now), *claim_due_mappings(now)]
-    mark_enqueued(found, now)
+    Job.objects.filter(run__in=found).update(enqueued_at=now)
     return found
 
 
@@ -34,11 +34,6 @@ def is_purge_due() -> bool:
     return Operation.objects.filter(
         state__in=hiding, undo_until__lte=clock.now()
     ).exists()
-
-
-def mark_enqueued(run_ids: list[UUID], now: datetime) -> None:
-    """Note when these runs were announced."""
-    Job.objects.filter(run__in=run_ids).update(enqueued_at=now)
 
 
 def forgotten_runs(now: datetime) -> list[UUID]:

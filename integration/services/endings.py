@@ -89,8 +89,8 @@ class Endings:
 
     def _clear(self, work: Work, system: System) -> None:
         """What this run has no job to tell of is left to one that has: at once."""
-        way, ids = way_from(system), self.cleared[system]
-        if work.writes(way) or way not in work.table.ways:
+        ids = self.cleared[system]
+        if work.answers_for(way_from(system)):
             pending.clear(work.mapping, system, ids)
         else:
             pending.release_changed(work.mapping, system, ids)

@@ -188,7 +188,7 @@ def _move_cursors(work: Work, cursors: Cursors, sides: Iterable[System]) -> None
     A side whose changes this run had no job to carry over is read again.
     """
     changes: dict[str, object] = {}
-    carried = {side for side in sides if _has_carried(work, way_from(side))}
+    carried = {side for side in sides if work.answers_for(way_from(side))}
     if System.BUSINESS_CENTRAL in carried:
         changes["bc_cursor"] = cursors.bc
         if cursors.scanned:
@@ -198,7 +198,3 @@ def _move_cursors(work: Work, cursors: Cursors, sides: Iterable[System]) -> None
     with transaction.atomic():
         work.log([])
         TableMapping.objects.filter(pk=work.mapping.pk).update(**changes)
-
-
-def _has_carried(work: Work, way: Direction) -> bool:
-    return work.writes(way) or way not in work.table.ways

@@ -67,6 +67,10 @@ class Work:
         """Whether this run has a job of this direction."""
         return way in self.run.jobs
 
+    def answers_for(self, way: Direction) -> bool:
+        """Whether no run of another direction is needed to tell what became of it."""
+        return self.writes(way) or way not in self.table.ways
+
     def moment(self) -> datetime:
         """Business Central's time, which decides what it created when; else ours."""
         return self.connectors[System.BUSINESS_CENTRAL].server_time() or clock.now()
