@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from integration import clock
 from integration.connectors.base import Connector
+from integration.connectors.business_central import BusinessCentral
 from integration.connectors.odata import VALUES_PER_FILTER, one_of
-from integration.connectors.sales import Organization
+from integration.connectors.sales import Sales
 from integration.core.chunks import chunks
 from integration.core.mapping import References, TableMap
 from integration.core.outcomes import Finding
@@ -24,18 +24,6 @@ _RATE_FIELDS = (
     "relationalExchangeRateAmount",
 )
 _ACTIVE = 0
-
-
-class BusinessCentralSide(Connector, Protocol):
-    """The Business Central connector, as far as money goes."""
-
-    def ledger_setup(self) -> dict[str, Any]: ...
-
-
-class SalesSide(Connector, Protocol):
-    """The Sales connector, as far as money goes."""
-
-    def organization(self) -> Organization: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +56,7 @@ class Money:
         return rate if isinstance(rate, Finding) else None
 
 
-def read_money(
-    table: TableMap, bc: BusinessCentralSide, sales: SalesSide
-) -> Money | None:
+def read_money(table: TableMap, bc: BusinessCentral, sales: Sales) -> Money | None:
     """Currencies and rates, two reads; ``None`` when the mapping has no rate in it."""
     if not any(mapped.is_virtual for mapped in table.fields):
         return None
@@ -92,13 +78,13 @@ def read_rated(
     return Money(Rates(local, base, newest, future, known), records)
 
 
-def local_currency(bc: BusinessCentralSide) -> str:
+def local_currency(bc: BusinessCentral) -> str:
     """The currency of the company's books; "" where none is entered."""
     return str(bc.ledger_setup().get("localCurrencyCode") or "").strip().upper()
 
 
 def read_references(
-    mapping: TableMapping, table: TableMap, bc: BusinessCentralSide, sales: Connector
+    mapping: TableMapping, table: TableMap, bc: BusinessCentral, sales: Connector
 ) -> dict[str, References]:
     """What each lookup of this mapping refers to; one question to each side.
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from django.utils.translation import gettext_noop
 
 from integration.choices import CheckStep
+from integration.connectors.business_central import BusinessCentral
 from integration.connectors.odata import literal
+from integration.connectors.sales import Sales
 from integration.core.outcomes import Finding
 from integration.core.rates import Rates
 from integration.models import Connection
 from integration.services.check_lines import CheckLine, found, passed
 from integration.services.currencies import (
-    BusinessCentralSide,
     Money,
-    SalesSide,
     local_currency,
     read_rated,
     referred,
@@ -29,7 +29,7 @@ _ENTITY, _COLUMNS = "currencies", ("code",)
 
 
 def check_money(
-    connection: Connection, bc: BusinessCentralSide, sales: SalesSide
+    connection: Connection, bc: BusinessCentral, sales: Sales
 ) -> Iterator[CheckLine]:
     """Both base currencies, then the rates of what is used. Raises ``RemoteError``."""
     local = local_currency(bc)
@@ -47,7 +47,7 @@ def check_money(
         yield from unrated or [passed(CheckStep.RATES, text)]
 
 
-def _unknown(rates: Rates, sales: SalesSide) -> Iterator[CheckLine]:
+def _unknown(rates: Rates, sales: Sales) -> Iterator[CheckLine]:
     """A base currency that the other system does not have."""
     local, base = rates.local, rates.base
     if local == base:
@@ -64,7 +64,7 @@ def _unknown(rates: Rates, sales: SalesSide) -> Iterator[CheckLine]:
 
 
 def _unrated(
-    connection: Connection, money: Money, bc: BusinessCentralSide, sales: SalesSide
+    connection: Connection, money: Money, bc: BusinessCentral, sales: Sales
 ) -> Iterator[CheckLine]:
     """Without a rate in Business Central, or gone in Sales, and carried by a record."""
     if finding := money.rates.base_problem():

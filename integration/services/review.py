@@ -11,6 +11,8 @@ from django.utils.translation import gettext_noop
 
 from integration import clock
 from integration.choices import EntryKind, JobKind, OperationKind
+from integration.connectors.business_central import BusinessCentral
+from integration.connectors.sales import Sales
 from integration.core.decide import decide
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Outcome, OutcomeKind
@@ -19,7 +21,6 @@ from integration.core.records import Direction, System
 from integration.models import Coupling, Job, JobEntry, Operation, TableMapping
 from integration.services import couplings
 from integration.services.actors import Actor, Refused
-from integration.services.currencies import BusinessCentralSide, SalesSide
 from integration.services.endings import of_pair, of_record, way_from
 from integration.services.matching import couple_matches
 from integration.services.operations import record_operation
@@ -30,7 +31,7 @@ from integration.services.sync import open_work
 from integration.services.work import Work
 
 
-def review_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
+def review_mapping(run: Run, bc: BusinessCentral, sales: Sales) -> None:
     """Read both sides whole, couple what matches uniquely, and say what would follow.
 
     It may run again until it is accepted: the numbers are those of now. ``differ`` are

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 
 from integration import clock
+from integration.connectors.business_central import BusinessCentral
 from integration.connectors.errors import RemoteError
+from integration.connectors.sales import Sales
 from integration.core.outcomes import OutcomeKind
 from integration.core.plan import sales_key
 from integration.core.records import Direction, System
@@ -16,8 +18,6 @@ from integration.services.answers import answers_of, parted
 from integration.services.changes import Cursors, read_both, read_due, read_only
 from integration.services.creations import create_alone
 from integration.services.currencies import (
-    BusinessCentralSide,
-    SalesSide,
     read_money,
     read_references,
 )
@@ -43,7 +43,7 @@ _HANDOVER_SECONDS = 0.0005
 long for it while the run computes. It holds for the whole process, a worker's."""
 
 
-def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
+def run_mapping(run: Run, bc: BusinessCentral, sales: Sales) -> None:
     """Both directions of one mapping. A dry run ends at the plan, with counts.
 
     Safe to repeat after a stop at any point: what was done is found done. Raises
@@ -76,9 +76,7 @@ def run_mapping(run: Run, bc: BusinessCentralSide, sales: SalesSide) -> None:
             _move_cursors(work, cursors, System)
 
 
-def open_work(
-    run: Run, spool: Spool, bc: BusinessCentralSide, sales: SalesSide
-) -> Work:
+def open_work(run: Run, spool: Spool, bc: BusinessCentral, sales: Sales) -> Work:
     """What the run needs to know before it reads: currencies, rates, its mapping."""
     table = load_table_map(run.mapping)
     return Work(

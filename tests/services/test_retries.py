@@ -382,7 +382,7 @@ def test_what_is_on_its_way_when_cancelled_is_told_as_it_ended(
         cancel(operation, user)
         database.close()  # that of the thread which makes the call
 
-    sales = Meanwhile(engine.sales, cancel_beside)
+    sales: Any = Meanwhile(engine.sales, cancel_beside)
     with pytest.raises(Exception, match="was cancelled"):
         run_mapping(run, engine.bc, sales)
 
