@@ -65,7 +65,6 @@ class Identity:
     is_disabled: bool = False
     is_licensed: bool = True
     access_mode: int | None = None
-    application_id: str = ""
 
 
 class Connector(Protocol):

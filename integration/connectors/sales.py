@@ -67,16 +67,6 @@ _PRIVILEGES = "Microsoft.Dynamics.CRM.RetrieveUserPrivileges()"
 _ROLES = "systemuserroles_association($select=roleid,name,_roletemplateid_value)"
 
 
-@dataclass(frozen=True, slots=True)
-class Organization:
-    """The environment and the currency its rates are counted in."""
-
-    id: str
-    name: str
-    base_currency_id: str
-    base_currency_code: str
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class Sales:
     """One environment. ``base_url`` is what stands before ``/api/data/…``.
@@ -250,10 +240,9 @@ class Sales:
             rows = body.get("RolePrivileges") or ()
             return frozenset(str(row.get("PrivilegeName") or "") for row in rows)
 
-    def organization(self) -> Organization:
-        """The environment's base currency; two calls."""
-        fields = ("name", "_basecurrencyid_value")
-        pages = self.read_all("organizations", fields)
+    def base_currency(self) -> str:
+        """The code of the currency in which rates are counted; two calls."""
+        pages = self.read_all("organizations", ("_basecurrencyid_value",))
         rows = [record for page in pages for record in page.records]
         if not rows:
             call = self._get("read organizations", "organizations")
@@ -266,12 +255,7 @@ class Sales:
         currency = self.read_one(
             "transactioncurrencies", ("isocurrencycode",), currency_id
         )
-        return Organization(
-            id=rows[0].id,
-            name=str(values.get("name") or ""),
-            base_currency_id=currency.id,
-            base_currency_code=str(currency.values.get("isocurrencycode") or ""),
-        )
+        return str(currency.values.get("isocurrencycode") or "").upper()
 
     def be_patient(self, seconds: float) -> None:
         self._session.be_patient(seconds)
@@ -382,7 +366,6 @@ def _identity(user_id: str, user: Mapping[str, Any]) -> Identity:
         is_disabled=bool(user.get("isdisabled")),
         is_licensed=bool(user.get("islicensed", True)),
         access_mode=None if mode is None else int(mode),
-        application_id=str(user.get("applicationid") or ""),
     )
 
 

@@ -60,7 +60,7 @@ def read_money(table: TableMap, bc: BusinessCentral, sales: Sales) -> Money | No
     """Currencies and rates, two reads; ``None`` when the mapping has no rate in it."""
     if not any(mapped.is_virtual for mapped in table.fields):
         return None
-    base = sales.organization().base_currency_code.upper()
+    base = sales.base_currency()
     columns = table.columns(System.BUSINESS_CENTRAL)
     return read_rated(table.entity, columns, bc, local_currency(bc), base)
 

@@ -36,7 +36,7 @@ def check_money(
     if not local:
         yield found(CheckStep.CURRENCIES, Finding("bc-lcy-missing"))
         return
-    base = sales.organization().base_currency_code.upper()
+    base = sales.base_currency()
     money = read_rated(_ENTITY, _COLUMNS, bc, local, base)
     wrong = list(_unknown(money.rates, sales))
     text = gettext_noop("{local} in Business Central, {base} in Sales.")

@@ -114,7 +114,7 @@ def actions(one: Connector) -> Iterator[Callable[[], Any]]:
         yield from (one.companies, one.ledger_setup, one.job_queue_entries)
         yield lambda: one.peek("customers")
     if isinstance(one, Sales):
-        yield one.organization
+        yield one.base_currency
         yield lambda: one.privileges(guid(1))
 
 
