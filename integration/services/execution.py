@@ -14,7 +14,6 @@ from django.db import connection as database
 from django.utils.translation import gettext_noop
 
 from integration.choices import JobKind, JobState, Origin
-from integration.connectors.base import Connector
 from integration.connectors.business_central import BusinessCentral
 from integration.connectors.errors import (
     ConnectionRefused,
@@ -26,7 +25,6 @@ from integration.connectors.errors import (
 from integration.connectors.throttle import BUDGET_SPENT
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding
-from integration.core.records import System
 from integration.services.articles import cause_of
 from integration.services.endpoints import open_business_central, open_sales
 from integration.services.errors import record_setup_error
@@ -167,18 +165,7 @@ def _work(run: Run) -> None:
             carry_out = review_mapping if run.kind == JobKind.REVIEW else run_mapping
             carry_out(run, bc, sales)
         finally:
-            add_fetched(run, _fetched(run, bc, sales))
-
-
-def _fetched(run: Run, bc: Connector, sales: Connector) -> dict[System, int]:
-    """Records of mapped entities only, also those of other mappings (partners)."""
-    mappings = run.mapping.connection.mappings
-    entities = set(mappings.values_list("entity", flat=True))
-    tables = set(mappings.values_list("table", flat=True))
-    return {
-        System.BUSINESS_CENTRAL: sum(bc.fetched[name] for name in entities),
-        System.SALES: sum(sales.fetched[name] for name in tables),
-    }
+            add_fetched(run, bc, sales)
 
 
 def _refuse_second_engine(run: Run, bc: BusinessCentral) -> None:

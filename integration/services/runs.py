@@ -21,6 +21,7 @@ from django.db.models.functions import Coalesce
 from integration import clock
 from integration.choices import Direction as DirectionChoice
 from integration.choices import JobKind, JobState
+from integration.connectors.base import Connector
 from integration.core.outcomes import Outcome
 from integration.core.records import Direction, System
 from integration.models import Job, Operation, TableMapping
@@ -155,9 +156,17 @@ def log_outcomes(
         judge_tried(run.operation, run.mapping, outcomes)
 
 
-def add_fetched(run: Run, fetched: dict[System, int]) -> None:
-    """Add what the list and delta reads of each side brought, mapped entities only."""
-    for side, records in fetched.items():
+def add_fetched(run: Run, *connectors: Connector) -> None:
+    """Add what the list and delta reads of each side brought.
+
+    Records of mapped entities only, also those of other mappings (partners).
+    """
+    mappings = run.mapping.connection.mappings
+    for connector in connectors:
+        side = connector.system
+        column = "entity" if side is System.BUSINESS_CENTRAL else "table"
+        places = set(mappings.values_list(column, flat=True))
+        records = sum(connector.fetched[place] for place in places)
         way = next((way for way in run.jobs if way.source is side), None)
         job = run.jobs[way] if way else next(iter(run.jobs.values()))
         job.records_fetched += records
