@@ -14,6 +14,7 @@ from django.utils.formats import localize
 from integration.core.causes import Cause
 from integration.models import Problem
 from integration.services.articles import title_of
+from integration.services.problems import cause_of_problem
 
 Key = Mapping[str, Any]
 """``{"text", "values"}`` or ``{"article", "params", "title"}``; JSON."""
@@ -56,12 +57,7 @@ def of_cause(cause: Cause) -> Told:
 
 def of_problem(problem: Problem) -> Told:
     """What the problem is called."""
-    key = {
-        "article": problem.article,
-        "params": problem.params,
-        "title": problem.title,
-    }
-    return Told(problem.title, key)
+    return of_cause(cause_of_problem(problem))
 
 
 def in_words(key: Key | None, otherwise: str = "") -> str:
