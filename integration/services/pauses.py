@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import translation
 from django.utils.translation import gettext_noop
 
 from integration import clock
@@ -48,11 +47,10 @@ def pause_for(connection: Connection, cause: Cause) -> None:
         connection.refresh_from_db()
 
 
-def reason_of(one: Connection | TableMapping, language: str) -> str:
-    """Why it is paused, in the reader's language; a person's own words as they are."""
+def reason_of(one: Connection | TableMapping) -> str:
+    """Why it is paused, in the active language; a person's own words as they are."""
     reason = pause_reason_of(one)
-    with translation.override(language):
-        return reason if isinstance(reason, str) else in_words(reason)
+    return reason if isinstance(reason, str) else in_words(reason)
 
 
 def resume(connection: Connection, by: User | None, reason: str | Told = "") -> bool:

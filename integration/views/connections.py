@@ -55,7 +55,7 @@ def connection(request: SignedInRequest, connection_id: int) -> HttpResponse:
         "section": "setup",
         "side": "connections",
         "connection": found,
-        "paused_because": pauses.reason_of(found, get_language() or "en"),
+        "paused_because": pauses.reason_of(found),
         "endpoints": endpoints,
         "one": last_examined(found),
         "errors": open_setup_errors(found.pk, get_language() or "en"),

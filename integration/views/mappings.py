@@ -7,8 +7,8 @@ from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST, require_safe
 
 from integration import tasks
@@ -92,7 +92,7 @@ def pause_context(user: User, found: TableMapping) -> dict[str, Any]:
     by_storm = pauses.is_paused_by_storm(found)
     may_resume = user.is_operator if by_storm else user.is_administrator
     return {
-        "paused_because": pauses.reason_of(found, get_language() or "en"),
+        "paused_because": pauses.reason_of(found),
         "by_storm": by_storm,
         "can_pause": user.is_administrator and not found.paused_at,
         "can_resume": may_resume and found.paused_at is not None,

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from integration.choices import Role, Who
@@ -38,7 +37,6 @@ MOST_WATCHED = 40
 def overview(request: SignedInRequest) -> HttpResponse:
     """The verdict in one sentence, and what makes it."""
     rows = cause_rows(relevant_problems())
-    language = get_language() or "en"
     lines = read_mapping_lines()
     groups: dict[str, list[dict[str, Any]]] = {who: [] for who in Who}
     for row in rows:
@@ -75,7 +73,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
             (line, meter(line.in_step, line.total), strip(line.hours)) for line in lines
         ],
         "paused": [
-            {"mapping": line.mapping, "reason": reason_of(line.mapping, language)}
+            {"mapping": line.mapping, "reason": reason_of(line.mapping)}
             for line in lines
             if line.mapping.paused_at and line.mapping.pk not in told_already
         ],

@@ -190,7 +190,7 @@ def test_a_pause_names_what_stops_the_connection_now(demo_systems: Systems) -> N
 
     paused.refresh_from_db()
     assert paused.pause_article == "aad-wrong-user-or-password"
-    assert reason_of(paused, "en") == "Wrong user name or password for Business Central"
+    assert reason_of(paused) == "Wrong user name or password for Business Central"
     assert paused.paused_at == since
 
 
