@@ -22,7 +22,7 @@ from redis.exceptions import (
 
 from integration import clock
 from integration.choices import CheckState
-from integration.models import Connection, Job, User
+from integration.models import Connection, Job
 from integration.services.connections import CheckResult, check_connection
 
 SILENT_MINUTES = 15
@@ -58,13 +58,13 @@ class Report:
         )
 
 
-def examine_everything(by: User | None = None) -> Report:
+def examine_everything() -> Report:
     """Checks all connections; it records, settles and resumes as each check does."""
     own = tuple(check_installation())
     if any(line.step == "database" and line.state == CheckState.FAIL for line in own):
         return Report(own, ())
     connections = Connection.objects.select_related("business_central", "sales")
-    return Report(own, tuple(check_connection(found, by) for found in connections))
+    return Report(own, tuple(check_connection(found) for found in connections))
 
 
 def check_installation() -> Iterator[OwnLine]:

@@ -272,7 +272,7 @@ class Spool:
             self._base.executescript(_EDGES)
             self._base.executescript(_MARK)
 
-    def matched(self, size: int = CHUNK) -> Iterator[list[tuple[Snapshot, Snapshot]]]:
+    def matched(self) -> Iterator[list[tuple[Snapshot, Snapshot]]]:
         """The pairs that ``match`` found, from Business Central and from Sales."""
         last = ""
         columns = ", ".join(
@@ -283,7 +283,7 @@ class Spool:
             f" JOIN record b ON b.side = '{_BC}' AND b.id = p.bc_id"
             f" JOIN record s ON s.side = '{_SALES}' AND s.id = p.sales_id"
             " WHERE p.bc_id > ? ORDER BY p.bc_id LIMIT ?",
-            (last, size),
+            (last, CHUNK),
         ):
             last = rows[-1][0]
             yield [(_snapshot(row[:_WIDTH]), _snapshot(row[_WIDTH:])) for row in rows]
@@ -313,10 +313,10 @@ class Spool:
             "UPDATE record SET state = 'dropped' WHERE side = ? AND id = ?", rows
         )
 
-    def ambiguous(self, size: int = CHUNK) -> Iterator[list[Ambiguous]]:
+    def ambiguous(self) -> Iterator[list[Ambiguous]]:
         """What ``match`` could not tell, Business Central's first."""
         for side in System:
-            for rows in self._in_state(side, "ambiguous", size):
+            for rows in self._in_state(side, "ambiguous", CHUNK):
                 yield [
                     Ambiguous(
                         side,
@@ -334,9 +334,7 @@ class Spool:
             if found:
                 yield found
 
-    def open(
-        self, side: System, size: int = CHUNK, *, coupled: bool = False
-    ) -> Iterator[list[Snapshot]]:
+    def open(self, side: System, *, coupled: bool) -> Iterator[list[Snapshot]]:
         """What is not known to be done, ``coupled`` or all; without the extra ones."""
         last = 0
         only = " AND coupling IS NOT NULL" if coupled else ""
@@ -344,7 +342,7 @@ class Spool:
             f"SELECT rowid, {_COLUMNS} FROM record"  # noqa: S608
             f" WHERE side = ? AND extra = 0 AND state NOT IN ('done', 'dropped'){only}"
             " AND rowid > ? ORDER BY rowid LIMIT ?",
-            (side.value, last, size),
+            (side.value, last, CHUNK),
         ):
             last = rows[-1][0]
             yield [_snapshot(row[1:]) for row in rows]
