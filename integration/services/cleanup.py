@@ -41,6 +41,9 @@ _MORE_NOW = gettext_lazy(
     "Entries came into this list since the preview was made, so nothing was deleted. "
     "Look at the new preview."
 )
+_NONE_LEFT = gettext_lazy(
+    "None of these entries is in the list any more, so nothing was deleted."
+)
 _COUNTED_LIVE = 20_000
 """Up to here the click counts rows; above, it takes whole days from the roll-up."""
 
@@ -101,6 +104,9 @@ def delete(
         _count_hidden(operation, cut, ticket)
         if operation.rows > _shown(ticket, cut):
             raise Refused(_MORE_NOW)
+        if not operation.rows:
+            # It would only keep hidden what another deletion hides, after its undo.
+            raise Refused(_NONE_LEFT)
         _spare_what_settled_since(ticket)
         return operation
 

@@ -43,6 +43,16 @@ def test_includes_the_relevant_when_asked(capsys: pytest.CaptureFixture[str]) ->
     assert value["deleted"] == 3
 
 
+def test_nothing_to_delete_is_no_operation(capsys: pytest.CaptureFixture[str]) -> None:
+    operation = run(capsys, "cleanup", "--all")["operation"]
+
+    again = run(capsys, "cleanup", "--all")
+    value = run(capsys, "undo", str(operation))
+
+    assert (again["deleted"], again["operation"]) == (0, None)
+    assert value["restored"] == 2
+
+
 def test_a_dry_run_only_counts(capsys: pytest.CaptureFixture[str]) -> None:
     value = run(capsys, "cleanup", "--all", "--dry-run")
 

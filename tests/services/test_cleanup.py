@@ -75,6 +75,20 @@ def test_the_cut_off_is_seven_times_24_hours_before_the_preview(admin: User) -> 
     assert not {before.pk, at.pk} & visible()
 
 
+def test_a_second_deletion_of_the_same_entries_does_not_outlast_the_first_s_undo(
+    admin: User,
+) -> None:
+    kept = {row.pk for row in rows(3, state="resolved")}
+    shown, shown_in_another_tab = preview(EVERYTHING, admin), preview(EVERYTHING, admin)
+    first = click(shown, admin)
+
+    with pytest.raises(Refused, match="any more, so nothing was deleted"):
+        click(shown_in_another_tab, admin)
+    undo(first, admin)
+
+    assert visible() == kept
+
+
 def test_the_preview_counts_each_reason_and_says_why_others_stay(admin: User) -> None:
     rows(2, state="resolved")
     rows(1, state="resolved", settled_reason="both_deleted")
@@ -254,6 +268,7 @@ def test_a_second_undo_says_that_it_was_done_and_by_whom(admin: User) -> None:
 def test_undo_leaves_hidden_what_another_clean_up_still_covers(admin: User) -> None:
     rows(2, state="resolved")
     rows(1, state="resolved", mapping_key="CURRENCY")
+    rows(1, state="resolved", last_seen=T)
     customers = CleanupRequest(None, ErrorFilter(mapping="CUSTOMER"))
     first = click(preview(WEEK, admin), admin)
     shown = preview(customers, admin)

@@ -157,6 +157,16 @@ def click(world: World, index: int, *, relevant: bool) -> None:
         return
     taken = world.taken(shown, relevant=relevant)
     before = visible()
+    if not taken & world.visible():
+        with pytest.raises(Refused, match="any more"):
+            delete(
+                shown.token,
+                shown.request,
+                NAME,
+                include_relevant=relevant,
+                typed=str(shown.relevant),
+            )
+        return
     operation = delete(
         shown.token,
         shown.request,

@@ -223,10 +223,10 @@ def clean_up(query: dict[str, str], older_than: int | None, **values: Any) -> No
 
 @pytest.mark.parametrize("sort", EVERY_SORT, ids=str)
 def test_lists_leave_out_what_any_clean_up_hides(shape: Year, sort: Sort) -> None:
+    clean_up({"connection": str(shape.connections[1].pk)}, None, include_relevant=True)
     clean_up({"mapping": "CURRENCY"}, None)
     clean_up({}, 7)
     clean_up({"q": "Müller"}, 30, include_relevant=True)
-    clean_up({"connection": str(shape.connections[1].pk)}, None, include_relevant=True)
 
     rows = SyncError.objects.visible(Operation.objects.cuts())
     in_sight = set(rows.values_list("id", flat=True))

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+import pytest
 from django.db.models import Q
 
 from integration.choices import Direction, JobState, OperationState
@@ -22,6 +23,7 @@ from integration.models import (
     TableMapping,
 )
 from integration.services import cells
+from integration.services.actors import Refused
 from integration.services.cleanup import delete
 from integration.services.cleanup_preview import CleanupRequest, preview
 from integration.services.dispatch import due_runs
@@ -356,17 +358,18 @@ class Machine:
                 "pk", flat=True
             )
         )
-        delete(
-            shown.token,
-            request,
-            BY,
-            include_relevant=relevant,
-            typed=str(shown.relevant),
-        )
+        wanted = shown.total if relevant else shown.settled
+        with nullcontext() if wanted else pytest.raises(Refused):
+            delete(
+                shown.token,
+                request,
+                BY,
+                include_relevant=relevant,
+                typed=str(shown.relevant),
+            )
         hidden = visible - self._visible()
         assert hidden <= inside
         assert shown.total == len(inside & visible)
-        wanted = shown.total if relevant else shown.settled
         assert len(hidden) == wanted
         assert self._synced_state() == before
 

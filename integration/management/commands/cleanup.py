@@ -58,7 +58,7 @@ def _clean_up(
     by = at_the_command_line()
     shown = preview(request, by)
     value = _counted(shown)
-    if dry_run:
+    if dry_run or not (shown.total if include_relevant else shown.settled):
         return {**value, "deleted": 0, "operation": None}
     operation = delete(
         shown.token,
