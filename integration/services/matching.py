@@ -44,8 +44,7 @@ def _couple_created(work: Work, records: Sequence[Snapshot]) -> None:
     by_id = {record.id: record for record in records}
     partners = [(partner, None) for partner in created.found.values()]
     work.spool.add(System.BUSINESS_CENTRAL, partners)
-    made = [(record, by_id[key]) for key, record in created.found.items()]
-    work.recalled |= _couple(work, made)
+    _couple(work, [(made, by_id[key]) for key, made in created.found.items()])
     _fail_doubtful(work, created, by_id)
 
 
@@ -154,7 +153,7 @@ def _add_extra(work: Work, side: System, records: Iterable[Snapshot]) -> None:
     work.spool.add(side, passing, extra=True)
 
 
-def _couple(work: Work, matches: Sequence[Match]) -> set[int]:
+def _couple(work: Work, matches: Sequence[Match]) -> None:
     """Both are in the spool; from now on they are a pair that meets."""
     now = clock.now()
     with transaction.atomic():
@@ -164,7 +163,6 @@ def _couple(work: Work, matches: Sequence[Match]) -> set[int]:
         )
         work.log([])
     work.spool.couple((each.pk, each.bc_id, each.sales_id) for each in made)
-    return {each.pk for each in made}
 
 
 def _rehearse(work: Work, matches: Sequence[Match]) -> None:

@@ -44,8 +44,7 @@ class Pair:
 
     ``bc`` and ``sales`` are what was read now; ``None`` is as it was when last in step.
     ``owing`` are the sides whose record needs an ending in this run; of a pair that is
-    new it is ``first``. What an attempt has ``made`` that ended before it counted it,
-    counts as made now. ``news`` are the sides that hold another version than the one
+    new it is ``first``. ``news`` are the sides that hold another version than the one
     tried last; ``held`` are values worked out already. ``agreed`` is what we wrote:
     both sides held it, whatever becomes of it; ``replies`` are what the systems said to
     that, not yet looked at; who ``stirred`` changed more by itself than we wrote. Where
@@ -72,7 +71,6 @@ class Pair:
     stirred: set[System] = field(default_factory=set)
     was_stopped: bool = False
     answer: Answer | None = None
-    made: Direction | None = None
 
     def record(self, side: System) -> Snapshot | None:
         return self.bc if side is System.BUSINESS_CENTRAL else self.sales
@@ -508,9 +506,7 @@ def _noted(work: Work, pair: Pair, way: Direction, outcome: Outcome) -> Outcome:
 
 
 def _kind(pair: Pair, way: Direction) -> OutcomeKind:
-    if way is pair.made:
-        return OutcomeKind.INSERTED
-    if pair.first and way.source in pair.owing and not pair.made:
+    if pair.first and way.source in pair.owing:
         return pair.first
     return OutcomeKind.MODIFIED if way in pair.wrote else OutcomeKind.UNCHANGED
 

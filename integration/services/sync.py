@@ -10,7 +10,6 @@ from integration.connectors.business_central import BusinessCentral
 from integration.connectors.errors import RemoteError
 from integration.connectors.sales import Sales
 from integration.core.outcomes import OutcomeKind
-from integration.core.plan import sales_key
 from integration.core.records import Direction, System
 from integration.models import Coupling, TableMapping
 from integration.services import couplings, pending
@@ -147,7 +146,7 @@ def _judged(
     rows = couplings.by_id([spooled.coupling for spooled in chunk])
     work.spool.finish({spooled.coupling for spooled in chunk} - rows.keys())
     pairs = [
-        _pair(work, rows[spooled.coupling], spooled, first)
+        _pair(rows[spooled.coupling], spooled, first)
         for spooled in chunk
         if spooled.coupling in rows
     ]
@@ -155,29 +154,13 @@ def _judged(
     return pairs
 
 
-def _pair(
-    work: Work, coupling: Coupling, spooled: SpooledPair, first: OutcomeKind | None
-) -> Pair:
+def _pair(coupling: Coupling, spooled: SpooledPair, first: OutcomeKind | None) -> Pair:
     both = {System.BUSINESS_CENTRAL: spooled.bc, System.SALES: spooled.sales}
     owing = {side for side, record in both.items() if record}
     for side, record in both.items():
         if record and record.id != couplings.held(coupling, side, "id"):
             couplings.give(coupling, side, record)
-    made = _made(work, coupling, first)
-    return Pair(coupling, spooled.bc, spooled.sales, owing, first, made=made)
-
-
-def _made(
-    work: Work, coupling: Coupling, first: OutcomeKind | None
-) -> Direction | None:
-    """The way in which an attempt has made it that ended before it could count it."""
-    if coupling.pk in work.recalled:
-        return Direction.TO_BUSINESS_CENTRAL
-    if first is None or work.run.attempt == 1:
-        return None
-    # What meets for the first time under the key that we give is made by us.
-    is_ours = coupling.sales_id == sales_key(work.table, coupling.bc_id)
-    return Direction.TO_SALES if is_ours else None
+    return Pair(coupling, spooled.bc, spooled.sales, owing, first)
 
 
 def _move_cursors(work: Work, cursors: Cursors, sides: Iterable[System]) -> None:

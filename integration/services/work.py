@@ -36,9 +36,8 @@ class Work:
     ``money`` is there only in the mapping of currencies. ``awaited`` remembers the
     fingerprint of what records wait for. ``stopped_by`` is why part of a chunk was not
     tried: nothing else would pass now. ``answers`` are people's, by coupling;
-    ``restored`` the records whose deleted partner is being made again; ``recalled`` are
-    the couplings of what an attempt has made here that ended before it heard of it.
-    What was written is recorded ``behind`` the next call.
+    ``restored`` the records whose deleted partner is being made again. What was written
+    is recorded ``behind`` the next call.
     """
 
     run: Run
@@ -51,7 +50,6 @@ class Work:
     stopped_by: Failure | None = None
     answers: Mapping[int, Answer] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
-    recalled: set[int] = field(default_factory=set)
     behind: Behind = field(default_factory=Behind)
 
     @property

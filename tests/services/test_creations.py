@@ -5,17 +5,14 @@ from typing import Any
 
 import pytest
 
-from integration.choices import EntryKind
 from integration.connectors.base import Connector, Create, WriteResult
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
-from integration.models import Coupling, Job, JobEntry, PendingRecord
+from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
-from integration.services.runs import claim
-from integration.services.sync import run_mapping
 from integration.simulators.faults import Faults
 from tests.running import running_systems
-from tests.services.engine import LONG_AGO, Engine, counted, running_engine
+from tests.services.engine import Engine, running_engine
 
 CALLS = ("read_changes", "read_all", "read_many", "create_many", "update_many")
 
@@ -164,31 +161,6 @@ def test_a_stop_at_any_call_ends_in_the_same_state(done: bool) -> None:
             if left[0] > 0:
                 return
     pytest.fail("the run never came to its end")
-
-
-@pytest.mark.parametrize("system", ["bc", "sales"])
-def test_what_a_killed_attempt_made_counts_as_made_by_the_next(
-    bare: Engine, system: str
-) -> None:
-    bare.accept()
-    fill(bare)
-    connector = getattr(bare, system)
-    fragile = Fragile(connector, [1], done=True, calls=("create_many",))
-    setattr(bare, system, fragile)
-    run = bare.claim()
-    with pytest.raises(Crash):
-        run_mapping(run, bare.bc, bare.sales)
-    setattr(bare, system, connector)
-    Job.objects.filter(run=run.id).update(heartbeat_at=LONG_AGO)
-
-    again = claim(run.id, "another worker")
-    assert again
-    run_mapping(again, bare.bc, bare.sales)
-
-    counts = [counted(job).get("inserted") for job in again.jobs.values()]
-    assert counts == [1, 1]
-    assert JobEntry.objects.filter(kind=EntryKind.CREATED).count() == 2
-    assert final_state(bare) == EXPECTED
 
 
 @pytest.mark.parametrize("side", ["business_central", "sales"])
