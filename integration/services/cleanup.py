@@ -48,6 +48,10 @@ _COUNTED_LIVE = 20_000
 """Up to here the click counts rows; above, it takes whole days from the roll-up."""
 
 
+class NoneLeft(Refused):
+    """Another deletion has taken all of them since the preview."""
+
+
 class WrongNumber(Refused):
     """Another one was typed than that of the entries still relevant."""
 
@@ -106,7 +110,7 @@ def delete(
             raise Refused(_MORE_NOW)
         if not operation.rows:
             # It would only keep hidden what another deletion hides, after its undo.
-            raise Refused(_NONE_LEFT)
+            raise NoneLeft(_NONE_LEFT)
         _spare_what_settled_since(ticket)
         return operation
 

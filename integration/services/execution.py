@@ -132,8 +132,11 @@ def ending(run: Run) -> Iterator[None]:
     except DatabaseFailure:
         # Without a heartbeat from here on, it is taken up again.
         logger.exception("run not ended", extra={"run": str(run.id)})
-    if error is not None and not isinstance(error, Exception):
-        raise error
+    try:
+        if error is not None and not isinstance(error, Exception):
+            raise error
+    finally:
+        del error  # It would keep the frames of the run, and they keep it.
 
 
 def _end(run: Run, error: BaseException | None) -> None:

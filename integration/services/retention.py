@@ -59,7 +59,7 @@ def retain() -> Operation | None:
             operation.save(update_fields=["key"])
             return operation
     except Refused:
-        # Somebody brought entries back meanwhile: the next tick looks at them, too.
+        # Somebody deleted them, or brought entries back: the next tick looks anew.
         return None
 
 

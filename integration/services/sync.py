@@ -10,7 +10,7 @@ from integration.connectors.business_central import BusinessCentral
 from integration.connectors.errors import RemoteError
 from integration.connectors.sales import Sales
 from integration.core.outcomes import OutcomeKind
-from integration.core.records import Direction, System
+from integration.core.records import System
 from integration.models import Coupling, TableMapping
 from integration.services import couplings, pending
 from integration.services.answers import answers_of, parted

@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from integration.management.commands import cleanup as command
 from integration.models import ErrorCell, Operation, SyncError
 from integration.services import cells
-from integration.services.cleanup import delete_selected
+from integration.services.actors import Actor
+from integration.services.cleanup import delete, delete_selected
+from integration.services.cleanup_preview import CleanupRequest, Preview, preview
+from integration.services.undo import undo
 from tests.factories import make_error
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +55,42 @@ def test_nothing_to_delete_is_no_operation(capsys: pytest.CaptureFixture[str]) -
 
     assert (again["deleted"], again["operation"]) == (0, None)
     assert value["restored"] == 2
+
+
+def test_what_another_one_deletes_meanwhile_is_no_operation_either(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "preview", overtaken)
+
+    value = run(capsys, "cleanup", "--all")
+
+    assert (value["deleted"], value["operation"]) == (0, None)
+    assert Operation.objects.count() == 1
+
+
+def test_what_may_not_be_deleted_any_more_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = overtaken(CleanupRequest(None), "somebody")
+    monkeypatch.setattr(command, "preview", undone)
+    assert taken.settled == 2
+
+    with pytest.raises(CommandError, match="Look at the new preview"):
+        run(capsys, "cleanup", "--all", "--include-relevant")
+
+
+def overtaken(request: CleanupRequest, by: Actor) -> Preview:
+    """A preview whose entries somebody else deletes at once."""
+    shown = preview(request, by)
+    delete(preview(request, by).token, request, by)
+    return shown
+
+
+def undone(request: CleanupRequest, by: Actor) -> Preview:
+    """A preview after which somebody takes another deletion back."""
+    shown = preview(request, by)
+    undo(Operation.objects.earliest("id"), by)
+    return shown
 
 
 def test_a_dry_run_only_counts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,8 @@ from integration.core.texts import read_number
 from integration.management.answering import AnsweringCommand
 from integration.management.person import at_the_command_line
 from integration.management.words import COULD_NOT_RUN, as_json
-from integration.services.cleanup import delete
+from integration.services.actors import Refused
+from integration.services.cleanup import NoneLeft, delete
 from integration.services.cleanup_preview import CleanupRequest, Preview, preview
 
 _MOST_DAYS = 36_500
@@ -58,15 +59,21 @@ def _clean_up(
     by = at_the_command_line()
     shown = preview(request, by)
     value = _counted(shown)
+    nothing = {**value, "deleted": 0, "operation": None}
     if dry_run or not (shown.total if include_relevant else shown.settled):
-        return {**value, "deleted": 0, "operation": None}
-    operation = delete(
-        shown.token,
-        request,
-        by,
-        include_relevant=include_relevant,
-        typed=str(shown.relevant),
-    )
+        return nothing
+    try:
+        operation = delete(
+            shown.token,
+            request,
+            by,
+            include_relevant=include_relevant,
+            typed=str(shown.relevant),
+        )
+    except NoneLeft:  # Another one was quicker.
+        return nothing
+    except Refused as refused:
+        raise CommandError(str(refused), returncode=COULD_NOT_RUN) from refused
     return {
         **value,
         "deleted": operation.rows,
