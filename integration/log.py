@@ -8,6 +8,8 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 FAULT_OF_OURS = 500
+_AWAY = ("08", "53", "57P")
+"""What PostgreSQL says of a connection, of what it has used up, and of its end."""
 Event = MutableMapping[str, Any]
 
 
@@ -38,10 +40,14 @@ def without_storage(logger: object, method: str, event: Event) -> Event:
 
 
 def _is_unusable(error: BaseException | None) -> bool:
-    """Not a statement that is wrong, which SQLite calls operational, too."""
-    code = getattr(getattr(error, "__cause__", None), "sqlite_errorcode", None)
-    is_wrong = code == sqlite3.SQLITE_ERROR
-    return isinstance(error, OperationalError | InterfaceError) and not is_wrong
+    """Not a statement that is wrong, or in another's way: a deadlock is operational."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state:
+        return str(state).startswith(_AWAY)
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return bool(code != sqlite3.SQLITE_ERROR)
 
 
 SHARED: list[Any] = [

@@ -8,6 +8,7 @@ from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
+from psycopg.errors import DeadlockDetected
 from pytest_django import Settings
 
 from integration import tasks
@@ -110,3 +111,16 @@ def test_a_task_that_asks_the_database_wrongly_leaves_a_traceback(
 
     assert "Traceback" in shown.getvalue()
     assert "nowhere" in shown.getvalue()
+
+
+def test_a_task_that_is_in_another_one_s_way_leaves_a_traceback(
+    shown: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meet() -> None:
+        raise OperationalError("deadlock detected") from DeadlockDetected()
+
+    monkeypatch.setattr(tasks, "forget_abandoned", meet)
+
+    tasks.dispatch_due.apply()
+
+    assert "Traceback" in shown.getvalue()
