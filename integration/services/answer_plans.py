@@ -358,12 +358,17 @@ def _meeting(
     """Nothing is created: both meet like two that have never been in step."""
     held = {side: both[side].values for side in System}
     decision = decide(work.table, None, *held.values())
+    answer = Answer(
+        rule=DeletionRule.RESTORE,
+        newcomer=both[left.other].id,
+        etags={side: both[side].etag for side in System},
+    )
     return Plan(
         take=Take.RESTORE,
         error=error,
         coupling=coupling,
         rows=[*_written_rows(work, held, coupling.values or {}, decision, {})],
-        answer=Answer(rule=DeletionRule.RESTORE, etags={left: both[left].etag}),
+        answer=answer,
         left=left,
         instead=both[left.other],
         blocked=_unnamed(work, held, decision),

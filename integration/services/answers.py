@@ -42,14 +42,16 @@ class Answer:
     """What a person decided about one coupling, for the versions that were shown.
 
     ``chosen`` names the winner of every differing field, ``rule`` what follows a
-    deletion. ``pair`` are the ids of both records, ``etags`` the
-    versions shown; ``after`` the digests of what each side holds once the answer is
-    written: a run that was torn finds its own work by it.
+    deletion, ``newcomer`` who is coupled in place of the record that is gone. ``pair``
+    are the ids of both records, ``etags`` the versions shown; ``after`` the digests of
+    what each side holds once the answer is written: a run that was torn finds its own
+    work by it.
     """
 
     operation: int = 0
     chosen: Winners | None = None
     rule: DeletionRule = DeletionRule.NONE
+    newcomer: str = ""
     pair: tuple[str, ...] = ()
     etags: Mapping[System, str] = field(default_factory=dict)
     after: Mapping[System, str] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class Answer:
         return {
             "chosen": dict(self.chosen) if self.chosen is not None else None,
             "rule": self.rule.value,
+            "newcomer": self.newcomer,
             "etags": dict(self.etags),
             "after": dict(self.after),
         }
@@ -178,6 +181,7 @@ def _read(operation: Operation) -> Answer:
         if chosen is None
         else {name: System(side) for name, side in chosen.items()},
         rule=DeletionRule(stored["rule"]),
+        newcomer=stored.get("newcomer", ""),  # An older version named none.
         pair=tuple(operation.scope["pair"]),
         etags={System(side): etag for side, etag in stored["etags"].items()},
         after={System(side): made for side, made in stored["after"].items()},

@@ -17,7 +17,7 @@ from integration.core.values import as_code
 from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.absent import find, record_hidden, way_from_left
-from integration.services.answers import note, note_changed
+from integration.services.answers import Answer, note, note_changed
 from integration.services.articles import cause_of
 from integration.services.couplings import held
 from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
@@ -136,7 +136,7 @@ def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[in
     """Whose lost partner this run has read anew: under another id, with the number by
     which both match. Sales may have several of one number.
 
-    Who wants it restored wants that one.
+    Who wants it restored wants that one, as far as it is as the plan showed it.
     """
     side, again = found.side, set()
     numbers = {r.id: as_code(r.number) for r in found.left.values()}
@@ -146,11 +146,12 @@ def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[in
     for coupling in gone:
         left = found.left.get(held(coupling, side.other, "id"))
         number = own_number(coupling, side, left) if left else ""
-        answer = work.answers.get(coupling.pk)
-        is_wanted = not answer or answer.rule is DeletionRule.RESTORE
-        if left is None or not (is_wanted and number):
+        if left is None or not number:
             continue
         same = alike(work, left, free.pop(number, []))
+        answer = work.answers.get(coupling.pk)
+        if answer and not _is_wanted(answer, side, left, same):
+            continue
         if same:
             again.add(coupling.pk)
         if len(same) == 1:
@@ -158,6 +159,19 @@ def _entered_again(work: Work, found: _Gone, gone: Sequence[Coupling]) -> set[in
         elif same:
             found.unsure.append(coupling)
     return again
+
+
+def _is_wanted(
+    answer: Answer, side: System, left: Snapshot, same: Sequence[Snapshot]
+) -> bool:
+    """Whether the answer was given for these. One that foresaw nobody couples whom the
+    run finds; one that showed somebody couples nobody else."""
+    if answer.rule is not DeletionRule.RESTORE or not answer.fits(side.other, left):
+        return False
+    if not answer.newcomer:
+        return True
+    shown = [each for each in same if each.id == answer.newcomer]
+    return len(same) == 1 and bool(shown) and answer.fits(side, shown[0])
 
 
 def _read_newcomers(work: Work, side: System, numbers: Collection[str]) -> None:
@@ -189,13 +203,14 @@ def _rule(work: Work, side: System, coupling: Coupling, left: Snapshot) -> Delet
     """What follows the deletion on ``side``; a person's answer holds as it was shown.
 
     A currency is answered by nobody: it is made usable again where it is inactive. What
-    no job of this run may create, or the filter leaves out, is not restored.
+    no job of this run may create, or the filter leaves out, is not restored, nor what a
+    newcomer was to be coupled for.
     """
     answer = work.answers.get(coupling.pk)
     rule = work.table.deletion
     if answer:
         rule = answer.rule
-        if not answer.fits(side.other, left):
+        if answer.newcomer or not answer.fits(side.other, left):
             note_changed(answer)
             rule = DeletionRule.NONE
     way = way_from(side.other)

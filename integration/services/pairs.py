@@ -215,9 +215,12 @@ def _decide(work: Work, pair: Pair) -> None:
 
 
 def _answer(work: Work, pair: Pair) -> Answer | None:
-    """A person's answer, unless a record has changed since it was shown."""
+    """A person's answer, unless a record has changed since it was shown.
+
+    One about a record that was gone is carried out once the coupling is another's.
+    """
     answer = work.answers.get(pair.coupling.pk)
-    if answer is None:
+    if answer is None or answer.pair != tuple(map(pair.id, System)):
         return None
     for side in System:
         record = pair.record(side)

@@ -1,5 +1,6 @@
 """A record that was deleted and entered again, with the number it had: one pair."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -432,6 +433,48 @@ def test_the_plan_of_what_was_entered_again_shows_both_as_they_will_be(
         *done.scope["to_sales"],
         *done.scope["to_business_central"],
     }
+
+
+def edited(engine: Engine, new: Live) -> None:
+    engine.change(new, telephone1="+41 21 999 99 99")
+
+
+def survivor_edited(engine: Engine, new: Live) -> None:
+    engine.change(engine.customer("100001"), city="Elsewhere")
+
+
+def gone(engine: Engine, new: Live) -> None:
+    engine.accounts.delete(new.id)
+
+
+def another_in_its_place(engine: Engine, new: Live) -> None:
+    engine.accounts.delete(new.id)
+    engine.add_account("A third name", accountnumber="100001")
+
+
+def one_more(engine: Engine, new: Live) -> None:
+    engine.add_account("A third name", accountnumber="100001")
+
+
+@pytest.mark.parametrize(
+    "happens", [edited, survivor_edited, gone, another_in_its_place, one_more]
+)
+def test_nobody_is_coupled_but_who_was_shown_and_as_shown(
+    loose: Engine, happens: Callable[[Engine, Live], None]
+) -> None:
+    error = deletion(loose)
+    new = loose.add_account("By another name", accountnumber="100001")
+    operation = answer(error, Take.RESTORE)
+    happens(loose, new)
+    before = [(row.id, row.values) for row in loose.all(loose.accounts)]
+
+    done = carried_out(operation)
+
+    assert [(row.id, row.values) for row in loose.all(loose.accounts)] == before
+    assert done.result["outcome"] == "failed"
+    assert "has changed since the plan was shown" in done.result["sentence"]
+    error.refresh_from_db()
+    assert error.settled_at is None
 
 
 def test_no_plan_restores_what_was_entered_twice(loose: Engine) -> None:
