@@ -42,8 +42,8 @@ MADE_UP: ContextVar[Callable[[], None]] = ContextVar("made_up", default=lambda: 
 UNANSWERED: ContextVar[Callable[[Call, float], None] | None] = ContextVar(
     "unanswered", default=None
 )
-"""Who wants to know of a call without answer so far, and for how many seconds more it
-is waited for at most."""
+"""Who wants to know of a call without answer so far, and after how many seconds more it
+is given up if nothing comes."""
 UNANSWERED_SECONDS = 10.0
 TRIES = 3
 LONGEST_WAIT_SECONDS = 5.0
@@ -136,7 +136,7 @@ class Transport:
     def _send_once(self, call: Call) -> Answer:
         self._take_turn(call)
         try:
-            with translated(call), _watched(call):
+            with translated(call):
                 answer = self._exchange(call)
         finally:
             if self.throttle:
@@ -169,7 +169,7 @@ class Transport:
         bounds = self._bounds(call)
         try:
             with bounds.kept():
-                response = self._send_signed(self._build(call), bounds)
+                response = self._send_signed(call, bounds)
                 status = response.status_code
                 answer = self._read(response, bounds)
         except AnswerTooLarge as error:
@@ -187,28 +187,31 @@ class Transport:
             self.monotonic,
         )
 
-    def _send_signed(self, request: httpx2.Request, bounds: Bounds) -> httpx2.Response:
+    def _send_signed(self, call: Call, bounds: Bounds) -> httpx2.Response:
         """With our token; after the first 401 it is renewed once and sent again.
 
         The library's own way would read the refusal whole, however large it is.
         """
+        request = self._build(call)
         if self.tokens is None:
-            return self.client.send(request, stream=True)
+            with _watched(call):
+                return self.client.send(request, stream=True)
         token = self.tokens.token()
-        response = self._send_as(token, request, bounds)
+        response = self._send_as(token, call, request, bounds)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             response.close()
             token = self.tokens.token(rejected=token)
-            response = self._send_as(token, request, bounds)
+            response = self._send_as(token, call, request, bounds)
         return response
 
     def _send_as(
-        self, token: str, request: httpx2.Request, bounds: Bounds
+        self, token: str, call: Call, request: httpx2.Request, bounds: Bounds
     ) -> httpx2.Response:
         # Getting the token has taken time of its own.
         bounds.restart()
         request.headers["Authorization"] = f"Bearer {token}"
-        return self.client.send(request, stream=True)
+        with _watched(call):
+            return self.client.send(request, stream=True)
 
     def _build(self, call: Call) -> httpx2.Request:
         own_id = str(uuid.uuid4())
@@ -240,7 +243,10 @@ class Transport:
 
 @contextmanager
 def _watched(call: Call) -> Iterator[None]:
-    """Tell whoever wants to know when there is no answer for long."""
+    """Tell whoever wants to know when there is no answer for long.
+
+    A sign-in before it is a call of its own.
+    """
     tell = UNANSWERED.get()
     if tell is None:
         yield

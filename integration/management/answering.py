@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from integration import clock
 from integration.choices import System
+from integration.connectors.auth import SIGN_IN
 from integration.connectors.calls import Call
 from integration.connectors.transport import UNANSWERED
 from integration.management.command import OurCommand
@@ -45,13 +46,15 @@ class AnsweringCommand(OurCommand):
         told: dict[str, datetime] = {}
 
         def tell(call: Call, seconds: float) -> None:
-            now = clock.now()
-            if told.get(call.system, now) > now:
+            now, name = clock.now(), str(System(call.system).label)
+            if call.operation == SIGN_IN:
+                name = f"The sign-in for {name}"
+            if told.get(name, now) > now:
                 return
-            until = told[call.system] = now + timedelta(seconds=seconds)
+            until = told[name] = now + timedelta(seconds=seconds)
             self.stderr.write(
-                f"{System(call.system).label} does not answer ({call.operation}); it "
-                f"is waited for until {timezone.localtime(until):%H:%M:%S} at most."
+                f"{name} does not answer ({call.operation}); if nothing comes, it is "
+                f"given up at {timezone.localtime(until):%H:%M:%S}."
             )
 
         before = UNANSWERED.set(tell)
