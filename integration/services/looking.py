@@ -366,8 +366,7 @@ def _end(look: Look) -> None:
     if look.error.settled_at is None:
         keep(look)
         return
-    if look.change is None or look.error.handled_by:
-        look.change = _person(look.error) or look.change
+    look.change = _person(look.error) or look.change
     if look.change is None and look.error.waits_for:
         look.change = _change_of_awaited(look.error)
     if look.error.settled_reason == SettledReason.REPLACED and look.watched_until:

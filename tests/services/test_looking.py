@@ -391,6 +391,22 @@ def test_what_an_answer_fixed_names_who_gave_it(
     assert "fixed by the answer of test at" in told(error.pk)
 
 
+def test_an_edit_that_mended_nothing_takes_no_answer_from_who_gave_it(
+    engine: Engine,
+) -> None:
+    error = conflict(engine)
+    watch(error)
+    look_at_due()
+    engine.change(engine.pair()[0], phoneNumber="+41 21 333 33 33")
+    run(look_later())
+    assert Look.objects.get(error=error).change
+    carried_out(answer(error, Take.SALES))
+
+    look_later(60)
+
+    assert "fixed by the answer of test at" in told(error.pk)
+
+
 def test_what_was_resolved_by_hand_names_who_did_it_until_it_comes_back(
     engine: Engine, customer: Live
 ) -> None:
