@@ -7,6 +7,8 @@ from integration.connectors.secrets import NO_SECRETS, REMOVED, Secrets
 
 EXCERPT_BYTES = 16_000
 
+_LONGEST_SECRET = 8_000
+"""Characters, escaped more than once; a token has up to some 3,000."""
 _SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie"}
 )
@@ -14,8 +16,11 @@ _HIDDEN = (
     "access_token|refresh_token|id_token|client_secret|client_assertion|assertion"
     "|password|passwd|secret|api_key|sig"
 )
-# The closing quote is not asked for: an excerpt may end inside a secret.
-_JSON_SECRET = re.compile(rf'("(?:{_HIDDEN})"\s*:\s*")((?:[^"\\]|\\.)*)', re.I)
+# The closing quote is not asked for: an excerpt may end inside a secret. JSON within
+# JSON has backslashes before its quotes, and is removed to the end of what holds it.
+_JSON_SECRET = re.compile(
+    rf'((?<!\\)\\*+"(?:{_HIDDEN})\\*+"\s*:\s*\\*+")((?:[^"\\]|\\.)*)', re.I
+)
 _FORM_SECRET = re.compile(rf"(?<![\w$])((?:{_HIDDEN})=)([^&\s]*)", re.I)
 _BEARER = re.compile(r"(\bBearer\s+)[\w.~+/=-]{8,}", re.I)
 # From the beginning of a run of its signs, which is gone through only once.
@@ -42,14 +47,17 @@ def excerpt(
     for name, value in headers.items():
         hidden = name.lower() in _SECRET_HEADERS
         lines.append(redacted(f"{name}: {REMOVED if hidden else value}", secrets))
-    text = "\n".join(lines) + "\n\n" + redacted(_beginning(body), secrets)
+    text = "\n".join(lines) + "\n\n" + _beginning(body, secrets)
     return _bounded(text)
 
 
-def _beginning(body: bytes | str) -> str:
-    # Redaction only shortens secrets, so four times the bound is enough to read.
+def _beginning(body: bytes | str, secrets: Secrets) -> str:
+    """Redacted. Four times the bound is read, because redaction shortens secrets."""
     start = body[: 4 * EXCERPT_BYTES]
-    return start if isinstance(start, str) else start.decode("utf-8", "replace")
+    text = start if isinstance(start, str) else start.decode("utf-8", "replace")
+    text = redacted(text, secrets)
+    # What was cut may end within a secret, which is none to look at any more.
+    return text if len(start) == len(body) else text[:-_LONGEST_SECRET]
 
 
 def _bounded(text: str) -> str:

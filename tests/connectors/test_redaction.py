@@ -1,7 +1,10 @@
+import json
+from secrets import token_urlsafe
+
 import pytest
 
 from integration.connectors.redaction import EXCERPT_BYTES, excerpt, redacted
-from integration.connectors.secrets import REMOVED
+from integration.connectors.secrets import REMOVED, Secrets
 
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
 
@@ -50,3 +53,21 @@ def test_an_excerpt_is_bounded_in_bytes_and_says_so() -> None:
 
 def test_text_that_is_no_utf8_is_still_shown() -> None:
     assert "�" in excerpt("POST /x", {}, b"\xff\xfe")
+
+
+def test_a_token_that_the_reading_cuts_is_not_left_half() -> None:
+    token = token_urlsafe(597)
+    own = Secrets()
+    own.learn(token)
+
+    text = excerpt("GET /x", {}, token * 200, own)
+
+    assert token[:40] not in text
+    assert len(text) < EXCERPT_BYTES
+
+
+def test_a_secret_in_json_within_json_is_removed() -> None:
+    inner = json.dumps({"password": "hunter2hunter2", "b": 1})
+
+    for nested in (json.dumps({"m": inner}), json.dumps([json.dumps({"m": inner})])):
+        assert "hunter2" not in redacted(nested)
