@@ -86,11 +86,16 @@ def lock_to_undo(operation_id: int) -> Operation:
         raise Refused(_("There is no such operation."))
     if operation.state == OperationState.PREPARED:
         raise Refused(_("Nothing was done yet: there is nothing to undo."))
+    refuse_undone(operation)
+    return operation
+
+
+def refuse_undone(operation: Operation) -> None:
+    """Raises ``Refused`` with who has undone it, if somebody has."""
     if operation.state == OperationState.UNDONE:
         said = _("%(name)s undid this on %(moment)s: nothing has changed now.")
         moment = localize(timezone.localtime(operation.undone_at))
         raise Refused(said % {"name": operation.undone_by_name, "moment": moment})
-    return operation
 
 
 def require_few(ids: Collection[int]) -> None:

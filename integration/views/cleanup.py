@@ -19,6 +19,7 @@ from integration.http import SignedInRequest, role_required
 from integration.services import cleanup, cleanup_preview
 from integration.services.actors import Refused
 from integration.services.error_filters import ALL, ErrorFilter, parse_filter
+from integration.services.operations import refuse_undone
 from integration.services.places import read_places
 from integration.tables.errors import KeptTable
 from integration.views.addresses import read_words, say_dropped
@@ -133,6 +134,7 @@ def delete(request: SignedInRequest) -> HttpResponse:
             typed=request.POST.get("typed", ""),
             reason=reason_of(request.POST),
         )
+        refuse_undone(operation)
     except cleanup.WrongNumber:
         typed = request.POST.get("typed", "")[:TYPED_SHOWN]
         return HttpResponseRedirect(preview_address(older_than, filters, typed=typed))

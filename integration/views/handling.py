@@ -122,9 +122,10 @@ def say_no_day(request: SignedInRequest) -> None:
 
 
 def take_done(request: SignedInRequest) -> Operation | None:
-    """What this page tells of: once."""
+    """What this page tells of: once, unless it has been undone before."""
     key = request.session.pop(DONE, None)
-    return Operation.objects.filter(pk=key).first() if key else None
+    done = Operation.objects.exclude(state=OperationState.UNDONE)
+    return done.filter(pk=key).first() if key else None
 
 
 @role_required(Role.OPERATOR)

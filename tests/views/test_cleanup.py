@@ -241,3 +241,20 @@ def test_undo_from_the_operations_page_brings_the_entries_back(
     assert "undid this on" in again
     assert "entries are back" not in again
     assert SyncError.objects.visible(Operation.objects.cuts()).count() == 9
+
+
+def test_the_same_click_after_its_undo_says_who_undid_it(
+    administrator: Client, rows: None
+) -> None:
+    sent = {"token": token_of(read(administrator, "older_than=7"))}
+    address = f"{reverse('cleanup_delete')}?older_than=7"
+    administrator.post(address, sent)
+    undone = reverse("operation_undo", args=[Operation.objects.get().pk])
+    administrator.post(undone, follow=True)
+
+    page = administrator.post(address, sent, follow=True).content.decode()
+
+    assert "undid this on" in page
+    listed = administrator.get(reverse("errors")).content.decode()
+    assert "entries deleted" not in page + listed
+    assert SyncError.objects.visible(Operation.objects.cuts()).count() == 9
