@@ -348,7 +348,8 @@ class Machine:
 
     # What an administrator does to the list
 
-    def clean_up(self, older_than: int | None, *, relevant: bool) -> None:
+    def clean_up(self, older_than: int | None, *, relevant: bool) -> bool:
+        """Whether it took anything: one that would take nothing is refused."""
         request = CleanupRequest(older_than)
         shown = preview(request, BY)
         before = self._synced_state()
@@ -372,6 +373,7 @@ class Machine:
         assert shown.total == len(inside & visible)
         assert len(hidden) == wanted
         assert self._synced_state() == before
+        return bool(wanted)
 
     def take_back(self, place: int) -> bool:
         in_force = list(

@@ -256,12 +256,17 @@ def edit_rule(machine: Machine, a: int, b: int, c: int) -> bool:
 
 
 def clean_up(machine: Machine, a: int, b: int, c: int) -> bool:
-    machine.clean_up((None, None, 1)[a % 3], relevant=bool(b % 2))
-    return True
+    """Of what is drawn; of everything, where that would take nothing."""
+    return machine.clean_up(
+        (None, None, 1)[a % 3], relevant=bool(b % 2)
+    ) or machine.clean_up(None, relevant=True)
 
 
 def take_back(machine: Machine, a: int, b: int, c: int) -> bool:
-    return machine.take_back(a)
+    """One that is in force; else one of everything, made for it."""
+    return machine.take_back(a) or (
+        machine.clean_up(None, relevant=True) and machine.take_back(0)
+    )
 
 
 def sync_soon(machine: Machine, a: int, b: int, c: int) -> bool:
