@@ -78,13 +78,16 @@ def running_systems(
     records: int | None = None,
     folder: Path | None = None,
     end: End = lambda target: None,
+    path: Path | None = None,
 ) -> Iterator[Systems]:
     """The demonstration, one company with so many customers, or that of a folder.
 
-    ``end`` is what a kill does.
+    ``end`` is what a kill does. ``path`` is a file for it, which may hold data already.
     """
-    store = Store(None)
-    if folder:
+    store = Store(path)
+    if store.setting("seed.connections"):
+        pass
+    elif folder:
         load_folder(store, folder)
     elif records is None:
         seed_demo(store, 1)

@@ -6,38 +6,29 @@ from pathlib import Path
 import pytest
 
 from integration.services.shared_memory import SharedMemory
-from tests.running import Systems, running_systems
-from tests.services.engine import Engine, running_engine
+from tests.services.beginnings import BARE, FRESH, IN_STEP
+from tests.services.engine import Engine
 
 
 @pytest.fixture
-def bare_systems() -> Iterator[Systems]:
-    """One company without customers."""
-    with running_systems(records=0) as systems:
-        yield systems
-
-
-@pytest.fixture
-def bare(db: None, bare_systems: Systems) -> Iterator[Engine]:
+def bare(db: None) -> Iterator[Engine]:
     """Nothing reviewed, no customers, no accounts."""
-    with running_engine(bare_systems) as engine:
+    with BARE.begin() as engine:
         yield engine
 
 
 @pytest.fixture
-def fresh(db: None, systems: Systems) -> Iterator[Engine]:
+def fresh(db: None) -> Iterator[Engine]:
     """Nothing reviewed; eight customers."""
-    with running_engine(systems) as engine:
+    with FRESH.begin() as engine:
         yield engine
 
 
 @pytest.fixture
-def engine(fresh: Engine) -> Engine:
+def engine(db: None) -> Iterator[Engine]:
     """Eight customers that are in step."""
-    fresh.accept()
-    fresh.sync()
-    fresh.sync("CUSTOMER")
-    return fresh
+    with IN_STEP.begin() as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -232,6 +232,13 @@ def counted(job: Any) -> dict[str, int]:
 def running_engine(systems: Systems) -> Iterator[Engine]:
     """Both connectors open, no mapping accepted."""
     [connection] = systems.connect(make_user())
+    with opened(systems, connection) as engine:
+        yield engine
+
+
+@contextmanager
+def opened(systems: Systems, connection: Connection) -> Iterator[Engine]:
+    """Both connectors of a connection to these systems."""
     with (
         closing(open_business_central(connection.business_central)) as bc,
         closing(open_sales(connection.sales)) as sales,
