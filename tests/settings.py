@@ -26,5 +26,7 @@ if database_settings["ENGINE"] == "syncerrors.sqlite":
     database_settings["TEST"] = {"NAME": name}
 globals()["STATIC_ROOT"] = None
 """whitenoise serves from the finders here; there is no collected folder"""
+WHITENOISE_AUTOREFRESH = True
+"""It finds a file when it is asked for, instead of all of them for each new client."""
 globals()["CELERY_BROKER_URL"] = f"redis+socket://{_data}/no-broker.sock"
 """No test reaches a broker that does not ask for one."""
