@@ -1,8 +1,10 @@
 """Values of our own that nobody may read, however a system spells them back to us."""
 
 import re
+from base64 import b64encode
 from functools import lru_cache
 from html.entities import codepoint2name
+from typing import NamedTuple
 
 REMOVED = "[removed]"
 
@@ -33,8 +35,15 @@ class Secrets:
         small = text.lower()
         for value in (*self._lasting, *self._tokens):
             # The search for any spelling is slow, and there is hardly ever one.
-            if len(value) >= _SHORTEST and _longest_word(value) in small:
+            if len(value) < _SHORTEST:
+                continue
+            if _longest_word(value) in small:
                 text = _spellings(value).sub(REMOVED, text)
+            encoded = _encoded(value)
+            if any(hint in text for hint in encoded.hints):
+                text = encoded.digits.sub(REMOVED, text)
+            if encoded.octets in small:
+                text = re.sub(encoded.octets, REMOVED, text, flags=re.I)
         return text
 
 
@@ -52,6 +61,35 @@ def _spellings(value: str) -> re.Pattern[str]:
     # From within a run of backslashes nothing begins: each would be looked at again.
     start = "" if value[0].isalnum() else r"(?<!\\)"
     return re.compile(start + "".join(map(_spelled, _SIGNS.findall(value))), re.I)
+
+
+class _Encoded(NamedTuple):
+    """A value in Base64 of either alphabet, whatever is before it, and in hexadecimal.
+
+    ``hints`` are of what either alphabet spells alike: without one, there is nothing.
+    """
+
+    hints: tuple[str, ...]
+    digits: re.Pattern[str]
+    octets: str
+
+
+@lru_cache(maxsize=256)
+def _encoded(value: str) -> _Encoded:
+    octets = value.encode("utf-8", "replace")
+    # The digits that are the value's alone: those beside them hold a part of it, too.
+    inner = [
+        b64encode(b"\0" * before + octets).decode()[
+            first : (before + len(octets)) * 8 // 6
+        ]
+        for before, first in ((0, 0), (1, 2), (2, 3))
+    ]
+    either = "|".join(inner).replace("+", "[+-]").replace("/", "[/_]")
+    return _Encoded(
+        tuple(max(_WORD.findall(digits), key=len, default="") for digits in inner),
+        re.compile(rf"[\w+/-]{{0,3}}(?:{either})[\w+/-]*=*"),
+        octets.hex(),
+    )
 
 
 def _spelled(sign: str) -> str:

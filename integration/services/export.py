@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import xlsxwriter
 from django.db.models import Case, CharField, Expression, F, Value, When
-from django.db.models.functions import Cast, Concat, Substr
+from django.db.models.functions import Cast, Concat, LTrim, Substr
 from django.db.models.lookups import In
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -30,7 +30,7 @@ from integration.services.error_sort import Sort
 Row = tuple[Any, ...]
 
 _FORMULA_STARTS = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")
-"""A spreadsheet may carry out what begins so; the last four are full-width."""
+"""A spreadsheet may carry out what begins so, blanks aside; four are full-width."""
 _CAME_BACK = "came_back"
 _MOST_SHEET_ROWS = 1_048_575
 """A sheet of Excel holds no more, beside its head."""
@@ -120,7 +120,8 @@ def _with_dates(row: Row) -> list[Any]:
 
 def harmless(text: str) -> str:
     """The text as a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    starts = text.lstrip(" ").startswith(_FORMULA_STARTS)
+    return f"'{text}" if starts else text
 
 
 class _Words(dict[Any, Any]):
@@ -212,7 +213,7 @@ def _told(
 
 
 def _harmless(text: Expression) -> Case:
-    starts = In(Substr(text, 1, 1), _FORMULA_STARTS)
+    starts = In(Substr(LTrim(text), 1, 1), _FORMULA_STARTS)
     return Case(When(starts, then=Concat(Value("'"), text)), default=text)
 
 

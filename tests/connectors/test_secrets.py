@@ -4,8 +4,10 @@ import html
 import json
 import logging
 import traceback
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from functools import partial
+from itertools import accumulate
 from typing import Any
 from urllib.parse import parse_qs, quote, quote_plus
 
@@ -31,6 +33,28 @@ Handler = Callable[[httpx2.Request], httpx2.Response]
 
 def escaped(value: str) -> str:
     return json.dumps(value)[1:-1]
+
+
+@pytest.mark.parametrize("value", [SECRET, PASSWORD, JWT, "???>>>~~~ÿÿÿ"])
+@pytest.mark.parametrize("before", ["", "a", "ab", "client:"])
+@pytest.mark.parametrize("after", ["", ":", "&more=1"])
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+def test_no_part_of_a_value_is_left_in_base64(
+    value: str, before: str, after: str, encode: Callable[[bytes], bytes]
+) -> None:
+    whole = encode(f"{before}{value}{after}".encode()).decode()
+
+    assert Secrets(value).removed_from(f'Basic "{whole}"!') in {
+        f'Basic "{kept}{REMOVED}"!' for kept in ("", *accumulate(whole[:9]))
+    }
+
+
+def test_a_value_in_hexadecimal_digits_is_removed() -> None:
+    digits = SECRET.encode().hex()
+
+    cleaned = Secrets(SECRET).removed_from(f"x {digits} y {digits.upper()} z")
+
+    assert cleaned == f"x {REMOVED} y {REMOVED} z"
 
 
 @pytest.mark.parametrize(

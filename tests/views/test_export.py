@@ -120,7 +120,7 @@ def test_a_row_tells_both_records_in_the_direction_of_the_values(
     ]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "  ="])
 def test_no_cell_is_a_formula(viewer: Client, db: None, start: str) -> None:
     bad = f"{start}HYPERLINK(1)"
     connection = make_connection(name=bad)
