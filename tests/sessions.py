@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 _T = TypeVar("_T")
@@ -22,11 +22,23 @@ def while_written(
         writer.execute(statement, parameters)
         with ThreadPoolExecutor(1) as beside:
             done = beside.submit(_closing, work)
-            deadline = monotonic() + _AT_MOST_SECONDS
-            while not _somebody_waits():
-                assert monotonic() < deadline
+            _until_somebody_waits()
             writer.commit()
             return done.result()
+
+
+def while_held(
+    take: Callable[[], object], work: Callable[[], _T], then: Callable[[], object]
+) -> _T:
+    """Do ``work`` beside a transaction of ours: it takes what ``work`` waits for, does
+    ``then`` and ends."""
+    with ThreadPoolExecutor(1) as beside:
+        with transaction.atomic():
+            take()
+            done = beside.submit(_closing, work)
+            _until_somebody_waits()
+            then()
+        return done.result()
 
 
 @contextmanager
@@ -51,9 +63,17 @@ def _closing(work: Callable[[], _T]) -> _T:
         connection.close()
 
 
+def _until_somebody_waits() -> None:
+    deadline = monotonic() + _AT_MOST_SECONDS
+    while not _somebody_waits():
+        assert monotonic() < deadline
+
+
 def _somebody_waits() -> bool:
     """Whether a session of this database is held up by another's row."""
     with connection.cursor() as cursor:
+        # A transaction would see them as they were when it looked first.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
             "AND datname = current_database()"

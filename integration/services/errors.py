@@ -130,10 +130,13 @@ def settle_both_deleted(
     ids = list(found.values_list("pk", flat=True))
     chosen = Q(connection=connection, id__in=ids, settled_at__isnull=True)
     with transaction.atomic():
-        SyncError.objects.filter(chosen).update(
-            bc_presence=Presence.DELETED, sales_presence=Presence.DELETED
-        )
-        return _settle_if_any(connection, chosen, SettledReason.BOTH_DELETED)
+        # First, because it takes the lock of recording: who has that waits for rows.
+        settled = _settle_if_any(connection, chosen, SettledReason.BOTH_DELETED)
+        if settled:
+            SyncError.objects.filter(
+                id__in=ids, settled_reason=SettledReason.BOTH_DELETED
+            ).update(bc_presence=Presence.DELETED, sales_presence=Presence.DELETED)
+        return settled
 
 
 def settle_replaced(

@@ -17,6 +17,7 @@ from integration.core.outcomes import (
 from integration.core.records import Direction as Way
 from integration.core.records import System
 from integration.models import ErrorCell, ErrorPayload, Job, Problem, SyncError
+from integration.models.dialect import lock_recording
 from integration.services import cells, moment
 from integration.services.errors import (
     open_cause_of,
@@ -25,7 +26,9 @@ from integration.services.errors import (
     settle_both_deleted,
     settle_setup_errors,
 )
+from integration.services.settling import before, writing
 from tests.factories import make_connection, make_job, make_mapping
+from tests.sessions import while_held
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -300,6 +303,23 @@ def test_both_deleted_settles_too() -> None:
     one.refresh_from_db()
     assert one.settled_reason == SettledReason.BOTH_DELETED
     assert one.sales_presence == "deleted"
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_who_settles_both_deleted_holds_no_entry_a_recorder_waits_for() -> None:
+    """Who has the lock of recording takes entries then: each would wait for the other."""
+    job = make_job()
+    record(job, failed("1"))
+    connection, rows = job.mapping.connection, SyncError.objects.all()
+
+    settled = while_held(
+        take=lambda: lock_recording(connection.pk),
+        work=lambda: settle_both_deleted(job.mapping, ["1"]),
+        then=lambda: before(writing(connection), rows),
+    )
+
+    assert settled == 1
 
 
 def test_the_open_cause_of_a_record_is_known() -> None:
