@@ -41,6 +41,10 @@ _MORE_NOW = gettext_lazy(
     "Entries came into this list since the preview was made, so nothing was deleted. "
     "Look at the new preview."
 )
+_SETTLED_SINCE = gettext_lazy(
+    "Entries that were still relevant were settled since the preview was made, so "
+    "nothing was deleted. Look at the new preview."
+)
 _NONE_LEFT = gettext_lazy(
     "None of these entries is in the list any more, so nothing was deleted."
 )
@@ -105,6 +109,9 @@ def delete(
             },
         )
         cut = ticket.cut(operation.pk, include_relevant=include_relevant)
+        if "text" in cut.scope and cut.include_relevant and _has_settled_since(cut):
+            # What is in step now is called as it is now: a search may find it anew.
+            raise Refused(_SETTLED_SINCE)
         _count_hidden(operation, cut, ticket)
         if operation.rows > _shown(ticket, cut):
             raise Refused(_MORE_NOW)
@@ -168,6 +175,13 @@ def _count_hidden(operation: Operation, cut: Cut, ticket: Ticket) -> None:
         today.subtract(cells.count_rows(settled_since))
     operation.rows = cells.move(whole, operation.pk)
     _move_counts(operation, today)
+
+
+def _has_settled_since(cut: Cut) -> bool:
+    rows = SyncError.objects.alias(seen=Unindexed("last_seen"))
+    return rows.filter(
+        scope_q(cut.scope), seen__lte=cut.cutoff, settled_at__gt=cut.instant
+    ).exists()
 
 
 def _move_counts(operation: Operation, hidden: Tally) -> None:

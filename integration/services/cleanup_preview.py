@@ -26,6 +26,7 @@ from integration.services.actors import (
     user_of,
 )
 from integration.services.error_filters import ErrorFilter
+from integration.services.handling import undos_begun
 from integration.services.listed_rows import read_rows
 from integration.services.relevance import why_relevant
 
@@ -223,11 +224,13 @@ def read_token(token: str, request: CleanupRequest, by: Actor) -> Ticket:
 def read_standing(scope: Mapping[str, Any]) -> str:
     """What changes when rows that were seen before T come into this scope.
 
-    An undo brings them back into sight, and what is taught gives them another cause and
-    other words. To be read under the exclusive lock, as T is.
+    An undo brings them back into sight, that of what was resolved by hand chunk by
+    chunk before it ends, and what is taught gives them another cause and other words.
+    To be read under the exclusive lock, as T is.
     """
     undone = Operation.objects.filter(kind=OperationKind.UNDO).order_by("-id")
     marks: list[Any] = list(undone.values_list("id", flat=True)[:1])
+    marks += undos_begun().values_list("id", "result__restored")
     if {"problem", "text"} & set(scope):
         taught = TaughtArticle.objects.order_by("id")
         marks += taught.values_list("id", "edition", "withdrawn_at", "due_at")

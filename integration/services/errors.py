@@ -1,6 +1,14 @@
 """Errors: recorded from outcomes, settled by success or by a check."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
@@ -13,6 +21,7 @@ from integration.core.failures import Failure
 from integration.core.outcomes import Finding, Outcome, OutcomeKind, RecordRef
 from integration.models import Connection, Job, SyncError, TableMapping
 from integration.models.bulk import update
+from integration.models.cuts import place
 from integration.models.dialect import prefix
 from integration.models.errors import RELEVANT_CHIPS
 from integration.services import articles
@@ -42,6 +51,8 @@ _IN_STEP = {
     OutcomeKind.COUPLED,
 }
 """Endings after which the record agrees with its partner."""
+_NAMES = ("bc_number", "bc_name", "sales_number", "sales_name", "search_text")
+"""By which a search finds a row."""
 
 
 def record_outcomes(
@@ -66,7 +77,7 @@ def record_outcomes(
     for rows in _open_of(mapping, in_step):
         settled = before(work, SyncError.objects.filter(rows))
         settle(work, settled, SettledReason.RESOLVED)
-        _tell_records(settled, in_step)
+        _tell_records(work, settled, in_step)
     # Taught articles are read under the lock of recording: none is missed.
     causes = _causes(work, failed, cause_of or articles.Causes())
     record_failing(
@@ -222,13 +233,16 @@ def _open_of(mapping: TableMapping, in_step: Iterable[Outcome]) -> Iterator[Q]:
                 yield open_rows & row & conflict
 
 
-def _tell_records(settled: Sequence[Before], in_step: Sequence[Outcome]) -> None:
+def _tell_records(
+    work: Writing, settled: Sequence[Before], in_step: Sequence[Outcome]
+) -> None:
     """What has been made or renamed since it failed: its rows say so from now on."""
     # A conflict is one row, to Sales, whichever job finds that it has ended.
     by_bc = {(str(Direction.TO_SALES), one.bc.id): one for one in in_step}
     ended = by_bc | {(str(one.direction), one.record_key): one for one in in_step}
     found = SyncError.objects.filter(pk__in=[row["id"] for row in settled])
     errors = list(found.defer("values", "message", "call_stack"))
+    names = {error.pk: [getattr(error, name) for name in _NAMES] for error in errors}
     for side in ("bc", "sales"):
         told = []
         for error in errors:
@@ -242,6 +256,21 @@ def _tell_records(settled: Sequence[Before], in_step: Sequence[Outcome]) -> None
                 told.append([*now.values(), error.search_text, error.pk])
         columns = [*record_columns(side, RecordRef()), "search_text"]
         update(SyncError, columns, told)
+    if any("text" in cut.scope for cut in work.cuts):
+        _keep_names(work, settled, names)
+
+
+def _keep_names(
+    work: Writing, settled: Sequence[Before], names: Mapping[int, list[Any]]
+) -> None:
+    """Those of rows that a clean-up takes, or gives back, by what they are called now.
+
+    A row may leave a clean-up's scope, never enter it; and what it hid stays hidden.
+    """
+    found = SyncError.objects.filter(pk__in=[*names]).annotate(place=place(work.cuts))
+    places = dict(found.values_list("pk", "place"))
+    moved = [row["id"] for row in settled if places[row["id"]] != row["place"]]
+    update(SyncError, _NAMES, [[*names[key], key] for key in moved])
 
 
 def _open_in(mapping: TableMapping, direction: str, keys: Sequence[str]) -> Q:

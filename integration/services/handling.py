@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from integration import clock
@@ -160,6 +160,14 @@ def undo_handling(operation: Operation, by: Actor, reason: str = "") -> Operatio
     while _reopen_chunk(operation.pk):
         pass
     return _end_undo(operation.pk, by, reason)
+
+
+def undos_begun() -> QuerySet[Operation]:
+    """What is being put back, or was until somebody was killed, in a fixed order."""
+    begun = Operation.objects.filter(
+        kind__in=HANDLING, state=OperationState.IN_FORCE, result__has_key="restored"
+    )
+    return begun.order_by("id")
 
 
 @transaction.atomic

@@ -22,6 +22,7 @@ from integration.services.cleanup_preview import (
     preview,
 )
 from integration.services.error_filters import ErrorFilter
+from integration.services.handling import resolve_errors
 from integration.services.purge import purge_due
 from integration.services.undo import undo
 from tests.factories import make_error, make_mapping, make_problem, make_user
@@ -403,6 +404,25 @@ def test_what_an_undo_brought_back_since_the_preview_is_not_deleted_unseen(
 
     assert len(visible()) == 4
     assert click(preview(WEEK, admin), admin).rows == 4
+
+
+def test_what_is_being_put_back_is_not_deleted_unseen_before_its_undo_ends(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunk by chunk; whoever is killed between two leaves it begun."""
+    resolved, shown = rows(2), {row.pk for row in rows(2)}
+    by_hand = resolve_errors([row.pk for row in resolved], admin)
+    click(preview(EVERYTHING, admin), admin)
+    seen = preview(EVERYTHING, admin)
+    monkeypatch.setattr("integration.services.handling.CHUNK", 1)
+    monkeypatch.setattr("integration.services.handling._end_undo", lambda *_: by_hand)
+    undo(by_hand, admin)
+    SyncError.objects.filter(pk__in=shown).update(last_seen=T + timedelta(seconds=1))
+
+    with pytest.raises(Refused, match="came into this list since"):
+        click(seen, admin, include_relevant=True, typed="2")
+
+    assert len(visible()) == 4
 
 
 def test_a_second_click_finds_what_the_first_did_also_after_an_undo(

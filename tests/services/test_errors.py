@@ -16,9 +16,20 @@ from integration.core.outcomes import (
 )
 from integration.core.records import Direction as Way
 from integration.core.records import System
-from integration.models import ErrorCell, ErrorPayload, Job, Problem, SyncError
+from integration.models import (
+    ErrorCell,
+    ErrorPayload,
+    Job,
+    Operation,
+    Problem,
+    SyncError,
+)
 from integration.models.dialect import lock_recording
 from integration.services import cells, moment
+from integration.services.actors import Refused
+from integration.services.cleanup import delete
+from integration.services.cleanup_preview import CleanupRequest, preview
+from integration.services.error_filters import ErrorFilter
 from integration.services.errors import (
     open_cause_of,
     record_outcomes,
@@ -27,6 +38,7 @@ from integration.services.errors import (
     settle_setup_errors,
 )
 from integration.services.settling import before, writing
+from integration.services.undo import undo
 from tests.factories import make_connection, make_job, make_mapping
 from tests.sessions import while_held
 
@@ -305,10 +317,63 @@ def test_both_deleted_settles_too() -> None:
     assert one.sales_presence == "deleted"
 
 
+def renamed(job: Job, name: str) -> None:
+    """The first record is in step, under this name."""
+    bc = RecordRef("1", "N1", name, Presence.EXISTS)
+    with transaction.atomic():
+        record_outcomes(job, [passed("1", bc=bc)], cause_of)
+
+
+@pytest.mark.parametrize("text", ["Nouveau", "No"])
+def test_no_clean_up_of_a_search_takes_what_is_called_so_only_since(text: str) -> None:
+    job = make_job()
+    record(job, failed("1"), failed("2", bc=RecordRef("2", "N2", "Nouveau 2")))
+    request = CleanupRequest(None, ErrorFilter(q=text))
+    shown = preview(request, "me")
+    taken = delete(shown.token, request, "me", include_relevant=True, typed="1")
+
+    renamed(job, "Nouveau 1")
+
+    left = SyncError.objects.visible(Operation.objects.cuts()).get()
+    assert (left.record_key, left.state) == ("1", "resolved")
+    assert [cell.n for cell in ErrorCell.objects.all()] == [1]
+    assert undo(taken, "me").result["restored"] == 1
+
+
+def test_what_is_called_otherwise_since_stays_deleted() -> None:
+    job = make_job()
+    record(job, failed("1"))
+    request = CleanupRequest(None, ErrorFilter(q="Cu"))
+    shown = preview(request, "me")
+    delete(shown.token, request, "me", include_relevant=True, typed="1")
+
+    renamed(job, "Nouveau")
+
+    assert not SyncError.objects.visible(Operation.objects.cuts()).exists()
+    assert not ErrorCell.objects.exists()
+
+
+def test_what_is_called_so_only_since_the_preview_is_not_deleted_unseen() -> None:
+    job = make_job()
+    others = [
+        failed(key, bc=RecordRef(key, f"N{key}", f"Nouveau {key}")) for key in "23"
+    ]
+    record(job, failed("1"), *others)
+    request = CleanupRequest(None, ErrorFilter(q="Nouveau"))
+    shown = preview(request, "me")
+    record(job, others[0])
+    renamed(job, "Nouveau 1")
+
+    with pytest.raises(Refused, match="were settled since the preview"):
+        delete(shown.token, request, "me", include_relevant=True, typed="2")
+
+    assert not Operation.objects.exists()
+
+
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_who_settles_both_deleted_holds_no_entry_a_recorder_waits_for() -> None:
-    """Who has the lock of recording takes entries then: each would wait for the other."""
+    """Who has the lock of recording takes entries: each would wait for the other."""
     job = make_job()
     record(job, failed("1"))
     connection, rows = job.mapping.connection, SyncError.objects.all()
