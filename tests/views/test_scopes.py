@@ -9,8 +9,9 @@ itself. Addresses and buttons are counted: a new one has to be among them.
 
 import random
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
@@ -232,33 +233,64 @@ ACTIONS: dict[str, Callable[[World], Shown]] = {
 NO_UNDO = {name for name in ACTIONS if name.startswith("retry")}
 
 
-@pytest.fixture
-def make_world(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], World]:
-    """Two weeks of failing and healing, by a seed."""
-
-    def make(seed: int) -> World:
+@pytest.fixture(scope="module")
+def lived(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any
+) -> Iterator[World]:
+    """Two weeks of failing and healing by a seed, once for all tests of it."""
+    with (
+        django_db_blocker.unblock(),
+        transaction.atomic(),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         now = [START]
-        monkeypatch.setattr(moment, "read_clock", lambda: now[0])
+        patch.setattr(moment, "read_clock", lambda: now[0])
         for module in (handling, handling_of_many, retry):
-            monkeypatch.setattr(module, "CHUNK", FEW)
-        connection = make_connection()
-        mappings = [
-            make_mapping(name, connection=connection, reviewed_at=clock.now())
-            for name in ("CUSTOMER", "VENDOR")
-        ]
-        me, other = Client(), Client()
-        user = make_user()
-        me.force_login(user)
-        other.force_login(make_user())
-        jobs = [make_job(mapping) for mapping in mappings]
-        draw = random.Random(seed)  # noqa: S311  (test data)
-        found = World(draw, now, jobs, user, me, other)
-        found.happen(40)
-        found.pass_time(timedelta(days=6))
-        found.happen(30)
-        return found
+            patch.setattr(module, "CHUNK", FEW)
+        yield live(request.param, now)
+        transaction.set_rollback(True)
 
-    return make
+
+def live(seed: int, now: list[datetime]) -> World:
+    connection = make_connection()
+    mappings = [
+        make_mapping(name, connection=connection, reviewed_at=clock.now())
+        for name in ("CUSTOMER", "VENDOR")
+    ]
+    me, other = Client(), Client()
+    user = make_user()
+    me.force_login(user)
+    other.force_login(make_user())
+    jobs = [make_job(mapping) for mapping in mappings]
+    draw = random.Random(seed)  # noqa: S311  (test data)
+    found = World(draw, now, jobs, user, me, other)
+    found.happen(40)
+    found.pass_time(timedelta(days=6))
+    found.happen(30)
+    return found
+
+
+@pytest.fixture
+def world(db: None, lived: World) -> Iterator[World]:
+    """The same world, whose further days are those of one test."""
+    began = lived.now[0]
+    yield replace(
+        lived,
+        draw=deepcopy(lived.draw),
+        jobs=deepcopy(lived.jobs),
+        me=another(lived.me),
+        other=another(lived.other),
+        held=set(lived.held),
+        grown=[*lived.grown],
+    )
+    lived.now[0] = began
+
+
+def another(client: Client) -> Client:
+    """A client with the same session."""
+    made = Client()
+    made.cookies = deepcopy(client.cookies)
+    return made
 
 
 def rows() -> Rows:
@@ -359,12 +391,11 @@ def put_back(world: World, done: Done, key: int, now: Row) -> Row:
     return was._replace(state="open", chip=chip, handled_by=None)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("lived", SEEDS, indirect=True)
 @pytest.mark.parametrize("action", ACTIONS)
 def test_what_is_done_is_what_was_shown_whatever_happens_meanwhile(
-    make_world: Callable[[int], World], seed: int, action: str
+    world: World, action: str
 ) -> None:
-    world = make_world(seed)
     shown = ACTIONS[action](world)
     at_sight = rows()
 
@@ -440,10 +471,10 @@ def name_of(address: str) -> str:
     return resolve(urlsplit(address).path).url_name or ""
 
 
+@pytest.mark.parametrize("lived", [0], indirect=True)
 def test_no_action_on_many_rows_is_forgotten(
-    make_world: Callable[[int], World], keys: dict[str, object]
+    world: World, keys: dict[str, object]
 ) -> None:
-    world = make_world(0)
     world.me = Recording()
     world.me.posted = set()
     world.me.force_login(world.user)
