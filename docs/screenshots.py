@@ -49,8 +49,7 @@ IMAGES = ROOT / "docs" / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")  # noqa: TID251  (no Django here)
 PAGES_FOLDER = IMAGES / "pages"
 LARGEST_BYTES, LARGEST_FOLDER = 200_000, 7_000_000
-SIGHT = {"x": 0, "y": 0, "width": 1366, "height": 768, "scale": 0.7}
-SMALL = {"format": "webp", "quality": 25, "clip": SIGHT}
+SIGHT = {"x": 0, "width": 1366, "height": 768, "scale": 0.7}
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TRUE_COLOUR, PAETH = 2, 4
 SIGN_IN = re.compile(r"Open\s+(?P<base>http://[^/\s]+)(?P<path>/sign-in/\S+)")
@@ -170,9 +169,12 @@ def take_guises(page: Page, name: str) -> None:
     wire = page.context.new_cdp_session(page)
     language = page.evaluate("document.documentElement.lang")[:2]
     title = re.sub(r"[^a-z]+", "-", name)
+    # A click may have scrolled.
+    seen = {**SIGHT, "y": page.evaluate("scrollY")}
+    small = {"format": "webp", "quality": 25, "clip": seen}
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        told = wire.send("Page.captureScreenshot", SMALL)
+        told = wire.send("Page.captureScreenshot", small)
         file = f"{title}-{language}-{theme}.webp"
         (PAGES_FOLDER / file).write_bytes(b64decode(told["data"]))
     wire.detach()
