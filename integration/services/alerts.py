@@ -182,8 +182,11 @@ def _change_of(
 ) -> tuple[AlertSubject, AlertChange | None]:
     """The subject as it is told from now on, and what is told of it, if anything."""
     if subject is None:
-        subject = AlertSubject.objects.create(problem=problem, stands=True, since=now)
-        return subject, AlertChange.APPEARED
+        # Errors that have moved to it since were told of already (``note_moved``).
+        subject, is_new = AlertSubject.objects.get_or_create(
+            problem=problem, defaults={"stands": True, "since": now}
+        )
+        return subject, AlertChange.APPEARED if is_new else None
     change = AlertChange.CAME_BACK if count.needs_someone else _ending(subject, count)
     subject.stands, subject.since = count.needs_someone, now
     subject.removed_at = None

@@ -41,6 +41,7 @@ from tests.factories import (
     make_user,
 )
 from tests.services.mail_server import in_threads
+from tests.sessions import while_written
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -877,3 +878,20 @@ def test_two_who_look_at_once_tell_once() -> None:
     in_threads(tell_what_changed, 3)
 
     assert told() == [["appeared"]] * 3
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_errors_that_move_to_a_problem_while_somebody_looks_are_no_news() -> None:
+    connection = make_connection()
+    make_user(email="anna@example.com")
+    tell_what_changed()
+    problem = fail(connection)
+    noted = (
+        "INSERT INTO integration_alertsubject (problem_id, stands, since) "
+        "VALUES (%s, true, now())"
+    )
+
+    while_written(noted, [problem.pk], tell_what_changed)
+
+    assert told() == []
