@@ -9,9 +9,10 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import Max, Min, Model, Q, QuerySet
 from django.db.models.sql import DeleteQuery
+from psycopg.errors import LockNotAvailable
 
 from integration import clock
 from integration.models.dialect import among_ids, is_postgresql, quoted, table_of
@@ -24,6 +25,10 @@ indexes, most of which go by time; PostgreSQL only marks it in its table."""
 _IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
 """Whoever records errors locks them by their ids: where a removal met them in another
 order, each could wait for the other."""
+_YIELDING = "SET LOCAL lock_timeout = '100ms'"
+"""A recorder takes entries several times: whatever the order, it may hold one that the
+removal waits for, and wait for another that this has removed. Long before PostgreSQL
+looks for that, the removal gives up its chunk."""
 _UNHURRIED = "SET LOCAL synchronous_commit = off"
 """A crash of the database may take back what was removed last: it is removed again."""
 DELETE_PAUSE_SECONDS = {"sqlite": 0.005, "postgresql": 0.0}
@@ -159,7 +164,8 @@ def delete_counted(
     """One DELETE of these rows in a transaction; how many went, by ``columns``.
 
     The condition is tested again on what somebody changes meanwhile, which a lock on
-    each row would do at the price of a second DELETE.
+    each row would do at the price of a second DELETE. Who has a row for long is not
+    waited for: that raises ``is_in_the_way``.
     """
     query = rows.order_by().query.chain(DeleteQuery)
     sql, parameters = query.get_compiler(connection=connection).as_sql()
@@ -169,10 +175,15 @@ def delete_counted(
         if not is_postgresql():
             cursor.execute(deleting, parameters)
             return Counter(cursor.fetchall())
-        cursor.execute(f"{_IN_ORDER}; {_UNHURRIED}")
+        cursor.execute(f"{_IN_ORDER}; {_YIELDING}; {_UNHURRIED}")
         counting = f"SELECT {named}, count(*) FROM gone GROUP BY {named}"  # noqa: S608  # only our own names
         cursor.execute(f"WITH gone AS ({deleting}) {counting}", parameters)
         return Counter({tuple(key): count for *key, count in cursor.fetchall()})
+
+
+def is_in_the_way(error: OperationalError) -> bool:
+    """Whether somebody had a row for longer than a removal waits."""
+    return isinstance(error.__cause__, LockNotAvailable)
 
 
 def hold(model: type[Model], ids: Collection[int]) -> list[int]:

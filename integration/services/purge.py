@@ -4,7 +4,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from integration import clock
@@ -20,12 +20,15 @@ from integration.models.removal import (
     delete_counted,
     delete_rows,
     in_chunk,
+    is_in_the_way,
 )
 from integration.services import moment
 from integration.services.alerts import note_removed
 
 _CELLS = 5_000
 """Cells forgotten per transaction."""
+_WAY_SECONDS = 0.05
+"""Given to whoever has a row of a chunk, before it is begun again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,13 @@ def _purge(operation: Operation, until: float) -> int:
     )
     with closing(Removal()) as removal:
         while clock.monotonic() < until:
-            chunk = _remove_chunk(operation.pk, after, removal.size)
+            try:
+                chunk = _remove_chunk(operation.pk, after, removal.size)
+            except OperationalError as error:
+                if not is_in_the_way(error):
+                    raise
+                clock.sleep(_WAY_SECONDS)
+                continue
             if chunk.goes_on:
                 removed += chunk.rows
                 after = chunk.last

@@ -26,7 +26,7 @@ from integration.services.handling import resolve_errors
 from integration.services.purge import purge_due
 from integration.services.undo import undo
 from tests.factories import make_error, make_mapping, make_problem, make_user
-from tests.sessions import while_written
+from tests.sessions import while_held, while_written
 
 pytestmark = pytest.mark.django_db
 T = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -384,6 +384,27 @@ def test_a_row_that_fails_again_while_its_removal_waits_for_it_stays(
     assert removed == 2
     assert visible() == {some[1].pk}
     assert SyncError.objects.count() == 1
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_removal_gives_way_to_who_takes_its_rows_in_another_order(
+    admin: User,
+) -> None:
+    """A recorder takes entries several times: of its records, then those it wakes."""
+    first, last = rows(2)
+    operation = click(
+        preview(EVERYTHING, admin), admin, include_relevant=True, typed="2"
+    )
+    entries = SyncError.objects.select_for_update(no_key=True)
+
+    removed = while_held(
+        take=lambda: entries.get(pk=last.pk),
+        work=lambda: purge_due(operation.undo_until),
+        then=lambda: entries.get(pk=first.pk),
+    )
+
+    assert removed == 2
 
 
 @pytest.mark.parametrize("by_selection", [False, True])
