@@ -30,6 +30,10 @@ _CODE = re.compile(r"\bAADSTS\d{4,7}\b")
 _TRAILER = re.compile(r"(?:Trace ID|Correlation ID|Timestamp):.*", re.S)
 _TRANSIENT = frozenset({"AADSTS90033", "AADSTS90006", "AADSTS90024", "AADSTS50033"})
 _THROTTLED = frozenset({"AADSTS90055", "AADSTS50196"})
+_LONGEST_TOKEN = 8_000
+"""Characters; one has up to some 3,000. To look for a longer one in all that is told
+would take minutes, and no server would take its header."""
+_SHAPELESS = (KeyError, OverflowError, TypeError, ValueError)
 
 
 def token_url(authority: str, tenant: str) -> str:
@@ -46,12 +50,13 @@ class Token:
 
     @classmethod
     def from_answer(cls, body: Any, now: datetime) -> "Token":
-        """Raises ``KeyError``, ``TypeError`` or ``ValueError`` for another shape."""
+        """Raises one of ``_SHAPELESS`` for another shape."""
         life = float(body["expires_in"])
         # A short life leaves no five minutes to spare.
         use = min(0.8 * life, life - 300) if life > 600 else 0.8 * life
         value = str(body["access_token"])
-        if not (value.isascii() and value.isprintable() and 0 <= life < 10**9):
+        is_bearable = value.isascii() and value.isprintable()
+        if not (is_bearable and len(value) <= _LONGEST_TOKEN and 0 <= life < 10**9):
             raise ValueError("no header can carry this token, or no clock its life")
         return cls(value, now + timedelta(seconds=use))
 
@@ -151,7 +156,7 @@ class TokenSource:
         answer = self.transport.send(call)
         try:
             return Token.from_answer(answer.json(), now)
-        except (KeyError, TypeError, ValueError) as error:
+        except _SHAPELESS as error:
             message = "The token endpoint's answer holds no token"
             kind = FailureKind.CONNECTION
             failure = call.failure(kind, "token-missing", message, answer)

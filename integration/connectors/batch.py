@@ -253,8 +253,9 @@ def _result_of(
 
 def _record_of(part: Part, answer: Answer, shape: RecordShape) -> Record | None:
     """The record as answered; only its id when the system sent no body for a write."""
+    wanted = part.record_id or str((part.body or {}).get(shape.key) or "").lower()
     try:
-        return shape.record(answer.json())
+        record = shape.record(answer.json())
     except (ValueError, TypeError, KeyError):
         if part.method == "GET":
             return None
@@ -262,3 +263,5 @@ def _record_of(part: Part, answer: Answer, shape: RecordShape) -> Record | None:
         found = _GUID_IN_ADDRESS.search(place or "")
         known = found[1].lower() if found else part.record_id
         return Record(known, "", None, {}) if known else None
+    # Of another one than was asked for nobody can tell what became of ours.
+    return record if wanted in {"", record.id} else None

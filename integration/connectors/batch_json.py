@@ -38,13 +38,17 @@ def decode(body: Any, count: int) -> list[Answer | None]:
 
 
 def _place(response: Any, count: int) -> int | None:
-    if not isinstance(response, dict) or not isinstance(response.get("status"), int):
+    if not isinstance(response, dict) or not _is_status(response.get("status")):
         return None
     number = str(response.get("id"))
     short = number.isdecimal() and len(number) <= len(str(count))
     if not short or not 1 <= int(number) <= count:
         return None
     return int(number) - 1
+
+
+def _is_status(value: Any) -> bool:
+    return type(value) is int and 100 <= value <= 999
 
 
 def _answer(response: dict[str, Any]) -> Answer:

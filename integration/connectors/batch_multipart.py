@@ -11,6 +11,8 @@ _CRLF = b"\r\n"
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.I)
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_LONGEST_HEAD = 64 * 1024
+"""As the head of any answer: a line of three bytes makes a header of some hundred."""
 
 
 def encode(parts: Sequence[Part], root_path: str) -> tuple[str, bytes]:
@@ -43,9 +45,9 @@ def decode(answer: Answer, count: int) -> list[Answer | None]:
     if found is None:
         return [None] * count
     mark = f"\n--{found[1].strip()}".encode()
-    pieces = (b"\n" + answer.body).split(mark)
-    # What follows the last delimiter is the end, or a part that was cut.
-    answers = [_answer(piece.removesuffix(b"\r")) for piece in pieces[1:-1]][:count]
+    pieces = (b"\n" + answer.body).split(mark, count + 1)
+    # What follows the last delimiter is the end, or a part that was cut, or too many.
+    answers = [_answer(piece.removesuffix(b"\r")) for piece in pieces[1:-1]]
     return answers + [None] * (count - len(answers))
 
 
@@ -54,7 +56,7 @@ def _answer(piece: bytes) -> Answer | None:
     if status is None:
         return None
     head, body = _split(piece[status.start() :])
-    return Answer(int(status[1]), _headers(head), body)
+    return Answer(int(status[1]), _headers(head[:_LONGEST_HEAD]), body)
 
 
 def _split(text: bytes) -> tuple[bytes, bytes]:

@@ -23,6 +23,11 @@ _MOST_OPENED = 2_000_000
 make one that takes sixty here."""
 _MOST_QUOTES = 4 * _MOST_OPENED
 """As many names as that, each with a text."""
+_MOST_COMMAS = 2 * _MOST_OPENED
+"""Four bytes make a number that takes a hundred here."""
+_DEEPEST = 50
+"""Lists within lists; an answer has some six. What goes through them later, in whatever
+depth of its own, must come through."""
 _UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])", re.I)
 """Escapes of NUL and of half a sign; that pairs of them make one is seen later."""
 _LONGEST_SECONDS = 86_400.0
@@ -49,6 +54,7 @@ def read_json(text: bytes | str) -> Any:
         _count(text)
     try:
         value = _decode(text)
+        _refuse_depth(value)
         if whole and not ("\\u" in text and _UNSTORABLE.search(text)):
             return value
         return _cleaned(value)
@@ -59,8 +65,24 @@ def read_json(text: bytes | str) -> Any:
 def _count(text: str) -> None:
     """Refuse what would fill the memory, before anything is made of it."""
     opened = text.count("{") + text.count("[")
-    if opened > _MOST_OPENED or text.count('"') > _MOST_QUOTES:
+    quotes, commas = text.count('"'), text.count(",")
+    if opened > _MOST_OPENED or quotes > _MOST_QUOTES or commas > _MOST_COMMAS:
         raise ValueError("more values than any answer has")
+
+
+def _refuse_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, list | dict)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, list | dict)
+        ]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
 
 
 def _decoded(body: bytes) -> tuple[str, bool]:

@@ -278,10 +278,10 @@ class Sales:
         return address(f"{entity}({guid(id)})", select=select)
 
     def _stored_link(self, call: Call, link: str, select: str) -> str:
-        asked = parse_qs(urlsplit(link).query).get("$select", [select])[0]
-        same_columns = set(asked.split(",")) == set(select.split(","))
-        if same_columns and self._session.belongs_here(link):
-            return link
+        if self._session.belongs_here(link):
+            asked = parse_qs(urlsplit(link).query).get("$select", [select])[0]
+            if set(asked.split(",")) == set(select.split(",")):
+                return link
         message = "The stored delta link belongs to another host or other columns"
         kind = FailureKind.EXPIRED_CURSOR
         raise CursorExpired(call.failure(kind, "delta-link-foreign", message))

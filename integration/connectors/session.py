@@ -169,11 +169,15 @@ class Session:
             raise remote_error(failure) from tellable(error, call)
 
     def belongs_here(self, url: str) -> bool:
-        """Whether an address is on the same host: only there our token may go."""
+        """Whether an address is on the same host: only there our token may go.
+
+        One that cannot be asked at all is nowhere.
+        """
         here = urlsplit(self.root)
         try:
             there = urlsplit(url)
-        except ValueError:
+            httpx2.URL(url)
+        except (ValueError, httpx2.InvalidURL):
             return False
         return (here.scheme, here.netloc) == (there.scheme, there.netloc)
 

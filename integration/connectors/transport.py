@@ -58,6 +58,8 @@ window, which leaves a task's time to its work."""
 _UNTOLD_SECONDS = 1.0
 """How long everybody waits after a 429 that does not say how long."""
 
+_LOGGED = 500
+"""Characters of what a system has chosen, in a line of the log."""
 _LONGEST_PAUSE = 0.5
 """Before a call is repeated; doubled with each try."""
 
@@ -311,9 +313,10 @@ def _log(call: Call, status: int, seconds: float, answer: Answer | None) -> None
             "operation": call.operation,
             "method": call.method,
             "host": address.hostname,
-            "path": address.path,
+            # The system gives the address of a next page, and may put in what it likes.
+            "path": call.redacted(address.path)[:_LOGGED],
             "status": status,
             "ms": round(seconds * 1000),
-            "request_id": call.redacted(answer.request_id) if answer else "",
+            "request_id": call.redacted(answer.request_id)[:_LOGGED] if answer else "",
         },
     )

@@ -220,8 +220,8 @@ def body(text: bytes, **headers: str) -> Answer:
     ("answer", "record"),
     [
         (
-            body(b'{"accountid":"%s","@odata.etag":"W/1"}' % guid(9).encode()),
-            Record(guid(9), "W/1", None, {"accountid": guid(9)}),
+            body(b'{"accountid":"%s","@odata.etag":"W/1"}' % guid(1).encode()),
+            Record(guid(1), "W/1", None, {"accountid": guid(1)}),
         ),
         (OK, Record(guid(1), "", None, {})),
         (

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 import traceback
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from integration.connectors import batch_multipart
 from integration.connectors.base import Connector, Create, Delete, Update
 from integration.connectors.business_central import BusinessCentral
-from integration.connectors.errors import RemoteError
+from integration.connectors.calls import Answer
+from integration.connectors.errors import CursorExpired, Refused, RemoteError
 from integration.connectors.sales import Sales
 from integration.connectors.transport import MAX_ANSWER_BYTES
 from tests.connectors.wire import BASE, SECRET, Seconds, Wire, guid, refusal, reply
@@ -205,6 +208,8 @@ def test_nothing_in_an_answer_takes_hours_or_is_beyond_all_numbers(
         {"access_token": "x", "expires_in": 1e300},
         {"access_token": "x", "expires_in": -5},
         {"access_token": "x", "expires_in": []},
+        {"access_token": "x", "expires_in": 10**400},
+        {"access_token": "~." * 4_001},
     ],
 )
 def test_a_token_no_header_can_carry_is_refused(token: dict[str, Any]) -> None:
@@ -278,6 +283,117 @@ def test_ever_new_links_to_nothing_end() -> None:
 
     with pytest.raises(RemoteError, match="next-link-endless"):
         list(wire.sales().read_changes("accounts", ("name",), ""))
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["http://[::1", f"{BASE}/x\x01", f"{BASE}/{'x' * 70_000}", "https://evil.example/"],
+    ids=lambda link: link[:30],
+)
+def test_a_stored_link_that_cannot_be_asked_has_expired(link: str) -> None:
+    """Else it would be in the way of every run to come."""
+    wire = Wire()
+
+    with pytest.raises(CursorExpired):
+        list(wire.sales().read_changes("accounts", ("name",), link))
+
+    assert wire.calls == []
+
+
+@pytest.mark.parametrize("link", [f"{BASE}/\x1b[31m", f"{BASE}/{'x' * 70_000}"])
+def test_a_link_that_cannot_be_asked_stops_one_read_only(link: str) -> None:
+    wire = Wire(reply({"value": [], "@odata.nextLink": link}))
+
+    with pytest.raises(Refused, match="next-link-elsewhere"):
+        list(wire.bc().read_all("customers", ("name",)))
+
+
+def test_an_address_of_theirs_is_logged_without_our_token_and_short(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    link = f"{BASE}/token-1/{'x' * 9_000}"
+    wire = Wire(reply({"value": [], "@odata.nextLink": link}), reply({"value": []}))
+
+    with caplog.at_level(logging.INFO, logger="integration.connectors"):
+        list(wire.sales().read_all("accounts", ("name",)))
+
+    logged = repr([vars(record) for record in caplog.records])
+    assert "/[removed]/xxx" in logged
+    assert "token-1" not in logged
+    assert "x" * 600 not in logged
+
+
+@pytest.mark.parametrize("status", [-1, 99, 1_000, 10**6, True, "200", 2.5, None])
+def test_a_part_with_a_status_that_is_none_has_no_answer(status: object) -> None:
+    body = {"id": guid(1), "name": "x"}
+    parts = [{"id": "1", "status": status, "headers": {}, "body": body}]
+    wire = Wire(reply({"responses": parts}))
+
+    [result] = wire.bc().create_many("customers", ("name",), [Create("", {})])
+
+    assert "batch-answer-missing" in repr(result)
+
+
+def test_an_answer_about_another_record_is_none() -> None:
+    """What was read or written there is not what was asked for."""
+    parts = [
+        {"id": str(n), "status": 200, "headers": {}, "body": {"id": guid(n + 1)}}
+        for n in (1, 2)
+    ]
+    updates = [Update(guid(n), {"name": "x"}, 'W/"1"') for n in (1, 2)]
+    wire = Wire(reply({"responses": parts}), reply({"responses": parts}))
+
+    written = wire.bc().update_many("customers", ("name",), updates)
+    read = wire.bc().read_each("customers", ("name",), [guid(1), guid(2)])
+
+    assert repr([*written, *read]).count("batch-answer-missing") == 4
+
+
+def test_a_record_made_under_another_key_than_ours_is_not_taken_for_it() -> None:
+    body = json.dumps({"accountid": guid(2)})
+    part = f"--b\r\n\r\nHTTP/1.1 201 Created\r\n\r\n{body}\r\n--b--"
+    kind = {"content-type": "multipart/mixed; boundary=b"}
+    wire = Wire(httpx2.Response(200, headers=kind, content=part.encode()))
+
+    [result] = wire.sales().create_many("accounts", ("name",), [Create(guid(1), {})])
+
+    assert "batch-answer-missing" in repr(result)
+
+
+DEEP = "[" * 60 + "]" * 60
+MANY = "[" + "1.5," * 4_100_000 + "1]"
+
+
+@pytest.mark.parametrize("value", [DEEP, MANY], ids=["deep", "many"])
+def test_what_is_nested_or_counts_beyond_any_answer_is_refused(value: str) -> None:
+    """Before a list of numbers fills the memory, or somebody goes through it."""
+    body = f'{{"value": [{{"id": "{guid(1)}", "name": {value}}}]}}'
+    wire = Wire(*(httpx2.Response(200, content=body.encode()) for _ in range(3)))
+
+    with pytest.raises(RemoteError, match="net-answer-unreadable"):
+        list(wire.bc().read_all("customers", ("name",)))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"".join(b"%d:\n" % n for n in range(500_000)),
+        b"xx\n--b" * 500_000,
+    ],
+    ids=["headers", "parts"],
+)
+def test_a_batch_of_nothing_but_headers_or_parts_takes_no_memory(piece: bytes) -> None:
+    body = b"--b\r\n\r\n" + piece + b"\r\n--b--"
+    kind = {"content-type": "multipart/mixed; boundary=b"}
+    answer = Answer(200, kind, body)
+
+    tracemalloc.start()
+    answers = batch_multipart.decode(answer, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert len(answers) == 1
+    assert peak < 5 * len(body)
 
 
 @pytest.mark.parametrize("etag", ['W/"1"\r\nX-Evil: 1', "\ud800", "ä", "x" * 300, "\0"])
