@@ -11,6 +11,8 @@ from integration.core.values import RATE_PLACES, is_blank
 
 _LEAST, _MOST = Decimal(1).scaleb(-RATE_PLACES), Decimal(10) ** 11
 """What the exchange rate of a currency can be in Sales."""
+_LONGEST = 100
+"""Digits before or after the point of an amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,9 @@ def _amount(value: Any) -> Decimal:
         amount = Decimal(str(value))
     except InvalidOperation:
         return Decimal(0)
-    return amount if amount.is_finite() else Decimal(0)
+    # A quotient of two beyond all amounts would be beyond all numbers.
+    is_usable = amount.is_finite() and abs(amount.adjusted()) <= _LONGEST
+    return amount if is_usable else Decimal(0)
 
 
 def _code(value: Any) -> str:

@@ -61,6 +61,9 @@ def _text(value: Any) -> Any:
         return "" if not value or value.strip() in _BLANKS else clean(value)
     if value is None:
         return ""
+    if isinstance(value, list | dict):
+        # No column holds one; what it is made of could not even be put aside.
+        return _sorted(value)
     return str(value) if isinstance(value, Decimal) else value
 
 

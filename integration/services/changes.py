@@ -145,4 +145,7 @@ def _miss_unseen(work: Work, side: System) -> None:
 def _with_overlap(cursor: str) -> str:
     """The moment to read from; an unreadable cursor reads everything."""
     start = parse_moment(cursor)
-    return literal(start - OVERLAP) if start else ""
+    try:
+        return literal(start - OVERLAP) if start else ""
+    except OverflowError:  # Business Central's blank moment is the first there is.
+        return ""

@@ -9,6 +9,7 @@ from integration.connectors.business_central import BusinessCentral
 from integration.connectors.odata import VALUES_PER_FILTER, one_of
 from integration.connectors.sales import Sales
 from integration.core.chunks import chunks
+from integration.core.looks import VERSION_LENGTH
 from integration.core.mapping import References, TableMap
 from integration.core.outcomes import Finding
 from integration.core.rates import Rates, newest_rates
@@ -44,9 +45,9 @@ class Money:
         if code == self.rates.base:
             return record
         if isinstance(rate, Finding):
-            return record._replace(etag=f"{record.etag}|{rate.article}")
+            return record._replace(etag=_version(record, rate.article))
         values = {**record.values, "exchangeRate": rate}
-        return record._replace(values=values, etag=f"{record.etag}|{rate}")
+        return record._replace(values=values, etag=_version(record, rate))
 
     def problem(self, code: str) -> Finding | None:
         """Why this currency cannot be written."""
@@ -171,6 +172,11 @@ def _carried(bc: Connector, entity: str, field: str, codes: list[str]) -> set[st
 def _records(system: Connector, entity: str, fields: Iterable[str]) -> Iterator[Record]:
     for page in system.read_all(entity, tuple(fields)):
         yield from page.records
+
+
+def _version(record: Record, rate: object) -> str:
+    """As long as any other version may be; its end tells them apart."""
+    return f"{record.etag}|{rate}"[-VERSION_LENGTH:]
 
 
 def _code(record: Record) -> str:

@@ -153,3 +153,20 @@ def test_a_base_currency_nobody_knows_here_stops_every_currency() -> None:
     found = rates(row("EUR"), base="USD")
 
     assert article(found.exchange_rate("EUR")) == "bc-base-currency-unknown"
+
+
+@pytest.mark.parametrize("amount", ["1E+999999", "1E-999999", "9" * 200])
+def test_amounts_beyond_all_others_are_none(amount: str) -> None:
+    least = "0." + "0" * 999 + "1"
+    [*rows] = (
+        {"currencyCode": "EUR", "startingDate": "2020-01-01", **amounts}
+        for amounts in (
+            {"exchangeRateAmount": amount, "relationalExchangeRateAmount": least},
+            {"exchangeRateAmount": least, "relationalExchangeRateAmount": amount},
+        )
+    )
+    for row in rows:
+        newest, future = newest_rates([row], date(2026, 1, 1))
+        rates = Rates("CHF", "CHF", newest, future)
+
+        assert isinstance(rates.exchange_rate("EUR"), Finding)

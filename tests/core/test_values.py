@@ -62,3 +62,12 @@ def test_the_digest_is_that_of_json_with_sorted_names() -> None:
 def test_what_no_database_keeps_is_left_out() -> None:
     assert form_of(ValueKind.TEXT)("a\0b\ud800c") == "abc"
     assert form_of(ValueKind.CODE)("\0x1") == "X1"
+
+
+@pytest.mark.parametrize("value", [[Decimal("1.5")], {"a": [Decimal("1.5"), None]}])
+def test_what_no_column_holds_is_taken_as_text(value: object) -> None:
+    """The spool of a run can put no other aside, and one record must stop no other."""
+    taken = form_of(ValueKind.TEXT)(value)
+
+    assert isinstance(taken, str)
+    assert "1.5" in taken

@@ -1,11 +1,14 @@
 """Rates, and what waits for a currency."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from integration import clock
+from integration.core.records import Page
 from integration.models import Coupling, PendingRecord, TableMapping
 from tests.services.engine import Engine
 
@@ -89,6 +92,28 @@ def test_a_changed_rate_is_a_change_of_its_currency(engine: Engine) -> None:
 
     assert counts["to_sales"]["modified"] == 1
     assert sales_currency(engine, "EUR")["exchangerate"] == Decimal(2)
+
+
+def test_the_longest_version_and_a_rate_are_no_longer_than_any_other(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = 'W/"' + "1" * 246 + '"'
+    table = engine.mapping("CURRENCY")
+    read = type(engine.bc).read_all
+
+    def with_long_versions(self: Any, *asked: Any) -> Iterator[Page]:
+        for page in read(self, *asked):
+            yield Page(tuple(one._replace(etag=long) for one in page.records))
+
+    monkeypatch.setattr(type(engine.bc), "read_all", with_long_versions)
+
+    counts = engine.sync("CURRENCY")
+    again = engine.sync("CURRENCY")
+
+    assert "failed" not in counts["to_sales"]
+    assert "modified" not in again["to_sales"]
+    versions = Coupling.objects.filter(mapping=table).values_list("bc_etag", flat=True)
+    assert {len(version) for version in versions} == {250}
 
 
 def test_a_rate_of_the_future_waits_for_its_day(engine: Engine) -> None:

@@ -14,6 +14,9 @@ from tests.services.engine import Engine, running_engine
 HALF = "half-of-a-sign"
 """As a field leaves an emoji that it cuts after so many units of UTF-16."""
 
+WHOLE = '"in-place-of-a-text"'
+"""What stands for it is no text at all."""
+
 
 class Torn(Simulated):
     """Business Central's answers, with what no simulator can store."""
@@ -24,7 +27,8 @@ class Torn(Simulated):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         response = super().handle_request(request)
-        body = response.read().replace(HALF.encode(), self.hostile)
+        body = response.read().replace(WHOLE.encode(), self.hostile)
+        body = body.replace(HALF.encode(), self.hostile)
         kept = {k: v for k, v in response.headers.items() if k != "content-length"}
         return httpx2.Response(response.status_code, headers=kept, content=body)
 
@@ -64,3 +68,45 @@ def test_a_text_that_no_database_takes_is_taken_without_it(
         if row.values.get("name") in ("Hostile", "X\ufffd")
     ]
     assert account[sales_column.get(column, "accountnumber")] == "X\ufffd"
+
+
+@pytest.mark.parametrize(
+    "hostile", [b"[1.5]", b'{"a": {"b": [1E+30, null]}}', b"1.5", b"true", b"-0"]
+)
+def test_what_should_be_a_text_and_is_none_stops_no_other(
+    engine: Engine, hostile: bytes
+) -> None:
+    sound = engine.add_customer("S1")
+    odd = engine.add_customer("H1", city=WHOLE.strip('"'))
+    engine.bc = Torn(engine.systems.store, hostile).bc()
+
+    first = engine.sync("CUSTOMER")["to_sales"]
+
+    assert first["inserted"] + first.get("failed", 0) == 2
+    assert Coupling.objects.filter(bc_id=sound.id).exists()
+    assert Coupling.objects.filter(bc_id=odd.id).exists() or engine.errors()
+
+
+def test_a_stored_link_that_nobody_can_follow_is_not_in_the_way_for_ever(
+    engine: Engine,
+) -> None:
+    mapping = engine.mapping()
+    mapping.sales_cursor = "http://[::1"
+    mapping.save()
+    engine.add_account("New there")
+
+    counts = engine.sync("CUSTOMER")
+
+    assert counts["to_business_central"]["inserted"] == 1
+    assert engine.mapping().sales_cursor.startswith(engine.systems.url)
+
+
+def test_a_record_stamped_at_the_beginning_of_time_is_read_again(
+    engine: Engine,
+) -> None:
+    mapping = engine.mapping()
+    mapping.bc_cursor = "0001-01-01T00:00:00.000Z"
+    mapping.save()
+    engine.add_customer("S1")
+
+    assert engine.sync("CUSTOMER")["to_sales"]["inserted"] == 1
