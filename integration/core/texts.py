@@ -8,6 +8,7 @@ LARGEST_KEY = 10**18 - 1
 """No key of a row is longer; SQLite cannot even compare much longer numbers."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_COMMANDING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _MARK = "\n… [cut: {size} bytes in all]"
 
 
@@ -16,6 +17,12 @@ def cleaned(text: str) -> str:
     if text.isascii() and "\x00" not in text:
         return text  # Most are, and long ones are costly to go through.
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def on_one_line(text: str) -> str:
+    """For a terminal, which would do what the signs of a name tell it to; a line is one
+    entry for scripts, too."""
+    return _COMMANDING.sub(" ", text)
 
 
 def read_number(text: str, most: int = LARGEST_KEY) -> int | None:

@@ -32,6 +32,17 @@ def test_lists_open_errors_one_a_line(capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
+def test_a_name_moves_no_cursor_and_makes_no_second_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_error(bc_number="1", bc_name="\x1b]0;x\x07\x1b[2Ja\r\nb\tc\x9bd\u202ee")
+    cells.rebuild()
+
+    [line] = run(capsys).split("\n")[:-1]
+
+    assert line.split("\t")[3] == "1  ]0;x [2Ja b c d e"
+
+
 @pytest.mark.parametrize(
     "words", [["mapping=CURRENCY", "state=all"], ["mapping=CURRENCY&state=all"]]
 )

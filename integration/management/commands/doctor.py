@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from integration.choices import CheckState
+from integration.core.texts import on_one_line
 from integration.management.answering import AnsweringCommand
 from integration.management.words import as_json
 from integration.services.connections import CheckResult
@@ -45,10 +46,11 @@ class Command(AnsweringCommand):
     def _tell_lines(self, lines: Iterable[dict[str, Any]]) -> None:
         for line in lines:
             title = f"{line['title']}: " if line.get("title") else ""
-            self.stdout.write(f"  {MARKS[line['state']]} {title}{line['sentence']}")
+            said = on_one_line(f"{title}{line['sentence']}")
+            self.stdout.write(f"  {MARKS[line['state']]} {said}")
             advice = [*line["to_do"], line.get("page", "")]
             for step in filter(None, advice if line["state"] in TO_ACT else ()):
-                self.stdout.write(f"       {step}")
+                self.stdout.write(f"       {on_one_line(step)}")
 
 
 def _told(result: CheckResult) -> dict[str, Any]:

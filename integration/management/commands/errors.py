@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from django.core.management.base import CommandError, CommandParser
 
-from integration.core.texts import read_number
+from integration.core.texts import on_one_line, read_number
 from integration.management.answering import AnsweringCommand
 from integration.management.words import COULD_NOT_RUN, as_json
 from integration.services.error_filters import CHOICES, FILTER_NAMES, parse_filter
@@ -113,7 +113,8 @@ def _line(row: Row) -> str:
     ]
     seen = row["last_seen"].isoformat(timespec="seconds")
     parts = (row["id"], seen, row["mapping_key"] or "–", *records)
-    return "\t".join((*map(str, parts), row["problem__title"]))
+    cells = (*map(str, parts), row["problem__title"])
+    return "\t".join(map(on_one_line, cells))
 
 
 def _as_value(page: ErrorPage) -> dict[str, Any]:

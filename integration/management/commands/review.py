@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from integration.choices import EntryKind, JobKind
+from integration.core.texts import on_one_line
 from integration.management.answering import AnsweringCommand
 from integration.management.words import (
     COULD_NOT_RUN,
@@ -73,7 +74,8 @@ class Command(AnsweringCommand):
         )
         self.stdout.write(f"{name}: {plan}")
         for entry in _ambiguous(report):
-            self.stdout.write(f"  ambiguous: {entry.label} {entry.message}")
+            label = on_one_line(entry.label)
+            self.stdout.write(f"  ambiguous: {label} {entry.message}")
 
 
 def _plan_of(report: RunReport) -> dict[str, int]:

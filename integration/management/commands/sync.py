@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from integration.choices import Direction as DirectionChoice
 from integration.core.records import Direction
+from integration.core.texts import on_one_line
 from integration.management.answering import AnsweringCommand
 from integration.management.words import (
     COULD_NOT_RUN,
@@ -87,7 +88,7 @@ class Command(AnsweringCommand):
     def _tell(self, report: RunReport, *, is_json: bool) -> None:
         name = f"{report.mapping.connection} – {report.mapping}"
         if report.problem:
-            self.stderr.write(f"{name}: {report.problem}")
+            self.stderr.write(f"{name}: {on_one_line(report.problem)}")
         elif not is_json:
             for direction, counts in report.counts().items():
                 way = direction.replace("_", " ")
