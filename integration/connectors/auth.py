@@ -155,7 +155,10 @@ class TokenSource:
         now = clock.now()
         answer = self.transport.send(call)
         try:
-            return Token.from_answer(answer.json(), now)
+            body = answer.json()
+            # An answer that gives one and cannot be used is told without it, too.
+            self.secrets.learn(str(body["access_token"])[:_LONGEST_TOKEN])
+            return Token.from_answer(body, now)
         except _SHAPELESS as error:
             message = "The token endpoint's answer holds no token"
             kind = FailureKind.CONNECTION

@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 
 from integration.core.answers import ConflictRule, DeletionRule
 from integration.core.records import Direction, Record, System
-from integration.core.values import ValueKind, clean, digest, form_of, is_blank
+from integration.core.values import (
+    ValueKind,
+    clean,
+    digest,
+    form_of,
+    is_blank,
+    written,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +255,7 @@ def snapshot(
             if values[name] == "":
                 values[name] = values[other]
     labels = (read.get(column) or "" for column in table.label(system))
-    number, name = (clean(str(label)) for label in labels)
+    number, name = (clean(written(label)) for label in labels)
     return Snapshot(
         id=record.id,
         etag=record.etag,

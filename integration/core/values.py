@@ -51,6 +51,11 @@ def clean(text: str) -> str:
     return _UNKEPT.sub("", text)
 
 
+def written(value: Any) -> str:
+    """As text, also what no column holds: a list could not even be put aside."""
+    return _sorted(value) if isinstance(value, list | dict) else str(value)
+
+
 def digest(values: Mapping[str, Any]) -> str:
     """The same for equal canonical values, in any order."""
     return hashlib.sha256(_sorted(values).encode()).hexdigest()
@@ -61,23 +66,21 @@ def _text(value: Any) -> Any:
         return "" if not value or value.strip() in _BLANKS else clean(value)
     if value is None:
         return ""
-    if isinstance(value, list | dict):
-        # No column holds one; what it is made of could not even be put aside.
-        return _sorted(value)
-    return str(value) if isinstance(value, Decimal) else value
+    return written(value) if isinstance(value, Decimal | list | dict) else value
 
 
 def _code(value: Any) -> str:
-    return "" if is_blank(value) else clean(str(value)).strip().upper()
+    return "" if is_blank(value) else clean(written(value)).strip().upper()
 
 
 def _decimal(value: Any) -> str:
     if is_blank(value):
         return ""
+    text = written(value)
     try:
-        rounded = round(Decimal(str(value)), RATE_PLACES)
+        rounded = round(Decimal(text), RATE_PLACES)
     except InvalidOperation:
-        return str(value)
+        return text
     return f"{rounded.normalize():f}"
 
 

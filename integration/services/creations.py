@@ -12,7 +12,7 @@ from integration import clock
 from integration.connectors.base import Create, WriteResult, Written
 from integration.connectors.errors import ConnectionRefused, Throttled
 from integration.core.decide import decide
-from integration.core.failures import FailureKind
+from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import OutcomeKind
 from integration.core.plan import Missing, creation, sales_key
@@ -212,16 +212,28 @@ def _save(work: Work, batch: _Batch) -> None:
     failed_records(endings, way.source, batch.failed)
     with transaction.atomic():
         kept = couplings.make(work.mapping, (pair.coupling for pair in made))
-        ids = {coupling.bc_id: coupling.pk for coupling in kept}
-        for pair in made:
+        ids = {(coupling.bc_id, coupling.sales_id): coupling.pk for coupling in kept}
+        for (record, _), pair in zip(batch.made, made, strict=True):
             coupling = pair.coupling
-            coupling.pk = ids.get(coupling.bc_id)
+            coupling.pk = held = ids.get((coupling.bc_id, coupling.sales_id))
+            if held is None and way is Direction.TO_BUSINESS_CENTRAL:
+                trouble = _named_another(batch, record)
+                failed_records(endings, way.source, [(record, trouble)])
+                continue
             endings.outcomes.append(of_pair(OutcomeKind.INSERTED, way, coupling))
             endings.cleared[way.source].append(pair.id(way.source))
         pending.forget_intents(work.mapping, batch.untried)
         endings.save(work)
     _follow_up(work, way, made)
     _settle_found(work, batch)
+
+
+def _named_another(batch: _Batch, record: Snapshot) -> Trouble:
+    """As without an answer: what was created is looked for, and not made again."""
+    message = "The answer to the creation names a record that has another partner"
+    side, kind = batch.way.destination, FailureKind.LOST_ANSWER
+    failure = Failure(side, kind, "batch-answer-missing", message)
+    return Trouble(failure=failure, intent=batch.intents.get(record.id))
 
 
 def _couple(

@@ -194,6 +194,15 @@ def test_a_life_that_is_no_number_is_not_told() -> None:
     assert_untold(SECRET, told(bc.ledger_setup))
 
 
+def test_a_token_in_an_answer_that_cannot_be_used_is_not_told() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return reply({"access_token": OPAQUE, "expires_in": OPAQUE, "x": [OPAQUE]})
+
+    bc = business_central(answer, ClientSecret("client", SECRET))
+
+    assert_untold(OPAQUE, told(bc.ledger_setup))
+
+
 def test_what_the_library_says_of_a_broken_answer_is_not_told() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.RemoteProtocolError(f"illegal header line: {SECRET.encode()!r}")

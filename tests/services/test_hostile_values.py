@@ -1,5 +1,6 @@
 """Values no database and no header can hold harm nothing but themselves."""
 
+import json
 from collections.abc import Iterator
 
 import httpx2
@@ -29,6 +30,24 @@ class Torn(Simulated):
         response = super().handle_request(request)
         body = response.read().replace(WHOLE.encode(), self.hostile)
         body = body.replace(HALF.encode(), self.hostile)
+        kept = {k: v for k, v in response.headers.items() if k != "content-length"}
+        return httpx2.Response(response.status_code, headers=kept, content=body)
+
+
+class Mistaken(Simulated):
+    """Names one and the same record in the answer to each creation."""
+
+    named: str = ""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = super().handle_request(request)
+        body = response.read()
+        if request.url.path.endswith("/$batch") and b'"POST"' in request.content:
+            answers = json.loads(body)
+            for part in answers["responses"]:
+                self.named = self.named or part["body"]["id"]
+                part["body"]["id"] = self.named
+            body = json.dumps(answers).encode()
         kept = {k: v for k, v in response.headers.items() if k != "content-length"}
         return httpx2.Response(response.status_code, headers=kept, content=body)
 
@@ -85,6 +104,36 @@ def test_what_should_be_a_text_and_is_none_stops_no_other(
     assert first["inserted"] + first.get("failed", 0) == 2
     assert Coupling.objects.filter(bc_id=sound.id).exists()
     assert Coupling.objects.filter(bc_id=odd.id).exists() or engine.errors()
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_creation_answered_with_anothers_record_is_looked_for_and_not_repeated(
+    engine: Engine, is_known: bool
+) -> None:
+    """It was called inserted, was no pair, and was created once more on both sides."""
+    coupled = engine.add_customer("S1")
+    engine.sync("CUSTOMER")
+    names = ["One", "Two", "Three"]
+    for name in names:
+        engine.add_account(name)
+    mistaken = Mistaken(store=engine.systems.store)
+    mistaken.named = coupled.id if is_known else ""
+    sound, engine.bc = engine.bc, mistaken.bc()
+
+    counts = engine.sync("CUSTOMER")["to_business_central"]
+
+    assert counts["failed"] == (3 if is_known else 2)
+    assert set(engine.articles()) == {"lost-answer"}
+
+    engine.bc = sound
+    engine.make_due()
+    engine.sync("CUSTOMER")
+
+    assert not engine.errors()
+    assert len(engine.accounts) == len(engine.customers) == 4
+    pairs = Coupling.objects.filter(mapping=engine.mapping(), bc_name__in=names)
+    assert all(pair.bc_name == pair.sales_name for pair in pairs)
+    assert pairs.count() == 3
 
 
 def test_a_stored_link_that_nobody_can_follow_is_not_in_the_way_for_ever(
