@@ -33,6 +33,8 @@ _THROTTLED = frozenset({"AADSTS90055", "AADSTS50196"})
 _LONGEST_TOKEN = 8_000
 """Characters; one has up to some 3,000. To look for a longer one in all that is told
 would take minutes, and no server would take its header."""
+_LONGEST = 16_000
+"""Characters of what a refusal says that are read."""
 _SHAPELESS = (KeyError, OverflowError, TypeError, ValueError)
 
 
@@ -194,9 +196,10 @@ def sign_in_problem(call: Call, answer: Answer) -> Failure | None:
     error = _error_of(answer)
     if error is None:
         return failure
-    code = _code_of(error)
-    message = _TRAILER.sub("", str(error.get("error_description") or code)).strip()
-    trace = str(error.get("trace_id") or "")
+    code = call.beginning(_code_of(error), _LONGEST)
+    message = call.beginning(str(error.get("error_description") or code), _LONGEST)
+    message = _TRAILER.sub("", message).strip()
+    trace = call.beginning(str(error.get("trace_id") or ""), _LONGEST)
     return call.failure(_kind_of(code, failure.kind), code, message, answer, trace)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from integration import clock
 from integration.connectors.odata import dump_json
-from integration.connectors.redaction import excerpt, redacted
+from integration.connectors.redaction import beginning, excerpt, redacted
 from integration.connectors.secrets import NO_SECRETS, Secrets
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
@@ -224,6 +224,10 @@ class Call:
     def redacted(self, text: str) -> str:
         """What a system said, as it may be told. Whoever cuts it cuts it afterwards."""
         return redacted(text, self.secrets)
+
+    def beginning(self, text: str, characters: int) -> str:
+        """So much of it, where it may be without end."""
+        return beginning(text, characters, self.secrets)
 
     def failure(
         self,

@@ -36,6 +36,15 @@ def redacted(text: str, secrets: Secrets = NO_SECRETS) -> str:
     return _JWT.sub(rf"\1{REMOVED}", text)
 
 
+def beginning(text: str, characters: int, secrets: Secrets = NO_SECRETS) -> str:
+    """So much of a text, redacted; more is read, because redaction shortens secrets."""
+    start = text[: 2 * characters + _LONGEST_SECRET]
+    told = redacted(start, secrets)
+    # What was cut may end within a secret, which is none to look at any more.
+    whole = told if len(start) == len(text) else told[:-_LONGEST_SECRET]
+    return whole[:characters]
+
+
 def excerpt(
     first_line: str,
     headers: Mapping[str, str],
@@ -56,7 +65,7 @@ def _beginning(body: bytes | str, secrets: Secrets) -> str:
     start = body[: 4 * EXCERPT_BYTES]
     text = start if isinstance(start, str) else start.decode("utf-8", "replace")
     text = redacted(text, secrets)
-    # What was cut may end within a secret, which is none to look at any more.
+    # As in ``beginning``.
     return text if len(start) == len(body) else text[:-_LONGEST_SECRET]
 
 

@@ -142,9 +142,8 @@ def _read_words(call: Call, answer: Answer) -> _Words:
     error = _error_object(answer)
     if not isinstance(error, dict):
         return _own_words(call, answer)
-    code = call.redacted(str(error.get("code") or "")[:_LONGEST])
-    message = str(error.get("message") or "")[: 2 * _LONGEST]
-    message = call.redacted(message)[:_LONGEST]
+    code = call.beginning(str(error.get("code") or ""), _LONGEST)
+    message = call.beginning(str(error.get("message") or ""), _LONGEST)
     if call.system is System.SALES:
         return _Words(_hexadecimal(code) or f"http-{answer.status}", message.strip())
     words = " ".join(message.split())
@@ -173,7 +172,7 @@ def _own_words(call: Call, answer: Answer) -> _Words:
 
 
 def _start(call: Call, answer: Answer) -> str:
-    return " ".join(call.redacted(answer.text[:_LONGEST]).split())
+    return " ".join(call.beginning(answer.text, _LONGEST).split())
 
 
 def _hexadecimal(code: str) -> str:

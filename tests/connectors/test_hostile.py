@@ -285,6 +285,23 @@ def test_ever_new_links_to_nothing_end() -> None:
         list(wire.sales().read_changes("accounts", ("name",), ""))
 
 
+def test_ever_new_links_to_the_same_rows_end() -> None:
+    """As of who does not understand the mark in a link, and begins anew each time."""
+
+    def same(request: httpx2.Request) -> httpx2.Response:
+        wire.replies.append(same)
+        link = f"{BASE}/api/data/v9.2/accounts?page={len(wire.calls)}"
+        rows = [{"accountid": guid(n), "name": "x"} for n in (1, 2, 3)]
+        return reply({"value": rows, "@odata.nextLink": link})
+
+    wire = Wire(same)
+
+    with pytest.raises(RemoteError, match="next-link-endless"):
+        list(wire.sales().read_all("accounts", ("name",)))
+
+    assert len(wire.calls) == 2
+
+
 @pytest.mark.parametrize(
     "link",
     ["http://[::1", f"{BASE}/x\x01", f"{BASE}/{'x' * 70_000}", "https://evil.example/"],

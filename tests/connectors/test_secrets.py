@@ -194,6 +194,38 @@ def test_a_life_that_is_no_number_is_not_told() -> None:
     assert_untold(SECRET, told(bc.ledger_setup))
 
 
+TOLD_OF_MANY = ("message", "code", "words", "page")
+
+
+@pytest.mark.parametrize("name", TOLD_OF_MANY)
+@pytest.mark.parametrize("shift", range(0, 3_000, 250))
+def test_the_half_of_a_token_where_reading_ended_stays_secret(
+    name: str, shift: int
+) -> None:
+    """What is removed before it makes the text so short that its end is told."""
+    token = "~Half-of-this." * 200
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/token"):
+            return reply({"access_token": token, "expires_in": 3600})
+        return ANSWERS[name]("x" * shift + f" {token}" * 150)
+
+    bc = business_central(answer, ClientSecret("client", SECRET))
+
+    assert "Half-of-this.~Half" not in told(partial(read_things, bc))
+
+
+@pytest.mark.parametrize("name", ["sentence", "the code", "the trace"])
+def test_a_refused_sign_in_without_end_is_read_no_further(name: str) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(401, text=ECHOES[name](f"{SECRET} " * 20_000, {}))
+
+    text = told(business_central(answer, ClientSecret("client", SECRET)).ledger_setup)
+
+    assert_untold(SECRET, text)
+    assert len(text) < 100_000
+
+
 def test_a_token_in_an_answer_that_cannot_be_used_is_not_told() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         return reply({"access_token": OPAQUE, "expires_in": OPAQUE, "x": [OPAQUE]})
