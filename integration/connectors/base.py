@@ -48,6 +48,10 @@ class Written:
 WriteResult = Written | Failure
 
 
+LONGEST_NAME = 250
+"""Characters of what a company, a user or a role is called."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who the other side says we are.

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from integration.connectors import batch_json
 from integration.connectors.auth import PUBLIC_AUTHORITY, token_url
 from integration.connectors.base import (
+    LONGEST_NAME,
     Create,
     Delete,
     Identity,
@@ -215,7 +216,7 @@ class BusinessCentral:
                 message=f"There is no company with the id {self.company_id}",
             )
             raise ConnectionRefused(failure) from error
-        return Identity(name=str(body.get("name", "")))
+        return Identity(name=str(body.get("name") or "")[:LONGEST_NAME])
 
     def companies(self) -> list[dict[str, Any]]:
         """Every company of the environment, as the API gives it."""

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from integration.connectors import batch_multipart
 from integration.connectors.auth import PUBLIC_AUTHORITY, token_url
 from integration.connectors.base import (
+    LONGEST_NAME,
     Create,
     Delete,
     Identity,
@@ -40,6 +41,7 @@ from integration.connectors.odata import (
     dump_json,
     guid,
     id_filters,
+    is_guid,
 )
 from integration.connectors.session import Entrance, Session, Wiring
 from integration.connectors.sign_in import SignIn
@@ -59,6 +61,7 @@ _TRACKED = f"odata.track-changes,{_PAGES}"
 _BIND = "@odata.bind"
 _TARGET = re.compile(r"\(([0-9a-fA-F-]{36})\)\s*$")
 _POLYMORPHIC = re.compile(r"_(?:account|contact)$")
+_MOST_ROLES = 200
 _USER_FIELDS = (
     "fullname,domainname,isdisabled,accessmode,applicationid,islicensed,"
     "isintegrationuser"
@@ -354,19 +357,30 @@ class Sales:
 
 
 def _identity(user_id: str, user: Mapping[str, Any]) -> Identity:
-    roles = user.get("systemuserroles_association") or ()
+    roles = list(user.get("systemuserroles_association") or ())[:_MOST_ROLES]
     templates = (role.get("_roletemplateid_value") for role in roles)
     mode = user.get("accessmode")
     return Identity(
         user_id=user_id,
-        name=str(user.get("fullname") or user.get("domainname") or ""),
+        name=_name_of(user, "fullname", "domainname"),
         role_template_ids=tuple(str(t).lower() for t in templates if t),
-        role_names=tuple(str(role.get("name") or "") for role in roles),
-        role_ids=tuple(str(role.get("roleid") or "").lower() for role in roles),
+        role_names=tuple(_name_of(role, "name") for role in roles),
+        role_ids=tuple(_guid_or_none(role.get("roleid")) for role in roles),
         is_disabled=bool(user.get("isdisabled")),
         is_licensed=bool(user.get("islicensed", True)),
         access_mode=None if mode is None else int(mode),
     )
+
+
+def _guid_or_none(value: Any) -> str:
+    text = str(value or "").lower()
+    return text if is_guid(text) else ""
+
+
+def _name_of(body: Mapping[str, Any], *columns: str) -> str:
+    """By the first that is filled in."""
+    filled = (body[column] for column in columns if body.get(column))
+    return str(next(filled, ""))[:LONGEST_NAME]
 
 
 def logical_name(entity: str) -> str:

@@ -285,6 +285,28 @@ def test_ever_new_links_to_nothing_end() -> None:
         list(wire.sales().read_changes("accounts", ("name",), ""))
 
 
+@pytest.mark.parametrize("role", [{}, {"roleid": "x" * 5_000}, {"roleid": None}])
+def test_a_role_whose_id_is_none_has_none(role: object) -> None:
+    """It is kept for links, where there is no room for any other."""
+    user = {"fullname": "x", "systemuserroles_association": [role]}
+    wire = Wire(reply({"UserId": guid(1)}), reply(user))
+
+    assert wire.sales().identity().role_ids == ("",)
+
+
+def test_who_we_are_is_told_in_bounds() -> None:
+    role = {"roleid": guid(2).upper(), "name": "r" * 5_000}
+    user = {"fullname": "x" * 5_000, "systemuserroles_association": [role] * 5_000}
+    wire = Wire(reply({"UserId": guid(1)}), reply(user), reply({"name": "c" * 5_000}))
+
+    found, company = wire.sales().identity(), wire.bc().identity()
+
+    assert (len(found.name), len(company.name)) == (250, 250)
+    assert {len(name) for name in found.role_names} == {250}
+    assert set(found.role_ids) == {guid(2)}
+    assert len(found.role_ids) == len(found.role_names) == 200
+
+
 def test_ever_new_links_to_the_same_rows_end() -> None:
     """As of who does not understand the mark in a link, and begins anew each time."""
 
