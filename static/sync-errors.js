@@ -13,9 +13,7 @@
     const count = form.querySelector("#picked");
     if (count) count.textContent = chosen.toLocaleString(document.documentElement.lang);
     const page = form.querySelector("thead input[data-all]");
-    if (!page) return;
-    page.checked = chosen > 0 && chosen === all.length;
-    page.indeterminate = chosen > 0 && chosen < all.length;
+    if (page) Object.assign(page, { checked: chosen > 0 && chosen === all.length, indeterminate: chosen > 0 && chosen < all.length });
   };
 
   // The box in the head chooses the page; without script it stays hidden.
@@ -45,20 +43,25 @@
     sayHowMany(box.form);
   });
 
-  // A menu closes by Escape, and when something else is clicked.
+  // Clearing the selection takes its own button away: the focus goes back to the boxes.
+  document.addEventListener("reset", ({ target: form }) => setTimeout(() => {
+    sayHowMany(form);
+    (last?.isConnected ? last : form.querySelector("[data-all]"))?.focus({ preventScroll: true });
+  }));
+
+  // A menu closes by Escape, and when something else is clicked or the keys have left it.
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    const open = document.querySelector("details.menu[open]");
+    const open = event.key === "Escape" && document.querySelector("details.menu[open]");
     if (!open) return;
     open.open = false;
     open.querySelector("summary").focus();
   });
-  document.addEventListener("click", (event) => {
-    for (const menu of document.querySelectorAll("details.menu[open]")) {
-      const ours = menu.matches(".m-more") && event.target.closest(".toolbar .filters");
-      if (!ours && !menu.contains(event.target)) menu.open = false;
-    }
-  });
+  const leave = ({ target, type, key }) => {
+    if (type === "keyup" && key !== "Tab") return;
+    const isFilter = Boolean(target.closest(".toolbar .filters"));
+    for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = menu.contains(target) || (isFilter && menu.matches(".m-more"));
+  };
+  for (const kind of ["click", "keyup"]) document.addEventListener(kind, leave);
 
   // Arrows go through the choices of a menu; Enter takes one, or is the button of its fields.
   document.addEventListener("keydown", (event) => {
@@ -129,8 +132,7 @@
     const isLate = elt.matches("[data-live]") ? isWaiting : wanted !== xhr && !elt.matches(POLL);
     if (requestConfig.verb === "get" && (isLate || !elt.isConnected)) event.preventDefault();
   };
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const { elt, xhr } = event.detail;
+  document.addEventListener("htmx:beforeRequest", ({ detail: { elt, xhr } }) => {
     if (!elt.matches(`[data-live], ${POLL}`)) wanted = xhr;
     elt.addEventListener("htmx:beforeOnLoad", judge);
   });
@@ -142,12 +144,10 @@
     const one = document.activeElement || document.body;
     const around = one.closest("thead th, .pager");
     const same = `#main [href="${CSS.escape(one.getAttribute("href") ?? "")}"]`;
-    places = !one.matches("#main [href]") ? [] : !around ? [same, "#main"] : [`thead .${around.classList[0]} a`, `.pager [rel="${one.rel}"]`, ".pager [rel]", "#main"];
+    places = !one.matches("#main *") ? [] : !around ? [same, "#main"] : [`thead .${around.classList[0]} a`, `.pager [rel="${one.rel}"]`, ".pager [rel]", "#main"];
   });
   document.addEventListener("htmx:afterSettle", () => {
-    for (const place of places) {
-      if (document.activeElement === document.body) document.querySelector(place)?.focus({ preventScroll: true });
-    }
+    for (const place of places) if (document.activeElement === document.body) document.querySelector(place)?.focus({ preventScroll: true });
   });
 
   // Whoever opens a record is about to mend it: have it looked at again.

@@ -132,8 +132,9 @@ def _what(error: Row, told: Told, href: str) -> str:
 def _connection(key: int, name: str) -> str:
     """Where a set-up error has its source."""
     return (
-        f'<td class="c-side"><span class="line"><a href="'
-        f'{reverse("connection", args=[key])}">{escape(name)}</a></span>'
+        '<td class="c-side"><span class="line">'
+        f'<a href="{reverse("connection", args=[key])}" title="{escape(name)}">'
+        f"{escape(name)}</a></span>"
         f'<span class="sub">{_("Connection")}</span></td>'
     )
 

@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import reselect, retarget
 
 from integration.choices import Chip, Role
 from integration.filters.errors import filter_form
@@ -320,7 +321,11 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
         "done": take_done(request),
         "ignore_form": IgnoreForm(),
     }
-    return render(request, "integration/errors/detail.html", context)
+    page = render(request, "integration/errors/detail.html", context)
+    if context["is_retrying"] and request.htmx.trigger == "again":
+        # Nothing has ended: what a person has opened stays, and the page asks again.
+        return retarget(reselect(page, "#again"), "#again")
+    return page
 
 
 @role_required(Role.VIEWER)

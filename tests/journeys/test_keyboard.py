@@ -152,3 +152,95 @@ def test_enter_in_the_menu_of_a_selection_is_the_button_of_the_menu(
     expect(page.locator(".result")).to_contain_text("1 entry ignored")
     page.locator(".result button").click()
     expect(page.locator(".result")).to_contain_text("back")
+
+
+def test_a_menu_that_the_keys_have_left_covers_nothing(site: Site, page: Page) -> None:
+    open_list(site, page)
+    menu = page.locator(".tool-menu").last
+    menu.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(menu.get_by_role("link", name="Account")).to_be_focused()
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+
+    expect(page.get_by_role("link", name="By cause")).to_be_focused()
+    expect(page.locator("details.menu[open]")).to_have_count(0)
+
+
+def test_a_cleared_selection_gives_the_focus_back_to_the_boxes(
+    site: Site, page: Page
+) -> None:
+    open_list(site, page)
+    boxes = page.locator("tbody .pick input")
+    boxes.nth(1).focus()
+    page.keyboard.press("Space")
+    boxes.nth(3).focus()
+    page.keyboard.press("Shift+Space")
+    expect(page.locator("#picked")).to_have_text("3")
+    page.get_by_role("button", name="Clear selection").focus()
+
+    page.keyboard.press("Enter")
+
+    expect(boxes.nth(3)).to_be_focused()
+    expect(page.locator("#picked")).to_have_text("0")
+    assert not page.locator("thead [data-all]").evaluate("box => box.indeterminate")
+
+
+@pytest.mark.parametrize(
+    ("path", "control"),
+    [
+        ("/", "main .scroll[tabindex]"),
+        ("/problems/", "tbody button >> nth=1"),
+        ("/problems/{problem}/", "#actions button >> nth=2"),
+    ],
+)
+def test_what_has_the_focus_keeps_it_when_the_page_renews_itself(
+    site: Site, page: Page, path: str, control: str
+) -> None:
+    site.open(page, path)
+    page.locator(control).focus()
+    page.locator(control).evaluate("it => { it.dataset.is = 'old'; }")
+
+    page.evaluate("dispatchEvent(new Event('focus'))")
+
+    expect(page.locator("main [data-is=old]")).to_have_count(0)
+    expect(page.locator(control)).to_be_focused()
+
+
+def test_what_is_read_of_an_error_stays_open_while_it_is_tried(
+    site: Site, page: Page
+) -> None:
+    site.open(page, "/errors/{tried}/")
+    fold = page.locator(".a-tech summary").first
+    fold.focus()
+    page.keyboard.press("Enter")
+
+    with page.expect_response(lambda answer: "/live/" not in answer.url):
+        pass
+    with page.expect_response(lambda answer: "/live/" not in answer.url):
+        pass
+
+    expect(page.locator(".a-tech > details[open]")).to_have_count(1)
+    expect(fold).to_be_focused()
+
+
+def test_the_heads_of_the_list_are_seen_on_a_telephone_when_they_have_the_focus(
+    site: Site, page: Page
+) -> None:
+    open_list(site, page)
+    page.set_viewport_size({"width": WIDTHS[1][0], "height": WIDTHS[1][1]})
+    head = page.locator("thead")
+    assert head.evaluate("it => it.offsetWidth") == 1
+
+    for one in page.locator("thead :is(input, a)").all():
+        one.focus()
+        expect(one).to_be_in_viewport(ratio=1)
+        assert one.evaluate(
+            """it => {
+                const { left, right, top, bottom } = it.getBoundingClientRect();
+                const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+                return it === document.elementFromPoint(x, y);
+            }"""
+        )

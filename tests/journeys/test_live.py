@@ -20,6 +20,12 @@ COUNT_ANSWERS = """for (const one of document.querySelectorAll("#live, .chip")) 
 }"""
 """Of what is on the page now, wherever it is when its answer comes."""
 
+RENEW = """htmx.ajax("GET", location.href, {
+    source: "#again", target: "#main", select: "#main", swap: "outerHTML",
+    headers: { "HX-Trigger": "" },
+})"""
+"""As the page does itself when a retry has ended."""
+
 
 class Held:
     """What the page asks for here, answered when it is let go."""
@@ -93,6 +99,7 @@ def test_news_for_a_page_that_was_renewed_meanwhile_are_nothing(
     news = Held(page, NEWS)
     come_back(page)
     news.is_asked()
+    page.evaluate(RENEW)
     expect(page.locator("#main[data-is=old]")).to_have_count(0)
 
     news.let_go()
