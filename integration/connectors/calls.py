@@ -75,7 +75,7 @@ def _count(text: str) -> None:
 def _refuse_depth(value: Any) -> None:
     # Every value of a page of thousands of rows is looked at: by type, it costs a tenth
     # of what reading does.
-    level = [value]
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(_DEEPEST):
         inner = chain.from_iterable(
             outer.values() if type(outer) is dict else outer for outer in level

@@ -399,6 +399,14 @@ def test_a_record_made_under_another_key_than_ours_is_not_taken_for_it() -> None
     assert "batch-answer-missing" in repr(result)
 
 
+@pytest.mark.parametrize("body", [b"1.5", b"1", b'"x"', b"null", b"true"])
+def test_an_answer_that_is_one_value_is_none(body: bytes) -> None:
+    wire = Wire(httpx2.Response(200, content=body))
+
+    with pytest.raises(RemoteError, match="net-answer-unreadable"):
+        wire.bc().ledger_setup()
+
+
 DEEP = "[" * 60 + "]" * 60
 MANY = "[" + "1.5," * 4_100_000 + "1]"
 
