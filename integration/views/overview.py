@@ -40,9 +40,8 @@ def overview(request: SignedInRequest) -> HttpResponse:
     lines = read_mapping_lines()
     groups: dict[str, list[dict[str, Any]]] = {who: [] for who in Who}
     for row in rows:
-        if row["count"].needs_someone:
-            groups[row["article"].who].append(row)
-    mine = groups[Who.ADMINISTRATOR] if request.user.is_administrator else []
+        groups[row["article"].who].append(row)
+    mine = needing(groups[Who.ADMINISTRATOR]) if request.user.is_administrator else []
     over = causes_over(request, {row["problem"].pk for row in rows})
     sections = [
         cause_section(
@@ -121,16 +120,25 @@ def causes_over(request: SignedInRequest, relevant: set[int]) -> list[dict[str, 
 def cause_section(
     who: Who, rows: Sequence[dict[str, Any]], over: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """One group of causes: the first few, and how much there is in all."""
+    """One group of causes: the first few, and how much there is in all.
+
+    What is wholly ignored is among all, as it is in the list that they lead to.
+    """
+    shown = needing(rows)[:CAUSES_SHOWN]
     return {
         "who": who.value,
-        "rows": rows[:CAUSES_SHOWN],
+        "rows": shown,
         "over": over,
         "causes": len(rows),
-        "more": max(len(rows) - CAUSES_SHOWN, 0),
+        "more": len(rows) - len(shown),
         "records": records_of(rows),
         "set_up": any(row["count"].is_set_up for row in rows),
     }
+
+
+def needing(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The causes that somebody is to mend: not all of them is ignored."""
+    return [row for row in rows if row["count"].needs_someone]
 
 
 def records_of(rows: Sequence[dict[str, Any]]) -> int:

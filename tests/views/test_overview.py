@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integration import clock
-from integration.models import PendingRecord, User
+from integration.models import PendingRecord, SyncError, User
 from integration.services import cells
 from tests.factories import make_connection, make_error, make_mapping, make_problem
 
@@ -102,6 +102,27 @@ def test_causes_stand_under_who_fixes_them(administrator: Client) -> None:
     for_you, for_users = html.split("For you to fix")[1].split("For users to fix")
     assert "2 records" in for_you
     assert "1 record<" in for_users
+
+
+@pytest.mark.usefixtures("troubled")
+def test_a_group_counts_what_its_list_shows_also_where_a_cause_is_ignored(
+    administrator: Client,
+) -> None:
+    connection = SyncError.objects.latest("pk").connection
+    for title in ("Not wanted", "Nor this"):
+        problem = make_problem(connection, title=title, article="", who="administrator")
+        make_error(problem=problem, state="ignored", record_key=title)
+    cells.rebuild()
+
+    html = page(administrator)
+
+    href = link_of(html, "3 causes, 4 records")
+    rows = administrator.get(href).content.decode()
+    assert rows.count('<th scope="row"') == 4
+    for_you = html.split("For you to fix")[1].split("For users to fix")[0]
+    assert "Not wanted" not in for_you
+    assert 'href="/problems/">2 more causes<' in for_you
+    assert "1 needs you" in text_of(html)
 
 
 @pytest.mark.usefixtures("troubled")
