@@ -144,7 +144,7 @@
     const one = document.activeElement || document.body;
     const around = one.closest("thead th, .pager");
     const same = `#main [href="${CSS.escape(one.getAttribute("href") ?? "")}"]`;
-    places = !one.matches("#main *") ? [] : !around ? [same, "#main"] : [`thead .${around.classList[0]} a`, `.pager [rel="${one.rel}"]`, ".pager [rel]", "#main"];
+    places = !one.matches("#main *") ? [] : !around ? [same, "#main"] : [`thead .${around.classList[0]} a`, `.pager [rel="${one.rel}"]`, ".pager [rel]", same, "#main"];
   });
   document.addEventListener("htmx:afterSettle", () => {
     for (const place of places) if (document.activeElement === document.body) document.querySelector(place)?.focus({ preventScroll: true });

@@ -193,6 +193,7 @@ def test_a_cleared_selection_gives_the_focus_back_to_the_boxes(
     [
         ("/", "main .scroll[tabindex]"),
         ("/problems/", "tbody button >> nth=1"),
+        ("/problems/", ".pager a >> nth=0"),
         ("/problems/{problem}/", "#actions button >> nth=2"),
     ],
 )
