@@ -43,6 +43,11 @@ def sales_key(table: TableMap, bc_id: str) -> str:
     return str(uuid5(_KEYS, f"{table.table}:{bc_id}"))
 
 
+def may_be_ours(sales_id: str) -> bool:
+    """Whether a key is of the kind that ``sales_key`` makes; few others are."""
+    return UUID(sales_id).version == 5
+
+
 def update(
     table: TableMap,
     way: Direction,

@@ -26,6 +26,9 @@ KINDS: Mapping[tuple[str, str], ValueKind] = {
 CREATE_ONLY = frozenset({("transactioncurrencies", "isocurrencycode")})
 """Columns that Dataverse takes on creation only (protocols §3.3)."""
 
+SHARED = frozenset({"transactioncurrencies"})
+"""Tables of Sales whose rows are those of all companies."""
+
 LABELS: Mapping[str, tuple[str, str]] = {
     "customers": ("number", "displayName"),
     "currencies": ("code", "displayName"),

@@ -18,6 +18,13 @@ from integration.core.outcomes import OutcomeKind
 from integration.core.plan import Missing, creation, sales_key
 from integration.core.records import Direction, Record, System
 from integration.services import couplings, pending
+from integration.services.companies import (
+    ELSEWHERE,
+    FRESH,
+    elsewhere,
+    is_fresh,
+    without_others,
+)
 from integration.services.endings import (
     Endings,
     Trouble,
@@ -43,7 +50,8 @@ CHUNK = {Direction.TO_SALES: 1_000, Direction.TO_BUSINESS_CENTRAL: 500}
 class _Batch:
     """Records of one side that have no partner, and what became of them.
 
-    ``made`` are partners as the other system answered them.
+    ``made`` are partners as the other system answered them; another company is at what
+    is ``given``.
     """
 
     way: Direction
@@ -51,6 +59,7 @@ class _Batch:
     found: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
     failed: list[tuple[Snapshot, Trouble]] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
+    given: list[Snapshot] = field(default_factory=list)
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -96,9 +105,28 @@ def _skip(
     return wanted
 
 
+def _put_off(work: Work, records: Sequence[Snapshot]) -> Sequence[Snapshot]:
+    """To the next run, which may know whose they are. Returns the others."""
+    side = System.SALES
+    fresh = [r for r in records if is_fresh(work, r) and r.id not in work.restored]
+    if not fresh:
+        return records
+    endings = Endings()
+    endings.left[side] += fresh
+    endings.outcomes += [
+        of_record(OutcomeKind.SKIPPED, side, record, reason=FRESH) for record in fresh
+    ]
+    with transaction.atomic():
+        endings.save(work)
+    work.spool.drop(side, [record.id for record in fresh])
+    return [record for record in records if record not in fresh]
+
+
 def _plan(work: Work, way: Direction, records: Sequence[Snapshot]) -> _Plan:
     if work.table.only_coupled:
         records = _skip(work, way, records)
+    if way.source is System.SALES:
+        records = _put_off(work, records)
     plan = _Plan(_Batch(way))
     for record in records:
         columns = creation(work.table, way, record.values, work.references)
@@ -147,6 +175,7 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
             pending.save_intents(
                 work.mapping, [(r, batch.intents[r.id]) for r, _ in creates]
             )
+        creates = _ours(work, batch, creates)
     connector, table = work.connectors[side], work.table
     wanted = [create for _, create in creates]
     place, columns = table.place(side), table.columns(side)
@@ -163,6 +192,17 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
     _look_for(work, batch, unsure)
     if side is System.SALES:
         batch.failed = with_rivals(work, batch.failed)
+
+
+def _ours(
+    work: Work, batch: _Batch, creates: Sequence[_Creation]
+) -> Sequence[_Creation]:
+    """Asked once the intents are stored: of two companies at the same record one, at
+    least, sees the other."""
+    theirs = elsewhere(work, System.SALES, [record.id for record, _ in creates])
+    pending.forget_intents(work.mapping, list(theirs))
+    batch.given = [record for record, _ in creates if record.id in theirs]
+    return [one for one in creates if one[0].id not in theirs]
 
 
 def _take(
@@ -192,8 +232,9 @@ def _look_for(
     records = [record for record, _ in unsure]
     if batch.way is Direction.TO_SALES:
         keys = {sales_key(work.table, record.id): record.id for record in records}
-        there = work.read(System.SALES, list(keys))
-        partners = {keys[key]: partner for key, partner in there.items()}
+        found = work.read(System.SALES, list(keys))
+        there = without_others(work, System.SALES, [*found.values()])
+        partners = {keys[partner.id]: partner for partner in there}
         troubles: Mapping[str, Trouble] = {}
     else:
         created = find_created(work, records)
@@ -210,6 +251,10 @@ def _save(work: Work, batch: _Batch) -> None:
     endings, way, now = Endings(), batch.way, clock.now()
     made = [_couple(work, way, *each, now) for each in batch.made]
     failed_records(endings, way.source, batch.failed)
+    endings.outcomes += [
+        of_record(OutcomeKind.SKIPPED, way.source, record, reason=ELSEWHERE)
+        for record in batch.given
+    ]
     with transaction.atomic():
         kept = couplings.make(work.mapping, (pair.coupling for pair in made))
         ids = {(coupling.bc_id, coupling.sales_id): coupling.pk for coupling in kept}

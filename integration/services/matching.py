@@ -9,6 +9,7 @@ from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, OutcomeKind
 from integration.core.records import System
 from integration.services import couplings, pending
+from integration.services.companies import without_others
 from integration.services.endings import Endings, Trouble, failed_records, of_record
 from integration.services.intents import Created, find_created, told_of
 from integration.services.spool import Ambiguous
@@ -149,8 +150,9 @@ def _gather_all(work: Work, side: System) -> None:
 
 
 def _add_extra(work: Work, side: System, records: Iterable[Snapshot]) -> None:
-    passing = [(record, None) for record in records if record.passes]
-    work.spool.add(side, passing, extra=True)
+    passing = [record for record in records if record.passes]
+    ours = without_others(work, side, passing)
+    work.spool.add(side, [(record, None) for record in ours], extra=True)
 
 
 def _couple(work: Work, matches: Sequence[Match]) -> None:

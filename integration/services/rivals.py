@@ -18,6 +18,7 @@ from integration.core.records import System
 from integration.core.values import as_code
 from integration.models import Coupling
 from integration.services import couplings
+from integration.services.companies import without_others
 from integration.services.endings import Trouble
 from integration.services.work import Work
 
@@ -72,7 +73,8 @@ def newcomers(work: Work, side: System, numbers: Collection[str]) -> list[Snapsh
     """Those of them without partner, whoever entered them since."""
     found = {record.id: record for record in numbered(work, side, numbers)}
     known = couplings.coupled_ids(work.mapping, side, [*found])
-    return [r for r in found.values() if r.passes and r.id not in known]
+    free = [r for r in found.values() if r.passes and r.id not in known]
+    return without_others(work, side, free)
 
 
 def own_number(coupling: Coupling, side: System, left: Snapshot) -> str:

@@ -13,6 +13,7 @@ from integration.core.values import as_code
 from integration.models import PendingRecord
 from integration.services import couplings, pending
 from integration.services.absent import fail_hidden, find, look_up
+from integration.services.companies import ELSEWHERE, elsewhere
 from integration.services.couplings import Known
 from integration.services.currencies import used_codes
 from integration.services.endings import (
@@ -24,13 +25,13 @@ from integration.services.endings import (
     tried,
     way_from,
 )
-from integration.services.errors import settle_both_deleted
+from integration.services.errors import settle_both_deleted, settle_parted
 from integration.services.work import Work
 
 
 @dataclass(slots=True)
 class _Sorted:
-    """What becomes of one page of records of one side."""
+    """What becomes of one page of records of one side; ``given`` belong elsewhere."""
 
     side: System
     endings: Endings = field(default_factory=Endings)
@@ -39,6 +40,7 @@ class _Sorted:
     lost: list[str] = field(default_factory=list)
     blocked: list[tuple[Snapshot, Finding, Known | None]] = field(default_factory=list)
     left_out: list[tuple[Snapshot, Known | None]] = field(default_factory=list)
+    given: list[tuple[Snapshot, PendingRecord | None]] = field(default_factory=list)
 
 
 def sort(
@@ -47,18 +49,22 @@ def sort(
     """Record what needs no decision, and put the rest into the spool.
 
     No decision is needed for an echo, a version that failed and is not due, a record
-    outside its filter and a currency without rate. ``at_once`` decides about a version
-    handled before, too: its time has come, or somebody asks for it.
+    outside its filter or of another company, and a currency without rate. ``at_once``
+    decides about a version handled before, too: its time has come, or somebody asks for
+    it.
     """
     ids = [record.id for record in records]
     work.spool.forget(side, ids)
     partners = couplings.known_by_record(work.mapping, side, ids)
     waiting = pending.by_record(work.mapping, side, ids)
     stirred = _stirred(work, side, records, partners)
+    theirs = elsewhere(work, side, [key for key in ids if key not in partners])
     found, now = _Sorted(side), clock.now()
     for record in records:
         partner, row = partners.get(record.id), waiting.get(record.id)
-        if work.is_outside(side, record):
+        if record.id in theirs and not (row and row.intent):
+            found.given.append((record, row))
+        elif work.is_outside(side, record):
             _leave_alone(work, found, record, partner, row)
         elif row and not at_once and pending.is_resting(row, record, now):
             found.endings.outcomes.append(_resting(side, record, partner, row))
@@ -74,6 +80,7 @@ def sort(
             found.undecided.append((record, partner.id if partner else None))
     _block(work, found)
     _set_aside(work, found)
+    _give(work, found)
     _keep(work, found)
 
 
@@ -180,6 +187,23 @@ def _set_aside(work: Work, found: _Sorted) -> None:
     for record, _ in found.left_out:
         if record.id not in held or held[record.id] in there:
             found.endings.aside.append((found.side, record, reason))
+
+
+def _give(work: Work, found: _Sorted) -> None:
+    """Another company has these: here nothing is wrong with them any more.
+
+    What we may have created from one is looked for all the same: that is none of these.
+    """
+    side = found.side
+    found.endings.outcomes += [
+        of_record(OutcomeKind.FILTERED_OUT, side, record, reason=ELSEWHERE)
+        for record, _ in found.given
+    ]
+    failed = [record.id for record, row in found.given if row]
+    if failed and not work.is_rehearsal:
+        with transaction.atomic():
+            pending.clear(work.mapping, side, failed)
+            settle_parted(work.mapping, failed)
 
 
 def _block(work: Work, found: _Sorted) -> None:

@@ -15,6 +15,7 @@ from integration.models import Coupling, TableMapping
 from integration.services import couplings, pending
 from integration.services.answers import answers_of, parted
 from integration.services.changes import Cursors, read_both, read_due, read_only
+from integration.services.companies import others_of
 from integration.services.creations import create_alone
 from integration.services.currencies import (
     read_money,
@@ -85,6 +86,7 @@ def open_work(run: Run, spool: Spool, bc: BusinessCentral, sales: Sales) -> Work
         spool=spool,
         references=read_references(run.mapping, table, bc, sales),
         money=read_money(table, bc, sales),
+        others=others_of(run.mapping),
     )
 
 

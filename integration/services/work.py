@@ -36,8 +36,9 @@ class Work:
     ``money`` is there only in the mapping of currencies. ``awaited`` remembers the
     fingerprint of what records wait for. ``stopped_by`` is why part of a chunk was not
     tried: nothing else would pass now. ``answers`` are people's, by coupling;
-    ``restored`` the records whose deleted partner is being made again. What was written
-    is recorded ``behind`` the next call.
+    ``restored`` the records whose deleted partner is being made again. ``others`` are
+    mappings of other companies to the same table of Sales. What was written is recorded
+    ``behind`` the next call.
     """
 
     run: Run
@@ -50,6 +51,7 @@ class Work:
     stopped_by: Failure | None = None
     answers: Mapping[int, Answer] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
+    others: tuple[int, ...] = ()
     behind: Behind = field(default_factory=Behind)
 
     @property

@@ -1,0 +1,76 @@
+"""Other companies: several connections may keep one Sales environment in step.
+
+A record there belongs to the company that has it coupled, or is about to create its
+partner (behaviours B122): for the others it does not exist. Currencies are everybody's.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from integration import clock
+from integration.core.chunks import chunks
+from integration.core.mapping import Snapshot
+from integration.core.plan import may_be_ours
+from integration.core.records import System
+from integration.core.standard import SHARED
+from integration.models import Coupling, PendingRecord, TableMapping
+from integration.models.dialect import among
+from integration.services.work import Work
+
+UNRECORDED = timedelta(minutes=10)
+"""So long a run may take to record what it created; a task has no more time (D5)."""
+ELSEWHERE = "It belongs to another company."
+FRESH = "It was made a moment ago, perhaps for another company."
+_CHUNK = 1_000
+
+
+def others_of(mapping: TableMapping) -> tuple[int, ...]:
+    """Mappings of the same table of the same environment, on other connections."""
+    if mapping.table in SHARED:
+        return ()
+    rows = TableMapping.objects.filter(table=mapping.table).exclude(
+        connection=mapping.connection_id
+    )
+    address = _plain(mapping.connection.sales.base_url)
+    found = rows.values_list("pk", "connection__sales__base_url")
+    return tuple(pk for pk, other in found if _plain(other) == address)
+
+
+def elsewhere(work: Work, side: System, ids: Sequence[str]) -> set[str]:
+    """Those of these that belong to another company; asked where there is one."""
+    found: set[str] = set()
+    if side is System.BUSINESS_CENTRAL or not work.others:
+        return found
+    for part in chunks(ids, _CHUNK):
+        coupled = Coupling.objects.filter(
+            mapping__in=work.others, sales_id__in=among(part)
+        )
+        intended = PendingRecord.objects.filter(
+            mapping__in=work.others,
+            side=side.value,
+            record_id__in=among(part),
+            intent__isnull=False,
+        )
+        found.update(coupled.values_list("sales_id", flat=True))
+        found.update(intended.values_list("record_id", flat=True))
+    return found
+
+
+def without_others(
+    work: Work, side: System, records: Sequence[Snapshot]
+) -> list[Snapshot]:
+    """Those of these that belong to this company, or to none."""
+    theirs = elsewhere(work, side, [record.id for record in records])
+    return [record for record in records if record.id not in theirs]
+
+
+def is_fresh(work: Work, record: Snapshot) -> bool:
+    """Whether another company's run may have made it and not recorded it yet."""
+    if not (work.others and record.modified_at and may_be_ours(record.id)):
+        return False
+    now = work.connectors[System.SALES].server_time() or clock.now()
+    return now - record.modified_at < UNRECORDED
+
+
+def _plain(address: str) -> str:
+    return address.rstrip("/").lower()

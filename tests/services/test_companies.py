@@ -1,0 +1,257 @@
+"""Several companies, each with a connection of its own, and one Sales environment."""
+
+from collections.abc import Callable, Iterator
+from copy import copy
+from datetime import timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import pytest
+
+from integration import clock
+from integration.models import (
+    Connection,
+    Coupling,
+    Endpoint,
+    PendingRecord,
+    TableMapping,
+)
+from integration.services import companies, pending
+from integration.services.companies import others_of
+from integration.services.mappings import create_standard_mappings
+from integration.simulators.seed_ground import Ground
+from integration.simulators.store import Table
+from tests.services.engine import Engine, opened
+
+NAME = "Deuxième SA"
+
+
+class Other(Engine):
+    """The connection of a second company."""
+
+    @property
+    def customers(self) -> Table:
+        company = self.connection.business_central.company_id
+        return self.systems.store.table(f"bc:{company}:customers")
+
+    @property
+    def currencies(self) -> Table:
+        company = self.connection.business_central.company_id
+        return self.systems.store.table(f"bc:{company}:currencies")
+
+
+def alike(endpoint: Endpoint, **values: Any) -> Endpoint:
+    other = copy(endpoint)
+    other.pk, other.name = None, f"{NAME} – {endpoint.kind}"
+    for name, value in values.items():
+        setattr(other, name, value)
+    other.save()
+    return other
+
+
+@pytest.fixture
+def second(engine: Engine) -> Iterator[Engine]:
+    """Beside the company that is in step; no customers, nothing reviewed."""
+    ground = Ground(engine.systems.store, 2)
+    company = ground.company(NAME, "CHF")
+    ground.currency(company, "EUR")
+    connection = Connection.objects.create(
+        name=NAME,
+        enabled=True,
+        business_central=alike(
+            engine.connection.business_central, company_id=company.id
+        ),
+        sales=alike(engine.connection.sales),
+    )
+    create_standard_mappings(connection)
+    with opened(engine.systems, connection) as other:
+        yield Other(other.systems, other.connection, other.bc, other.sales)
+
+
+def made_by_the_engine(engine: Engine, word: str = "a") -> str:
+    """An account as a run makes it, whose coupling nobody has recorded."""
+    key = str(uuid5(NAMESPACE_URL, word))
+    values = {"name": f"New {word}", "statecode": 0, "customertypecode": 3}
+    engine.accounts.insert(values, key, "our application")
+    return key
+
+
+def test_the_accounts_of_a_company_are_no_customers_of_another(second: Engine) -> None:
+    plan = second.review()
+
+    assert plan["create_in_business_central"] == 0
+    assert plan["filtered_out"] == 8
+
+    second.accept()
+    counts = second.sync()
+
+    assert not len(second.customers)
+    assert counts["to_business_central"] == {"records_read": 8, "filtered_out": 8}
+    assert not second.errors()
+
+
+def test_a_customer_of_both_has_an_account_of_each(
+    engine: Engine, second: Engine
+) -> None:
+    known, account = engine.pair()
+    customer = second.add_customer(
+        "D1", known.values["displayName"], postalCode=known.values["postalCode"]
+    )
+    second.accept()
+
+    counts = second.sync()
+
+    assert counts["to_sales"]["inserted"] == 1
+    own = Coupling.objects.get(bc_id=customer.id)
+    assert own.sales_id != account.id
+    assert engine.account_of(known.values["number"]).id == account.id
+    second.sync("CUSTOMER")
+    engine.sync("CUSTOMER")
+    assert len(engine.customers) == 8
+    assert len(second.customers) == 1
+
+
+def test_an_account_of_nobody_is_whose_run_comes_first(
+    engine: Engine, second: Engine
+) -> None:
+    account = engine.add_account("By hand")
+    second.accept()
+
+    engine.sync("CUSTOMER")
+    second.sync("CUSTOMER")
+
+    assert Coupling.objects.filter(sales_id=account.id).count() == 1
+    assert len(engine.customers) == 9
+    assert not len(second.customers)
+
+
+def test_who_failed_with_it_has_no_error_of_it_once_it_is_anothers(
+    engine: Engine, second: Engine
+) -> None:
+    account = engine.add_account("By hand", address1_country="Switzerland")
+    second.accept()
+    second.sync()
+    assert len(second.errors()) == 1
+
+    engine.change(account, address1_country="CH")
+    engine.sync("CUSTOMER")
+    second.sync("CUSTOMER")
+
+    assert not second.errors()
+    assert not PendingRecord.objects.exists()
+    assert not len(second.customers)
+
+
+def test_currencies_are_those_of_all(engine: Engine, second: Engine) -> None:
+    assert second.review("CURRENCY")["coupled"] == 1
+    euro = Coupling.objects.filter(bc_number="EUR")
+
+    assert euro.values_list("sales_id").distinct().count() == 1
+    assert euro.count() == 2
+
+
+def test_what_was_made_a_moment_ago_may_be_anothers(
+    engine: Engine, second: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_by_the_engine(engine)
+    second.accept()
+
+    counts = second.sync()
+
+    assert counts["to_business_central"]["skipped"] == 1
+    assert not len(second.customers)
+
+    monkeypatch.setattr(companies, "UNRECORDED", timedelta())
+    counts = second.sync("CUSTOMER")
+
+    assert counts["to_business_central"]["inserted"] == 1
+    assert not PendingRecord.objects.exists()
+
+
+def test_what_was_made_a_moment_ago_is_left_to_whom_it_belongs(
+    engine: Engine, second: Engine
+) -> None:
+    key = made_by_the_engine(engine)
+    second.accept()
+    second.sync()
+    customer = engine.add_customer("E1", "New a")
+    Coupling.objects.create(
+        mapping=engine.mapping(),
+        bc_id=customer.id,
+        sales_id=key,
+        coupled_at=clock.now(),
+    )
+
+    second.sync("CUSTOMER")
+
+    assert not len(second.customers)
+    assert not PendingRecord.objects.exists()
+
+
+def test_what_was_made_a_moment_ago_is_nobody_elses_where_there_is_one_company(
+    engine: Engine,
+) -> None:
+    made_by_the_engine(engine)
+
+    assert engine.sync("CUSTOMER")["to_business_central"]["inserted"] == 1
+
+
+def test_two_companies_at_once_do_not_both_create_a_customer(
+    engine: Engine, second: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = engine.add_account("By hand")
+    second.accept()
+    stored = pending.save_intents
+
+    def both(mapping: TableMapping, intents: Any) -> None:
+        [(record, intent)] = intents
+        stored(mapping, [(record, intent)])
+        stored(engine.mapping(), [(record, intent)])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pending, "save_intents", both)
+        counts = second.sync()
+
+    assert counts["to_business_central"]["skipped"] == 1
+    assert not len(second.customers)
+
+    engine.sync("CUSTOMER")
+    second.sync("CUSTOMER")
+
+    assert len(engine.customers) == 9
+    assert not len(second.customers)
+    assert Coupling.objects.get(sales_id=account.id).mapping == engine.mapping()
+    assert not PendingRecord.objects.exists()
+
+
+def test_a_copied_company_does_not_take_the_account_of_the_first(
+    engine: Engine, second: Engine
+) -> None:
+    customer, account = engine.pair()
+    values = {**customer.values, "number": "D1", "currencyCode": ""}
+    second.customers.insert(values, customer.id)
+    second.accept()
+
+    second.sync()
+
+    assert second.articles() == ["dv-duplicate-id"]
+    assert Coupling.objects.get(sales_id=account.id).mapping == engine.mapping()
+
+
+@pytest.mark.parametrize(
+    ("address", "is_shared"),
+    [
+        (lambda url: url.upper() + "/", True),
+        (lambda url: "https://another.example/", False),
+    ],
+)
+def test_one_environment_is_known_by_its_address(
+    engine: Engine, second: Engine, address: Callable[[str], str], *, is_shared: bool
+) -> None:
+    sales = second.connection.sales
+    sales.base_url = address(engine.connection.sales.base_url)
+    sales.save()
+
+    expected = (engine.mapping().pk,) if is_shared else ()
+    assert others_of(second.mapping()) == expected
+    assert others_of(second.mapping("CURRENCY")) == ()
