@@ -125,6 +125,27 @@ def test_a_group_counts_what_its_list_shows_also_where_a_cause_is_ignored(
     assert "1 needs you" in text_of(html)
 
 
+def test_a_cause_leads_to_those_that_wait_and_those_that_are_ignored(
+    viewer: Client,
+) -> None:
+    problem = make_problem()
+    for state in ("open", "ignored", "ignored"):
+        make_error(problem=problem, state=state)
+    make_error(problem=problem, waits_for="CURRENCY:EUR")
+    cells.rebuild()
+
+    causes = viewer.get("/problems/").content.decode()
+
+    for words, state, count in (
+        ("1 of them waits", "waiting", 1),
+        ("2 of them are ignored", "ignored", 2),
+    ):
+        href = link_of(causes, words)
+        assert href == f"/errors/?problem={problem.pk}&state={state}"
+        rows = viewer.get(href).content.decode()
+        assert rows.count('<th scope="row"') == count
+
+
 @pytest.mark.usefixtures("troubled")
 def test_a_viewer_is_told_that_an_administrator_fixes_it(viewer: Client) -> None:
     html = page(viewer)
