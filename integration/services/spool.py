@@ -7,10 +7,11 @@ matched where joins are quick.
 import marshal
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from integration.core.values import as_code
 CHUNK = 1_000
 CANDIDATES = 10
 """So many are named for an ambiguous record."""
+_KEYS_KEPT = 1_000
 
 _BC, _SALES = System.BUSINESS_CENTRAL.value, System.SALES.value
 
@@ -316,12 +318,14 @@ class Spool:
     def ambiguous(self) -> Iterator[list[Ambiguous]]:
         """What ``match`` could not tell, Business Central's first."""
         for side in System:
+            # Thousands may be called the same: their candidates are, too.
+            holders = lru_cache(_KEYS_KEPT)(partial(self._holders, side.other))
             for rows in self._in_state(side, "ambiguous", CHUNK):
                 yield [
                     Ambiguous(
                         side,
                         _snapshot(row[1:-1]),
-                        self._candidates(side, row[1]),
+                        self._candidates(side, row[1], holders),
                         bool(row[-1]),
                     )
                     for row in rows
@@ -409,17 +413,29 @@ class Spool:
             last = rows[-1][0]
             yield rows
 
-    def _candidates(self, side: System, id: str) -> tuple[RecordRef, ...]:
-        rows = self._all(
-            "SELECT DISTINCT r.id, r.number, r.name FROM match_key mine"
-            " JOIN match_key k ON k.tier = mine.tier AND k.rule = mine.rule"
-            " AND k.word = mine.word AND k.side <> mine.side"
-            " JOIN record r ON r.side = k.side AND r.id = k.id"
-            " WHERE mine.side = ? AND mine.id = ? AND r.state = 'ambiguous'"
-            " ORDER BY r.number, r.id LIMIT ?",
-            (side.value, id, CANDIDATES),
+    def _candidates(
+        self, side: System, id: str, holders: Callable[..., Sequence[RecordRef]]
+    ) -> tuple[RecordRef, ...]:
+        keys = self._all(
+            "SELECT tier, rule, word FROM match_key WHERE side = ? AND id = ?",
+            (side.value, id),
         )
-        return tuple(RecordRef(*row) for row in rows)
+        found = {each for key in keys for each in holders(*key)}
+        ordered = sorted(found, key=lambda each: (each.number, each.id))
+        return tuple(ordered[:CANDIDATES])
+
+    def _holders(
+        self, side: System, tier: int, rule: int, word: str
+    ) -> Sequence[RecordRef]:
+        """The first of this side that have a key and are ambiguous."""
+        rows = self._all(
+            "SELECT r.id, r.number, r.name FROM match_key k"
+            " JOIN record r ON r.side = k.side AND r.id = k.id"
+            " WHERE k.tier = ? AND k.rule = ? AND k.word = ? AND k.side = ?"
+            " AND r.state = 'ambiguous' ORDER BY r.number, r.id LIMIT ?",
+            (tier, rule, word, side.value, CANDIDATES),
+        )
+        return [RecordRef(*row) for row in rows]
 
     def _known(self, table: str, side: System, ids: Sequence[str]) -> set[str]:
         return {row[0] for row in self._chosen(table, "id", side, ids)}

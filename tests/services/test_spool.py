@@ -1,7 +1,9 @@
 """The spool keeps what a run reads, and finds who belongs together."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -201,3 +203,30 @@ def test_many_namesakes_cost_no_more_than_their_number(spool: Spool) -> None:
 
     assert next(spool.ambiguous())[0].record.id == "b0"
     assert list(spool.matched()) == []
+
+
+def test_the_candidates_of_namesakes_cost_no_more_than_their_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    efforts: list[int] = []
+    connect = sqlite3.connect
+
+    def step() -> None:
+        efforts[-1] += 1
+
+    def counted(*place: Any, **options: Any) -> sqlite3.Connection:
+        base: sqlite3.Connection = connect(*place, **options)
+        base.set_progress_handler(step, 100)
+        return base
+
+    monkeypatch.setattr(sqlite3, "connect", counted)
+    for count in (100, 400):
+        efforts.append(0)
+        with Spool() as spool:
+            for side in System:
+                alike = (record(f"{side}{n}", email="info@x") for n in range(count))
+                put(spool, side, *alike)
+            spool.match(CUSTOMER)
+            assert len(ambiguous(spool)) == 2 * count
+
+    assert efforts[1] < 6 * efforts[0]
