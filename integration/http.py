@@ -5,11 +5,23 @@ from dataclasses import dataclass
 from functools import wraps
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
+from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
@@ -26,6 +38,7 @@ from integration.services.visits import note_visit
 
 THEME_COOKIE = "theme"
 YEAR_SECONDS = 365 * 24 * 3600
+NOT_ALLOWED = 405
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 P = ParamSpec("P")
 Address = IPv4Address | IPv6Address
@@ -101,9 +114,37 @@ class PreferencesMiddleware:
             timezone.override(preferences.zone),
         ):
             response = self.get_response(request)
+            if response.status_code == NOT_ALLOWED and request.method == "GET":
+                response.content = no_page(request)
         response.headers.setdefault("Content-Language", preferences.language)
         patch_vary_headers(response, ("Accept-Language", "Cookie", "HX-Request"))
         return response
+
+
+def no_page(request: HttpRequest) -> str:
+    """In words what a browser would call broken: the address of a button."""
+    said = _("Only a button of a page leads there. Nothing was changed.")
+    return render_to_string("404.html", {"sentence": said}, request)
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Asks strangers to sign in, and leads them where they wanted to go.
+
+    Whoever pressed a button and was signed out meanwhile comes back to its page.
+    """
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseRedirect:
+        if request.method in SAFE_METHODS:
+            return super().handle_no_permission(request, view_func)
+        said = _("You were signed out: nothing was changed. Sign in and do it again.")
+        messages.warning(request, said)
+        asked = redirect_to_login(page_before(request), resolve_url(settings.LOGIN_URL))
+        if HtmxDetails(request):
+            # A page that asks for a part of itself goes there as a whole.
+            asked.status_code, asked["HX-Redirect"] = 200, asked.url
+        return asked
 
 
 class VisitMiddleware:
@@ -229,11 +270,21 @@ def _address(text: str) -> Address | None:
 def safe_next(request: HttpRequest, default: str) -> str:
     """The address to go back to: one of ours, or ``default``."""
     address = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(
+    return address if is_ours(request, address) else default
+
+
+def page_before(request: HttpRequest) -> str:
+    """Where the button stood: what its form says, else what the browser does."""
+    told = urlsplit(request.headers.get("Referer", ""))
+    page = urlunsplit(("", "", told.path, told.query, ""))
+    known = told.netloc == request.get_host() and is_ours(request, page)
+    return safe_next(request, page if known else reverse("overview"))
+
+
+def is_ours(request: HttpRequest, address: str) -> bool:
+    return url_has_allowed_host_and_scheme(
         address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    ):
-        return address
-    return default
+    )
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

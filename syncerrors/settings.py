@@ -333,7 +333,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "integration.http.SignInMiddleware",
     "integration.http.PreferencesMiddleware",
     "integration.http.VisitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -22,6 +22,7 @@ from integration.http import (
     THEME_COOKIE,
     SignedInRequest,
     client_address,
+    is_ours,
     is_this_machine,
     remember,
     role_required,
@@ -40,7 +41,8 @@ def login(request: HttpRequest) -> HttpResponse:
     """User name and password; then back to where the person wanted to go."""
     next_address = request.POST.get("next") or request.GET.get("next", "")
     if request.user.is_authenticated:
-        return redirect("overview")
+        ours = is_ours(request, next_address)
+        return HttpResponseRedirect(next_address if ours else reverse("overview"))
     form = SignInForm(
         request, data=request.POST or None, address=client_address(request)
     )
@@ -137,9 +139,14 @@ def account(request: SignedInRequest) -> HttpResponse:
 
 
 @role_required(Role.VIEWER, own=True)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def wish(request: SignedInRequest) -> HttpResponse:
-    """Keep what the person wants to be told of."""
+    """Keep what the person wants to be told of.
+
+    Asked for again, as by another language where it was refused, it is the account's.
+    """
+    if request.method != "POST":
+        return redirect("account")
     form = WishForm(request.POST)
     if not form.is_valid():
         settled = AccountForm(initial=_preferences(request.user))

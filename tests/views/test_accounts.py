@@ -1,6 +1,8 @@
 """Signing in and out, the one-time link, language, zone and theme."""
 
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
@@ -34,6 +36,79 @@ def test_signing_in_leads_nowhere_else(db: None, address: str) -> None:
     )
 
     assert response["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("values", "before", "page"),
+    [
+        ({"next": "/errors/?state=ignored"}, "/errors/", "/errors/?state=ignored"),
+        ({}, "/errors/cleanup/?all=1", "/errors/cleanup/?all=1"),
+        ({"next": "https://evil.example/"}, "/problems/3/", "/problems/3/"),
+        ({}, "//evil.example/x", "/"),
+        ({}, "", "/"),
+    ],
+)
+def test_who_was_signed_out_before_a_button_comes_back_to_its_page(
+    db: None, values: dict[str, str], before: str, page: str
+) -> None:
+    referer = f"http://testserver{before}" if before[:2] != "//" else f"http:{before}"
+    client = Client(headers={"Referer": referer} if before else {})
+
+    response = client.post("/errors/delete/", values, follow=True)
+
+    address, _status = response.redirect_chain[-1]
+    assert parse_qs(urlsplit(address).query)["next"] == [page]
+    assert "You were signed out: nothing was changed." in response.content.decode()
+
+
+def test_who_was_signed_out_before_a_retry_in_place_comes_back_to_the_list(
+    db: None,
+) -> None:
+    row = make_error(problem=make_problem())
+
+    response = Client().post(
+        f"/errors/{row.pk}/retry/",
+        {"next": "/errors/?q=EUR"},
+        headers={"HX-Request": "true"},
+    )
+
+    assert response["HX-Redirect"] == "/login/?next=/errors/%3Fq%3DEUR"
+
+
+@pytest.mark.parametrize("language", ["en", "fr-ch"])
+def test_the_address_of_a_button_is_a_page_in_words(
+    administrator: Client, language: str
+) -> None:
+    words = {"en": "Only a button of a page", "fr-ch": "Seul un bouton d'une page"}
+
+    response = administrator.get(
+        "/errors/delete/", headers={"Accept-Language": language}
+    )
+
+    assert response.status_code == 405
+    assert response["Allow"] == "POST"
+    assert words[language] in unescape(response.content.decode())
+
+
+def test_another_language_where_a_wish_was_refused_is_that_of_the_account(
+    viewer: Client,
+) -> None:
+    refused = viewer.post("/account/alerts/", {"quiet_from": "22:00"})
+    assert "/account/alerts/" in refused.content.decode()
+
+    response = viewer.post(
+        "/language/", {"language": "fr-ch", "next": "/account/alerts/"}, follow=True
+    )
+
+    assert response.status_code == 200
+    assert response.redirect_chain[-1][0] == "/account/"
+
+
+def test_who_has_signed_in_in_another_window_goes_where_this_one_led(
+    viewer: Client,
+) -> None:
+    assert viewer.get("/login/?next=/jobs/")["Location"] == "/jobs/"
+    assert viewer.get("/login/?next=//evil.example/")["Location"] == "/"
 
 
 def test_a_wrong_password_is_told_without_saying_which_part_is_wrong(
