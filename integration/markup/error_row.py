@@ -163,12 +163,22 @@ def second_line(
 ) -> str:
     """Mapping, state and what the latest look found: it can be renewed alone."""
     is_over = error["settled_at"] and error["settled_reason"] != SettledReason.REPLACED
-    css = f" {healed}" if is_over else ""
+    badge = _badge(error, is_retried=is_retried)
+    return _second_line(error, badge, look, f" {healed}" if is_over else "", swap)
+
+
+def deleted_line(error: Row, swap: str) -> str:
+    """What an open list says of a row that somebody deleted; Undo is behind it."""
+    href = reverse("operation", args=[error["deletion"]])
+    words = f'<a class="in-text" href="{href}">{_("deleted from the list")}</a>'
+    return _second_line(error, "", words, " deleted", swap)
+
+
+def _second_line(error: Row, badge: str, look: str, css: str, swap: str) -> str:
     return (
         f'<span class="sub" id="look-{error["id"]}"{swap}><span class="mapping">'
         f"{escape(error['mapping_key'] or _('Set-up'))}</span>"
-        f'{_badge(error, is_retried=is_retried)}<span class="cut look{css}">{look}'
-        "</span></span>"
+        f'{badge}<span class="cut look{css}">{look}</span></span>'
     )
 
 

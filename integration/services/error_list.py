@@ -9,6 +9,7 @@ from django.db.models import CharField, Expression, F
 from django.db.models.functions import Cast
 
 from integration.models import SyncError
+from integration.models.cuts import Cut
 from integration.services.error_counts import ChipCounts
 from integration.services.error_filters import ErrorFilter, chips_of
 from integration.services.error_reading import Reading, remember
@@ -88,14 +89,14 @@ def read_page(
 
 
 def read_chips(
-    filters: ErrorFilter, since: datetime | None = None
+    filters: ErrorFilter, cuts: Sequence[Cut], since: datetime | None = None
 ) -> tuple[ChipCounts, int]:
     """The counts of a list without its rows, and how many are new since a moment.
 
     New is what failed for the first time, or again after it was in order. Only the
     newest thousand are looked at for that; without a moment none is.
     """
-    reading = Reading.start(filters, NEWEST_FIRST)
+    reading = Reading.start(filters, NEWEST_FIRST, cuts)
     return reading.chips, _count_new(reading, since) if since else 0
 
 

@@ -6,7 +6,7 @@ index leads: one column is compared as it is, the others through ``Unindexed``. 
 order of the sort's own index.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
@@ -49,8 +49,11 @@ class Reading:
     chips: ChipCounts = field(compare=False)
 
     @classmethod
-    def start(cls, filters: ErrorFilter, sort: Sort) -> "Reading":
-        cuts = tuple(Operation.objects.cuts())
+    def start(
+        cls, filters: ErrorFilter, sort: Sort, cuts: Sequence[Cut] | None = None
+    ) -> "Reading":
+        """``cuts`` are those in force, where they have been read already."""
+        cuts = tuple(Operation.objects.cuts() if cuts is None else cuts)
         found = search(filters.q) if filters.q else None
         chips = count_chips(filters, cuts, found)
         count = chips.of(filters.state)

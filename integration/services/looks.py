@@ -6,7 +6,7 @@ without that. A look is claimed by one conditional update: two workers never hav
 same, and that of a killed one is free again after a minute.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -27,6 +27,7 @@ from integration.models import (
     SyncError,
     TableMapping,
 )
+from integration.models.cuts import Cut, place
 from integration.models.dialect import among
 from integration.models.errors import LIST_COLUMNS
 from integration.models.removal import hold
@@ -138,15 +139,28 @@ def seen_of(ids: Collection[int]) -> dict[int, Seen]:
     return {key: Seen(*known) for key, *known in rows}
 
 
-def rows_of(ids: Collection[int]) -> list[dict[str, Any]]:
-    """What a list shows of these errors, with what was seen of them; one query."""
-    columns = (*LIST_COLUMNS, *seen_columns())
+def rows_of(ids: Collection[int], cuts: Sequence[Cut]) -> list[dict[str, Any]]:
+    """What a list shows of these errors, with what was seen of them; one query.
+
+    ``deletion`` is the operation that has taken one out of sight meanwhile, else 0.
+    """
+    columns = (*LIST_COLUMNS, *seen_columns(), place(cuts))
     rows = SyncError.objects.filter(pk__in=ids).values_list(*columns)
     shown = len(LIST_COLUMNS)
     return [
-        {**dict(zip(LIST_COLUMNS, row, strict=False)), "seen": Seen(*row[shown:])}
+        {
+            **dict(zip(LIST_COLUMNS, row, strict=False)),
+            "seen": Seen(*row[shown:-1]),
+            "deletion": row[-1],
+        }
         for row in rows
     ]
+
+
+def deletion_of(error_id: int) -> int:
+    """The operation that has taken it out of sight, 0 without one."""
+    rows = rows_of([error_id], Operation.objects.cuts())
+    return next((int(row["deletion"]) for row in rows), 0)
 
 
 def seen_of_cause(problem: Problem) -> Seen | None:

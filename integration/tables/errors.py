@@ -15,6 +15,7 @@ from integration.markup import parts
 from integration.markup.error_row import (
     Frame,
     Told,
+    deleted_line,
     error_row,
     second_line,
     seen_lines,
@@ -112,10 +113,14 @@ def renewed(rows: Iterable[Row], chips: Collection[str]) -> SafeString:
     """The words inside of rows that an open list shows, in place of the old ones.
 
     What is settled and under none of the list's chips any more healed there: rows of
-    that kind have both their sides, whose links may be others now.
+    that kind have both their sides, whose links may be others now. What somebody has
+    deleted says only that.
     """
     moments, told = parts.Moments(), []
     for row in rows:
+        if row["deletion"]:
+            told.append(deleted_line(row, SWAP))
+            continue
         seen = row["seen"]
         told.append(
             second_line(

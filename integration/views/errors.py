@@ -34,7 +34,7 @@ from integration.services.error_counts import ChipCounts
 from integration.services.error_filters import ALL, RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.error_reading import likely_statements
-from integration.services.looks import seen_of, watch
+from integration.services.looks import deletion_of, seen_of, watch
 from integration.services.places import Places, place_of, places_statement, read_places
 from integration.services.retry_results import replacement_of
 from integration.services.status import read_engine, read_shell, shell_statements
@@ -332,7 +332,13 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
 @require_safe
 def error_live(request: SignedInRequest, error_id: int) -> HttpResponse:
     """What may have changed on the page of an error while somebody has it open."""
-    found = find(error_id)
+    try:
+        found = find(error_id)
+    except Http404:
+        if not (deletion := deletion_of(error_id)):
+            raise
+        there = {"error_id": error_id, "deletion": deletion}
+        return render(request, "integration/errors/_deleted.html", there)
     if request.GET.get("only") == "open":
         return render(request, "integration/_open.html")
     was_settled = request.GET.get("settled") == "1"
@@ -343,7 +349,8 @@ def error_live(request: SignedInRequest, error_id: int) -> HttpResponse:
         **(case_context(found, mapping) if has_ended else share_context(found)),
         "has_ended": has_ended,
         # The open page has no button for what is open again: it is read anew.
-        "came_back": was_settled and found.settled_at is None,
+        "came_back": (was_settled and found.settled_at is None)
+        or "deleted" in request.GET,
         "page": _page_of(request, found),
     }
     return render(request, "integration/errors/_live.html", context)

@@ -11,6 +11,7 @@ from integration.choices import Chip, Role
 from integration.core.texts import read_number
 from integration.http import SignedInRequest, role_required
 from integration.markup.looks import pace
+from integration.models import Operation
 from integration.services.error_filters import chips_of, parse_filter
 from integration.services.error_list import read_chips
 from integration.services.looks import rows_of, watch, watch_cause
@@ -56,12 +57,14 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
     told = map(read_number, request.GET.getlist("entry")[:MOST])
     ids = [key for key in told if key is not None]
     listing = read_listing(_without_entries(request.GET))
-    rows, listed = rows_of(ids), chips_of(listing.filters.state)
-    healed = [row for row in rows if row["settled_at"] and row["chip"] not in listed]
+    cuts = Operation.objects.cuts()
+    rows, listed = rows_of(ids, cuts), chips_of(listing.filters.state)
+    there = [row for row in rows if not row["deletion"]]
+    healed = [row for row in there if row["settled_at"] and row["chip"] not in listed]
     if healed:
         tell(healed, read_places())
     since = parse_filter({"from": request.GET.get("since", "")})[0].since
-    counts, new = read_chips(listing.filters, since)
+    counts, new = read_chips(listing.filters, cuts, since)
     first = request.GET.get("first") == "1"
     context: dict[str, Any] = {
         "live_href": errors.live_href(
@@ -71,7 +74,7 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
         "rows": renewed(rows, listed),
         "listing": listing,
         "total": counts.of(listing.filters.state),
-        "shown": sum(row["chip"] in listed for row in rows),
+        "shown": sum(row["chip"] in listed for row in there),
         "first": first,
         "query": listing.query(),
         "new": new,

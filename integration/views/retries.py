@@ -82,7 +82,13 @@ RESULTS: dict[str, Callable[[int], str]] = {
 @require_POST
 def one(request: SignedInRequest, error_id: int) -> HttpResponse:
     """Try the record again, now."""
-    found = find(error_id)
+    try:
+        found = find(error_id)
+    except Http404 as gone:
+        if not request.htmx:
+            raise
+        messages.error(request, str(gone))  # The page of the row says it, read anew.
+        return HttpResponse(status=404)
     query = read_listing(request.GET).query()
     back = f"{reverse('error', args=[error_id])}{'?' if query else ''}{query}"
     holder = holding(found)

@@ -23,8 +23,12 @@ from integration.models import (
     TableMapping,
 )
 from integration.services.cells import rebuild
+from integration.services.cleanup import delete, delete_selected
+from integration.services.cleanup_preview import CleanupRequest, preview
+from integration.services.error_filters import ErrorFilter
 from integration.services.errors import record_outcomes
 from integration.services.operations import record_operation
+from integration.services.undo import undo
 from tests.factories import SOME_TIME, make_error, make_job, make_mapping, make_problem
 from tests.sessions import while_written
 
@@ -359,6 +363,75 @@ def test_the_summary_of_a_list_is_renewed_with_the_rest(
 
     assert all(f"{words}</span>" in live for words in after)
     assert all(words in html(viewer, live_of(live), **headers) for words in after)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "deleted from the list"), ("fr", "supprimée de la liste")],
+)
+def test_a_row_that_somebody_deletes_says_so_and_is_not_counted(
+    viewer: Client, error: SyncError, language: str, words: str
+) -> None:
+    make_error(problem=error.problem)
+    rebuild()
+    headers = {"accept-language": language}
+    page = html(viewer, "/errors/", **headers)
+    deletion = delete_selected([error.pk], "anna", "a test entry")
+
+    live = html(viewer, live_of(page), **headers)
+
+    said = f'<a class="in-text" href="/operations/{deletion.pk}/">{words}</a>'
+    assert f'<span class="cut look deleted">{said}</span>' in live
+    assert f'id="seen-{error.pk}"' not in live
+    assert ">1–1 " in live
+
+    undo(deletion, "anna", "")
+    back = html(viewer, live_of(live), **headers)
+    assert words not in back
+    assert ">1–2 " in back
+
+
+def test_a_row_that_a_clean_up_hides_says_so(viewer: Client, error: SyncError) -> None:
+    page = html(viewer, "/errors/")
+    wanted = CleanupRequest(None, ErrorFilter())
+    token = preview(wanted, "anna").token
+    deletion = delete(token, wanted, "anna", include_relevant=True, typed="1")
+
+    live = html(viewer, live_of(page))
+
+    assert f'href="/operations/{deletion.pk}/">deleted from the list</a>' in live
+    assert ">0 of 0<" in live
+
+
+def test_the_page_of_an_error_that_somebody_deletes_says_so_and_comes_back(
+    operator: Client, error: SyncError
+) -> None:
+    ask = f"/errors/{error.pk}/live/"
+    assert f'hx-get="{ask}"' in html(operator, f"/errors/{error.pk}/")
+    deletion = delete_selected([error.pk], "anna", "a test entry")
+
+    live = html(operator, ask)
+
+    said = f'<a class="in-text" href="/operations/{deletion.pk}/">'
+    assert f"{said}This entry was deleted from the list.</a>" in live
+    assert '<div class="actions" id="actions" hx-swap-oob="true"></div>' in live
+    assert f'hx-get="{ask}?deleted=1"' in live
+    assert f'hx-get="{ask}?deleted=1"' in html(operator, f"{ask}?deleted=1")
+
+    undo(deletion, "anna", "")
+    back = html(operator, f"{ask}?deleted=1")
+    assert f'<div hx-get="/errors/{error.pk}/" hx-trigger="load"' in back
+
+
+def test_a_retry_of_a_row_that_somebody_deleted_is_refused_in_words(
+    operator: Client, error: SyncError
+) -> None:
+    delete_selected([error.pk], "anna", "a test entry")
+
+    answer = operator.post(f"/errors/{error.pk}/retry/", headers={"HX-Request": "true"})
+
+    assert answer.status_code == 404
+    assert "it may have been deleted" in html(operator, "/errors/")
 
 
 def test_the_page_of_an_error_says_resolved_by_itself(
