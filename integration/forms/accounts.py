@@ -57,7 +57,9 @@ class SignInForm(AuthenticationForm):
         except ValidationError:
             sign_in.count_failure(name, self.address)
             raise
-        sign_in.forget_failures(name, self.address)
+        # Without a password nobody was let in, and nothing is forgotten.
+        if self.user_cache is not None:
+            sign_in.forget_failures(name, self.address)
         return cleaned
 
 

@@ -143,6 +143,17 @@ def test_after_five_wrong_passwords_the_right_one_has_to_wait(
     assert try_with("secret", "192.0.2.8").status_code == 302
 
 
+def test_an_empty_password_does_not_make_wrong_ones_forgotten(db: None) -> None:
+    make_user(Role.VIEWER, username="vera")
+
+    for password in ("wrong", "wrong", "wrong", "wrong", "", "wrong"):
+        form = {"username": "vera", "password": password}
+        Client().post("/login/", form)
+    refused = Client().post("/login/", {"username": "vera", "password": "secret"})
+
+    assert "Too many failed" in refused.content.decode()
+
+
 @pytest.mark.parametrize("invented", ["10.0.0.{n}, 192.0.2.7", "nonsense {n}"])
 def test_who_invents_addresses_before_the_proxy_has_to_wait_as_well(
     db: None, settings: Settings, invented: str
