@@ -15,6 +15,7 @@ from django.contrib.auth.forms import (
     UserChangeForm,
 )
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -42,7 +43,7 @@ from integration.models import (
 from integration.services.articles import title_of
 from integration.services.places import Place, Places, read_places
 from integration.services.sentences import in_words
-from integration.services.users import record_user_change
+from integration.services.users import is_last_administrator, record_user_change
 
 if TYPE_CHECKING:
     AdminOfUser = DjangoUserAdmin[User]
@@ -287,10 +288,7 @@ class ChangedUserForm(Reasoned, UserChangeFormOfUser):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         stays = cleaned.get("is_active") and cleaned.get("role") == Role.ADMINISTRATOR
-        others = User.objects.filter(is_active=True, role=Role.ADMINISTRATOR).exclude(
-            pk=self.instance.pk
-        )
-        if self.instance.is_administrator and not stays and not others.exists():
+        if not stays and is_last_administrator(self.instance):
             raise forms.ValidationError(
                 _("This is the last administrator; make another one first.")
             )
@@ -310,6 +308,14 @@ class NewPasswordForm(Reasoned, AdminPasswordChangeFormOfUser):
                 SetUnusablePasswordMixin.usable_password_help_text,
                 _("If disabled, the current password for this user will be lost."),
             )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not cleaned["set_usable_password"] and is_last_administrator(self.user):
+            raise forms.ValidationError(
+                _("This is the last administrator; make another one first.")
+            )
+        return cleaned
 
 
 @admin.register(User, site=site)
@@ -357,6 +363,8 @@ class UserAdmin(AdminOfUser):
         return False
 
     def save_model(self, request: Any, obj: User, form: Any, change: bool) -> None:
+        # Each user has one role: it is what it says.
+        obj.is_superuser = obj.is_superuser and obj.role == Role.ADMINISTRATOR
         super().save_model(request, obj, form, change)
         named = [name for name in form.changed_data if name in AUDITED]
         changes = {name: str(getattr(obj, name)) for name in named}
@@ -367,6 +375,7 @@ class UserAdmin(AdminOfUser):
             {"change": "changed" if change else "made", "role": obj.role, **changes},
         )
 
+    @transaction.atomic
     def user_change_password(
         self, request: Any, id: str, form_url: str = ""
     ) -> HttpResponse:

@@ -1,6 +1,7 @@
 """Forms of the set-up pages: a reason, a message to explain, a new secret."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, time
 from typing import Any, cast
 
 from django import forms
@@ -8,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.choices import ConflictPolicy, DeletionPolicy, SignIn
 from integration.core.explain import LONGEST
-from integration.markup.inputs import PlainInput
+from integration.markup.inputs import PlainDate, PlainInput
 from integration.markup.parts import interval
 from integration.models import Endpoint, TableMapping
 from integration.services.schedules import intervals_of
@@ -79,15 +80,25 @@ class MessageForm(forms.Form):
 
 
 class SecretForm(ReasonForm):
-    """A new client secret, password or private key; never shown again."""
+    """A new client secret, password or private key; never shown again.
 
-    field_order = ["secret", "reason"]
+    The day on which the old one ended says nothing of the new one.
+    """
+
+    field_order = ["secret", "expires", "reason"]
     secret = forms.CharField(
         max_length=SECRET_LENGTH,
         strip=False,
         widget=forms.PasswordInput(
             attrs={"class": "input", "autocomplete": "new-password"}
         ),
+    )
+    expires = forms.DateField(
+        label=_("Valid until (optional)"),
+        required=False,
+        help_text=_("30 and 7 days before that day the check says so."),
+        widget=PlainDate(attrs={"class": "input", "type": "date"}, format="%Y-%m-%d"),
+        input_formats=["%Y-%m-%d"],
     )
 
     def __init__(self, endpoint: Endpoint, data: Any = None) -> None:
@@ -96,6 +107,11 @@ class SecretForm(ReasonForm):
         self.fields["secret"].label = label
         if widget is not None:
             self.fields["secret"].widget = widget
+
+    def moment(self) -> datetime | None:
+        """When it ends: Entra names a day, and counts in UTC."""
+        day = self.cleaned_data["expires"]
+        return datetime.combine(day, time.min, tzinfo=UTC) if day else None
 
 
 SECRET_LABELS: dict[SignIn, tuple[Any, forms.Widget | None]] = {

@@ -1,6 +1,8 @@
 """User: who signs in, what they may do and how they like to read."""
 
-from django.contrib.auth.models import AbstractUser
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +21,21 @@ class FailedSignIn(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Users(UserManager["User"]):
+    """Django's, with a role."""
+
+    def create_superuser(
+        self,
+        username: str,
+        email: str | None = None,
+        password: str | None = None,
+        **values: Any,
+    ) -> "User":
+        """Who may everything is shown as what they are: an administrator."""
+        values.setdefault("role", Role.ADMINISTRATOR)
+        return super().create_superuser(username, email, password, **values)
 
 
 class User(AbstractUser):
@@ -45,6 +62,8 @@ class User(AbstractUser):
     subscriptions = models.ManyToManyField(
         "integration.TableMapping", blank=True, related_name="subscribers"
     )
+
+    objects: ClassVar[Users] = Users()
 
     class Meta:
         verbose_name = _("user")

@@ -16,7 +16,7 @@ from integration.choices import Category, CheckState, OperationKind, Origin
 from integration.models import Connection, Endpoint, SyncError, User
 from integration.services.articles import cause_of
 from integration.services.check_lines import CheckLine, CheckRow, in_rows
-from integration.services.credentials import keep_secret
+from integration.services.credentials import decrypt, keep_secret
 from integration.services.errors import record_setup_error, settle_setup_errors
 from integration.services.operations import record_operation
 from integration.services.outside_jobs import add_fetched
@@ -137,9 +137,15 @@ def enable(connection: Connection, by: User, reason: str = "") -> CheckResult:
 
 
 def save_secret(
-    endpoint: Endpoint, secret: str, by: User, reason: str = ""
+    endpoint: Endpoint,
+    secret: str,
+    by: User,
+    reason: str = "",
+    expires_at: datetime | None = None,
 ) -> list[CheckResult]:
     """Keep a new secret or password and check at once every connection that uses it.
+
+    ``expires_at`` is its own end; that of another one before it is over with that.
 
     The other end of a connection that signs in by the same account gets it too: its
     old password would fail once more, and bring the account nearer to being locked.
@@ -147,8 +153,10 @@ def save_secret(
     why = reason or sentence(gettext_noop("A new secret or password was entered."))
     alike = _signing_in_alike(endpoint)
     for one in alike:
+        if expires_at or decrypt(one.secret) != secret:
+            one.secret_expires_at = expires_at
         keep_secret(one, secret)
-        one.save(update_fields=["secret"])
+        one.save(update_fields=["secret", "secret_expires_at"])
         record_operation(
             OperationKind.SET_UP,
             by=by,
@@ -259,7 +267,7 @@ def _pause_or_resume(
     """Whether it goes on now."""
     stopping = next((line for line in lines if line.stops), None)
     if stopping and connection.enabled:
-        pause_for(connection, cause_of(stopping.failure, None))
+        pause_for(connection, cause_of(stopping.failure, stopping.finding))
         return False
     blocked = any(line.blocks for line in lines)
     if not blocked and is_paused_by_failure(connection):

@@ -130,13 +130,20 @@ def secret(
     endpoint = endpoint_of(found, endpoint_id)
     form = SecretForm(endpoint, request.POST)
     if not form.is_valid():
-        messages.error(request, _("Nothing was saved: enter the new secret."))
+        wrong = "expires" in form.errors
+        messages.error(
+            request,
+            _("Nothing was saved: this is no day on which a secret ends.")
+            if wrong
+            else _("Nothing was saved: enter the new secret."),
+        )
         return redirect("connection", connection_id)
     results = services.save_secret(
         endpoint,
         form.cleaned_data["secret"],
         request.user,
         form.cleaned_data["reason"],
+        form.moment(),
     )
     for result in results:
         if result.connection.pk == found.pk:

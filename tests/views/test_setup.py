@@ -248,6 +248,24 @@ def test_an_empty_secret_is_not_saved(administrator: Client) -> None:
     assert "Nothing was saved" in response.content.decode()
 
 
+def test_the_day_a_new_secret_ends_is_kept_with_it(
+    administrator: Client, systems: Systems
+) -> None:
+    (connection,) = systems.connect(make_user())
+    endpoint = connection.sales
+    place = reverse("connection_secret", args=[connection.pk, endpoint.pk])
+    (app,) = systems.store.table("entra:apps").rows()
+    names = {n: f"endpoint-{endpoint.pk}-{n}" for n in ("secret", "expires")}
+
+    odd = {names["secret"]: app.values["secret"], names["expires"]: "soon"}
+    refused = administrator.post(place, odd, follow=True).content.decode()
+    administrator.post(place, odd | {names["expires"]: "2027-11-01"})
+
+    endpoint.refresh_from_db()
+    assert "no day on which a secret ends" in refused
+    assert endpoint.secret_expires_at == datetime(2027, 11, 1, tzinfo=UTC)
+
+
 def test_a_secret_goes_only_to_the_connections_own_systems(
     administrator: Client,
 ) -> None:
@@ -432,8 +450,46 @@ def test_the_last_administrator_stays_one(administrator: Client) -> None:
     assert anna.role == Role.ADMINISTRATOR
 
 
+def test_the_last_administrator_keeps_a_password(administrator: Client) -> None:
+    """Without one nobody comes in any more."""
+    anna = User.objects.get(role=Role.ADMINISTRATOR)
+    make_user(Role.ADMINISTRATOR, username="gone", is_active=False)
+    without = make_user(Role.ADMINISTRATOR, username="without")
+    without.set_unusable_password()
+    without.save()
+
+    response = administrator.post(
+        f"/admin/integration/user/{anna.pk}/password/",
+        {"usable_password": "false", "unset-password": "1", "reason": "x"},
+    )
+
+    anna.refresh_from_db()
+    assert "last administrator" in response.content.decode()
+    assert anna.has_usable_password()
+
+
+def test_who_the_command_line_made_is_what_the_page_says(
+    administrator: Client,
+) -> None:
+    root = User.objects.create_superuser("root", password="secret")
+    page = text(administrator, "/users/")
+    assert page.count('data-label="Role">Administrator') == 2
+
+    administrator.post(
+        f"/admin/integration/user/{root.pk}/change/",
+        {"username": "root", "role": "viewer", "is_active": "on", "reason": "left"},
+    )
+
+    root.refresh_from_db()
+    assert root.role == Role.VIEWER
+    assert not root.is_administrator
+
+
 def test_a_new_password_is_an_operation(administrator: Client) -> None:
     user = make_user(Role.VIEWER)
+    page = text(administrator, f"/admin/integration/user/{user.pk}/password/")
+    # Whoever fills in the page has nothing but its fields.
+    assert {"password1", "password2", "reason"} <= set(re.findall('name="(.*?)"', page))
 
     administrator.post(
         f"/admin/integration/user/{user.pk}/password/",
