@@ -6,7 +6,8 @@ A value may also come from a file: ``NAME_FILE=/run/secrets/name`` for ``NAME``.
 
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -92,6 +93,8 @@ def database() -> dict[str, Any]:
         # No address is made of the path: "#", "?", "%" and "+" mean something in one.
         place = DATA_DIR / "syncerrors.sqlite3"
         require_begun(place)
+        with usable_directory():
+            DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(place)}
     try:
         if given.startswith(DATABASE_SCHEMES) and not _is_in_memory(given):
@@ -148,18 +151,26 @@ def kept_key(name: str, fresh: str) -> str:
     file = DATA_DIR / name.lower()
     require_begun(file)
     try:
-        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not file.exists():
-            write_once(file, fresh)
-        return file.read_text(encoding="ascii").strip()
+        with usable_directory():
+            DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not file.exists():
+                write_once(file, fresh)
+            return file.read_text(encoding="ascii").strip()
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured(
+            f"{file} holds something that is no key; put back what was in it."
+        ) from error
+
+
+@contextmanager
+def usable_directory() -> Iterator[None]:
+    """What cannot be done in the data directory stops the start in one sentence."""
+    try:
+        yield
     except OSError as error:
         raise ImproperlyConfigured(
             f"the data directory {DATA_DIR} cannot be used ({error.strerror}); "
             f"make it writable, or set SYNCERRORS_DATA_DIR to another folder."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ImproperlyConfigured(
-            f"{file} holds something that is no key; put back what was in it."
         ) from error
 
 

@@ -265,3 +265,16 @@ def test_a_data_directory_whose_name_is_no_text_is_said(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert "a folder whose name is UTF-8" in done.stderr
+
+
+def test_a_data_directory_is_its_owners_also_with_keys_from_elsewhere(
+    tmp_path: Path,
+) -> None:
+    """The first start with both keys in the environment writes none."""
+    data = tmp_path / "new"
+    keys = {"SECRET_KEY": "x" * 50, "CREDENTIAL_KEYS": GOOD_KEY}
+
+    done = shell(data, "import syncerrors.wsgi", **keys)
+
+    assert done.returncode == 0, done.stderr
+    assert data.stat().st_mode & 0o777 == 0o700

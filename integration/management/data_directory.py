@@ -23,7 +23,8 @@ class DirectoryUnusable(Exception):  # noqa: N818  (a sentence for a person)
 def prepare(directory: Path) -> None:
     """Make the directory and its folder for logs. Raises ``DirectoryUnusable``."""
     try:
-        (directory / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (directory / "logs").mkdir(mode=0o700, exist_ok=True)
         probe = directory / "logs" / ".probe"
         probe.write_bytes(b"")
         probe.unlink()

@@ -40,7 +40,7 @@ def test_preparing_makes_what_is_missing(tmp_path: Path) -> None:
     prepare(tmp_path / "new" / "data")
 
     assert (tmp_path / "new" / "data" / "logs").is_dir()
-    assert (tmp_path / "new" / "data" / "logs").is_dir()
+    assert (tmp_path / "new" / "data").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_directory_that_cannot_be_written_is_said_in_a_sentence(
