@@ -136,6 +136,13 @@ def test_the_units_run_on_postgresql_and_redis(tmp_path: Path) -> None:
         assert "pong" in done.stdout, done.stderr
 
 
+def test_a_long_migration_has_its_time_and_workers_wait_for_it() -> None:
+    """Cut short after systemd's 90 seconds it would begin anew for ever."""
+    assert unit("syncerrors-web", "TimeoutStartSec") == "infinity"
+    for name in ("worker", "beat"):
+        assert "syncerrors-web.service" in unit(f"syncerrors-{name}", "After").split()
+
+
 def test_beat_starts_over_a_schedule_that_was_cut_short(tmp_path: Path) -> None:
     data, log = tmp_path / "data", tmp_path / "beat"
     data.mkdir()
