@@ -32,6 +32,7 @@ from integration.services.outside_jobs import opened
 from integration.services.pairs import Pair, values_of
 from integration.services.rivals import alike, newcomers, own_number
 from integration.services.sentences import in_words, of_cause
+from integration.services.unusable import Unusable
 from integration.services.work import Work
 
 _SALT = "integration.answers"
@@ -185,11 +186,13 @@ def _readable() -> Iterator[None]:
     """What a system refuses meanwhile is a refusal of the plan."""
     try:
         yield
-    except RemoteError as refusal:
-        told = of_cause(cause_of(refusal.failure, None))
+    except (RemoteError, Unusable) as refusal:
+        reason = str(refusal)
+        if isinstance(refusal, RemoteError):
+            told = of_cause(cause_of(refusal.failure, None))
+            reason = in_words(told.key, told.english)
         raise Refused(
-            _("The records could not be read now: %(reason)s")
-            % {"reason": in_words(told.key, told.english)}
+            _("The records could not be read now: %(reason)s") % {"reason": reason}
         ) from refusal
 
 

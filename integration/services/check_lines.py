@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext_noop
 
-from integration.choices import CheckState, CheckStep
+from integration.choices import Category, CheckState, CheckStep
 from integration.connectors.errors import (
     ConnectionRefused,
     RemoteError,
@@ -105,8 +105,9 @@ class CheckRow:
 
     @property
     def worst(self) -> tuple[CheckLine, ...]:
-        """The lines that make it what it is."""
-        return tuple(line for line in self.lines if line.state == self.state)
+        """The lines that make it what it is, each sentence once."""
+        worst = [line for line in self.lines if line.state == self.state]
+        return tuple({line.sentence: line for line in reversed(worst)}.values())[::-1]
 
     @property
     def to_do(self) -> tuple[str, ...]:
@@ -175,12 +176,15 @@ def refused(step: CheckStep, error: RemoteError, of: str = "") -> CheckLine:
 def attempted(step: CheckStep, lines: Iterator[CheckLine]) -> Iterator[CheckLine]:
     """What a system refuses while we look is the answer to this question.
 
-    A fault of ours is one too, so that the other questions and connections are asked.
+    A right that is missing is the answer to that of the privileges. A fault of ours is
+    one too, so that the other questions and connections are asked.
     """
     try:
         yield from lines
     except RemoteError as error:
-        yield refused(step, error)
+        line = refused(step, error)
+        of_rights = cause_of(error.failure, None).category == Category.PERMISSION
+        yield replace(line, step=CheckStep.PRIVILEGES) if of_rights else line
     except Exception:
         logger.exception("question not answered", extra={"step": str(step)})
         text = gettext_noop(

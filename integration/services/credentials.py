@@ -4,15 +4,17 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.utils.translation import gettext_noop
 
+from integration.core.outcomes import Finding
 from integration.models import Endpoint
-from integration.services.sentences import InWords
+from integration.services.unusable import Unusable
 
 
-class CredentialUnreadable(InWords):
+class CredentialUnreadable(Unusable):
     """The stored secret was encrypted with a key we no longer have."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(
+            Finding("secret-unreadable", {"system": endpoint.kind}),
             gettext_noop(
                 "The stored secret of “{name}” cannot be read with the present "
                 "CREDENTIAL_KEYS; enter it again, or bring the old key back."

@@ -21,22 +21,23 @@ from integration.connectors.sign_in import (
     SignIn,
     UserAccount,
 )
+from integration.core.outcomes import Finding
 from integration.models import Endpoint
 from integration.services.addresses import split_plain
 from integration.services.budgets import SharedThrottle, Standing
 from integration.services.credentials import read_secret
-from integration.services.sentences import InWords
 from integration.services.shared_memory import entry_name, shared_memory
 from integration.services.tokens import SharedTokenCache
+from integration.services.unusable import Unusable
 
 _CALLS_AT_ONCE = {System.BUSINESS_CENTRAL: 5, System.SALES: 4}
 
 
-class AddressNotAllowed(InWords):
+class AddressNotAllowed(Unusable):
     """The endpoint points where we do not go (D13)."""
 
 
-class CompanyNotNamed(InWords):
+class CompanyNotNamed(Unusable):
     """The endpoint does not say which company it is."""
 
 
@@ -47,15 +48,20 @@ def refuse_foreign_addresses(endpoint: Endpoint) -> None:
     only. So nobody can make this server call an address of their choice.
     """
     for address in (endpoint.base_url, endpoint.authority, endpoint.web_url):
+        params = {"system": endpoint.kind, "address": address}
+        finding = Finding("address-not-allowed", params)
         parts = split_plain(address)
         if parts is None:
             raise AddressNotAllowed(
-                gettext_noop("{address} is no plain web address."), address=address
+                finding,
+                gettext_noop("{address} is no plain web address."),
+                address=address,
             )
         host = parts.hostname or ""
         if endpoint.is_simulator:
             if parts.scheme not in {"http", "https"} or not _is_loopback(host):
                 raise AddressNotAllowed(
+                    finding,
                     gettext_noop(
                         "{address} is not on this machine; "
                         "a simulated endpoint must be."
@@ -64,15 +70,19 @@ def refuse_foreign_addresses(endpoint: Endpoint) -> None:
                 )
         elif clock.rate() != 1:
             raise AddressNotAllowed(
+                finding,
                 gettext_noop("{address} is real, and the clock is not."),
                 address=address,
             )
         elif parts.scheme != "https":
             raise AddressNotAllowed(
-                gettext_noop("{address} must start with https://."), address=address
+                finding,
+                gettext_noop("{address} must start with https://."),
+                address=address,
             )
         elif not _is_allowed(host):
             raise AddressNotAllowed(
+                finding,
                 gettext_noop(
                     "{host} is not among the allowed hosts; add it to "
                     "ALLOWED_REMOTE_HOSTS if it is right."
@@ -91,6 +101,7 @@ def open_business_central(
     refuse_foreign_addresses(endpoint)
     if not is_guid(endpoint.company_id):
         raise CompanyNotNamed(
+            Finding("bc-company-not-found"),
             gettext_noop("The company id of “{name}” is missing or no GUID."),
             name=endpoint.name,
         )

@@ -46,6 +46,7 @@ from integration.services.sentences import InWords, Told, of_cause, sentence
 from integration.services.set_up_errors import settle_after_success
 from integration.services.storms import Storm, refuse_storm
 from integration.services.sync import run_mapping
+from integration.services.unusable import Unusable
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +196,7 @@ def _end_badly(run: Run, error: Exception) -> None:
         paused = sentence(gettext_noop("Paused: {reason}"), reason=error.told.key)
         finish(run, JobState.FAILED, paused)
     elif isinstance(error, InWords):
-        finish(run, JobState.FAILED, error.told)
+        _end_in_words(run, error)
     elif isinstance(error, _NO_STORAGE):
         _put_off_for_storage(run, error)
     else:
@@ -213,6 +214,14 @@ def _end_refused(run: Run, error: RemoteError) -> None:
         # One error and a pause instead of ten thousand errors (promise 9).
         pause_for(run.mapping.connection, cause_of(error.failure, None))
     finish(run, JobState.FAILED, _told(error))
+
+
+def _end_in_words(run: Run, error: InWords) -> None:
+    """What we refuse ourselves; where nothing would pass, one error and a pause."""
+    if isinstance(error, Unusable):
+        _record(run, None, error.finding)
+        pause_for(run.mapping.connection, cause_of(None, error.finding))
+    finish(run, JobState.FAILED, error.told)
 
 
 def _put_off_for_storage(run: Run, error: Exception) -> None:

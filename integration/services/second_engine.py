@@ -55,5 +55,5 @@ def _finding(name: str) -> Finding:
         ARTICLE,
         {"mapping": name},
         f"Business Central synchronizes {name} itself. Put its job queue entry on "
-        f"hold, or let this connection only watch what Business Central does.",
+        f"hold, or pause this connection and leave the work to Business Central.",
     )

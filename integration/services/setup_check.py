@@ -7,6 +7,7 @@ integration user's id, which links need.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from urllib.parse import urlsplit
@@ -45,7 +46,8 @@ from integration.services.integration_user import (
 )
 from integration.services.privilege_check import check_privileges
 from integration.services.second_engine import second_engine
-from integration.services.sentences import InWords, sentence
+from integration.services.sentences import sentence
+from integration.services.unusable import Unusable
 
 WARN_DAYS = (7, 30)
 _WAY_IN = (
@@ -72,7 +74,7 @@ _STOPPED_AT = {
     "dv-missing-privilege": CheckStep.PRIVILEGES,
 }
 """The question an article answers; another refusal is that of the sign-in or API."""
-_OURS: dict[type[InWords], CheckStep] = {
+_OURS: dict[type[Unusable], CheckStep] = {
     AddressNotAllowed: CheckStep.HOSTS,
     CredentialUnreadable: CheckStep.SIGN_IN,
     CompanyNotNamed: CheckStep.COMPANY,
@@ -98,7 +100,8 @@ def examine(connection: Connection, fetched: Counter[str]) -> Iterator[CheckLine
         bc = open_business_central(bc_endpoint, for_check=True)
         sales = open_sales(sales_endpoint, for_check=True)
     except tuple(_OURS) as error:
-        yield CheckLine(_OURS[type(error)], CheckState.FAIL, error.told, blocks=True)
+        line = found(_OURS[type(error)], error.finding, blocks=True)
+        yield replace(line, told=error.told, stops=True)
         return
     with closing(bc), closing(sales):
         bc_lines = list(_enter(bc_endpoint, bc.identity, _company))
@@ -158,12 +161,15 @@ def _enter(
     except RemoteError as error:
         line = refused(_step_of(error), error, endpoint.kind)
         behind = [one for one in takewhile(line.step.__ne__, steps) if one in _WAY_IN]
-        yield from (_is_behind(endpoint, step) for step in behind)
+        signs_in = error.failure.operation == SIGN_IN
+        # Who did not come past the sign-in has met nobody else.
+        met = endpoint.authority if signs_in else endpoint.base_url
+        yield from (_is_behind(endpoint, step, met) for step in behind)
         yield line
         ahead = [one for one in steps if one not in {line.step, *behind}]
         yield from _not_reached(endpoint, ahead)
         return
-    yield from (_is_behind(endpoint, step) for step in _WAY_IN)
+    yield from (_is_behind(endpoint, step, endpoint.base_url) for step in _WAY_IN)
     yield from learn(endpoint, identity)
 
 
@@ -176,12 +182,12 @@ def _step_of(error: RemoteError) -> CheckStep:
     return step
 
 
-def _is_behind(endpoint: Endpoint, step: CheckStep) -> CheckLine:
+def _is_behind(endpoint: Endpoint, step: CheckStep, met: str) -> CheckLine:
     text = _BEHIND[step]
-    is_safe = urlsplit(endpoint.base_url).scheme == "https"
+    is_safe = urlsplit(met).scheme == "https"
     if step is CheckStep.ENCRYPTION and not is_safe:
         text = gettext_noop("{system} is simulated: nothing leaves this machine.")
-    host = urlsplit(endpoint.base_url).netloc
+    host = urlsplit(met).netloc
     return passed(
         step,
         text,

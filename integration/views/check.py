@@ -149,7 +149,11 @@ def _page(connection: Connection, row: CheckRow) -> str:
     targets = (*PLACES.get(row.step, ()), "page:connection")
     case = Case(connection)
     for line in row.worst:
-        if cure := line.rendered().cure_target:
-            targets = (cure, *targets)
+        if line.state == CheckState.FAIL and not line.article:
+            # A refusal of ours: nothing is to be done in another system.
+            targets = ("page:connection",)
+        elif cure := line.rendered().cure_target:
+            # Where it has no page, that of another system would be a wrong one.
+            targets = (cure, "page:connection")
             case = Case(connection, params=line.told.key["params"])
     return next(found for target in targets if (found := address(case, target)))

@@ -1,6 +1,6 @@
 """Checking, pausing and resuming a connection against both systems on a port."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -22,8 +22,10 @@ from integration.services.connections import (
     save_secret,
 )
 from integration.services.doctor import examine_everything
+from integration.services.execution import execute
 from integration.services.pauses import pause, reason_of, resume
 from integration.services.retry import retry_error
+from integration.services.runs import start_run
 from tests.factories import make_connection, make_user
 from tests.running import Systems
 from tests.services.engine import Engine
@@ -270,6 +272,85 @@ def test_a_secret_that_ends_soon_is_an_error_of_its_own(connection: Connection) 
 
     assert result.passed
     assert open_titles(connection) == {"secret-expires-soon"}
+
+
+@pytest.mark.parametrize(
+    ("side", "changes", "article", "said"),
+    [
+        ("sales", {"secret": "of another key"}, "secret-unreadable", "bring the old"),
+        ("sales", {"web_url": "http://10.0.0.1/"}, "address-not-allowed", "10.0.0.1"),
+        ("business_central", {"company_id": "x"}, "bc-company-not-found", "no GUID"),
+    ],
+)
+def test_what_cannot_be_used_as_it_is_stored_is_one_error_and_a_pause(
+    engine: Engine, side: str, changes: dict[str, str], article: str, said: str
+) -> None:
+    """As after a lost key: no run fails unseen, and nobody is called."""
+    connection = engine.connection
+    endpoint = getattr(connection, side)
+    before = Endpoint.objects.filter(pk=endpoint.pk).values(*changes).get()
+    Endpoint.objects.filter(pk=endpoint.pk).update(**changes)
+    run_id = start_run(engine.mapping())
+    assert run_id
+
+    execute(run_id, "test")
+
+    connection = Connection.objects.get()
+    assert connection.pause_article == article
+    assert open_titles(connection) == {article}
+    assert said in check_connection(connection).problems[0].sentence
+    assert SyncError.objects.get(settled_at=None).occurrences == 1
+
+    Endpoint.objects.filter(pk=endpoint.pk).update(**before)
+    assert check_connection(Connection.objects.get()).resumed
+    assert open_titles(connection) == set()
+
+
+def test_a_new_secret_ends_when_it_is_said_to_or_nobody_knows(
+    connection: Connection, systems: Systems
+) -> None:
+    user, ends = make_user(), clock.now() + timedelta(days=3)
+    endpoints = Endpoint.objects.filter(pk=connection.sales_id)
+    endpoints.update(secret_expires_at=ends)
+    apps = systems.store.table("entra:apps")
+    (app,) = apps.rows()
+
+    def saved(secret: str, expires_at: datetime | None = None) -> datetime | None:
+        apps.update(app, {"secret": secret})
+        save_secret(endpoints.get(), secret, user, expires_at=expires_at)
+        return endpoints.get().secret_expires_at
+
+    assert saved(app.values["secret"]) == ends, "it is the same one, encrypted anew"
+    assert open_titles(connection) == {"secret-expires-soon"}
+    assert saved("another-one") is None
+    assert open_titles(connection) == set()
+    assert saved("another-one", ends) == ends
+
+
+def test_who_came_no_further_than_the_sign_in_speaks_for_no_other_host(
+    systems: Systems, connection: Connection
+) -> None:
+    """Nobody has called the system itself: it may not even be there."""
+    endpoints = Endpoint.objects.filter(pk=connection.business_central_id)
+    endpoints.update(base_url="http://127.0.0.1:1/bc")
+    systems.break_something("aad-secret-invalid")
+
+    result = check_connection(Connection.objects.get())
+
+    said = [line.sentence for line in result.lines if line.step == "hosts"]
+    assert state_of(result, "sign_in") == ("fail", "aad-secret-invalid")
+    assert not [one for one in said if "127.0.0.1:1 " in one]
+
+
+@pytest.mark.parametrize("entity", ["generalLedgerSetup", "currencyExchangeRates"])
+def test_a_right_to_read_what_no_mapping_names_is_one_of_the_privileges(
+    systems: Systems, connection: Connection, entity: str
+) -> None:
+    systems.break_something("bc-permission-denied", entity=entity, right="Read")
+
+    rows = check_connection(connection).rows
+
+    assert [row.step.value for row in rows if row.state == "fail"] == ["privileges"]
 
 
 def test_a_wrong_company_is_said(connection: Connection) -> None:

@@ -7,11 +7,13 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from integration.choices import CheckStep, OperationKind
+from integration.choices import CheckState, CheckStep, OperationKind
 from integration.core.outcomes import Finding
 from integration.models import Connection, Operation, SyncError
 from integration.services import cells
-from integration.services.check_lines import found, passed
+from integration.services.check_lines import CheckLine, found, passed
+from integration.services.sentences import sentence
+from integration.views.check import examined
 from tests.factories import make_connection, make_error, make_problem, make_user
 from tests.running import Systems
 
@@ -101,3 +103,29 @@ def test_an_administrator_checks_again_and_comes_back(
     assert "The check passed." in every.content.decode()
     assert "0 of 12 need you." in every.content.decode()
     assert 'href="http://127.0.0.1' in every.content.decode()
+
+
+DENIED = {"table": "customer", "right": "Read"}
+UNREADABLE = "The stored secret of “{name}” cannot be read."
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        found(CheckStep.PRIVILEGES, Finding("bc-permission-denied", DENIED)),
+        CheckLine(
+            CheckStep.SIGN_IN, CheckState.FAIL, sentence(UNREADABLE, name="Sales")
+        ),
+    ],
+)
+def test_what_no_page_of_its_system_cures_opens_no_page_of_another(
+    db: None, line: CheckLine
+) -> None:
+    """A simulated company has no page of applications, and keys are ours alone."""
+    connection = make_connection()
+    connection.sales.integration_role_id = "11111111-2222-3333-4444-555555555555"
+
+    one = examined(connection, [line])
+
+    (wrong,) = [shown for shown in one.rows if shown.row.state == "fail"]
+    assert wrong.page == f"/connections/{connection.pk}/"
