@@ -13,7 +13,7 @@ from integration.choices import Category, Who
 from integration.core.articles import TARGETS
 from integration.core.taught import LONGEST, MOST_PLACES
 from integration.core.wording import LINK
-from integration.forms.setup import REASON_LENGTH
+from integration.forms.setup import REASON_LENGTH, Lines
 from integration.models import TaughtArticle
 from integration.models.articles import TITLE_LENGTH
 
@@ -24,7 +24,7 @@ _WHOLE = ("title", "meaning", "steps")
 
 
 def _text(label: Any, length: int, rows: int, help_text: Any = "") -> forms.CharField:
-    return forms.CharField(
+    return Lines(
         label=label,
         max_length=length,
         required=False,
@@ -52,7 +52,7 @@ class TeachForm(forms.Form):
     clicks one article.
     """
 
-    patterns = forms.CharField(
+    patterns = Lines(
         label=gettext_lazy("Message, with {…} for what differs"),
         max_length=PATTERNS_LENGTH,
         required=True,

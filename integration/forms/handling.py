@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Role
-from integration.forms.setup import REASON_LENGTH, ReasonForm
+from integration.forms.setup import REASON_LENGTH, Lines, ReasonForm
 from integration.markup.inputs import PlainDate
 from integration.models import Problem, User
 
@@ -57,7 +57,7 @@ class AssigneeForm(forms.Form):
 class CommentForm(forms.Form):
     """What somebody has to say about a cause."""
 
-    comment = forms.CharField(
+    comment = Lines(
         label=_("Comment"),
         max_length=REASON_LENGTH,
         widget=forms.Textarea(attrs={"class": "input", "rows": 2}),

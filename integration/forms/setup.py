@@ -19,6 +19,14 @@ SECRET_LENGTH = 20_000
 """A private key in PEM is the longest secret there is."""
 
 
+class Lines(forms.CharField):
+    """Several lines, counted as the browser does: the end of each is one character."""
+
+    def to_python(self, value: Any) -> str:
+        lines = value.replace("\r\n", "\n") if isinstance(value, str) else value
+        return str(super().to_python(lines))
+
+
 class ReasonForm(forms.Form):
     """Why somebody does something; kept with the operation."""
 
@@ -70,7 +78,7 @@ class IntervalForm(ReasonForm):
 class MessageForm(forms.Form):
     """A message from Business Central or Sales, as somebody found it."""
 
-    message = forms.CharField(
+    message = Lines(
         label=_("Message from Business Central or Sales"),
         max_length=LONGEST,
         widget=forms.Textarea(

@@ -15,6 +15,7 @@ from integration.models import Job, JobEntry, Operation, SyncError
 from integration.models.jobs import COUNTS
 from integration.services.paging import newest_first
 from integration.views.addresses import chosen, say_dropped, whole_number
+from integration.views.couplings import mapping_chips
 
 STATES = (
     (JobState.QUEUED.value, pgettext_lazy("jobs", "Queued")),
@@ -48,6 +49,8 @@ def jobs(request: SignedInRequest) -> HttpResponse:
         "page": page,
         "states": STATES,
         "state": state,
+        "mappings": mapping_chips(),
+        "mapping": str(mapping) if mapping is not None else "",
         "is_filtered": bool(state or mapping is not None),
     }
     return render(request, "integration/jobs/list.html", context)

@@ -258,3 +258,17 @@ def test_the_same_click_after_its_undo_says_who_undid_it(
     listed = administrator.get(reverse("errors")).content.decode()
     assert "entries deleted" not in page + listed
     assert SyncError.objects.visible(Operation.objects.cuts()).count() == 9
+
+
+def test_where_nothing_is_finished_no_reason_is_asked_but_for_the_relevant(
+    administrator: Client,
+) -> None:
+    make_error(problem=make_problem())
+    with transaction.atomic():
+        cells.rebuild()
+
+    page = administrator.get("/errors/cleanup/?all=1").content.decode()
+
+    assert "Nothing here is finished" in page
+    assert page.count('name="reason"') == 1
+    assert page.index('name="reason"') > page.index("fold-block")

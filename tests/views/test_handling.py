@@ -349,3 +349,27 @@ def test_what_cannot_be_handled_is_said_in_a_sentence(operator: Client) -> None:
         answer.content.decode()
     )
     assert operator.get("/errors/handle/999/").status_code == 404
+
+
+def test_a_comment_as_long_as_its_field_is_kept_with_its_lines(
+    operator: Client, row: SyncError
+) -> None:
+    """A line's end is two characters on its way, and one in the field."""
+    text = "\n".join(["0123456789012345678"] * 25)
+    assert len(text) == 499
+
+    post(
+        operator, "problem_comment", row.problem_id, comment=text.replace("\n", "\r\n")
+    )
+
+    assert Operation.objects.get(kind="comment").reason == text
+
+
+def test_an_undo_leads_to_the_list_that_is_shown_by_then(
+    operator: Client, row: SyncError
+) -> None:
+    """Its address changes with each filter, and the bar's form knows it."""
+    page = post(operator, "errors_ignore", entry=row.pk)
+
+    undo = reverse("operation_undo", args=[Operation.objects.get(kind="ignore").pk])
+    assert f'<button type="submit" class="btn" form="bar" formaction="{undo}">' in page

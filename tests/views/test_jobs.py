@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from integration.models import Job, JobEntry, SyncError
-from tests.factories import SOME_TIME, make_error, make_job
+from tests.factories import SOME_TIME, make_error, make_job, make_mapping
 from tests.running import running_systems
 from tests.services.engine import Engine, running_engine
 
@@ -78,6 +78,20 @@ def test_a_count_of_what_a_job_does_not_list_is_plain(viewer: Client) -> None:
     assert "<dt>unchanged</dt><dd>7</dd>" in page
     assert "<dt>failed</dt><dd>3</dd>" in page
     assert '<dt>skipped</dt><dd class="zero">0</dd>' in page
+
+
+def test_jobs_of_a_mapping_say_so_and_stay_so_in_every_state(viewer: Client) -> None:
+    one, other = make_mapping("ITEM"), make_mapping("CONTACT")
+    make_job(one)
+    make_job(other)
+
+    page = html(viewer, f"/jobs/?mapping={one.pk}")
+
+    assert f'<option value="{one.pk}" selected>' in page
+    assert "CONTACT to Sales" not in page
+    chips = re.findall(r'class="chip" href="([^"]*)"', page)
+    assert len(chips) == 5
+    assert all(f"mapping={one.pk}" in href for href in chips)
 
 
 def test_what_a_job_says_is_paged(viewer: Client) -> None:
