@@ -280,6 +280,16 @@ def awaited(mapping: TableMapping) -> dict[str, set[str]]:
     return found
 
 
+def waiting_for(
+    mapping: TableMapping, side: System, names: Collection[str]
+) -> Iterator[list[str]]:
+    """Ids of what waits for one of these, in chunks."""
+    rows = PendingRecord.objects.filter(
+        mapping=mapping, side=side.value, waits_for__in=names
+    )
+    yield from _in_chunks(rows.order_by("record_id"))
+
+
 def release_waiting(mapping: TableMapping, names: Collection[str]) -> None:
     """What these records waited for has arrived, or fails for another reason now."""
     PendingRecord.objects.filter(mapping=mapping, waits_for__in=names).update(

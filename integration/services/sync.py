@@ -35,7 +35,7 @@ from integration.services.retry_results import keys_to_try
 from integration.services.runs import Run
 from integration.services.spool import CHUNK, Spool, SpooledPair
 from integration.services.storms import Storm
-from integration.services.waiting import hasten_waiting, release_arrived
+from integration.services.waiting import arrivals, hasten_waiting, release_arrived
 from integration.services.work import Work
 
 _HANDOVER_SECONDS = 0.0005
@@ -105,7 +105,17 @@ def _read(work: Work) -> Cursors | None:
         release_arrived(work)
     cursors = read_both(work)
     read_due(work)
+    if work.is_rehearsal:
+        _read_arrived(work)
     return cursors
+
+
+def _read_arrived(work: Work) -> None:
+    """What a run would release before it reads."""
+    names = arrivals(work)
+    for side in System:
+        for ids in pending.waiting_for(work.mapping, side, names):
+            read_only(work, side, ids)
 
 
 def _read_retried(work: Work, operation: int) -> None:

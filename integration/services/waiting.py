@@ -33,6 +33,13 @@ def release_arrived(work: Work) -> None:
     between the two.
     """
     pending.release_wanted(work.mapping)
+    arrived = arrivals(work)
+    if arrived:
+        pending.release_waiting(work.mapping, arrived)
+
+
+def arrivals(work: Work) -> set[str]:
+    """What records of this mapping need not wait for any more."""
     arrived = set()
     for name, fingerprints in pending.awaited(work.mapping).items():
         lookup, _, code = name.partition(":")
@@ -40,8 +47,7 @@ def release_arrived(work: Work) -> None:
         is_here = known is None or code in known.sales_ids
         if is_here or fingerprints != {_fingerprint(work, name)}:
             arrived.add(name)
-    if arrived:
-        pending.release_waiting(work.mapping, arrived)
+    return arrived
 
 
 def hasten_waiting(mapping: TableMapping, since: datetime) -> None:

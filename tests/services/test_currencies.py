@@ -258,3 +258,22 @@ def test_another_base_currency_without_rate_stops_all(fresh: Engine) -> None:
     fresh.sync("CURRENCY")
 
     assert set(fresh.articles()) == {"bc-base-currency-no-rate"}
+
+
+def test_a_rehearsal_tries_what_waited_for_a_currency_that_has_arrived(
+    fresh: Engine,
+) -> None:
+    rate = unrate(fresh, "EUR")
+    fresh.accept()
+    fresh.sync()
+    euros = len(fresh.customers.find("currencyCode", "EUR"))
+    fresh.rates.insert(rate)
+    fresh.sync("CURRENCY")
+    waiting = PendingRecord.objects.order_by("pk")
+    before = list(waiting.values())
+
+    planned = fresh.rehearse()
+
+    assert list(waiting.values()) == before
+    assert planned["to_sales"]["inserted"] == euros
+    assert planned["to_sales"] == fresh.sync("CUSTOMER")["to_sales"]
