@@ -16,6 +16,9 @@ class _Pace:
     monotonic: float = 0.0
 
 
+AHEAD = timedelta(seconds=60)
+"""What was stamped further ahead was stamped before the clock was set back, and counts
+as long ago: else nothing would be taken up until that time has come again."""
 _pace = _Pace()
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext_noop
 
@@ -109,12 +109,17 @@ def send_test(channel: Channel, by: User) -> AlertMessage:
 
 
 def _due(now: datetime) -> QuerySet[AlertMessage]:
-    return AlertMessage.objects.filter(state=Delivery.WAITING, due_at__lte=now)
+    """Also what was made ahead and would wait for that time: the clock was set back."""
+    later = now + clock.AHEAD
+    late = Q(created_at__gt=later, due_at__gt=later + LONGEST_WAIT)
+    come = Q(due_at__lte=now) | late
+    return AlertMessage.objects.filter(come, state=Delivery.WAITING)
 
 
 def _abandoned(now: datetime) -> QuerySet[AlertMessage]:
     since = now - NOT_KNOWN_AFTER
-    return AlertMessage.objects.filter(state=Delivery.SENDING, claimed_at__lte=since)
+    past = Q(claimed_at__lte=since) | Q(claimed_at__gt=now + clock.AHEAD)
+    return AlertMessage.objects.filter(past, state=Delivery.SENDING)
 
 
 def _say_not_known(now: datetime) -> None:

@@ -27,24 +27,37 @@ joined by one too many, which the system lets wait."""
 _STRICTER = 2
 """What a process without broker leaves to another one."""
 
-# KEYS: grain → requests, lease → its end, closed. All times in ms; answers the wait.
-_ACQUIRE = """
-local cost, wanted, requests = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local window, grain = tonumber(ARGV[4]), tonumber(ARGV[5])
+_AHEAD_MS = int(clock.AHEAD.total_seconds() * 1_000)
+# What the broker's clock says, and how long a budget is closed for. Both in ms. One
+# that was closed ahead of now would stay so until the clock, set back, comes there.
+_CLOCK = f"""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local closed = redis.call('PTTL', KEYS[3])
+local function closed_for(key)
+  local since = tonumber(redis.call('GET', key) or '')
+  if not since or since > now + {_AHEAD_MS} then return 0 end
+  return math.max(0, redis.call('PTTL', key))
+end
+"""
+# KEYS: grain → requests, lease → its end, closed. All times in ms; answers the wait.
+_ACQUIRE = f"""{_CLOCK}
+local cost, wanted, requests = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local window, grain = tonumber(ARGV[4]), tonumber(ARGV[5])
+local closed = closed_for(KEYS[3])
 if closed > 0 then return closed end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+local latest = now + tonumber(ARGV[8]) + {_AHEAD_MS}
+redis.call('ZREMRANGEBYSCORE', KEYS[2], latest, '+inf')
 if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[6]) then return tonumber(ARGV[7]) end
-local grains, total = {}, 0
+local grains, total = {{}}, 0
 local spent = redis.call('HGETALL', KEYS[1])
 for i = 1, #spent, 2 do
-  local free_at = (tonumber(spent[i]) + 1) * grain + window
-  if free_at <= now then
+  local spent_at = tonumber(spent[i]) * grain
+  local free_at = spent_at + grain + window
+  if free_at <= now or spent_at > now + {_AHEAD_MS} then
     redis.call('HDEL', KEYS[1], spent[i])
   else
-    grains[#grains + 1] = {free_at, tonumber(spent[i + 1])}
+    grains[#grains + 1] = {{free_at, tonumber(spent[i + 1])}}
     total = total + tonumber(spent[i + 1])
   end
 end
@@ -63,21 +76,20 @@ redis.call('PEXPIRE', KEYS[2], ARGV[8])
 return 0
 """
 # KEYS: grain → requests, closed. Answers how many requests count, and the wait in ms.
-_STANDING = """
+_STANDING = f"""{_CLOCK}
 local window, grain = tonumber(ARGV[1]), tonumber(ARGV[2])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local total, spent = 0, redis.call('HGETALL', KEYS[1])
 for i = 1, #spent, 2 do
-  if (tonumber(spent[i]) + 1) * grain + window > now then
+  local spent_at = tonumber(spent[i]) * grain
+  if spent_at + grain + window > now and spent_at <= now + {_AHEAD_MS} then
     total = total + tonumber(spent[i + 1])
   end
 end
-return {total, math.max(0, redis.call('PTTL', KEYS[2]))}
+return {{total, closed_for(KEYS[2])}}
 """
-_CLOSE = """
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then
-  redis.call('SET', KEYS[1], '', 'PX', ARGV[1])
+_CLOSE = f"""{_CLOCK}
+if closed_for(KEYS[1]) < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], now, 'PX', ARGV[1])
 end
 """
 
@@ -129,8 +141,8 @@ class SharedThrottle:
             self._memory.ask(lambda redis: redis.eval(_CLOSE, 1, closed, pause))
 
     def is_closed(self) -> bool:
-        found = self._memory.ask(lambda redis: redis.exists(self._keys[2]))
-        return self._alone.is_closed() if found is None else bool(found)
+        standing = self.standing()
+        return self._alone.is_closed() if standing is None else standing.closed > 0
 
     def standing(self) -> Standing | None:
         """What all workers have spent; ``None`` without a broker."""

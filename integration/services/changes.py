@@ -121,7 +121,7 @@ def _scan_business_central(work: Work) -> bool:
     if work.run.full or not work.mapping.bc_cursor:
         return True
     scanned = work.mapping.scanned_at
-    if scanned and clock.now() - scanned < SCAN_EVERY:
+    if scanned and -clock.AHEAD < clock.now() - scanned < SCAN_EVERY:
         return False
     for page in work.connectors[side].read_all(work.table.place(side), ()):
         work.spool.see(side, [record.id for record in page.records])

@@ -200,13 +200,16 @@ def check_now_and_then(connection: Connection, every: timedelta) -> CheckResult 
     now = clock.now()
     connection.refresh_from_db(fields=["checked_at"])
     last = connection.checked_at
-    if (last and last > now - every) or not _claim_check(connection, now):
+    is_recent = last is not None and now - every < last <= now + clock.AHEAD
+    if is_recent or not _claim_check(connection, now):
         return None
     return check_connection(connection)
 
 
 def _not_since(moment: datetime) -> Q:
-    return Q(checked_at=None) | Q(checked_at__lte=moment)
+    """Also those whose last check lies ahead: the clock was set back since."""
+    is_ahead = Q(checked_at__gt=clock.now() + clock.AHEAD)
+    return Q(checked_at=None) | Q(checked_at__lte=moment) | is_ahead
 
 
 def _claim_check(connection: Connection, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from integration import clock
 from integration.choices import JobKind, JobState, OperationState
 from integration.models import Job, Operation, TableMapping
 from integration.models.jobs import ACTIVE_STATES
-from integration.services.runs import AHEAD, is_orphaned, start_run
+from integration.services.runs import is_orphaned, is_ready, start_run
 
 LOST_MESSAGE = timedelta(seconds=60)
 """A queued run that nobody took for so long is announced again: its message may be
@@ -38,13 +38,13 @@ def is_purge_due() -> bool:
 
 def forgotten_runs(now: datetime) -> list[UUID]:
     """Queued runs nobody took, parked ones whose time has come, and orphans."""
-    never = Q(enqueued_at=None) | Q(enqueued_at__gt=now + AHEAD)
+    never = Q(enqueued_at=None) | Q(enqueued_at__gt=now + clock.AHEAD)
     lost = never | Q(enqueued_at__lte=now - LOST_MESSAGE)
     ended = never | Q(
         enqueued_at__lte=now - timedelta(seconds=settings.TAKE_UP_SECONDS)
     )
-    queued = Q(state=JobState.QUEUED, parked_until=None) & lost
-    parked = Q(state=JobState.QUEUED, parked_until__lte=now) & (lost | ended)
+    queued = is_ready(now) & Q(parked_until=None) & lost
+    parked = is_ready(now) & Q(parked_until__isnull=False) & (lost | ended)
     rows = Job.objects.filter(queued | parked | is_orphaned(now) & ended)
     return list(rows.order_by("run").values_list("run", flat=True).distinct())
 
@@ -79,7 +79,7 @@ def _due(now: datetime) -> list[TableMapping]:
 def _is_due(mapping: TableMapping, now: datetime) -> bool:
     """Also if it is further ahead than its interval: the clock was set back."""
     at = mapping.next_run_at
-    latest = now + timedelta(seconds=mapping.interval_seconds) + AHEAD
+    latest = now + timedelta(seconds=mapping.interval_seconds) + clock.AHEAD
     return at is None or not now < at <= latest
 
 

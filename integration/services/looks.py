@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
@@ -178,8 +178,7 @@ def is_anything_watched() -> bool:
 
 
 def are_looks_due() -> bool:
-    now = clock.now()
-    return Look.objects.filter(next_at__lte=now).exists() or _unseen().exists()
+    return _due(clock.now()).exists() or _unseen().exists()
 
 
 def claim_looks() -> list[Look]:
@@ -187,7 +186,7 @@ def claim_looks() -> list[Look]:
     _make(_unseen().values_list("id", flat=True)[:MOST])
     now, token = clock.now(), uuid4().hex
     order = (F("watched_until").desc(nulls_last=True), "next_at", "id")
-    due = Look.objects.filter(next_at__lte=now).order_by(*order)
+    due = _due(now).order_by(*order)
     with transaction.atomic():
         # Without waiting for whom somebody has, or removes: he may wait for another.
         free = due.select_for_update(skip_locked=True)
@@ -249,6 +248,12 @@ def written_since(look: Look, side: System) -> Collection[str]:
         return ()
     fields: list[str] = look.written[side.value]
     return fields
+
+
+def _due(now: datetime) -> QuerySet[Look]:
+    """Also what lies further ahead than any: the clock was set back since."""
+    latest = now + NOW_AND_THEN + clock.AHEAD
+    return Look.objects.filter(Q(next_at__lte=now) | Q(next_at__gt=latest))
 
 
 def _next(look: Look) -> datetime:

@@ -12,7 +12,7 @@ from integration.core.failures import Failure
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding
 from integration.core.records import System
-from integration.core.retry import decide_retry
+from integration.core.retry import WAITS, decide_retry
 from integration.models import (
     Connection,
     Coupling,
@@ -102,10 +102,18 @@ def is_resting(row: PendingRecord, record: Snapshot, now: datetime) -> bool:
 
 
 def due(mapping: TableMapping, side: System, now: datetime) -> Iterator[list[str]]:
-    """Ids to try now, in chunks; each once, whatever becomes of it meanwhile."""
-    rows = PendingRecord.objects.filter(
-        mapping=mapping, side=side.value, next_attempt_at__lte=now
+    """Ids to try now, in chunks; each once, whatever becomes of it meanwhile.
+
+    Also those that would wait for longer than any: the clock was set back since.
+    """
+    later = now + clock.AHEAD
+    last_but_one, last = later + WAITS[-2], later + WAITS[-1]
+    come = (
+        Q(next_attempt_at__lte=now)
+        | Q(next_attempt_at__gt=last_but_one, attempts__lt=len(WAITS))
+        | Q(next_attempt_at__gt=last)
     )
+    rows = PendingRecord.objects.filter(come, mapping=mapping, side=side.value)
     yield from _in_chunks(rows.order_by("record_id"))
 
 

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Least
 
 from integration import clock
 from integration.choices import Direction as DirectionChoice
@@ -32,10 +32,6 @@ from integration.services.errors import record_outcomes
 from integration.services.retry_results import finish_retry, judge_tried
 from integration.services.sentences import Told
 from integration.services.storms import note_tries
-
-AHEAD = timedelta(seconds=60)
-"""What was stamped further ahead was stamped before the clock was set back, and counts
-as long ago: else nothing would be taken up until that time has come again."""
 
 
 class RunLost(RuntimeError):  # noqa: N818  (a state, named as the design names it)
@@ -110,16 +106,24 @@ def is_orphaned(now: datetime) -> Q:
     """Running jobs that have lost their worker: its last heartbeat is too old."""
     stale = now - timedelta(seconds=settings.TAKE_UP_SECONDS)
     return Q(state=JobState.RUNNING) & (
-        Q(heartbeat_at__lt=stale) | Q(heartbeat_at__gt=now + AHEAD)
+        Q(heartbeat_at__lt=stale) | Q(heartbeat_at__gt=now + clock.AHEAD)
     )
+
+
+def is_ready(now: datetime) -> Q:
+    """Queued jobs that are not parked, or whose time has come.
+
+    A job is parked by whoever has just shown a sign of life: one that lies ahead was
+    parked before the clock was set back.
+    """
+    come = Q(parked_until__lte=now) | Q(heartbeat_at__gt=now + clock.AHEAD)
+    return Q(state=JobState.QUEUED) & (Q(parked_until=None) | come)
 
 
 def claim(run_id: UUID, worker: str) -> Run | None:
     """Take a queued run or one whose worker is gone; ``None``: not to be had."""
     now = clock.now()
-    free = Q(state=JobState.QUEUED) & (
-        Q(parked_until=None) | Q(parked_until__lte=now)
-    ) | is_orphaned(now)
+    free = is_ready(now) | is_orphaned(now)
     taken = Job.objects.filter(free, run=run_id).update(
         state=JobState.RUNNING,
         attempt=F("attempt") + 1,
@@ -177,10 +181,18 @@ def add_fetched(run: Run, *connectors: Connector) -> None:
 
 
 def finish(run: Run, state: JobState, message: Told | None = None) -> None:
-    """End the run, and with it what a retry or an answer wanted of it."""
+    """End the run, and with it what a retry or an answer wanted of it.
+
+    Where the clock was set back meanwhile, it began at this moment at the latest.
+    """
+    now = clock.now()
     with transaction.atomic():
         ended = mine(run).update(
-            state=state, finished_at=clock.now(), parked_until=None, **_said(message)
+            state=state,
+            started_at=Least("started_at", now),
+            finished_at=now,
+            parked_until=None,
+            **_said(message),
         )
         if ended and run.operation is not None:
             finish_retry(run.operation, run.mapping, state, message)

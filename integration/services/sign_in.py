@@ -4,7 +4,7 @@ Failures are counted in the database, so that all web processes count together.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from django.conf import settings
@@ -50,7 +50,7 @@ def seconds_to_wait(name: str, address: str) -> int:
     """How long this name from this address has to wait; 0: it may try now."""
     now = clock.now()
     limits = dict(_keys(name, address))
-    rows = FailedSignIn.objects.filter(key__in=limits, since__gt=now - WINDOW)
+    rows = FailedSignIn.objects.filter(key__in=limits).exclude(_is_over(now))
     ends = [row.since + WINDOW for row in rows if row.failures >= limits[row.key]]
     return max((int((end - now).total_seconds()) + 1 for end in ends), default=0)
 
@@ -58,7 +58,7 @@ def seconds_to_wait(name: str, address: str) -> int:
 def count_failure(name: str, address: str) -> None:
     """One more; the quarter of an hour begins with the first."""
     now = clock.now()
-    FailedSignIn.objects.filter(since__lte=now - WINDOW).delete()
+    FailedSignIn.objects.filter(_is_over(now)).delete()
     for key, _limit in _keys(name, address):
         FailedSignIn.objects.bulk_create(
             [FailedSignIn(key=key, failures=0, since=now)], ignore_conflicts=True
@@ -70,6 +70,11 @@ def forget_failures(name: str, address: str) -> None:
     """After a success; what others tried from this address still counts."""
     pair, *_others = _keys(name, address)
     FailedSignIn.objects.filter(key=pair[0]).delete()
+
+
+def _is_over(now: datetime) -> Q:
+    """A quarter of an hour ago, or ahead: then the clock was set back since."""
+    return Q(since__lte=now - WINDOW) | Q(since__gt=now + clock.AHEAD)
 
 
 def _keys(name: str, address: str) -> Iterator[tuple[str, int]]:

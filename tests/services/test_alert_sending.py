@@ -269,6 +269,21 @@ def test_a_server_that_is_back_gets_what_waited(box: MailBox, later: Any) -> Non
     assert read_state().trouble is None
 
 
+def test_a_clock_that_was_set_back_puts_no_message_off(
+    box: MailBox, later: Any
+) -> None:
+    make_user()
+    tell()
+    box.refusal = "451 Later"
+    send_due()
+    box.refusal = ""
+
+    later(-180 * MINUTE)
+    send_due()
+
+    assert len(box.mails) == 1
+
+
 def test_where_nobody_answers_the_others_are_not_tried(
     box: MailBox, settings: Any
 ) -> None:

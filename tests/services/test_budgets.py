@@ -170,3 +170,22 @@ def test_anybody_may_see_how_the_budget_stands(workers: Workers) -> None:
 
 def test_without_a_broker_nobody_knows_how_it_stands(nobody: SharedMemory) -> None:
     assert SharedThrottle(nobody, "alone", 4).standing() is None
+
+
+def test_a_clock_that_was_set_back_leaves_nothing_spent_or_closed(
+    memories: Memories,
+) -> None:
+    """What a broker holds whose clock was two hours ahead."""
+    memory, _ = memories
+    name = f"test:{uuid4()}"
+    worker = SharedThrottle(memory, name, 1)
+    ahead = int(clock.now().timestamp()) + 7_200
+    memory.ask(lambda redis: redis.hset(f"{name}:spent", str(ahead), REQUESTS))
+    memory.ask(lambda redis: redis.zadd(f"{name}:running", {"w": ahead * 1_000}))
+    memory.ask(lambda redis: redis.set(f"{name}:closed", ahead * 1_000, ex=7_230))
+
+    assert worker.standing() == Standing(0, 0)
+    assert not worker.is_closed()
+    assert worker.acquire() == 0
+    worker.penalize(30)
+    assert 29 < worker.acquire() <= 30

@@ -460,6 +460,13 @@ def test_each_running_connection_is_looked_at_once_a_day() -> None:
     assert due_checks() == []
 
 
+def test_a_clock_that_was_set_back_puts_no_check_off() -> None:
+    connection = make_connection(checked_at=clock.now() + timedelta(hours=2))
+
+    assert due_checks() == [connection.pk]
+    assert due_checks() == []
+
+
 def test_an_unreachable_network_is_looked_at_every_five_minutes() -> None:
     now = clock.now()
     connection = make_connection(

@@ -159,7 +159,24 @@ def test_a_clock_that_jumps_stops_nothing(hours: int) -> None:
     assert names(found) == ["A", "B", "C"]
     with later(hours * 3600):
         assert due_runs() == []
-        assert claim(running.id, "w2")
+        taken_up = claim(running.id, "w2")
+        assert taken_up
+        finish(taken_up, JobState.SUCCEEDED)
+        for ended in Job.objects.filter(run=running.id):
+            assert ended.state == JobState.SUCCEEDED
+            assert ended.finished_at == NOON + timedelta(hours=hours)
+
+
+def test_a_run_that_was_parked_before_the_clock_was_set_back_goes_on() -> None:
+    reviewed()
+    (run_id,) = due_runs()
+    run = claim(run_id, "w1")
+    assert run
+    park(run, 900, sentence("wait"))
+
+    with later(-2 * 3600):
+        assert due_runs() == [run_id]
+        assert claim(run_id, "w2")
 
 
 def test_a_parked_run_is_announced_when_its_time_has_come() -> None:

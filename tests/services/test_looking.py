@@ -302,6 +302,19 @@ def test_after_half_an_hour_it_is_looked_at_now_and_then_only(
     assert next_at > clock.now() + timedelta(minutes=50)
 
 
+def test_a_clock_that_was_set_back_puts_no_look_off(
+    engine: Engine, customer: Live
+) -> None:
+    watch(the_error())
+    look_at_due()
+    assert not are_looks_due()
+
+    with time_machine.travel(clock.now() - timedelta(hours=2), tick=True):
+        assert are_looks_due()
+        look_at_due()
+        assert not are_looks_due()
+
+
 def test_the_newest_open_errors_are_looked_at_unasked(
     engine: Engine, customer: Live
 ) -> None:

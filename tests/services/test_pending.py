@@ -1,5 +1,7 @@
 """Pending records: exactly one of three holds, and attempts count one version."""
 
+from datetime import timedelta
+
 import pytest
 
 from integration import clock
@@ -39,6 +41,19 @@ def test_after_the_last_try_a_record_is_skipped_with_its_reason() -> None:
     assert row.skipped_at
     assert row.next_attempt_at is None
     assert row.skip_reason == "Gave up after 5 attempts."
+
+
+@pytest.mark.parametrize(("tries", "hours"), [(1, 3), (3, 3), (4, 13)])
+def test_a_clock_that_was_set_back_does_not_put_the_next_try_off(
+    tries: int, hours: int
+) -> None:
+    mapping = make_mapping()
+    for _ in range(tries):
+        tried(mapping)
+    at_once, soon = (clock.now() - timedelta(hours=n) for n in (hours, 0))
+
+    assert list(pending.due(mapping, BC, at_once)) == [["b1"]]
+    assert list(pending.due(mapping, BC, soon)) == []
 
 
 def test_what_waits_has_no_hour() -> None:

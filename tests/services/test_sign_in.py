@@ -84,3 +84,17 @@ def test_a_quarter_of_an_hour_later_one_may_try_again() -> None:
     assert 0 < wait <= WINDOW.total_seconds() + 1
     assert may_try
     assert FailedSignIn.objects.count() == 3
+
+
+def test_a_clock_that_was_set_back_locks_nobody_out_for_longer() -> None:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        for _n in range(6):
+            count_failure("vera", "192.0.2.1")
+        traveller.shift(-timedelta(hours=2))
+        may_try = not seconds_to_wait("vera", "192.0.2.1")
+        for _n in range(6):
+            count_failure("vera", "192.0.2.1")
+        wait = seconds_to_wait("vera", "192.0.2.1")
+
+    assert may_try
+    assert 0 < wait <= WINDOW.total_seconds() + 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from integration import clock
 from integration.core.answers import ConflictRule
 from integration.core.records import Direction
 from integration.models import Coupling, Job, PendingRecord, SyncError
@@ -727,6 +728,21 @@ def test_deletions_here_are_looked_for_every_hour(engine: Engine) -> None:
     after = engine.mapping().scanned_at
     assert after
     assert after > before
+
+
+def test_a_clock_that_was_set_back_does_not_put_the_look_for_deletions_off(
+    engine: Engine,
+) -> None:
+    bc, sales = engine.pair()
+    mapping = engine.mapping()
+    mapping.scanned_at = clock.now() + timedelta(hours=5)
+    mapping.save()
+    engine.customers.delete(bc.id)
+
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert error.record_key == sales.id
 
 
 def test_what_one_way_left_behind_goes_over_when_the_field_goes_both_ways_again(
