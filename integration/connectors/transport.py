@@ -39,6 +39,10 @@ logger = logging.getLogger(__name__)
 
 MADE_UP: ContextVar[Callable[[], None]] = ContextVar("made_up", default=lambda: None)
 """Who wants to know when a call only waits any more: for its turn, for its answer."""
+BEFORE_WRITING: ContextVar[Callable[[], None]] = ContextVar(
+    "before_writing", default=lambda: None
+)
+"""Who says, by raising, that a call that may change something must not go any more."""
 UNANSWERED: ContextVar[Callable[[Call, float], None] | None] = ContextVar(
     "unanswered", default=None
 )
@@ -138,6 +142,8 @@ class Transport:
     def _send_once(self, call: Call) -> Answer:
         self._take_turn(call)
         try:
+            if call.method != "GET":
+                BEFORE_WRITING.get()()
             with translated(call):
                 answer = self._exchange(call)
         finally:

@@ -17,7 +17,12 @@ from integration.connectors.errors import (
 )
 from integration.connectors.refusals import problem_of
 from integration.connectors.throttle import LocalThrottle
-from integration.connectors.transport import UNANSWERED, Transport, build_client
+from integration.connectors.transport import (
+    BEFORE_WRITING,
+    UNANSWERED,
+    Transport,
+    build_client,
+)
 from integration.core.records import System
 from tests.connectors.wire import Reply, Wire, refusal, reply
 
@@ -333,3 +338,21 @@ def test_nobody_is_told_who_does_not_ask(
     transport, _ = opened(reply({}))
 
     assert transport.send(READ).is_success
+
+
+def test_what_must_not_be_written_any_more_is_not_sent(opened: Opened) -> None:
+    def refuse() -> None:
+        raise RuntimeError("lost")
+
+    transport, wire = opened(reply({"read": 1}), reply({"written": 1}))
+    before = BEFORE_WRITING.set(refuse)
+    try:
+        read = transport.send(READ).json()
+        with pytest.raises(RuntimeError, match="lost"):
+            transport.send(WRITE)
+    finally:
+        BEFORE_WRITING.reset(before)
+
+    assert read == {"read": 1}
+    assert transport.send(WRITE).json() == {"written": 1}
+    assert len(wire.calls) == 2
