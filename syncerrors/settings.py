@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -121,7 +121,25 @@ def redis_address() -> str:
     if given and not (given.startswith(REDIS_SCHEMES) and _is_address(given)):
         shown = given.rpartition("@")[2]
         refuse("REDIS_URL", shown, "an address such as redis://host:6379/0")
-    return given
+    return verified(given) if given.startswith("rediss://") else given
+
+
+def verified(given: str) -> str:
+    """An encrypted address that says how its server is verified, as all read it.
+
+    Where it says nothing Celery would verify nobody, and the budgets' client everybody;
+    Celery's own spelling is one that the other does not know.
+    """
+    parts = urlsplit(given)
+    options = dict(parse_qsl(parts.query))
+    wanted = options.get("ssl_cert_reqs", "required")
+    chosen = wanted.removeprefix("CERT_").lower()
+    if chosen not in CERTIFICATES:
+        refuse(
+            "ssl_cert_reqs of REDIS_URL", wanted, f"one of {', '.join(CERTIFICATES)}"
+        )
+    options["ssl_cert_reqs"] = chosen
+    return parts._replace(query=urlencode(options)).geturl()
 
 
 def _is_address(given: str) -> bool:
@@ -137,7 +155,8 @@ def _is_address(given: str) -> bool:
 
 
 DATABASE_SCHEMES = ("sqlite:", "postgres:", "postgresql:")
-REDIS_SCHEMES = ("redis://", "rediss://", "redis+socket://", "sentinel://")
+REDIS_SCHEMES = ("redis://", "rediss://", "redis+socket://")
+CERTIFICATES = ("required", "optional", "none")
 
 
 def kept_key(name: str, fresh: str) -> str:

@@ -62,6 +62,7 @@ def test_a_value_from_a_file_ends_before_its_line_break(tmp_path: Path) -> None:
         ("REDIS_URL", "redis://host/notanumber"),
         ("REDIS_URL", "redis://host:port/0"),
         ("REDIS_URL", "redis://[::1"),
+        ("REDIS_URL", "sentinel://host:26379"),
         ("TIME_ZONE", "Mars/Phobos"),
         ("TIME_ZONE", "../UTC"),
         ("LOG_LEVEL", "loud"),
@@ -178,6 +179,38 @@ def test_whatever_the_data_directory_is_called_everything_lies_in_it(
     assert done.stdout.strip() == str(data / "no-broker.sock")
     assert (data / "syncerrors.sqlite3").exists()
     assert list(tmp_path.iterdir()) == [data]
+
+
+@pytest.mark.parametrize(
+    ("options", "verified"),
+    [("", "required"), ("?ssl_cert_reqs=CERT_NONE&ssl_ca_certs=/etc/ca", "none")],
+)
+def test_an_encrypted_broker_is_verified_alike_by_all_who_talk_to_it(
+    tmp_path: Path, options: str, verified: str
+) -> None:
+    show = (
+        "from celery import current_app; "
+        "from integration.services.shared_memory import shared_memory; "
+        "ours = shared_memory()._redis.connection_pool.connection_kwargs; "
+        "theirs = current_app.connection_for_write().ssl; "
+        "print(ours['ssl_cert_reqs'], theirs['ssl_cert_reqs'].name); "
+        "print(ours.get('ssl_ca_certs') == theirs.get('ssl_ca_certs'))"
+    )
+
+    done = shell(tmp_path, show, REDIS_URL=f"rediss://:s%40t@broker:6380/2{options}")
+
+    assert done.stdout.split() == [verified, f"CERT_{verified.upper()}", "True"]
+
+
+def test_a_verification_of_the_broker_that_nobody_knows_stops_the_start(
+    tmp_path: Path,
+) -> None:
+    done = check(tmp_path, REDIS_URL="rediss://:secret@broker?ssl_cert_reqs=perhaps")
+
+    assert done.returncode != 0
+    assert "ssl_cert_reqs of REDIS_URL is “perhaps”" in done.stderr
+    assert "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
