@@ -84,14 +84,16 @@ class Tried:
 def by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, PendingRecord]:
-    return {row.record_id: row for row in _of(mapping, side, ids)}
+    return {row.record_id: row for row in _of(mapping, side, ids)} if ids else {}
 
 
 def _of(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> QuerySet[PendingRecord]:
-    rows = PendingRecord.objects.filter(mapping=mapping, side=side.value)
-    return rows.filter(record_id__in=among(ids)) if ids else rows.none()
+    """Most chunks have none to ask for: whoever calls this looks first."""
+    return PendingRecord.objects.filter(
+        mapping=mapping, side=side.value, record_id__in=among(ids)
+    )
 
 
 def is_resting(row: PendingRecord, record: Snapshot, now: datetime) -> bool:
@@ -171,6 +173,8 @@ def set_aside(
 def keep(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> None:
     """Never tried, and due, as is what was set aside; what was tried stays as it is."""
     due, kept = {"next_attempt_at": clock.now()}, list(records)
+    if not kept:
+        return
     rows = (_untried(mapping, side, record) | due for record in kept)
     insert_new(PendingRecord, _COLUMNS, _values(rows), "record_id")
     known = _of(mapping, side, [record.id for record in kept])
@@ -208,12 +212,14 @@ def intents(mapping: TableMapping) -> Iterator[dict[str, dict[str, Any]]]:
 
 def forget_intents(mapping: TableMapping, ids: Sequence[str]) -> None:
     """The calls that would have created these never went out."""
-    _of(mapping, System.SALES, ids).update(intent=None)
+    if ids:
+        _of(mapping, System.SALES, ids).update(intent=None)
 
 
 def clear(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
     """These are in step, or no longer wanted; in the caller's transaction."""
-    _of(mapping, side, ids).delete()
+    if ids:
+        _of(mapping, side, ids).delete()
 
 
 def release_all(mapping: TableMapping) -> None:
@@ -233,7 +239,8 @@ def _release(rows: QuerySet[PendingRecord]) -> int:
 
 def release_changed(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
     """These, or their partners, are not as they were tried: attempts from zero."""
-    _release(_of(mapping, side, ids))
+    if ids:
+        _release(_of(mapping, side, ids))
 
 
 def release_coded(mapping: TableMapping, codes: Collection[str]) -> int:

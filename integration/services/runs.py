@@ -151,6 +151,8 @@ def log_outcomes(
     for outcome in outcomes:
         by_direction[outcome.direction].append(outcome)
     for direction, ended in by_direction.items():
+        if outcomes and not ended:
+            continue  # The other direction tells whether the run is still ours.
         job, counts = run.jobs[direction], _counts(ended, before.get(direction, ()))
         if run.dry_run:
             _count_in_memory(job, counts)

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import pytest
-from django.db.models import Q
 
 from integration.choices import Direction, JobState, OperationState
 from integration.core.answers import ConflictRule
@@ -100,6 +99,29 @@ class Tracked:
 
     def all(self, holds: Callable[[Line], bool]) -> bool:
         return all(holds(line) for line in self.worlds)
+
+
+class Held(NamedTuple):
+    """What the database says of all lines, read once."""
+
+    coupled: list[tuple[str, str]]
+    errors: list[tuple[str, str, str]]
+    pending: list[tuple[str, str, str, str]]
+
+    @classmethod
+    def read(cls) -> "Held":
+        open_errors = SyncError.objects.filter(settled_at__isnull=True)
+        return cls(
+            list(Coupling.objects.values_list("bc_id", "sales_id")),
+            list(
+                open_errors.values_list("problem__article", "direction", "record_key")
+            ),
+            list(
+                PendingRecord.objects.values_list(
+                    "record_id", "side", "failure", "skip_reason"
+                )
+            ),
+        )
 
 
 @dataclass
@@ -286,8 +308,9 @@ class Machine:
     # What must be true in the database
 
     def audit(self) -> None:
+        held = Held.read()
         for line in self.lines:
-            facts = self.facts(line)
+            facts = self.facts(line, held)
             line.worlds = {each for each in line.worlds if self.fits(each, facts, line)}
             assert line.worlds, f"{line.name}: {facts}"
         lost = self.mapping.couplings.exclude(bc_id__in=self._ids("lefts"))
@@ -297,24 +320,17 @@ class Machine:
     def _ids(self, side: str) -> set[str]:
         return {each for line in self.lines for each in getattr(line, side)}
 
-    def facts(self, line: Tracked) -> dict[str, Any]:
-        mine = Q(bc_id__in=line.lefts) | Q(sales_id__in=line.rights)
-        open_errors = SyncError.objects.filter(
-            record_key__in=line.lefts | line.rights, settled_at__isnull=True
-        )
+    def facts(self, line: Tracked, held: Held) -> dict[str, Any]:
+        keys = line.lefts | line.rights
         return {
             "worlds": line.worlds,
-            "coupled": list(
-                Coupling.objects.filter(mine).values_list("bc_id", "sales_id")
-            ),
-            "errors": list(
-                open_errors.values_list("problem__article", "direction", "record_key")
-            ),
-            "pending": list(
-                PendingRecord.objects.filter(
-                    record_id__in=line.lefts | line.rights
-                ).values_list("record_id", "side", "failure", "skip_reason")
-            ),
+            "coupled": [
+                pair
+                for pair in held.coupled
+                if pair[0] in line.lefts or pair[1] in line.rights
+            ],
+            "errors": [error for error in held.errors if error[-1] in keys],
+            "pending": [row for row in held.pending if row[0] in keys],
         }
 
     def fits(self, each: Line, facts: dict[str, Any], line: Tracked) -> bool:
