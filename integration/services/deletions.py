@@ -202,19 +202,20 @@ def _meet_again(work: Work, found: _Gone) -> None:
 def _rule(work: Work, side: System, coupling: Coupling, left: Snapshot) -> DeletionRule:
     """What follows the deletion on ``side``; a person's answer holds as it was shown.
 
-    A currency is answered by nobody: it is made usable again where it is inactive. What
-    no job of this run may create, or the filter leaves out, is not restored, nor what a
-    newcomer was to be coupled for.
+    No rule answers for a currency, and nobody for one that Sales has lost: it is made
+    usable again there. What no job of this run may create, or the filter leaves out, is
+    not restored, nor what a newcomer was to be coupled for.
     """
     answer = work.answers.get(coupling.pk)
-    rule = work.table.deletion
+    rule = DeletionRule.NONE if work.money else work.table.deletion
     if answer:
         rule = answer.rule
         if answer.newcomer or not answer.fits(side.other, left):
             note_changed(answer)
             rule = DeletionRule.NONE
     way = way_from(side.other)
-    if work.money or not work.writes(way_from_left(work, side)):
+    is_for_nobody = bool(work.money) and side is System.SALES
+    if is_for_nobody or not work.writes(way_from_left(work, side)):
         return DeletionRule.NONE
     if rule is DeletionRule.RESTORE and not (way in work.table.ways and left.passes):
         return DeletionRule.NONE

@@ -319,3 +319,40 @@ def test_a_deletion_carries_the_version_that_was_read(
     assert isinstance(done, Written)
     assert isinstance(gone, Failure)
     assert gone.kind is FailureKind.NOT_FOUND
+
+
+@pytest.mark.parametrize("take", [Take.UNCOUPLE, Take.DELETE])
+def test_a_currency_that_was_deleted_in_business_central_is_answered(
+    engine: Engine, take: Take
+) -> None:
+    [zloty] = engine.currencies.find("code", "PLN")
+    engine.currencies.delete(zloty.id, "a person")
+    engine.sync("CURRENCY")
+    [error] = engine.errors()
+
+    done = carried_out(answer(error, take))
+
+    error.refresh_from_db()
+    left = engine.sales_currencies.find("isocurrencycode", "PLN")
+    assert (done.state, error.settled_at is None) == (OperationState.DONE, False)
+    assert len(left) == (take is Take.UNCOUPLE)
+    assert not Coupling.objects.filter(bc_id=zloty.id).exists()
+    assert not PendingRecord.objects.exists()
+    engine.sync("CURRENCY", full=True)
+    assert not engine.errors()
+
+
+def test_a_currency_that_accounts_carry_is_not_deleted_and_says_why(
+    engine: Engine,
+) -> None:
+    [euro] = engine.currencies.find("code", "EUR")
+    engine.currencies.delete(euro.id, "a person")
+    engine.sync("CURRENCY")
+    [error] = engine.errors(mapping_key="CURRENCY")
+
+    done = carried_out(answer(error, Take.DELETE))
+
+    assert done.state == OperationState.FAILED
+    assert done.result["sentence"] != error.problem.title
+    assert engine.sales_currencies.find("isocurrencycode", "EUR")
+    assert Coupling.objects.filter(bc_id=euro.id).exists()
