@@ -30,9 +30,11 @@ from integration.services.answers import KINDS as ANSWER_KINDS
 from integration.services.answers import settled_words
 from integration.services.articles import keys_of, label_of
 from integration.services.impersonal import SIDES
+from integration.services.problem_history import history_of
 from integration.services.sentences import in_words
 
 OPERATIONS_SHOWN = 20
+COMMENT = OperationKind.COMMENT
 BOTH = ("business_central", "sales")
 ACT_ICONS: dict[str, str] = {
     OperationKind.RETRY: "rotate-cw",
@@ -217,8 +219,8 @@ class Event:
 
 
 def history(error: SyncError, mapping: TableMapping | None) -> list[Event]:
-    """Attempts, what people did, and how it ended; newest first."""
-    events = [*endings(error), *acts(error), *attempts(error)]
+    """Attempts, what people did and said, and how it ended; newest first."""
+    events = [*endings(error), *acts(error), *on_its_cause(error), *attempts(error)]
     events.append(first_seen(error, mapping))
     # Of one moment, what came later stands first already.
     return sorted(events, key=lambda event: event.at or error.first_seen, reverse=True)
@@ -307,6 +309,21 @@ def acts(error: SyncError) -> list[Event]:
     given = Operation.objects.filter(kind__in=ANSWER_KINDS, scope__error=error.pk)
     found += [(row, row.get_state_display()) for row in given]
     return [act(row, ended) for row, ended in found]
+
+
+def on_its_cause(error: SyncError) -> list[Event]:
+    """Who took the cause over, and what was said about it."""
+    rows = history_of(error.problem).filter(kind__in=(COMMENT, OperationKind.ASSIGN))
+    return [
+        Event(
+            "message-square" if row.kind == COMMENT else "user",
+            "" if row.kind == COMMENT else in_words(row.scope.get("why"), row.reason),
+            row.created_at,
+            who=row.by_name,
+            quote=row.reason if row.kind == COMMENT else "",
+        )
+        for row in rows[:OPERATIONS_SHOWN]
+    ]
 
 
 def standing(error: SyncError, by_hand: Operation) -> str:

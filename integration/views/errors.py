@@ -17,7 +17,7 @@ from django_htmx.http import reselect, retarget
 
 from integration.choices import Chip, Role
 from integration.filters.errors import filter_form
-from integration.forms.handling import IgnoreForm
+from integration.forms.handling import CommentForm, IgnoreForm
 from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup import parts
 from integration.markup.error_row import Frame
@@ -31,7 +31,7 @@ from integration.services import cleanup
 from integration.services.answers import answering_errors
 from integration.services.causes import count_of
 from integration.services.error_counts import ChipCounts
-from integration.services.error_filters import ALL, RELEVANT
+from integration.services.error_filters import ALL, RELEVANT, chips_of
 from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.error_reading import likely_statements
 from integration.services.looks import deletion_of, seen_of, watch
@@ -207,8 +207,11 @@ def can_retry_all(listing: Listing, page: ErrorPage) -> bool:
 
 
 def chips(listing: Listing, counts: ChipCounts) -> list[dict[str, Any]]:
-    """The four states with their counts under this filter; “+”: at least."""
-    state = listing.filters.state
+    """The four states with their counts under this filter; “+”: at least.
+
+    Of several together each is chosen.
+    """
+    chosen = chips_of(listing.filters.state)
     words = parts.labels(Chip)
     return [
         {
@@ -217,7 +220,7 @@ def chips(listing: Listing, counts: ChipCounts) -> list[dict[str, Any]]:
             "is_known": bool(counts.chips) or counts.exact,
             "is_bound": not counts.exact,
             "href": f"?{listing.query(state=chip.value)}",
-            "is_chosen": chip.value == state,
+            "is_chosen": chip.value in chosen,
         }
         for chip in Chip
     ]
@@ -320,6 +323,7 @@ def error(request: SignedInRequest, error_id: int) -> HttpResponse:
         "halts": halts_of(found.problem) if mapping and mapping.paused_at else (),
         "done": take_done(request),
         "ignore_form": IgnoreForm(),
+        "comment_form": CommentForm(),
     }
     page = render(request, "integration/errors/detail.html", context)
     if context["is_retrying"] and request.htmx.trigger == "again":

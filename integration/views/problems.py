@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from integration.choices import Role, Who
 from integration.forms.handling import AssigneeForm, CommentForm
 from integration.forms.setup import REASON_LENGTH
-from integration.http import SignedInRequest, is_fragment, role_required
+from integration.http import SignedInRequest, is_fragment, role_required, safe_next
 from integration.markup.charts import columns
 from integration.markup.looks import look_words, pace_now
 from integration.markup.parts import Moments
@@ -176,4 +177,5 @@ def comment(request: SignedInRequest, problem_id: int) -> HttpResponse:
             request,
             _("A comment has between 1 and %(n)s characters.") % {"n": REASON_LENGTH},
         )
-    return redirect("problem", problem_id)
+    back = reverse("problem", args=[problem_id])
+    return HttpResponseRedirect(safe_next(request, back))

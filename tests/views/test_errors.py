@@ -550,3 +550,16 @@ def test_the_frame_counts_as_the_list_does_or_anew(
         asked = [one for one in captured if "sum(" in one["sql"].lower()]
         assert len(asked) == sums, query
         assert re.search(r'id="open"[^>]*>12<', page)
+
+
+@pytest.mark.parametrize(
+    ("query", "chosen"),
+    [("", 1), ("?state=ignored", 1), ("?state=relevant", 3), ("?state=all", 4)],
+)
+def test_the_chips_say_which_states_are_listed(
+    viewer: Client, scene: dict[str, Any], query: str, chosen: int
+) -> None:
+    page = viewer.get(f"/errors/{query}").content.decode()
+
+    chips = re.findall(r'class="chip" href="[^"]*"( aria-current="true")?', page)
+    assert sum(map(bool, chips)) == chosen

@@ -11,6 +11,7 @@ from integration.choices import Role
 from integration.markup import parts
 from integration.models import Operation, Problem, SyncError
 from integration.services import cells
+from integration.services.problem_history import comment
 from tests.factories import make_error, make_problem, make_user
 
 pytestmark = pytest.mark.django_db
@@ -373,3 +374,37 @@ def test_an_undo_leads_to_the_list_that_is_shown_by_then(
 
     undo = reverse("operation_undo", args=[Operation.objects.get(kind="ignore").pk])
     assert f'<button type="submit" class="btn" form="bar" formaction="{undo}">' in page
+
+
+def test_a_comment_on_the_cause_is_read_and_written_on_each_of_its_errors(
+    operator: Client, row: SyncError
+) -> None:
+    page, other = f"/errors/{row.pk}/?who=user", make_error(problem=row.problem)
+    button = f'action="{reverse("problem_comment", args=[row.problem_id])}"'
+    assert button in operator.get(page).content.decode()
+    post(
+        operator, "problem_assign", row.problem_id, assignee=make_user(Role.OPERATOR).pk
+    )
+
+    answer = operator.post(
+        reverse("problem_comment", args=[row.problem_id]),
+        {"comment": "Not to <CHF>, please.", "next": page},
+    )
+
+    assert answer["Location"] == page
+    for path in (page, f"/errors/{other.pk}/", f"/errors/{other.pk}/live/"):
+        told = operator.get(path).content.decode()
+        assert "<q>Not to &lt;CHF&gt;, please.</q>" in told
+        assert "Assigned to operator" in told
+        assert told.index("Not to") < told.index("Assigned to operator")
+
+
+def test_a_viewer_reads_comments_and_writes_none(
+    viewer: Client, row: SyncError
+) -> None:
+    comment(row.problem, "Please wait.", make_user(Role.OPERATOR))
+
+    told = viewer.get(f"/errors/{row.pk}/").content.decode()
+
+    assert "<q>Please wait.</q>" in told
+    assert "Comment on the cause" not in told
