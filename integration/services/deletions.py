@@ -120,6 +120,9 @@ def record_gone(work: Work, side: System, gone: Sequence[Coupling]) -> set[int]:
             found.endings.outcomes.append(_ended(work, side, coupling, found.now))
     if work.is_rehearsal:
         work.log(found.endings.outcomes)
+        # The couplings stay: what is missed on both sides would end twice.
+        ended = [held(each, side.other, "id") for each in found.ended]
+        work.spool.forgive(side.other, ended)
     else:
         _save(work, found)
     record_hidden(work, side.other, hidden)

@@ -232,6 +232,11 @@ class Spool:
         rows = [(side.value, record_id) for record_id in ids]
         self._many("INSERT OR IGNORE INTO gone VALUES (?, ?)", rows)
 
+    def forgive(self, side: System, ids: Iterable[str]) -> None:
+        """What these are missed for has been said."""
+        rows = [(side.value, record_id) for record_id in ids]
+        self._many("DELETE FROM gone WHERE side = ? AND id = ?", rows)
+
     def missed(self, side: System) -> Iterator[list[str]]:
         """What ``miss`` noted, in chunks."""
         last = ""

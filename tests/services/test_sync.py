@@ -8,7 +8,13 @@ import pytest
 from integration import clock
 from integration.core.answers import ConflictRule
 from integration.core.records import Direction
-from integration.models import Coupling, Job, PendingRecord, SyncError
+from integration.models import (
+    Coupling,
+    Job,
+    PendingRecord,
+    SyncError,
+    TableMapping,
+)
 from integration.models.folding import searchable
 from integration.services.mappings import change_mapping
 from integration.services.runs import RunLost
@@ -553,6 +559,18 @@ def test_a_rehearsal_sees_a_deletion_and_records_nothing(engine: Engine) -> None
     assert counts["to_sales"] == {"records_read": 1, "failed": 1}
     assert not engine.errors()
     assert not PendingRecord.objects.exists()
+
+
+def test_a_rehearsal_ends_a_pair_that_both_sides_have_lost_once(engine: Engine) -> None:
+    bc, sales = engine.pair()
+    engine.customers.delete(bc.id)
+    engine.accounts.delete(sales.id)
+    TableMapping.objects.update(scanned_at=None)
+
+    planned = engine.rehearse()
+
+    engine.mapping().couplings.get(bc_id=bc.id)
+    assert planned == engine.sync("CUSTOMER")
 
 
 def test_an_account_that_goes_just_before_it_is_written_is_told_as_deleted(
