@@ -1,12 +1,13 @@
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from integration.services import cells
-from tests.factories import make_error, make_mapping
+from tests.factories import SOME_TIME, make_error, make_mapping
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +57,54 @@ def test_filters_are_those_of_the_pages_address(
     value: dict[str, Any] = json.loads(run(capsys, *words, "--json"))
 
     assert [error["id"] for error in value["errors"]] == [kept.pk]
-    assert value["counts"] == {"resolved": 1}
+    assert value["counts"] == {"open": 0, "waiting": 0, "ignored": 0, "resolved": 1}
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "q=&who=&mapping=&state=resolved",
+        "state=resolved&q=",
+        "?state=all&mapping=CURRENCY",
+        "?state=all&record=%7Babc%7D",
+        "?q=Gen%C3%A8ve+%26+Nyon&state=all",
+    ],
+)
+def test_an_address_may_be_copied_with_its_blanks_and_its_question_mark(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_error()
+    kept = make_error(
+        mapping_key="CURRENCY",
+        state="resolved",
+        record_key="{abc}",
+        search_text="Genève & Nyon",
+    )
+    cells.rebuild()
+
+    assert [line.split("\t")[0] for line in run(capsys, word).splitlines()] == [
+        str(kept.pk)
+    ]
+
+
+@pytest.mark.parametrize("word", ["q=Gen%C3%A8ve+AG", "q=Gen%C3%A8ve%20AG"])
+def test_one_filter_of_an_address_is_read_as_an_address_is(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_error(search_text="Genève AG")
+    cells.rebuild()
+
+    assert len(run(capsys, word).splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["100%", "5%AB", "a%20 b", "R&D", "+41 22", "A+B"])
+def test_what_a_person_types_is_looked_for_as_it_is(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_error(search_text=f"So {text} so")
+    cells.rebuild()
+
+    assert len(run(capsys, f"q={text}").splitlines()) == 1
 
 
 def test_json_has_the_words_of_the_pages_and_moments_that_sort(
@@ -86,6 +134,26 @@ def test_a_long_list_goes_on_after_its_token(
 
     assert len(rest.splitlines()) == 1
     assert rest.splitlines()[0] not in first
+
+
+def test_a_list_too_long_for_its_sort_says_so_and_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integration.services.error_reading.MOST_HITS", 2)
+    made = [make_error(last_seen=SOME_TIME + timedelta(n)).pk for n in range(3)]
+    cells.rebuild()
+    words = ("state=all", "sort=record", "size=2")
+
+    call_command("errors", *words, "--json")
+    first = capsys.readouterr()
+    value = json.loads(first.out)
+    rest = json.loads(run(capsys, *words, f"after={value['after']}", "--json"))
+
+    found = [row["id"] for row in (*value["errors"], *rest["errors"])]
+    assert found == made
+    assert first.err == (
+        "These are too many to be sorted by record; they come by last_seen.\n"
+    )
 
 
 def test_an_ampersand_may_be_searched_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from integration.models import Connection, Job, Operation
 from integration.services.endpoints import shared_tokens
 from integration.services.pauses import pause
 from integration.simulators.faults import Faults
-from tests.factories import make_user
+from tests.factories import make_connection, make_mapping, make_user
 from tests.running import Systems
 
 pytestmark = pytest.mark.django_db
@@ -164,9 +164,16 @@ def test_without_a_running_connection_there_is_nothing_to_do(
 ) -> None:
     pause(connection, make_user(), "year end")
 
-    said = "nothing to synchronize.*is paused: year end"
-    with pytest.raises(CommandError, match=said):
+    name = str(connection)
+    make_mapping("CURRENCY", connection=make_connection(name="X", enabled=False))
+
+    with pytest.raises(CommandError) as refused:
         call_command("sync")
+
+    assert str(refused.value) == (
+        f"There is nothing to synchronize. The connection “{name}” is paused: year "
+        "end. The connection “X” is not enabled."
+    )
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
@@ -179,6 +186,7 @@ def test_a_direction_leaves_out_the_mappings_that_do_not_go_there(
 
     assert code == 0
     assert [one["mapping"] for one in shown["runs"]] == ["CUSTOMER"]
+    make_mapping("CURRENCY", direction="to_sales")
     with pytest.raises(CommandError, match="Nothing of CURRENCY goes in the direction"):
         call_command("sync", "CURRENCY", "--direction", "to-bc", *more)
 

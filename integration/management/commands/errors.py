@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from django.core.management.base import CommandError, CommandParser
 
+from integration.choices import Chip
 from integration.core.texts import on_one_line, read_number
 from integration.management.answering import AnsweringCommand
 from integration.management.words import COULD_NOT_RUN, as_json
@@ -36,7 +37,12 @@ class Command(AnsweringCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         query = _read(options["filters"])
-        page = _page(query)
+        page, sort = _page(query)
+        if page.sort != sort:
+            self.stderr.write(
+                f"These are too many to be sorted by {sort.name}; they come by "
+                f"{page.sort.name}."
+            )
         if not page.rows and not options["json"]:
             self.stderr.write("No entries.")
         if options["json"]:
@@ -51,12 +57,13 @@ class Command(AnsweringCommand):
 def _read(words: list[str]) -> dict[str, str]:
     query: dict[str, str] = {}
     for word in words:
-        # One NAME=VALUE may hold an ampersand; a whole query string holds further "=".
+        if _is_query_string(word):
+            query |= parse_qsl(word.removeprefix("?"), keep_blank_values=True)
+            continue
         name, equals, value = word.partition("=")
-        pairs = dict(parse_qsl(word))
-        query |= pairs if "&" in word and len(pairs) > 1 else {name: value}
         if not equals:
             raise _refused(f"“{word}” is no filter; write it as name=value.")
+        query[name] = value
     for name in query:
         if name not in {*FILTER_NAMES, *_PAGING}:
             known = ", ".join((*FILTER_NAMES, *_PAGING))
@@ -64,7 +71,24 @@ def _read(words: list[str]) -> dict[str, str]:
     return query
 
 
-def _page(query: dict[str, str]) -> ErrorPage:
+def _is_query_string(word: str) -> bool:
+    """One NAME=VALUE may hold an ampersand; a whole query string holds further "=".
+
+    Of an address is also what has its signs; a person types blanks, and hardly signs.
+    """
+    parts = word.split("&")
+    named = [part for part in parts if "=" in part]
+    if word.startswith("?") or (len(named) > 1 and len(named) == len(parts)):
+        return True
+    try:
+        signs = unquote(word, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return signs != word and not {" ", "&"} & set(word)
+
+
+def _page(query: dict[str, str]) -> tuple[ErrorPage, Sort]:
+    """The page, and the sort that was asked for."""
     filters, dropped = parse_filter(query)
     sort = parse_sort(query["sort"]) if query.get("sort") else Sort()
     size = read_number(query.get("size") or str(PAGE_SIZE), _MOST_ROWS)
@@ -72,11 +96,6 @@ def _page(query: dict[str, str]) -> ErrorPage:
         dropped.append("sort")
     if not size:
         dropped.append("size")
-    dropped += [
-        name
-        for name in ("after", "before")
-        if query.get(name) and read_token(query[name], sort or Sort()) is None
-    ]
     if dropped or not sort or not size:
         raise _refused(_senseless(query, dropped))
     try:
@@ -84,7 +103,16 @@ def _page(query: dict[str, str]) -> ErrorPage:
     except UnknownName as error:
         raise _refused(str(error)) from error
     after, before = query.get("after", ""), query.get("before", "")
-    return read_page(filters, sort, after=after, before=before, size=size)
+    page = read_page(filters, sort, after=after, before=before, size=size)
+    # Of a list that is too long for its sort, the token is one of another sort.
+    dropped = [
+        name
+        for name in ("after", "before")
+        if query.get(name) and read_token(query[name], page.sort) is None
+    ]
+    if dropped:
+        raise _refused(_senseless(query, dropped))
+    return page, sort
 
 
 def _senseless(query: dict[str, str], dropped: list[str]) -> str:
@@ -120,7 +148,7 @@ def _line(row: Row) -> str:
 def _as_value(page: ErrorPage) -> dict[str, Any]:
     return {
         "errors": [_error(row) for row in page.rows],
-        "counts": page.chips.chips,
+        "counts": {chip: page.chips.chips.get(chip, 0) for chip in Chip.values},
         "exact": page.chips.exact,
         "after": page.after,
         "before": page.before,

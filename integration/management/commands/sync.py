@@ -102,7 +102,7 @@ def _travelling(found: list[TableMapping], chosen: str | None) -> list[TableMapp
     ways = {DirectionChoice.BOTH, DIRECTIONS[chosen].value}
     left = [mapping for mapping in found if mapping.direction in ways]
     if not left:
-        names = ", ".join(mapping.name for mapping in found)
+        names = ", ".join(dict.fromkeys(mapping.name for mapping in found))
         raise CommandError(
             f"Nothing of {names} goes in the direction {chosen}.",
             returncode=COULD_NOT_RUN,
@@ -131,4 +131,5 @@ def _nothing_to_do(known: Sequence[TableMapping]) -> str:
     reasons = dict.fromkeys(told.english for told in refusals if told)
     if not reasons:
         return "There is nothing to synchronize: there is no mapping yet."
-    return " ".join(["There is nothing to synchronize.", *reasons])
+    sentences = (f"{on_one_line(reason).rstrip('.')}." for reason in reasons)
+    return " ".join(["There is nothing to synchronize.", *sentences])
