@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from integration import tasks
-from integration.choices import ItemOutcome, OperationState, Role
+from integration.choices import ItemOutcome, OperationKind, OperationState, Role
 from integration.core.texts import read_number
 from integration.forms.setup import ReasonForm, reason_of
 from integration.http import SignedInRequest, role_required, safe_next
@@ -152,8 +152,8 @@ def preview(request: SignedInRequest, operation_id: int) -> HttpResponse:
     """What would be tried, what not and why; asked for by a button."""
     prepared = retry_preview.prepared_for(operation_id, request.user)
     if prepared is None:
-        asked_for = Operation.objects.unfinished_retries().filter(pk=operation_id)
-        if asked_for.exists():
+        begun = Operation.objects.filter(pk=operation_id, kind=OperationKind.RETRY)
+        if begun.exclude(state=OperationState.PREPARED).exists():
             return redirect("operation", operation_id)
         raise Http404(_("There is no such retry; it may be older than an hour."))
     query = prepared.scope["query"]

@@ -206,3 +206,15 @@ def test_an_operation_without_records_has_no_file(viewer: Client) -> None:
     operation = record_operation("check", by=make_user(), reason="Why")
 
     assert viewer.get(f"/operations/{operation.pk}/result.csv").status_code == 404
+
+
+def test_the_choice_of_a_retry_that_has_ended_leads_to_its_result(
+    operator: Client, errors: list[SyncError]
+) -> None:
+    """Whoever goes back from the result is not told that there was none."""
+    chosen = operator.post("/errors/retry/?state=relevant", {"do": "all"})["Location"]
+    result = operator.post(f"{chosen}start/")["Location"]
+    OperationItem.objects.update(outcome="healed")
+    Operation.objects.update(state="done", finished_at=clock.now())
+
+    assert operator.get(chosen)["Location"] == result
