@@ -414,6 +414,8 @@ LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
 
 # --- Database -----------------------------------------------------------------
+DATABASE_SECONDS = 10
+"""So long a server may take to let us in, if its address does not say otherwise."""
 DATABASES = {"default": database()}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["ENGINE"] = "syncerrors.sqlite"
@@ -432,9 +434,11 @@ else:
     # each transaction another one.
     pooled = flag("DATABASE_POOLED", default=False)
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = pooled
-    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
-        None if pooled else 2
-    )
+    options = DATABASES["default"].setdefault("OPTIONS", {})
+    options["prepare_threshold"] = None if pooled else 2
+    # Without it whoever asks a server that is silent would wait for ever, and with them
+    # all threads of the pages.
+    options.setdefault("connect_timeout", DATABASE_SECONDS)
 
 # --- Workers (D4, D5, D6) -----------------------------------------------------
 BROKER_URL_FILE = DATA_DIR / "broker.url"

@@ -1,5 +1,6 @@
 """Settings are read once, typed, and fail in one sentence."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -162,6 +163,20 @@ def test_behind_a_pooler_of_transactions_nothing_is_prepared(
     done = shell(tmp_path, show, **place)
 
     assert done.stdout.strip() == threshold
+
+
+def test_a_database_that_is_silent_is_given_up(tmp_path: Path) -> None:
+    """It takes the connection, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        place = f"postgres://a@127.0.0.1:{port}/b?connect_timeout=2"
+        ask = "from django.db import connection; connection.cursor()"
+        done = shell(tmp_path, ask, DATABASE_URL=place)
+    show = "from django.conf import settings; print(settings.DATABASES)"
+    usual = shell(tmp_path, show, DATABASE_URL="postgres://a@127.0.0.1/b")
+
+    assert "timeout expired" in done.stderr
+    assert "'connect_timeout': 10" in usual.stdout
 
 
 def test_whatever_the_data_directory_is_called_everything_lies_in_it(
