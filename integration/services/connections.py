@@ -12,7 +12,14 @@ from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from integration import clock
-from integration.choices import Category, CheckState, OperationKind, Origin
+from integration.choices import (
+    Category,
+    CheckState,
+    CheckStep,
+    OperationKind,
+    Origin,
+    System,
+)
 from integration.models import Connection, Endpoint, SyncError, User
 from integration.services.articles import cause_of
 from integration.services.check_lines import CheckLine, CheckRow, in_rows
@@ -240,7 +247,7 @@ def _record(
     if looked_everywhere:
         over = open_set_up_errors(connection) - still_there
     else:
-        over = _other_sign_in_errors(connection, still_there)
+        over = _other_sign_in_errors(connection, lines, still_there)
     return settle_setup_errors(connection, over) if over else 0
 
 
@@ -254,14 +261,29 @@ def _try_again(connection: Connection, lines: Collection[CheckLine]) -> None:
         connection.mappings.update(next_run_at=clock.now())
 
 
-def _other_sign_in_errors(connection: Connection, still_there: set[str]) -> set[str]:
-    """Both sign-ins were tried: what they said before is replaced by what they say."""
+def _other_sign_in_errors(
+    connection: Connection, lines: Iterable[CheckLine], still_there: set[str]
+) -> set[str]:
+    """What the sign-ins that were tried had said before: they say something else now.
+
+    Of one that nobody came as far as nothing is known.
+    """
+    tried = {
+        line.system
+        for line in lines
+        if line.step == CheckStep.SIGN_IN
+        and (line.state == CheckState.OK or line.failure)
+    }
     known = SyncError.objects.filter(
         connection=connection,
         problem__category=Category.AUTHENTICATION,
         fingerprint__in=open_set_up_errors(connection) - still_there,
-    ).exclude(problem__article="secret-expires-soon")
-    return set(known.values_list("fingerprint", flat=True))
+    ).exclude(problem__article__in=("secret-expires-soon", "secret-unreadable"))
+    return {
+        fingerprint
+        for fingerprint, params in known.values_list("fingerprint", "problem__params")
+        if tried.issuperset([params["system"]] if "system" in params else System)
+    }
 
 
 def _pause_or_resume(

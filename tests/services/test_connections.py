@@ -182,6 +182,21 @@ def test_a_new_password_is_checked_at_once_and_resumes_what_failure_paused(
     assert Operation.objects.filter(reason="rotated", by=user).exists()
 
 
+@pytest.mark.parametrize(
+    "changes", [{"authority": "http://127.0.0.1:1"}, {"secret": "of another key"}]
+)
+def test_a_sign_in_that_nobody_came_as_far_as_is_not_called_mended(
+    demo_systems: Systems, changes: dict[str, str]
+) -> None:
+    paused = demo_systems.connect(make_user())[2]
+    assert open_titles(paused) == {"aad-password-must-change"}
+    Endpoint.objects.update(**changes)
+
+    check_connection(Connection.objects.get(pk=paused.pk))
+
+    assert "aad-password-must-change" in open_titles(paused)
+
+
 def test_a_pause_names_what_stops_the_connection_now(demo_systems: Systems) -> None:
     user = make_user()
     paused = demo_systems.connect(user)[2]
