@@ -28,6 +28,7 @@ TEXT_LENGTH = 100
 ASIDE = (
     gettext_noop("It has no exchange rate, and no record uses it."),
     gettext_noop("The filter of the mapping leaves it out."),
+    gettext_noop("It has no partner, and this mapping creates none."),
 )
 """What the engine stores in English when it sets a record aside."""
 

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 from django.test import Client
 
 from integration.models import Coupling, PendingRecord
+from integration.services.mappings import change_mapping
 from tests.factories import SOME_TIME, make_mapping
 from tests.running import running_systems
 from tests.services.engine import Engine, running_engine
@@ -103,3 +105,17 @@ def test_a_search_stays_in_its_tab_and_a_tab_keeps_the_search(
     tabs = re.search(r'<nav class="chips".*?</nav>', page, re.DOTALL)
     assert tabs
     assert tabs[0].count("q=muller") == 4
+
+
+def test_why_nothing_is_created_for_it_is_said_in_the_readers_language(
+    viewer: Client, engine: Engine
+) -> None:
+    engine.add_account("Trop loin SA", address1_country="Switzerland")
+    engine.sync("CUSTOMER")
+    change_mapping(engine.mapping(), "a person", "As it was.", only_coupled=True)
+    engine.sync("CUSTOMER")
+
+    page = viewer.get("/couplings/?skipped=1", headers={"accept-language": "fr-CH"})
+
+    html = unescape(page.content.decode())
+    assert "Il n'a pas de partenaire, et ce mappage n'en crée aucun." in html
