@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.journeys.outside import IN_CI
+from tests.journeys.person import ENGLISH
+from tests.journeys.site import Site, served
 
 CHROMIUM = Path("/usr/bin/chromium")
 """Debian's package; nothing is downloaded."""
@@ -26,3 +28,20 @@ def browser() -> Iterator[Browser]:
         )
         yield running
         running.close()
+
+
+@pytest.fixture(scope="module")
+def site(browser: Browser) -> Iterator[Site]:
+    """Every page with rows in every state."""
+    with served("full") as site:
+        yield site
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    """A window in English; its browser complains of nothing."""
+    page = site.window(browser, ENGLISH)
+    site.complaints.clear()
+    yield page
+    page.unroute_all()
+    assert site.complaints == []

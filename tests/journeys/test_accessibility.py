@@ -48,13 +48,6 @@ NO_PAGES = {
 
 
 @pytest.fixture(scope="module")
-def site(browser: Browser) -> Iterator[Site]:
-    """Every page with rows in every state."""
-    with served("full") as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
 def fresh_site(browser: Browser) -> Iterator[Site]:
     """An installation on which nothing has happened."""
     with served("nobody") as site:

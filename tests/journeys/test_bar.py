@@ -6,16 +6,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.person import ENGLISH
-from tests.journeys.site import Site, served
+from tests.journeys.site import Site
 
 pytestmark = pytest.mark.journey
 HERE = "/errors/?state=waiting"
-
-
-@pytest.fixture(scope="module")
-def site(browser: Browser) -> Iterator[Site]:
-    with served("full") as site:
-        yield site
 
 
 @pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.journeys.person import ENGLISH, FRENCH, Person
-from tests.journeys.site import Site, served
+from tests.journeys.site import Site
 
 pytestmark = pytest.mark.journey
 
@@ -21,12 +21,6 @@ CAUSES = {
     FRENCH: "Le compte a été supprimé dans Sales",
 }
 """One for each language: what is tried already is not tried once more."""
-
-
-@pytest.fixture(scope="module")
-def site(browser: Browser) -> Iterator[Site]:
-    with served("full") as site:
-        yield site
 
 
 @pytest.fixture(params=[ENGLISH, FRENCH])

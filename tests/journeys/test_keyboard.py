@@ -1,29 +1,12 @@
 """The list of errors by keyboard: the focus, and the place on the page, stay."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.person import ENGLISH
-from tests.journeys.site import WIDTHS, Site, served
+from tests.journeys.site import WIDTHS, Site
 
 pytestmark = pytest.mark.journey
 SAME_PAGE = "body[data-is=same]"
-
-
-@pytest.fixture(scope="module")
-def site(browser: Browser) -> Iterator[Site]:
-    with served("full") as site:
-        yield site
-
-
-@pytest.fixture
-def page(browser: Browser, site: Site) -> Iterator[Page]:
-    page = site.window(browser, ENGLISH)
-    site.complaints.clear()
-    yield page
-    assert site.complaints == []
 
 
 def open_list(site: Site, page: Page, query: str = "") -> None:

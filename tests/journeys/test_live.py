@@ -1,13 +1,11 @@
 """A page renews itself, and what a person asks for meanwhile is what is shown."""
 
-from collections.abc import Iterator
 from time import monotonic
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.journeys.person import ENGLISH
-from tests.journeys.site import Site, served
+from tests.journeys.site import Site
 
 pytestmark = pytest.mark.journey
 
@@ -48,21 +46,6 @@ class Held:
     def let_go(self) -> None:
         self.is_asked()
         self.routes.pop().continue_()
-
-
-@pytest.fixture(scope="module")
-def site(browser: Browser) -> Iterator[Site]:
-    with served("full") as site:
-        yield site
-
-
-@pytest.fixture
-def page(browser: Browser, site: Site) -> Iterator[Page]:
-    page = site.window(browser, ENGLISH)
-    site.complaints.clear()
-    yield page
-    page.unroute_all()
-    assert site.complaints == []
 
 
 def open_list(site: Site, page: Page) -> None:
