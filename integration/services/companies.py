@@ -25,15 +25,25 @@ _CHUNK = 1_000
 
 
 def others_of(mapping: TableMapping) -> tuple[int, ...]:
-    """Mappings of the same table of the same environment, on other connections."""
+    """Mappings of the same table of the same environment, for other companies.
+
+    A connection that is not enabled keeps nothing in step, and has nothing there.
+    """
     if mapping.table in SHARED:
         return ()
-    rows = TableMapping.objects.filter(table=mapping.table).exclude(
-        connection=mapping.connection_id
+    here = mapping.connection
+    rows = TableMapping.objects.filter(table=mapping.table, connection__enabled=True)
+    found = rows.exclude(connection=here).values_list(
+        "pk",
+        "connection__sales__base_url",
+        "connection__business_central__company_id",
     )
-    address = _plain(mapping.connection.sales.base_url)
-    found = rows.values_list("pk", "connection__sales__base_url")
-    return tuple(pk for pk, other in found if _plain(other) == address)
+    address, company = _plain(here.sales.base_url), here.business_central.company_id
+    return tuple(
+        pk
+        for pk, environment, other in found
+        if _plain(environment) == address and other.lower() != company.lower()
+    )
 
 
 def elsewhere(work: Work, side: System, ids: Sequence[str]) -> set[str]:

@@ -255,3 +255,21 @@ def test_one_environment_is_known_by_its_address(
     expected = (engine.mapping().pk,) if is_shared else ()
     assert others_of(second.mapping()) == expected
     assert others_of(second.mapping("CURRENCY")) == ()
+
+
+def test_another_connection_of_the_same_company_is_no_other_company(
+    engine: Engine, second: Engine
+) -> None:
+    bc = second.connection.business_central
+    bc.company_id = engine.connection.business_central.company_id.upper()
+    bc.save()
+
+    assert others_of(second.mapping()) == ()
+
+
+def test_a_connection_that_is_not_enabled_has_no_accounts(
+    engine: Engine, second: Engine
+) -> None:
+    Connection.objects.filter(pk=engine.connection.pk).update(enabled=False)
+
+    assert others_of(second.mapping()) == ()
