@@ -74,6 +74,7 @@ problems_urls: Patterns = [
     path("", problems.problems, name="problems"),
     path("<key:problem_id>/", problems.problem, name="problem"),
     path("<key:problem_id>/watch/", looks.watch_problem, name="problem_watch"),
+    path("<key:problem_id>/for-user/", support.for_user, name="problem_for_user"),
     path("<key:problem_id>/assign/", problems.assign, name="problem_assign"),
     path("<key:problem_id>/comment/", problems.comment, name="problem_comment"),
 ]

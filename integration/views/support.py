@@ -1,6 +1,7 @@
-"""What support needs to know of one error: both languages, no personal values."""
+"""Texts to hand on: an error to support, impersonal; a cause to whoever mends it."""
 
 from datetime import UTC, datetime
+from itertools import repeat
 
 from django.http import HttpResponse
 from django.utils import translation
@@ -11,14 +12,21 @@ from django.views.decorators.http import require_safe
 from integration.choices import Direction, Role, System
 from integration.core.concealing import concealed
 from integration.http import SignedInRequest, role_required
-from integration.models import SyncError, TableMapping
+from integration.markup.parts import number
+from integration.markup.records import source_and_destination
+from integration.models import Operation, SyncError, TableMapping
 from integration.services.articles import title_of
 from integration.services.impersonal import impersonal
+from integration.services.places import Places, read_places
 from integration.views.details import field_rows, instead
 from integration.views.errors import find
 from integration.views.health import PLAIN
+from integration.views.problems import find as find_problem
+from integration.views.problems import told
+from integration.views.targets import Case
 
 LANGUAGES = ("en", "fr-ch")
+RECORDS_TOLD = 50
 Line = tuple[object, object]
 
 
@@ -32,6 +40,38 @@ def support(request: SignedInRequest, error_id: int) -> HttpResponse:
     ).first()
     texts = [text_in(language, error, mapping) for language in LANGUAGES]
     return HttpResponse("\n\n".join(texts) + "\n", content_type=PLAIN)
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def for_user(request: SignedInRequest, problem_id: int) -> HttpResponse:
+    """Plain text for whoever mends the records of a cause, in the reader's language.
+
+    What it means, the steps, and each record with its link: who gets it reads them in
+    their own system.
+    """
+    found = find_problem(problem_id)
+    article = told(found, Case(found.connection))
+    steps = ("".join(part.text for part in step) for step in article.steps)
+    rows = SyncError.objects.visible(Operation.objects.cuts()).relevant()
+    errors = rows.filter(problem=found).order_by("-last_seen", "-id")
+    more = errors.count() - RECORDS_TOLD
+    lines = [
+        *(article.title, "", article.meaning, ""),
+        *(f"{n}. {step}" for n, step in enumerate(steps, 1)),
+        "",
+        *map(record_line, errors[:RECORDS_TOLD], repeat(read_places())),
+        *([_("and %(n)s more") % {"n": number(more)}] if more > 0 else ()),
+    ]
+    return HttpResponse("\n".join(lines).strip() + "\n", content_type=PLAIN)
+
+
+def record_line(error: SyncError, places: Places) -> str:
+    """12310 Horlogerie Frossard GmbH: where it opens in its own system."""
+    source, _destination = source_and_destination(vars(error), places.of(vars(error)))
+    name = source.text or source.why
+    words = _("%(word)s: %(value)s") if source.href else "%(word)s"
+    return f"– {words % {'word': name, 'value': source.href}}"
 
 
 def text_in(language: str, error: SyncError, mapping: TableMapping | None) -> str:

@@ -3,6 +3,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integration.connectors.redaction import redacted
+from integration.services import cells
 from tests.factories import make_error, make_mapping, make_problem
 
 pytestmark = pytest.mark.django_db
@@ -93,3 +94,37 @@ def test_a_value_with_a_secret_in_it_is_masked_where_the_message_repeats_it(
     assert "Value: •••" in text
     for personal in ("Otto", "Hunter2", "555"):
         assert personal not in text
+
+
+@pytest.mark.parametrize(
+    ("language", "step"), [("en", "1. Correct"), ("fr-ch", "1. Corrigez")]
+)
+def test_a_cause_is_handed_to_a_user_with_its_steps_and_records(
+    viewer: Client, language: str, step: str
+) -> None:
+    mapping = make_mapping()
+    problem = make_problem(
+        mapping.connection,
+        article="bc-relation-missing",
+        who="user",
+        params={"field": "country", "value": "SUISSE"},
+    )
+    here = {"problem": problem, "bc_presence": "exists", "bc_id": "b1"}
+    for n in range(52):
+        make_error(bc_number=f"{10_000 + n}", bc_name="Müller & Söhne", **here)
+    make_error(bc_number="20000", bc_name="Settled", state="resolved", **here)
+    cells.rebuild()
+    headers = {"Accept-Language": language}
+    address = reverse("problem_for_user", args=[problem.pk])
+
+    told = viewer.get(address, headers=headers).content.decode()
+
+    assert "SUISSE" in told.splitlines()[0]
+    assert step in told
+    colon = {"en": ":", "fr-ch": "\u00a0:"}[language]
+    assert told.count(f"Müller & Söhne{colon} http") == 50
+    assert "Settled" not in told
+    assert told.splitlines()[-1].split()[1] == "2"
+    for page in ("/", "/problems/"):
+        html = viewer.get(page, headers=headers).content.decode()
+        assert f'href="{address}" data-copy="' in html
