@@ -294,9 +294,15 @@ def ago(moment: datetime | None) -> str:
     return "–" if moment is None else Moments().ago(moment)
 
 
+def short_day(moment: datetime) -> str:
+    """14 Nov; with its year, if that is another one: 14 Nov 2025."""
+    this_year = timezone.localtime(clock.now()).year == timezone.localtime(moment).year
+    return exact(moment, "SHORT_DATE_FORMAT" if this_year else "DATE_FORMAT")
+
+
 def day_of(moment: datetime) -> SafeString:
     """14 Nov, with the exact moment as its title."""
-    words = exact(moment, "SHORT_DATE_FORMAT")
+    words = short_day(moment)
     zone, language = timezone.get_current_timezone(), get_language() or ""
     return SafeString(f"{_stamp(moment, zone, language)}{words}</time>")
 

@@ -101,9 +101,7 @@ def side(
 def reason(presence: str, deleted_at: datetime | None) -> str:
     """not created yet; deleted on 12 Nov; no access."""
     if presence == Presence.DELETED and deleted_at is not None:
-        return _("deleted on %(day)s") % {
-            "day": parts.exact(deleted_at, "SHORT_DATE_FORMAT")
-        }
+        return _("deleted on %(day)s") % {"day": parts.short_day(deleted_at)}
     return parts.labels(Presence)[presence]
 
 

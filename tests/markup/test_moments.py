@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integration import clock
-from integration.markup.parts import Moments
+from integration.markup.parts import Moments, day_of, short_day
+from integration.markup.records import reason
 
 NOW = datetime(2026, 11, 28, 21, 4, 5, tzinfo=UTC)
 AGES = st.integers(-90, 90).map(lambda n: timedelta(seconds=n)) | st.timedeltas(
@@ -55,3 +56,22 @@ def test_each_language_and_zone_has_its_own_words() -> None:
                 found.add(Moments().ago(moment))
 
     assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("day", "language", "words"),
+    [
+        (datetime(2026, 1, 1, 0, 30, tzinfo=UTC), "en", "1 Jan"),
+        (datetime(2025, 12, 31, 23, 30, tzinfo=UTC), "en", "1 Jan"),
+        (datetime(2025, 12, 31, 22, 30, tzinfo=UTC), "en", "31 Dec 2025"),
+        (datetime(2025, 11, 14, 12, tzinfo=UTC), "fr-ch", "14.11.2025"),
+    ],
+)
+def test_a_day_of_another_year_is_told_with_it(
+    monkeypatch: pytest.MonkeyPatch, day: datetime, language: str, words: str
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    with translation.override(language), timezone.override("Europe/Zurich"):
+        assert short_day(day) == words
+        assert reason("deleted", day).endswith(words)
+        assert day_of(day).endswith(f">{words}</time>")
