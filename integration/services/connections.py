@@ -46,6 +46,9 @@ ACCOUNT = (
 )
 """What says who signs in; with the secret it is the whole sign-in."""
 PASSED = gettext_noop("Its check passed.")
+ENDS_SOON = "secret-expires-soon"
+UNUSABLE = {"secret-unreadable", "address-not-allowed"}
+"""Articles of what keeps us from calling anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +250,8 @@ def _record(
     if looked_everywhere:
         over = open_set_up_errors(connection) - still_there
     else:
-        over = _other_sign_in_errors(connection, lines, still_there)
+        over = _overtaken(connection, lines, open_set_up_errors(connection))
+        over -= still_there
     return settle_setup_errors(connection, over) if over else 0
 
 
@@ -261,29 +265,37 @@ def _try_again(connection: Connection, lines: Collection[CheckLine]) -> None:
         connection.mappings.update(next_run_at=clock.now())
 
 
-def _other_sign_in_errors(
-    connection: Connection, lines: Iterable[CheckLine], still_there: set[str]
+def _overtaken(
+    connection: Connection, lines: Iterable[CheckLine], stand: Collection[str]
 ) -> set[str]:
-    """What the sign-ins that were tried had said before: they say something else now.
+    """What a check that was stopped says something else of now.
 
-    Of one that nobody came as far as nothing is known.
+    Of a sign-in that nobody came as far as nothing is known; who came to call anybody
+    has read both addresses and secrets.
     """
+    lines = list(lines)
     tried = {
         line.system
         for line in lines
         if line.step == CheckStep.SIGN_IN
         and (line.state == CheckState.OK or line.failure)
     }
-    known = SyncError.objects.filter(
-        connection=connection,
-        problem__category=Category.AUTHENTICATION,
-        fingerprint__in=open_set_up_errors(connection) - still_there,
-    ).exclude(problem__article__in=("secret-expires-soon", "secret-unreadable"))
-    return {
-        fingerprint
-        for fingerprint, params in known.values_list("fingerprint", "problem__params")
-        if tried.issuperset([params["system"]] if "system" in params else System)
-    }
+    has_called = any(line.failure or line.state == CheckState.OK for line in lines)
+    rows = SyncError.objects.filter(connection=connection, fingerprint__in=stand)
+    columns = ("fingerprint", "problem__article", "problem__category")
+    over = set()
+    for cause, article, category, params in rows.values_list(
+        *columns, "problem__params"
+    ):
+        whose = [params["system"]] if "system" in params else System
+        is_sign_in = category == Category.AUTHENTICATION
+        if article in UNUSABLE:
+            is_over = has_called
+        else:
+            is_over = is_sign_in and article != ENDS_SOON and tried.issuperset(whose)
+        if is_over:
+            over.add(cause)
+    return over
 
 
 def _pause_or_resume(
@@ -300,24 +312,21 @@ def _pause_or_resume(
     return False
 
 
-def _stamp(connection: Connection, lines: Iterable[CheckLine]) -> None:
+def _stamp(connection: Connection, lines: Collection[CheckLine]) -> None:
     now = clock.now()
     connection.checked_at = now
     connection.check_lines = [line.stored() for line in lines]
     connection.save(update_fields=["checked_at", "check_lines"])
     for endpoint in (connection.business_central, connection.sales):
-        wrong = next(
-            (
-                line.told
-                for line in lines
-                if line.state == CheckState.FAIL
-                and (line.system == endpoint.kind or line.is_ours)
-            ),
-            None,
-        )
+        mine = [line for line in lines if line.system == endpoint.kind]
+        ours = [line for line in lines if line.is_ours and not line.system]
+        failed = (line for line in (*mine, *ours) if line.state == CheckState.FAIL)
+        wrong = next((line.told for line in failed), None)
+        # Of whom nobody asked it is not known whether they answer.
+        is_asked = mine and all(line.state != CheckState.UNCHECKED for line in mine)
         Endpoint.objects.filter(pk=endpoint.pk).update(
             checked_at=now,
-            check_passed=wrong is None,
+            check_passed=False if wrong else (True if is_asked else None),
             check_message=wrong.english if wrong else "",
             check_told=wrong.key if wrong else None,
         )

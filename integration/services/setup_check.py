@@ -101,7 +101,8 @@ def examine(connection: Connection, fetched: Counter[str]) -> Iterator[CheckLine
         sales = open_sales(sales_endpoint, for_check=True)
     except tuple(_OURS) as error:
         line = found(_OURS[type(error)], error.finding, blocks=True)
-        yield replace(line, told=error.told, stops=True)
+        of = error.finding.params.get("system", System.BUSINESS_CENTRAL)
+        yield replace(line, told=error.told, system=of, stops=True)
         return
     with closing(bc), closing(sales):
         bc_lines = list(_enter(bc_endpoint, bc.identity, _company))

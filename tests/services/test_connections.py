@@ -317,6 +317,11 @@ def test_what_cannot_be_used_as_it_is_stored_is_one_error_and_a_pause(
     assert SyncError.objects.get(settled_at=None).occurrences == 1
 
     Endpoint.objects.filter(pk=endpoint.pk).update(**before)
+    engine.systems.break_something("aad-secret-expired")
+    check_connection(Connection.objects.get())
+    assert article not in open_titles(connection) - {"bc-company-not-found"}
+
+    engine.systems.repair()
     assert check_connection(Connection.objects.get()).resumed
     assert open_titles(connection) == set()
 
@@ -355,6 +360,21 @@ def test_who_came_no_further_than_the_sign_in_speaks_for_no_other_host(
     said = [line.sentence for line in result.lines if line.step == "hosts"]
     assert state_of(result, "sign_in") == ("fail", "aad-secret-invalid")
     assert not [one for one in said if "127.0.0.1:1 " in one]
+
+
+def test_whom_nobody_asked_is_not_said_to_answer(
+    systems: Systems, connection: Connection
+) -> None:
+    """Both sign in by the same account: it is tried once."""
+    systems.break_something("aad-secret-invalid")
+
+    check_connection(connection)
+
+    ends = Endpoint.objects.order_by("kind")
+    assert [end.check_passed for end in ends] == [False, None]
+    Endpoint.objects.filter(kind="sales").update(secret="of another key")
+    check_connection(Connection.objects.get())
+    assert [end.check_passed for end in ends.all()] == [None, False]
 
 
 @pytest.mark.parametrize("entity", ["generalLedgerSetup", "currencyExchangeRates"])
