@@ -1,12 +1,14 @@
 """Forms of the set-up pages: a reason, a message to explain, a new secret."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any, cast
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from integration import clock
 from integration.choices import ConflictPolicy, DeletionPolicy, SignIn
 from integration.core.explain import LONGEST
 from integration.markup.inputs import PlainDate, PlainInput
@@ -115,6 +117,13 @@ class SecretForm(ReasonForm):
         self.fields["secret"].label = label
         if widget is not None:
             self.fields["secret"].widget = widget
+
+    def clean_expires(self) -> date | None:
+        """One that has ended lets nobody in, whatever it is."""
+        day: date | None = self.cleaned_data["expires"]
+        if day and day <= clock.now().date():
+            raise ValidationError(_("This day is over."))
+        return day
 
     def moment(self) -> datetime | None:
         """When it ends: Entra names a day, and counts in UTC."""

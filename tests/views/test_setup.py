@@ -248,8 +248,9 @@ def test_an_empty_secret_is_not_saved(administrator: Client) -> None:
     assert "Nothing was saved" in response.content.decode()
 
 
+@pytest.mark.parametrize("odd_day", ["soon", "0001-01-01"])
 def test_the_day_a_new_secret_ends_is_kept_with_it(
-    administrator: Client, systems: Systems
+    administrator: Client, systems: Systems, odd_day: str
 ) -> None:
     (connection,) = systems.connect(make_user())
     endpoint = connection.sales
@@ -257,7 +258,7 @@ def test_the_day_a_new_secret_ends_is_kept_with_it(
     (app,) = systems.store.table("entra:apps").rows()
     names = {n: f"endpoint-{endpoint.pk}-{n}" for n in ("secret", "expires")}
 
-    odd = {names["secret"]: app.values["secret"], names["expires"]: "soon"}
+    odd = {names["secret"]: app.values["secret"], names["expires"]: odd_day}
     refused = administrator.post(place, odd, follow=True).content.decode()
     administrator.post(place, odd | {names["expires"]: "2027-11-01"})
 
