@@ -42,6 +42,7 @@ NO_PAGES = {
     *("errors_csv", "errors_xlsx", "error_support", "metrics", "healthz", "readyz"),
     "favicon",
     *("error_live", "errors_live", "operation_csv"),
+    *("account_alerts", "problem_for_user"),
     *("sign_in", "admin:jsi18n", "admin:autocomplete", "admin:view_on_site"),
 }
 """A browser may ask for them: files, parts, redirections, answers to machines."""
