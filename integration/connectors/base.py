@@ -86,11 +86,13 @@ class Connector(Protocol):
     record that breaks its batch stands alone.
 
     ``fetched`` counts by entity what its lists have held; a delta's word that a record
-    was deleted is one too.
+    was deleted is one too. ``goes_on_seconds`` is how long a call may still be carried
+    out that nobody waits for any more.
     """
 
     system: System
     fetched: Counter[str]
+    goes_on_seconds: float
 
     def read_changes(
         self, entity: str, fields: Sequence[str], cursor: str

@@ -54,6 +54,8 @@ PAGE_SIZE = 5_000
 CONCURRENT = 5
 _URL_CHARACTERS = 2_000
 _BATCH_SECONDS = 300.0
+GOES_ON_SECONDS = 600.0
+"""Its gateway gives up a call that takes longer."""
 _SCOPE = "https://api.businesscentral.dynamics.com/.default"
 _SHAPE = RecordShape(key="id", modified="lastModifiedDateTime")
 _PAGES = f"odata.maxpagesize={PAGE_SIZE}"
@@ -61,7 +63,11 @@ _PAGES = f"odata.maxpagesize={PAGE_SIZE}"
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class BusinessCentral:
-    """One company. ``base_url`` is what stands before ``/v2.0/{tenant}/…``."""
+    """One company. ``base_url`` is what stands before ``/v2.0/{tenant}/…``.
+
+    ``goes_on_seconds``: so long a call may be carried out there, also when nobody waits
+    for its answer any more (protocols §2.6).
+    """
 
     base_url: str
     tenant: str
@@ -70,6 +76,7 @@ class BusinessCentral:
     sign_in: SignIn
     authority: str = PUBLIC_AUTHORITY
     scope: str = _SCOPE
+    goes_on_seconds: float = GOES_ON_SECONDS
     wiring: Wiring = field(default_factory=Wiring, repr=False)
     system: System = field(default=System.BUSINESS_CENTRAL, init=False)
     fetched: Counter[str] = field(default_factory=Counter, init=False, repr=False)

@@ -86,6 +86,8 @@ class Sales:
     scope: str = ""
     strong_consistency: bool = False
     wiring: Wiring = field(default_factory=Wiring, repr=False)
+    # What is created carries our key: it is found, or refused, whenever that was.
+    goes_on_seconds: float = field(default=0.0, init=False)
     system: System = field(default=System.SALES, init=False)
     fetched: Counter[str] = field(default_factory=Counter, init=False, repr=False)
     _session: Session = field(init=False, repr=False)

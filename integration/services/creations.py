@@ -1,7 +1,7 @@
 """Creations: couple what matches, create what has no partner, never twice."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -239,12 +239,23 @@ def _look_for(
     else:
         created = find_created(work, records)
         partners, troubles = created.found, created.troubles
+        unsure = [(r, _waiting_for(t, created.under_way.get(r.id))) for r, t in unsure]
     for record, trouble in unsure:
         partner = partners.get(record.id)
         if partner:
             batch.found.append((record, partner))
         else:
             batch.failed.append((record, troubles.get(record.id, trouble)))
+
+
+def _waiting_for(trouble: Trouble, under_way: Trouble | None) -> Trouble:
+    """Not tried again before the call that got no answer must be over."""
+    failure = trouble.failure
+    if failure is None or under_way is None or under_way.failure is None:
+        return trouble
+    asked = failure.retry_after_seconds or 0.0
+    left = max(asked, under_way.failure.retry_after_seconds or 0.0)
+    return replace(trouble, failure=replace(failure, retry_after_seconds=left))
 
 
 def _save(work: Work, batch: _Batch) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from integration import clock
 from integration.choices import SignIn as SignInChoice
 from integration.choices import System
-from integration.connectors.business_central import BusinessCentral
+from integration.connectors.business_central import GOES_ON_SECONDS, BusinessCentral
 from integration.connectors.odata import is_guid
 from integration.connectors.sales import Sales
 from integration.connectors.session import Wiring
@@ -112,6 +112,7 @@ def open_business_central(
         company_id=endpoint.company_id,
         sign_in=_sign_in(endpoint),
         authority=endpoint.authority,
+        goes_on_seconds=0.0 if endpoint.is_simulator else GOES_ON_SECONDS,
         wiring=_wiring(endpoint, for_check),
     )
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from integration.connectors.odata import literal, parse_moment
+from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot, TableMap
 from integration.core.outcomes import Finding
 from integration.core.records import Direction, System
@@ -36,11 +37,13 @@ def intent_of(record: Snapshot, since: datetime) -> dict[str, Any]:
 class Created:
     """By the Sales record's id: what was made for it, or why nobody can tell.
 
-    ``doubtful`` are the records here that nobody can tell apart.
+    ``doubtful`` are the records here that nobody can tell apart. ``under_way`` is what
+    was not found, and may still come.
     """
 
     found: dict[str, Snapshot] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
+    under_way: dict[str, Trouble] = field(default_factory=dict)
     doubtful: dict[str, tuple[Snapshot, Trouble]] = field(default_factory=dict)
 
 
@@ -80,7 +83,29 @@ def find_created(work: Work, records: Sequence[Snapshot]) -> Created:
             created.troubles[key] = trouble
             of_theirs = replace(trouble, intent=None)
             created.doubtful |= {each.id: (each, of_theirs) for each in several}
+    for key in sent.keys() - created.found.keys() - created.troubles.keys():
+        seconds = _seconds_under_way(work, sent[key])
+        if seconds > 0:
+            created.under_way[key] = _under_way(seconds, sent[key])
     return created
+
+
+def _under_way(seconds: float, intent: dict[str, Any]) -> Trouble:
+    failure = Failure(
+        System.BUSINESS_CENTRAL,
+        FailureKind.LOST_ANSWER,
+        "batch-answer-missing",
+        "No answer came to its creation, which may still be under way",
+        retry_after_seconds=seconds,
+    )
+    return Trouble(failure=failure, intent=intent)
+
+
+def _seconds_under_way(work: Work, intent: Mapping[str, Any]) -> float:
+    """Whoever is killed or gives up leaves a call that the system may yet carry out."""
+    longest = work.connectors[System.BUSINESS_CENTRAL].goes_on_seconds
+    passed = work.moment() - _first_moment([intent]) - OVERLAP
+    return longest - max(passed.total_seconds(), 0.0)
 
 
 def told_of(

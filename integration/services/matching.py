@@ -50,15 +50,19 @@ def _couple_created(work: Work, records: Sequence[Snapshot]) -> None:
 
 
 def _fail_doubtful(work: Work, created: Created, by_id: Mapping[str, Snapshot]) -> None:
-    """Neither is created again, nor those here that could be it created there."""
+    """Neither is created again, nor those here that could be it created there.
+
+    What may still be under way is not, either: it is looked for when that is over.
+    """
     here, there = System.BUSINESS_CENTRAL, System.SALES
     endings = Endings()
-    failed = [(by_id[key], trouble) for key, trouble in created.troubles.items()]
+    troubles = created.troubles | created.under_way
+    failed = [(by_id[key], trouble) for key, trouble in troubles.items()]
     failed_records(endings, there, failed)
     failed_records(endings, here, list(created.doubtful.values()))
     with transaction.atomic():
         endings.save(work)
-    work.spool.drop(there, created.troubles)
+    work.spool.drop(there, troubles)
     work.spool.drop(here, created.doubtful)
 
 

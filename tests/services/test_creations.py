@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from integration import clock
 from integration.connectors.base import Connector, Create, WriteResult
 from integration.core.failures import Failure, FailureKind
 from integration.core.records import System
@@ -204,6 +205,48 @@ def test_a_creation_that_never_arrived_is_tried_again(bare: Engine) -> None:
     bare.make_due()
     bare.sync("CUSTOMER")
     assert len(bare.customers) == 1
+    assert not bare.errors()
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_a_creation_that_may_still_be_under_way_is_not_sent_again(
+    bare: Engine, is_killed: bool, arrives: bool
+) -> None:
+    """Business Central goes on with what nobody waits for any more."""
+    bare.accept()
+    account = bare.add_account("Nur dort")
+    bc = bare.bc
+    bc.goes_on_seconds = 600.0
+    if is_killed:
+        bare.bc = Fragile(bc, [1], done=False, calls=("create_many",))
+        with pytest.raises(Crash):
+            bare.sync("CUSTOMER")
+    else:
+        bare.bc = Answering(bc, FailureKind.LOST_ANSWER)
+        bare.sync("CUSTOMER")
+    bare.bc = bc
+
+    bare.make_due()
+    bare.sync("CUSTOMER")
+
+    assert len(bare.customers) == 0
+    assert bare.articles() == ["lost-answer"]
+    waits = PendingRecord.objects.get()
+    assert waits.intent
+    assert waits.next_attempt_at
+    assert 500 < (waits.next_attempt_at - clock.now()).total_seconds() <= 600
+
+    if arrives:
+        bare.add_customer("10", "Nur dort")
+        bare.sync("CUSTOMER")
+    else:
+        bc.goes_on_seconds = 0.0
+        bare.make_due()
+        bare.sync("CUSTOMER")
+
+    assert len(bare.customers) == Coupling.objects.count() == 1
+    assert account.values["accountnumber"]
     assert not bare.errors()
 
 
