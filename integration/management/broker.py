@@ -36,10 +36,12 @@ class Broker:
             # A second server on a live socket would steal it.
             self._socket, self._attached = known, True
             return
-        folder = Path(tempfile.mkdtemp(prefix="syncerrors-", dir="/tmp"))
+        folder = _private_folder()
         children.remove_afterwards(folder)
         self._socket = folder / "broker.sock"
-        children.start(Child(NAME, self._command(), folder=self._directory))
+        children.start(
+            Child(NAME, self._command(), folder=self._directory, socket=self._socket)
+        )
         self._wait(children)
         place = quote(str(self._socket))
         url = f"redis+socket://{place}?virtual_host=0"
@@ -84,6 +86,17 @@ class Broker:
                     f"{self._directory} may be deleted: no work is lost with it."
                 )
             clock.sleep(0.05)
+
+
+def _private_folder() -> Path:
+    """A short name: the path of a socket must be. Raises ``BrokerFailed``."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="syncerrors-", dir="/tmp"))
+    except OSError as error:
+        raise BrokerFailed(
+            f"The embedded Valkey finds no place for its socket in /tmp "
+            f"({error.strerror}); make room there, and let everybody write to it."
+        ) from error
 
 
 def reach(url: str) -> str:

@@ -23,6 +23,7 @@ Held = Callable[[], AbstractContextManager[None]]
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 STEADY_SECONDS = 60.0
+SOCKET_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -30,8 +31,9 @@ class Child:
     """How to start one process, and the one running now.
 
     ``environment`` is added to our own. ``inherits`` are file descriptors it gets,
-    ``folder`` is made before each start if somebody has removed it. One that is not
-    ``is_kept`` is on trial: whoever started it tells why it ended.
+    ``folder`` is made before each start if somebody has removed it. Without its
+    ``socket`` nobody reaches it any more: it is ended, and started again. One that is
+    not ``is_kept`` is on trial: whoever started it tells why it ended.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     inherits: Sequence[int] = ()
     folder: Path | None = None
+    socket: Path | None = None
     is_kept: bool = True
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -48,6 +51,13 @@ class Child:
     @property
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Who cleans temporary files takes sockets, too. It has had time to make it."""
+        age = clock.monotonic() - self.started_at
+        gone = self.socket is not None and not self.socket.exists()
+        return gone and age > SOCKET_SECONDS
 
 
 class Children:
@@ -126,6 +136,8 @@ class Children:
         rotate(log)
         if child.folder:
             child.folder.mkdir(mode=0o700, exist_ok=True)
+        if child.socket:
+            _make_private(child.socket.parent)
         added = [f"{name}={value}" for name, value in child.environment.items()]
         with log.open("ab") as output:
             child.process = subprocess.Popen(  # noqa: S603  (our own commands)
@@ -152,6 +164,8 @@ class Children:
                         self._restart_if_ended(child)
 
     def _restart_if_ended(self, child: Child) -> None:
+        if child.is_cut_off:
+            self._signal(child, signal.SIGTERM)
         if child.is_running or child.process is None or not child.is_kept:
             return
         now = clock.monotonic()
@@ -196,3 +210,10 @@ class Children:
             with suppress(OSError):
                 pipe.write(f"{line}\n".encode())
                 pipe.flush()
+
+
+def _make_private(folder: Path) -> None:
+    """Raises ``OSError`` where somebody else has made one of this name meanwhile."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} is somebody else's")

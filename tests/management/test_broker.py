@@ -1,5 +1,6 @@
 """The embedded Valkey."""
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -107,6 +108,32 @@ def test_one_whose_data_was_deleted_starts_again_empty(
 
     wait_until(lambda: children.get("broker").process is not first and ping(socket))
     assert (tmp_path / "broker").is_dir()
+
+
+def test_one_whose_socket_was_removed_is_started_again_in_its_place(
+    children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As whatever cleans temporary files does it, with the folder."""
+    monkeypatch.setattr("integration.management.children.SOCKET_SECONDS", 1.0)
+    Broker(tmp_path, tmp_path / "broker.url").start(children)
+    socket = Path(urlsplit((tmp_path / "broker.url").read_text()).path)
+
+    shutil.rmtree(socket.parent)
+
+    wait_until(lambda: ping(socket))
+    assert socket.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_where_there_is_no_place_for_its_socket_it_is_said(
+    children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("integration.management.broker.tempfile.mkdtemp", full)
+
+    with pytest.raises(BrokerFailed, match=r"in /tmp \(No space left on device\)"):
+        Broker(tmp_path, tmp_path / "broker.url").start(children)
 
 
 def test_a_socket_nobody_listens_on_does_not_answer(tmp_path: Path) -> None:
