@@ -7,6 +7,8 @@ partner (behaviours B122): for the others it does not exist. Currencies are ever
 from collections.abc import Sequence
 from datetime import timedelta
 
+from django.db.models import Q
+
 from integration import clock
 from integration.core.chunks import chunks
 from integration.core.mapping import Snapshot
@@ -15,6 +17,7 @@ from integration.core.records import System
 from integration.core.standard import SHARED
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.models.dialect import among
+from integration.services import pending
 from integration.services.work import Work
 
 UNRECORDED = timedelta(minutes=10)
@@ -63,6 +66,34 @@ def elsewhere(work: Work, side: System, ids: Sequence[str]) -> set[str]:
         )
         found.update(coupled.values_list("sales_id", flat=True))
         found.update(intended.values_list("record_id", flat=True))
+    return found
+
+
+def tried_elsewhere(work: Work, ids: Sequence[str]) -> set[str]:
+    """Those of these accounts that another company has tried: the entry that says what
+    is wrong with one is its, and nobody else creates a customer from it.
+
+    Where both have, it is the first one's; what may have been created from it is looked
+    for by whoever did.
+    """
+    if not work.others:
+        return set()
+    own = work.mapping.pk
+    mine = pending.by_record(work.mapping, System.SALES, ids)
+    tried = Q(attempts__gt=0) | Q(skipped_at__isnull=False)
+    found: set[str] = set()
+    for part in chunks(ids, _CHUNK):
+        rows = PendingRecord.objects.filter(
+            tried,
+            mapping__in=work.others,
+            side=System.SALES.value,
+            record_id__in=among(part),
+        )
+        for key, mapping in rows.values_list("record_id", "mapping"):
+            row = mine.get(key)
+            is_ours = row and (row.intent or (row.attempts and own < mapping))
+            if not is_ours:
+                found.add(key)
     return found
 
 

@@ -23,6 +23,7 @@ from integration.services.companies import (
     FRESH,
     elsewhere,
     is_fresh,
+    tried_elsewhere,
     without_others,
 )
 from integration.services.endings import (
@@ -32,6 +33,7 @@ from integration.services.endings import (
     of_pair,
     of_record,
 )
+from integration.services.errors import settle_parted
 from integration.services.intents import find_created, intent_of
 from integration.services.pairs import Pair, settle_pairs
 from integration.services.rivals import with_rivals
@@ -106,20 +108,31 @@ def _skip(
 
 
 def _put_off(work: Work, records: Sequence[Snapshot]) -> Sequence[Snapshot]:
-    """To the next run, which may know whose they are. Returns the others."""
+    """What another company has tried is left to it; what it may just have made, to the
+    next run, which may know whose it is. Returns the others."""
     side = System.SALES
-    fresh = [r for r in records if is_fresh(work, r) and r.id not in work.restored]
-    if not fresh:
+    ours = [r for r in records if r.id not in work.restored]
+    theirs = tried_elsewhere(work, [record.id for record in ours])
+    given = [record for record in ours if record.id in theirs]
+    fresh = [r for r in ours if r.id not in theirs and is_fresh(work, r)]
+    if not (given or fresh):
         return records
     endings = Endings()
     endings.left[side] += fresh
-    endings.outcomes += [
-        of_record(OutcomeKind.SKIPPED, side, record, reason=FRESH) for record in fresh
-    ]
+    for kind, some, reason in (
+        (OutcomeKind.SKIPPED, fresh, FRESH),
+        (OutcomeKind.FILTERED_OUT, given, ELSEWHERE),
+    ):
+        outcomes = (of_record(kind, side, record, reason=reason) for record in some)
+        endings.outcomes += outcomes
     with transaction.atomic():
         endings.save(work)
-    work.spool.drop(side, [record.id for record in fresh])
-    return [record for record in records if record not in fresh]
+        if not work.is_rehearsal:
+            pending.clear(work.mapping, side, list(theirs))
+            settle_parted(work.mapping, theirs)
+    put_off = {record.id for record in (*given, *fresh)}
+    work.spool.drop(side, put_off)
+    return [record for record in records if record.id not in put_off]
 
 
 def _plan(work: Work, way: Direction, records: Sequence[Snapshot]) -> _Plan:

@@ -21,7 +21,7 @@ from integration.core.records import Direction, System
 from integration.models import Coupling, Job, JobEntry, Operation, TableMapping
 from integration.services import couplings
 from integration.services.actors import Actor, Refused
-from integration.services.companies import elsewhere
+from integration.services.companies import elsewhere, tried_elsewhere
 from integration.services.endings import of_pair, of_record, way_from
 from integration.services.matching import couple_matches
 from integration.services.operations import record_operation
@@ -206,7 +206,8 @@ def _count_alone(work: Work, plan: ReviewPlan) -> None:
         reason = "It is created when the review is accepted."
         if work.table.only_coupled:
             reason = "It has no partner, and this mapping creates none."
-        for group in work.spool.alone(way.source):
+        for alone in work.spool.alone(way.source):
+            group = _without_tried(work, plan, way.source, alone)
             _count_creations(work, plan, way, group)
             _log(
                 work,
@@ -215,6 +216,19 @@ def _count_alone(work: Work, plan: ReviewPlan) -> None:
                     for each in group
                 ),
             )
+
+
+def _without_tried(
+    work: Work, plan: ReviewPlan, side: System, alone: list[Snapshot]
+) -> list[Snapshot]:
+    """Another company has tried these, so that accepting creates nothing of them."""
+    if side is System.BUSINESS_CENTRAL:
+        return alone
+    theirs = tried_elsewhere(work, [record.id for record in alone])
+    given = [record for record in alone if record.id in theirs]
+    plan.filtered_out += len(given)
+    _log(work, (of_record(OutcomeKind.FILTERED_OUT, side, each) for each in given))
+    return [record for record in alone if record.id not in theirs]
 
 
 def _count_creations(

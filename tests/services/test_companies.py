@@ -16,7 +16,7 @@ from integration.models import (
     PendingRecord,
     TableMapping,
 )
-from integration.services import companies, pending
+from integration.services import companies, creations, pending
 from integration.services.companies import others_of
 from integration.services.mappings import create_standard_mappings
 from integration.simulators.seed_ground import Ground
@@ -125,7 +125,7 @@ def test_an_account_of_nobody_is_whose_run_comes_first(
     assert not len(second.customers)
 
 
-def test_who_failed_with_it_has_no_error_of_it_once_it_is_anothers(
+def test_what_failed_goes_to_the_company_that_tried_it_first(
     engine: Engine, second: Engine
 ) -> None:
     account = engine.add_account("By hand", address1_country="Switzerland")
@@ -139,7 +139,7 @@ def test_who_failed_with_it_has_no_error_of_it_once_it_is_anothers(
 
     assert not second.errors()
     assert not PendingRecord.objects.exists()
-    assert not len(second.customers)
+    assert (len(engine.customers), len(second.customers)) == (8, 1)
 
 
 def test_currencies_are_those_of_all(engine: Engine, second: Engine) -> None:
@@ -273,3 +273,63 @@ def test_a_connection_that_is_not_enabled_has_no_accounts(
     Connection.objects.filter(pk=engine.connection.pk).update(enabled=False)
 
     assert others_of(second.mapping()) == ()
+
+
+def test_what_one_company_fails_with_is_not_created_by_another(
+    engine: Engine, second: Engine
+) -> None:
+    engine.add_customer("E1", "Twin", postalCode="1000")
+    for _ in range(2):
+        engine.add_account("Twin", address1_postalcode="1000")
+    engine.add_account("By hand", address1_country="Switzerland")
+    engine.sync("CUSTOMER")
+    assert len(engine.errors()) == 4
+
+    plan = second.review()
+
+    assert (plan["create_in_business_central"], plan["filtered_out"]) == (0, 11)
+
+    second.accept()
+    counts = second.sync()
+
+    assert counts["to_business_central"] == {"records_read": 11, "filtered_out": 11}
+    assert not len(second.customers)
+    assert len(second.errors()) == 4
+
+
+def test_what_one_company_fails_with_is_coupled_where_its_number_is(
+    engine: Engine, second: Engine
+) -> None:
+    account = engine.add_account(
+        "By hand", address1_country="Switzerland", accountnumber="D1"
+    )
+    engine.sync("CUSTOMER")
+    customer = second.add_customer("D1", "Another name", country="CH")
+    second.accept()
+
+    second.sync()
+    engine.sync("CUSTOMER")
+
+    assert Coupling.objects.get(bc_id=customer.id).sales_id == account.id
+    assert not engine.errors()
+    assert not PendingRecord.objects.exists()
+
+
+def test_of_two_companies_that_have_failed_with_it_one_goes_on(
+    engine: Engine, second: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = engine.add_account("By hand", address1_country="Switzerland")
+    second.accept()
+    with monkeypatch.context() as patch:
+        patch.setattr(creations, "tried_elsewhere", lambda work, ids: set())
+        second.sync()
+        engine.sync("CUSTOMER")
+    assert len(engine.errors()) == 2
+
+    engine.change(account, name="By another hand")
+    second.sync("CUSTOMER")
+    engine.sync("CUSTOMER")
+
+    [error] = engine.errors()
+    assert error.connection == engine.connection
+    assert PendingRecord.objects.get().mapping == engine.mapping()
