@@ -99,8 +99,9 @@ def database() -> dict[str, Any]:
     try:
         if given.startswith(DATABASE_SCHEMES) and not _is_in_memory(given):
             found = dict(env.db_url_config(given))
-            require_named(found)
-            return found
+            if found["NAME"] or "service" in found.get("OPTIONS", {}):
+                require_named(found)
+                return found
     except ValueError:
         pass  # said below
     shown = given.rpartition("@")[2]

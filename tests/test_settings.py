@@ -57,6 +57,7 @@ def test_a_value_from_a_file_ends_before_its_line_break(tmp_path: Path) -> None:
         ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "mysql://host/name"),
         ("DATABASE_URL", "postgres://host:port/name"),
+        ("DATABASE_URL", "postgres://host:5432"),
         ("DATABASE_URL", "sqlite://syncerrors.db"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("REDIS_URL", "nonsense"),
