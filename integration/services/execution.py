@@ -25,6 +25,7 @@ from integration.connectors.errors import (
 from integration.connectors.throttle import BUDGET_SPENT
 from integration.core.failures import Failure
 from integration.core.outcomes import Finding
+from integration.services import outside_jobs
 from integration.services.articles import cause_of
 from integration.services.endpoints import open_business_central, open_sales
 from integration.services.errors import record_setup_error
@@ -169,7 +170,10 @@ def _work(run: Run) -> None:
             carry_out = review_mapping if run.kind == JobKind.REVIEW else run_mapping
             carry_out(run, bc, sales)
         finally:
-            add_fetched(run, bc, sales)
+            if run.dry_run:  # It leaves no job behind that could tell.
+                outside_jobs.add_fetched(connection, bc.fetched, sales.fetched)
+            else:
+                add_fetched(run, bc, sales)
 
 
 def _refuse_second_engine(run: Run, bc: BusinessCentral) -> None:

@@ -176,10 +176,9 @@ def add_fetched(run: Run, *connectors: Connector) -> None:
         way = next((way for way in run.jobs if way.source is side), None)
         job = run.jobs[way] if way else next(iter(run.jobs.values()))
         job.records_fetched += records
-        if not run.dry_run:
-            mine(run).filter(pk=job.pk).update(
-                records_fetched=F("records_fetched") + records
-            )
+        mine(run).filter(pk=job.pk).update(
+            records_fetched=F("records_fetched") + records
+        )
 
 
 def finish(run: Run, state: JobState, message: Told | None = None) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from integration.connectors import transport
+from integration.management.summary import summarize
 from integration.models import Connection, Job, Operation
 from integration.services.endpoints import shared_tokens
 from integration.services.pauses import pause
@@ -118,6 +119,10 @@ def test_a_dry_run_writes_nothing(
     assert code == 0
     assert shown["runs"][0]["directions"]["to_sales"]["inserted"] == 8
     assert not Job.objects.filter(kind="sync", mapping__name="CUSTOMER").exists()
+    asked = [*systems.asked("business_central"), *systems.asked("sales")]
+    mapped = {"customers", "accounts", "currencies", "transactioncurrencies"}
+    told = sum(one["records"] for one in asked if one["entity"] in mapped)
+    assert summarize([]).read == told
     after = [one for one in systems.asked("sales") if one["method"] != "GET"]
     assert len(after) == before
 
