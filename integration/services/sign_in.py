@@ -3,6 +3,7 @@
 Failures are counted in the database, so that all web processes count together.
 """
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -17,6 +18,7 @@ from integration.models import FailedSignIn, User
 LINK_SECONDS = 600
 WINDOW = timedelta(minutes=15)
 _SALT = "integration.sign_in"
+logger = logging.getLogger(__name__)
 
 
 def make_link_token(user: User) -> str:
@@ -56,7 +58,10 @@ def seconds_to_wait(name: str, address: str) -> int:
 
 
 def count_failure(name: str, address: str) -> None:
-    """One more; the quarter of an hour begins with the first."""
+    """One more; the quarter of an hour begins with the first.
+
+    The log names the address alone: what was typed as a name may be a password.
+    """
     now = clock.now()
     FailedSignIn.objects.filter(_is_over(now)).delete()
     for key, _limit in _keys(name, address):
@@ -64,6 +69,7 @@ def count_failure(name: str, address: str) -> None:
             [FailedSignIn(key=key, failures=0, since=now)], ignore_conflicts=True
         )
         FailedSignIn.objects.filter(key=key).update(failures=F("failures") + 1)
+    logger.warning("sign-in failed", extra={"address": address})
 
 
 def forget_failures(name: str, address: str) -> None:

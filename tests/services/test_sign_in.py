@@ -54,6 +54,17 @@ def test_a_made_up_link_is_refused(token: str) -> None:
     assert redeem(token) is None
 
 
+def test_the_log_tells_where_a_wrong_password_came_from_and_nothing_that_was_typed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    count_failure("hunter2", "203.0.113.7")
+
+    [entry] = caplog.records
+    assert entry.getMessage() == "sign-in failed"
+    assert vars(entry)["address"] == "203.0.113.7"
+    assert "hunter2" not in str(vars(entry))
+
+
 def test_each_kind_of_guessing_has_a_limit_of_its_own(
     settings: Settings,
 ) -> None:
