@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from integration import clock
-from integration.management.log_aside import rotate
+from integration.management.log_aside import rotate, rotate_open
 
 Held = Callable[[], AbstractContextManager[None]]
 """Holds signals back for a block."""
@@ -162,6 +162,7 @@ class Children:
                     # A full disk takes neither a log nor our words; the next look does.
                     with suppress(OSError):
                         self._restart_if_ended(child)
+                        rotate_open(self.log_of(child.name))
 
     def _restart_if_ended(self, child: Child) -> None:
         if child.is_cut_off:

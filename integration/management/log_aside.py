@@ -1,6 +1,8 @@
 """Where the log goes while a command answers: beside what people and scripts read."""
 
 import logging
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,16 @@ def rotate(log: Path) -> None:
     """Once it is large, begin anew and keep one that is older."""
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_suffix(".old.log"))
+
+
+def rotate_open(log: Path) -> None:
+    """The same while somebody appends to it: what it holds is copied aside.
+
+    A line that is written between the copy and the new beginning is lost.
+    """
+    if log.stat().st_size > LOG_BYTES:
+        shutil.copyfile(log, log.with_suffix(".old.log"))
+        os.truncate(log, 0)
 
 
 @contextmanager

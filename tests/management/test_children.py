@@ -13,6 +13,7 @@ import pytest
 from integration import clock
 from integration.management.children import Child, Children
 from integration.management.data_directory import held, kill, prepare
+from integration.management.log_aside import LOG_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 20
@@ -71,6 +72,24 @@ def test_a_child_gets_its_environment_and_writes_its_log(children: Children) -> 
     children.start(Child("one", [sys.executable, "-uc", words], {"WHO": "Léman"}))
 
     wait_until(lambda: children.last_words("one") == "hello Léman")
+
+
+def test_the_log_of_a_child_that_never_ends_begins_anew_once_it_is_large(
+    children: Children,
+) -> None:
+    log = children.log_of("one")
+    words = (
+        "import time\n"
+        "while True:\n"
+        "    print('x' * 1_000_000, flush=True)\n"
+        "    time.sleep(0.01)"
+    )
+
+    children.start(Child("one", [sys.executable, "-c", words]))
+
+    old = log.with_suffix(".old.log")
+    wait_until(lambda: old.exists() and old.stat().st_size > LOG_BYTES)
+    wait_until(lambda: log.stat().st_size < LOG_BYTES)
 
 
 def test_a_child_that_dies_is_started_again(
