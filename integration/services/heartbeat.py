@@ -54,7 +54,9 @@ class _Pulse:
 
     def refuse_if_lost(self) -> None:
         """Raises ``RunLost``. The machine, or this process, may have been suspended."""
-        silence = max(settings.TAKE_UP_SECONDS / 2, settings.HEARTBEAT_SECONDS)
+        # Beats keep this machine's time, whatever pace the clock has.
+        patience = max(settings.TAKE_UP_SECONDS / 2, settings.HEARTBEAT_SECONDS)
+        silence = patience * clock.rate()
         since = (clock.now() - self._felt_at).total_seconds()
         if -clock.AHEAD.total_seconds() < since <= silence:
             return
