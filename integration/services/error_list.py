@@ -49,13 +49,14 @@ class Neighbours:
     """The errors around one in the filtered list; ``None`` where there is none.
 
     ``position`` counts from 1; ``None`` beyond 10,000, or when the error has left the
-    list. ``total`` is ``None`` when not counted exactly.
+    list. ``total`` is ``None`` when not counted exactly; ``sort`` is the list's own.
     """
 
     previous: int | None
     next: int | None
     position: int | None
     total: int | None
+    sort: Sort
 
 
 def read_page(
@@ -132,7 +133,15 @@ def neighbours(error: SyncError, filters: ErrorFilter, sort: Sort) -> Neighbours
         next=following[0]["id"] if following else None,
         position=len(preceding) + 1 if known else None,
         total=reading.chips.of(filters.state),
+        sort=reading.sort,
     )
+
+
+def sort_of(filters: ErrorFilter, sort: Sort) -> Sort:
+    """The order that a list comes in: some are too long for the one asked for."""
+    if sort.name == NEWEST_FIRST.name:
+        return sort
+    return Reading.start(filters, sort).sort
 
 
 def read_chunks(

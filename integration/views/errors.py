@@ -34,6 +34,7 @@ from integration.services.error_counts import ChipCounts
 from integration.services.error_filters import ALL, RELEVANT, chips_of
 from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.error_reading import likely_statements
+from integration.services.error_sort import Sort
 from integration.services.looks import deletion_of, seen_of, watch
 from integration.services.places import Places, place_of, places_statement, read_places
 from integration.services.retry_results import replacement_of
@@ -152,7 +153,8 @@ def list_context(
         "can_retry_all": request.user.is_operator and can_retry_all(listing, page),
         "counts": page.chips,
         "chips": partial(chips, listing, page.chips),
-        "sorts": partial(sorts, listing),
+        "sorts": partial(sorts, listing, page.sort),
+        "list_words": partial(listing.title, page.sort),
         "hidden": partial(hidden_words, listing),
         "shown": len(rows),
         "first": not page.before,
@@ -226,14 +228,14 @@ def chips(listing: Listing, counts: ChipCounts) -> list[dict[str, Any]]:
     ]
 
 
-def sorts(listing: Listing) -> list[tuple[str, str, bool]]:
+def sorts(listing: Listing, chosen: Sort) -> list[tuple[str, str, bool]]:
     """The offered orders as links."""
     offered = ("-last_seen", "-first_seen", "-occurrences", "record")
     return [
         (
-            sort_words(type(listing.sort)(name.removeprefix("-"), name[0] == "-")),
+            sort_words(Sort(name.removeprefix("-"), name[0] == "-")),
             f"?{listing.query(sort='' if name == '-last_seen' else name)}",
-            name == str(listing.sort),
+            name == str(chosen),
         )
         for name in offered
     ]
@@ -413,7 +415,7 @@ def list_place(found: SyncError, listing: Listing) -> dict[str, Any]:
     around = neighbours(found, listing.filters, listing.sort)
     return {
         "query": listing.query(),
-        "list_words": listing.title(),
+        "list_words": listing.title(around.sort),
         "position": around.position,
         "total": around.total,
         "previous": around.previous,

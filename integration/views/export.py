@@ -14,6 +14,8 @@ from integration import clock
 from integration.choices import Role
 from integration.http import SignedInRequest, role_required
 from integration.services import export
+from integration.services.error_list import sort_of
+from integration.services.error_sort import Sort
 from integration.views.listings import Listing, read_listing
 from integration.views.wording import filter_words
 
@@ -28,9 +30,10 @@ def csv_file(request: SignedInRequest) -> HttpResponseBase:
     listing, now = read_listing(request.GET), clock.now()
     if listing.dropped:
         return back_to_list(request)
-    words = {"moment": iso(now), "list": list_words(listing)}
+    sort = sort_of(listing.filters, listing.sort)
+    words = {"moment": iso(now), "list": list_words(listing, sort)}
     head = [*export.heads(), _("Exported %(moment)s: %(list)s") % words]
-    lines = rows(request, listing)
+    lines = rows(request, listing, sort)
     return csv_answer(request, lines, head, file_name(now))
 
 
@@ -56,8 +59,9 @@ def xlsx_file(request: SignedInRequest) -> HttpResponseBase:
     listing, now = read_listing(request.GET), clock.now()
     if listing.dropped:
         return back_to_list(request)
-    about = [(_("Exported"), iso(now)), (_("List"), list_words(listing))]
-    file = export.write_xlsx(rows(request, listing), export.heads(), about)
+    sort = sort_of(listing.filters, listing.sort)
+    about = [(_("Exported"), iso(now)), (_("List"), list_words(listing, sort))]
+    file = export.write_xlsx(rows(request, listing, sort), export.heads(), about)
     name = f"{file_name(now)}.xlsx"
     return FileResponse(file, as_attachment=True, filename=name, content_type=XLSX)
 
@@ -67,18 +71,20 @@ def back_to_list(request: SignedInRequest) -> HttpResponseBase:
     return redirect(f"{reverse('errors')}?{request.GET.urlencode()}")
 
 
-def rows(request: SignedInRequest, listing: Listing) -> Iterator[list[export.Row]]:
+def rows(
+    request: SignedInRequest, listing: Listing, sort: Sort
+) -> Iterator[list[export.Row]]:
     address = request.build_absolute_uri(reverse("errors"))
-    return export.read_rows(listing.filters, listing.sort, language(), address)
+    return export.read_rows(listing.filters, sort, language(), address)
 
 
 def language() -> str:
     return get_language() or "en"
 
 
-def list_words(listing: Listing) -> str:
+def list_words(listing: Listing, sort: Sort) -> str:
     """Errors: open, newest first, mapping CUSTOMER."""
-    return ", ".join((listing.title(), *filter_words(listing.filters, language())))
+    return ", ".join((listing.title(sort), *filter_words(listing.filters, language())))
 
 
 def iso(moment: datetime) -> str:

@@ -52,11 +52,11 @@ class Listing:
         """Whether anything but the state limits the list."""
         return bool(set(self.filters.query()) - {"state"})
 
-    def title(self) -> str:
-        """Errors: open, newest first."""
+    def title(self, sort: Sort) -> str:
+        """Errors: open, newest first; ``sort`` is the order that it came in."""
         return _("Errors: %(state)s, %(order)s") % {
             "state": state_words(self.filters.state).lower(),
-            "order": sort_words(self.sort),
+            "order": sort_words(sort),
         }
 
 

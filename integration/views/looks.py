@@ -13,7 +13,7 @@ from integration.http import SignedInRequest, role_required
 from integration.markup.looks import pace
 from integration.models import Operation
 from integration.services.error_filters import chips_of, parse_filter
-from integration.services.error_list import read_chips
+from integration.services.error_list import read_chips, sort_of
 from integration.services.looks import rows_of, watch, watch_cause
 from integration.services.places import read_places
 from integration.services.status import read_relevant
@@ -73,6 +73,7 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
         "pace": pace(row["seen"] for row in rows),
         "rows": renewed(rows, listed),
         "listing": listing,
+        "list_words": listing.title(sort_of(listing.filters, listing.sort)),
         "total": counts.of(listing.filters.state),
         "shown": sum(row["chip"] in listed for row in there),
         "first": first,

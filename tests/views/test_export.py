@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -89,6 +90,30 @@ def test_a_file_is_filtered_as_the_list_is_and_says_so(
     assert "direction to Business Central" in text.splitlines()[0]
     assert "search “Hôtel”" in text.splitlines()[0]
     assert len(lines(viewer, "direction=to_business_central")) == 4
+
+
+@pytest.mark.usefixtures("list_of_twelve")
+def test_a_list_too_long_for_its_sort_says_in_which_order_it_comes(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integration.services.error_reading.MOST_HITS", 2)
+    query = "state=all&sort=-record"
+
+    file = lines(viewer, query)
+    page = viewer.get(f"/errors/?{query}").content.decode()
+    first = re.search(r'<tr data-watch="(/errors/\d+/)', page)
+    told = '<span id="summary">Errors: all, newest first'
+
+    assert "Errors: all, newest first" in list(file[0])[-1]
+    assert told in page
+    assert 'aria-current="true">newest first</a>' in page
+    assert first
+    opened = viewer.get(f"{first[1]}?{query}").content.decode()
+    assert "Errors: all, newest first" in opened
+    entry = first[1].split("/")[2]
+    news = viewer.get(f"/errors/live/?{query}&entry={entry}").content.decode()
+    assert "by record" not in news
+    assert "Errors: all, newest first" in news
 
 
 def test_a_row_tells_both_records_in_the_direction_of_the_values(
