@@ -10,13 +10,15 @@ from datetime import timedelta
 from django.db.models import Q
 
 from integration import clock
+from integration.choices import JobState
 from integration.core.chunks import chunks
 from integration.core.mapping import Snapshot
 from integration.core.plan import may_be_ours
 from integration.core.records import System
 from integration.core.standard import SHARED
-from integration.models import Coupling, PendingRecord, TableMapping
+from integration.models import Coupling, Job, PendingRecord, TableMapping
 from integration.models.dialect import among
+from integration.models.jobs import ACTIVE_STATES
 from integration.services import pending
 from integration.services.work import Work
 
@@ -105,12 +107,32 @@ def without_others(
     return [record for record in records if record.id not in theirs]
 
 
-def is_fresh(work: Work, record: Snapshot) -> bool:
-    """Whether another company's run may have made it and not recorded it yet."""
-    if not (work.others and record.modified_at and may_be_ours(record.id)):
-        return False
+def fresh_of(work: Work, records: Sequence[Snapshot]) -> list[Snapshot]:
+    """Those of these that another company's run may have made and not recorded yet.
+
+    What we have tried ourselves was there before, however lately somebody changed it.
+    """
     now = work.connectors[System.SALES].server_time() or clock.now()
-    return now - record.modified_at < UNRECORDED
+    found = [
+        record
+        for record in records
+        if record.modified_at
+        and now - record.modified_at < UNRECORDED
+        and may_be_ours(record.id)
+    ]
+    if not (found and _are_at_work(work)):
+        return []
+    known = pending.by_record(work.mapping, System.SALES, [one.id for one in found])
+    tried = {key for key, row in known.items() if row.attempts}
+    return [record for record in found if record.id not in tried]
+
+
+def _are_at_work(work: Work) -> bool:
+    """Whether another company's run may have left something that nobody recorded: it
+    is on its way, waits to go on, or has lately ended badly."""
+    jobs = Job.objects.filter(mapping__in=work.others, started_at__isnull=False)
+    lately = Q(state=JobState.FAILED, finished_at__gt=clock.now() - UNRECORDED)
+    return jobs.filter(Q(state__in=ACTIVE_STATES) | lately).exists()
 
 
 def _plain(address: str) -> str:

@@ -22,7 +22,7 @@ from integration.services.companies import (
     ELSEWHERE,
     FRESH,
     elsewhere,
-    is_fresh,
+    fresh_of,
     tried_elsewhere,
     without_others,
 )
@@ -114,7 +114,7 @@ def _put_off(work: Work, records: Sequence[Snapshot]) -> Sequence[Snapshot]:
     ours = [r for r in records if r.id not in work.restored]
     theirs = tried_elsewhere(work, [record.id for record in ours])
     given = [record for record in ours if record.id in theirs]
-    fresh = [r for r in ours if r.id not in theirs and is_fresh(work, r)]
+    fresh = fresh_of(work, [r for r in ours if r.id not in theirs])
     if not (given or fresh):
         return records
     endings = Endings()

@@ -1,6 +1,7 @@
 """Several companies, each with a connection of its own, and one Sales environment."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from datetime import timedelta
 from typing import Any
@@ -9,10 +10,12 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 
 from integration import clock
+from integration.choices import JobState
 from integration.models import (
     Connection,
     Coupling,
     Endpoint,
+    Job,
     PendingRecord,
     TableMapping,
 )
@@ -21,6 +24,7 @@ from integration.services.companies import others_of
 from integration.services.mappings import create_standard_mappings
 from integration.simulators.seed_ground import Ground
 from integration.simulators.store import Table
+from tests.factories import make_job
 from tests.services.engine import Engine, opened
 
 NAME = "Deuxième SA"
@@ -66,6 +70,16 @@ def second(engine: Engine) -> Iterator[Engine]:
     create_standard_mappings(connection)
     with opened(engine.systems, connection) as other:
         yield Other(other.systems, other.connection, other.bc, other.sales)
+
+
+@contextmanager
+def under_way(engine: Engine) -> Iterator[None]:
+    """A run of its customers has begun, and has not ended yet."""
+    job = make_job(engine.mapping(), state=JobState.RUNNING, started_at=clock.now())
+    yield
+    Job.objects.filter(pk=job.pk).update(
+        state=JobState.SUCCEEDED, finished_at=clock.now()
+    )
 
 
 def made_by_the_engine(engine: Engine, word: str = "a") -> str:
@@ -156,16 +170,44 @@ def test_what_was_made_a_moment_ago_may_be_anothers(
     made_by_the_engine(engine)
     second.accept()
 
-    counts = second.sync()
+    with under_way(engine):
+        counts = second.sync()
 
-    assert counts["to_business_central"]["skipped"] == 1
-    assert not len(second.customers)
+        assert counts["to_business_central"]["skipped"] == 1
+        assert not len(second.customers)
 
-    monkeypatch.setattr(companies, "UNRECORDED", timedelta())
-    counts = second.sync("CUSTOMER")
+        monkeypatch.setattr(companies, "UNRECORDED", timedelta())
+        counts = second.sync("CUSTOMER")
 
     assert counts["to_business_central"]["inserted"] == 1
     assert not PendingRecord.objects.exists()
+
+
+def test_what_was_made_a_moment_ago_is_nobody_elses_while_no_other_company_runs(
+    engine: Engine, second: Engine
+) -> None:
+    made_by_the_engine(engine)
+    second.accept()
+
+    counts = second.sync()
+
+    assert counts["to_business_central"]["inserted"] == 1
+
+
+def test_what_we_have_tried_is_ours_as_soon_as_somebody_mends_it(
+    engine: Engine, second: Engine
+) -> None:
+    account = second.accounts.get(made_by_the_engine(second))
+    assert account
+    account = second.accounts.update(account, {"name": "N" * 101}, "anna")
+    second.accept()
+    second.sync()
+    second.accounts.update(account, {"name": "Short"}, "anna")
+
+    with under_way(engine):
+        counts = second.sync("CUSTOMER")
+
+    assert counts["to_business_central"]["inserted"] == 1
 
 
 def test_what_was_made_a_moment_ago_is_left_to_whom_it_belongs(
@@ -173,7 +215,8 @@ def test_what_was_made_a_moment_ago_is_left_to_whom_it_belongs(
 ) -> None:
     key = made_by_the_engine(engine)
     second.accept()
-    second.sync()
+    with under_way(engine):
+        second.sync()
     customer = engine.add_customer("E1", "New a")
     Coupling.objects.create(
         mapping=engine.mapping(),
