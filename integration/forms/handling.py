@@ -9,8 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Role
-from integration.forms.setup import REASON_LENGTH, Lines, ReasonForm
-from integration.markup.inputs import PlainDate
+from integration.forms.setup import REASON_LENGTH, DayField, Lines, ReasonForm
 from integration.models import Problem, User
 
 
@@ -18,12 +17,9 @@ class IgnoreForm(ReasonForm):
     """Until when, and why."""
 
     field_order = ["until", "reason"]
-    until = forms.DateField(
-        label=_("Until (optional)"),
-        required=False,
-        help_text=_("Without a day: until another record fails for the same cause."),
-        widget=PlainDate(attrs={"class": "input", "type": "date"}, format="%Y-%m-%d"),
-        input_formats=["%Y-%m-%d"],
+    until = DayField(
+        _("Until (optional)"),
+        _("Without a day: until another record fails for the same cause."),
     )
 
     def moment(self) -> datetime | None:

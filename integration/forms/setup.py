@@ -29,6 +29,20 @@ class Lines(forms.CharField):
         return str(super().to_python(lines))
 
 
+class DayField(forms.DateField):
+    """A day that may be left out, as a browser sends it."""
+
+    def __init__(self, label: Any, help_text: Any) -> None:
+        widget = PlainDate(attrs={"class": "input", "type": "date"}, format="%Y-%m-%d")
+        super().__init__(
+            label=label,
+            help_text=help_text,
+            required=False,
+            widget=widget,
+            input_formats=["%Y-%m-%d"],
+        )
+
+
 class ReasonForm(forms.Form):
     """Why somebody does something; kept with the operation."""
 
@@ -103,12 +117,9 @@ class SecretForm(ReasonForm):
             attrs={"class": "input", "autocomplete": "new-password"}
         ),
     )
-    expires = forms.DateField(
-        label=_("Valid until (optional)"),
-        required=False,
-        help_text=_("30 and 7 days before that day the check says so."),
-        widget=PlainDate(attrs={"class": "input", "type": "date"}, format="%Y-%m-%d"),
-        input_formats=["%Y-%m-%d"],
+    expires = DayField(
+        _("Valid until (optional)"),
+        _("30 and 7 days before that day the check says so."),
     )
 
     def __init__(self, endpoint: Endpoint, data: Any = None) -> None:

@@ -78,18 +78,14 @@ def test_the_log_of_a_child_that_never_ends_begins_anew_once_it_is_large(
     children: Children,
 ) -> None:
     log = children.log_of("one")
-    words = (
-        "import time\n"
-        "while True:\n"
-        "    print('x' * 1_000_000, flush=True)\n"
-        "    time.sleep(0.01)"
-    )
+    words = f"import signal; print('x' * {LOG_BYTES + 1}, flush=True); signal.pause()"
 
     children.start(Child("one", [sys.executable, "-c", words]))
 
     old = log.with_suffix(".old.log")
     wait_until(lambda: old.exists() and old.stat().st_size > LOG_BYTES)
-    wait_until(lambda: log.stat().st_size < LOG_BYTES)
+    wait_until(lambda: log.stat().st_size == 0)
+    assert pid_of(children)
 
 
 def test_a_child_that_dies_is_started_again(
