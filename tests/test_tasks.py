@@ -1,5 +1,6 @@
 """What workers do, called without a worker."""
 
+import socket
 from contextlib import closing
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -7,12 +8,13 @@ from uuid import uuid4
 import pytest
 from celery import Task, current_app
 from celery.signals import beat_init
+from django.conf import settings as configured
 from django.db import transaction
 from pytest_django import Settings
 
 from integration import tasks
 from integration.models import Connection, Job
-from integration.services import cells
+from integration.services import cells, doctor
 from integration.services.dispatch import due_runs
 from tests.factories import make_connection, make_error, make_mapping, make_user
 from tests.running import Systems
@@ -70,6 +72,26 @@ def test_without_a_broker_nothing_is_lost() -> None:
 
     assert Job.objects.filter(state="queued").exists()
     assert tasks.announce(tasks.purge) is False
+
+
+def test_a_broker_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the connection, and says nothing."""
+    before = current_app.conf.broker_url
+    options = configured.CELERY_BROKER_TRANSPORT_OPTIONS
+    quick = {"socket_timeout": options["socket_timeout"] / 50}
+    monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        current_app.conf.update(
+            broker_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0",
+            broker_transport_options=options | quick,
+        )
+        try:
+            sent, line = tasks.announce(tasks.purge), doctor.check_broker()
+        finally:
+            current_app.conf.update(broker_url=before, broker_transport_options=options)
+
+    assert sent is False
+    assert "cannot be reached" in line.sentence
 
 
 def test_a_message_waits_in_the_broker_as_json_and_asks_for_no_result(

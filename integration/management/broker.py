@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import redis
+from django.conf import settings
 from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -101,7 +102,8 @@ def _private_folder() -> Path:
 
 def reach(url: str) -> str:
     """Where a broker of somebody else's answers. Raises ``BrokerFailed``."""
-    with Connection(url) as connection:
+    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    with Connection(url, transport_options=options) as connection:
         place = connection.as_uri()
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)

@@ -2,16 +2,18 @@
 
 import errno
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from kombu import Connection
 
 from integration import clock
-from integration.management.broker import Broker, BrokerFailed, ping
+from integration.management.broker import Broker, BrokerFailed, ping, reach
 from integration.management.children import Children
 
 pytestmark = pytest.mark.embedded
@@ -141,6 +143,20 @@ def test_a_socket_nobody_listens_on_does_not_answer(tmp_path: Path) -> None:
 
     assert not ping(tmp_path / "dead.sock")
     assert not ping(tmp_path / "none.sock")
+
+
+def test_one_elsewhere_that_is_silent_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes the connection, and says nothing."""
+    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    monkeypatch.setitem(options, "socket_timeout", options["socket_timeout"] / 50)
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(BrokerFailed, match="does not answer"),
+    ):
+        reach(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
 
 
 def test_a_binary_that_cannot_start_is_said(
