@@ -34,7 +34,7 @@ from integration.services.endings import (
     of_record,
 )
 from integration.services.errors import settle_parted
-from integration.services.intents import find_created, intent_of
+from integration.services.intents import answered_at, find_created, intent_of
 from integration.services.pairs import Pair, settle_pairs
 from integration.services.rivals import with_rivals
 from integration.services.waiting import missing_partner
@@ -200,6 +200,10 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
         pending.forget_intents(work.mapping, list(batch.intents))
         raise
     unsure: list[tuple[Snapshot, Trouble]] = []
+    ended = work.moment()
+    batch.intents = {
+        key: answered_at(intent, ended) for key, intent in batch.intents.items()
+    }
     for (record, _), result in zip(creates, results, strict=True):
         _take(work, batch, unsure, record, result)
     _look_for(work, batch, unsure)

@@ -6,7 +6,7 @@ what it may have created (promise 1).
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from integration.connectors.odata import literal, parse_moment
@@ -20,6 +20,8 @@ from integration.services.changes import OVERLAP
 from integration.services.endings import Trouble
 from integration.services.work import Work
 
+_TASK = timedelta(minutes=10)
+"""A worker has no more time from an intent to the last call it was stored for (D5)."""
 Sign = Callable[[Mapping[str, Any]], str]
 """What two records have in common when one may have been made from the other."""
 
@@ -31,6 +33,12 @@ def intent_of(record: Snapshot, since: datetime) -> dict[str, Any]:
     when changes are read.
     """
     return {"since": (since - OVERLAP).isoformat(), "values": dict(record.values)}
+
+
+def answered_at(intent: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
+    """The same once its call has come back, or no answer to it: it is not sent later
+    than that."""
+    return {**intent, "sent": moment.isoformat()}
 
 
 @dataclass(slots=True)
@@ -83,10 +91,13 @@ def find_created(work: Work, records: Sequence[Snapshot]) -> Created:
             created.troubles[key] = trouble
             of_theirs = replace(trouble, intent=None)
             created.doubtful |= {each.id: (each, of_theirs) for each in several}
+    longest = work.connectors[System.BUSINESS_CENTRAL].goes_on_seconds
     for key in sent.keys() - created.found.keys() - created.troubles.keys():
-        seconds = _seconds_under_way(work, sent[key])
+        latest = _latest_moment(work, sent[key])
+        seconds = longest - max((work.moment() - latest).total_seconds(), 0.0)
         if seconds > 0:
-            created.under_way[key] = _under_way(seconds, sent[key])
+            intent = answered_at(sent[key], latest)
+            created.under_way[key] = _under_way(seconds, intent)
     return created
 
 
@@ -101,11 +112,13 @@ def _under_way(seconds: float, intent: dict[str, Any]) -> Trouble:
     return Trouble(failure=failure, intent=intent)
 
 
-def _seconds_under_way(work: Work, intent: Mapping[str, Any]) -> float:
-    """Whoever is killed or gives up leaves a call that the system may yet carry out."""
-    longest = work.connectors[System.BUSINESS_CENTRAL].goes_on_seconds
-    passed = work.moment() - _first_moment([intent]) - OVERLAP
-    return longest - max(passed.total_seconds(), 0.0)
+def _latest_moment(work: Work, intent: Mapping[str, Any]) -> datetime:
+    """When its call went out at the latest: the system may carry it out long after.
+
+    Of what a worker did until it was killed nothing more is known than when it began.
+    """
+    told = parse_moment(intent.get("sent", ""))
+    return told or min(work.moment(), _first_moment([intent]) + OVERLAP + _TASK)
 
 
 def told_of(

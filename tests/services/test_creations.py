@@ -12,6 +12,7 @@ from integration.core.records import System
 from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
+from integration.simulators.store import Store
 from tests.running import running_systems
 from tests.services.engine import Engine, running_engine
 
@@ -73,6 +74,22 @@ class Answering:
         failure = Failure(self._connector.system, self._kind, "net-reset", "No answer")
         self._kind = None
         return [failure for _ in creates]
+
+
+class Slow(Answering):
+    """One whose first creations are given up long after they were to begin."""
+
+    def __init__(self, connector: Connector, store: Store, seconds: float) -> None:
+        super().__init__(connector, FailureKind.LOST_ANSWER)
+        self._store = store
+        self._seconds = seconds
+
+    def create_many(
+        self, entity: str, fields: Sequence[str], creates: Sequence[Create]
+    ) -> Sequence[WriteResult]:
+        self._store.move_clock(self._seconds)
+        list(self._connector.read_all(entity, fields))
+        return super().create_many(entity, fields, creates)
 
 
 class Late:
@@ -248,6 +265,26 @@ def test_a_creation_that_may_still_be_under_way_is_not_sent_again(
     assert len(bare.customers) == Coupling.objects.count() == 1
     assert account.values["accountnumber"]
     assert not bare.errors()
+
+
+def test_the_last_of_many_creations_may_be_under_way_long_after_the_first(
+    bare: Engine,
+) -> None:
+    bare.accept()
+    bare.add_account("Nur dort")
+    bc = bare.bc
+    bc.goes_on_seconds = 600.0
+    bare.bc = Slow(bc, bare.systems.store, 900.0)
+    bare.sync("CUSTOMER")
+    bare.bc = bc
+
+    bare.make_due()
+    bare.sync("CUSTOMER")
+
+    assert len(bare.customers) == 0
+    waits = PendingRecord.objects.get()
+    assert waits.next_attempt_at
+    assert 500 < (waits.next_attempt_at - clock.now()).total_seconds() <= 600
 
 
 def test_what_was_created_and_changed_by_others_is_found_by_its_key(
