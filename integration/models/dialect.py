@@ -32,6 +32,7 @@ _CLOCK_LOCK = 73_190_001
 """Advisory lock of PostgreSQL between what is stamped and what is previewed."""
 _RECORDING_LOCK = 73_190_002
 _RETRY_LOCK = 73_190_003
+_COMPANIES_LOCK = 73_190_004
 
 
 _SURELY = 5
@@ -166,6 +167,13 @@ def lock_retries() -> None:
     if is_postgresql():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_RETRY_LOCK])
+
+
+def lock_companies() -> None:
+    """One at a time takes an account of nobody, so that no two companies do."""
+    if is_postgresql():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_COMPANIES_LOCK])
 
 
 def among(values: Sequence[str]) -> RawSQL:

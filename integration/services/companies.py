@@ -5,19 +5,19 @@ partner (behaviours B122): for the others it does not exist. Currencies are ever
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Max, Min, Q
 
 from integration import clock
-from integration.choices import JobState
+from integration.choices import JobKind, JobState
 from integration.core.chunks import chunks
 from integration.core.mapping import Snapshot
 from integration.core.plan import may_be_ours
-from integration.core.records import System
+from integration.core.records import Direction, System
 from integration.core.standard import SHARED
 from integration.models import Coupling, Job, PendingRecord, TableMapping
-from integration.models.dialect import among
+from integration.models.dialect import among, lock_companies
 from integration.models.jobs import ACTIVE_STATES
 from integration.services import pending
 from integration.services.work import Work
@@ -52,23 +52,37 @@ def others_of(mapping: TableMapping) -> tuple[int, ...]:
 
 
 def elsewhere(work: Work, side: System, ids: Sequence[str]) -> set[str]:
-    """Those of these that belong to another company; asked where there is one."""
+    """Those of these that belong to another company; asked where there is one.
+
+    Also those of which it is about to create the customer, or a deleted one anew.
+    """
     found: set[str] = set()
     if side is System.BUSINESS_CENTRAL or not work.others:
         return found
+    meant = Q(intent__isnull=False) | Q(wanted=True)
     for part in chunks(ids, _CHUNK):
         coupled = Coupling.objects.filter(
             mapping__in=work.others, sales_id__in=among(part)
         )
         intended = PendingRecord.objects.filter(
+            meant,
             mapping__in=work.others,
             side=side.value,
             record_id__in=among(part),
-            intent__isnull=False,
         )
         found.update(coupled.values_list("sales_id", flat=True))
         found.update(intended.values_list("record_id", flat=True))
     return found
+
+
+def taken(work: Work, ids: Sequence[str]) -> set[str]:
+    """The same of accounts that this transaction is about to take.
+
+    It is alone with that until it ends, so that of two companies one has them.
+    """
+    if work.others:
+        lock_companies()
+    return elsewhere(work, System.SALES, ids)
 
 
 def tried_elsewhere(work: Work, ids: Sequence[str]) -> set[str]:
@@ -103,37 +117,63 @@ def without_others(
     work: Work, side: System, records: Sequence[Snapshot]
 ) -> list[Snapshot]:
     """Those of these that belong to this company, or to none."""
+    if side is System.BUSINESS_CENTRAL or not work.others:
+        return [*records]
+    # In this order: what is recorded since then is found to belong elsewhere.
+    since = unrecorded_since(work)
     theirs = elsewhere(work, side, [record.id for record in records])
+    theirs |= fresh_of(work, records, since)
     return [record for record in records if record.id not in theirs]
 
 
-def fresh_of(work: Work, records: Sequence[Snapshot]) -> list[Snapshot]:
+def fresh_of(
+    work: Work, records: Sequence[Snapshot], since: datetime | None
+) -> set[str]:
     """Those of these that another company's run may have made and not recorded yet.
 
-    What we have tried ourselves was there before, however lately somebody changed it.
+    What we have tried ourselves, or left aside, was there before, however lately
+    somebody changed it.
     """
+    if since is None:
+        return set()
     now = work.connectors[System.SALES].server_time() or clock.now()
     found = [
-        record
+        record.id
         for record in records
         if record.modified_at
-        and now - record.modified_at < UNRECORDED
+        and (now - record.modified_at < UNRECORDED or record.modified_at >= since)
         and may_be_ours(record.id)
     ]
-    if not (found and _are_at_work(work)):
-        return []
-    known = pending.by_record(work.mapping, System.SALES, [one.id for one in found])
-    tried = {key for key, row in known.items() if row.attempts}
-    return [record for record in found if record.id not in tried]
+    known = pending.by_record(work.mapping, System.SALES, found)
+    before = {
+        key
+        for key, row in known.items()
+        if row.attempts or row.skipped_at or row.intent or row.wanted
+    }
+    return set(found) - before
 
 
-def _are_at_work(work: Work) -> bool:
-    """Whether another company's run may have left something that nobody recorded: it
-    is on its way, waits to go on, or has lately ended badly."""
-    jobs = Job.objects.filter(mapping__in=work.others, started_at__isnull=False)
-    lately = Q(state=JobState.FAILED, finished_at__gt=clock.now() - UNRECORDED)
-    return jobs.filter(Q(state__in=ACTIVE_STATES) | lately).exists()
+def unrecorded_since(work: Work) -> datetime | None:
+    """When the first run of another company began that may have left something nobody
+    recorded: it is on its way, waits to go on, or ended badly, and none has read all
+    that changed since then."""
+    jobs = Job.objects.filter(
+        mapping__in=work.others,
+        direction=Direction.TO_SALES.value,
+        kind=JobKind.SYNC,
+        started_at__isnull=False,
+    )
+    whole = jobs.filter(state=JobState.SUCCEEDED, only__isnull=True).order_by()
+    last = dict(whole.values_list("mapping").annotate(last=Max("id")))
+    left = Q(state__in=ACTIVE_STATES)
+    for key in work.others:
+        left |= Q(state=JobState.FAILED, mapping=key, id__gt=last.get(key, 0))
+    begun: datetime | None = jobs.filter(left).aggregate(first=Min("started_at"))[
+        "first"
+    ]
+    return begun
 
 
 def _plain(address: str) -> str:
-    return address.rstrip("/").lower()
+    """Sales has two for each environment, with and without ``.api``."""
+    return address.rstrip("/").lower().replace(".api.crm", ".crm")

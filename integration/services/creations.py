@@ -20,11 +20,9 @@ from integration.core.records import Direction, Record, System
 from integration.services import couplings, pending
 from integration.services.companies import (
     ELSEWHERE,
-    FRESH,
     elsewhere,
-    fresh_of,
+    taken,
     tried_elsewhere,
-    without_others,
 )
 from integration.services.endings import (
     Endings,
@@ -107,39 +105,30 @@ def _skip(
     return wanted
 
 
-def _put_off(work: Work, records: Sequence[Snapshot]) -> Sequence[Snapshot]:
-    """What another company has tried is left to it; what it may just have made, to the
-    next run, which may know whose it is. Returns the others."""
+def _give(work: Work, records: Sequence[Snapshot]) -> Sequence[Snapshot]:
+    """What another company has tried is left to it. Returns the others."""
     side = System.SALES
-    ours = [r for r in records if r.id not in work.restored]
-    theirs = tried_elsewhere(work, [record.id for record in ours])
-    given = [record for record in ours if record.id in theirs]
-    fresh = fresh_of(work, [r for r in ours if r.id not in theirs])
-    if not (given or fresh):
+    ours = [record.id for record in records if record.id not in work.restored]
+    theirs = tried_elsewhere(work, ours)
+    if not theirs:
         return records
-    endings = Endings()
-    endings.left[side] += fresh
-    for kind, some, reason in (
-        (OutcomeKind.SKIPPED, fresh, FRESH),
-        (OutcomeKind.FILTERED_OUT, given, ELSEWHERE),
-    ):
-        outcomes = (of_record(kind, side, record, reason=reason) for record in some)
-        endings.outcomes += outcomes
+    given = [record for record in records if record.id in theirs]
+    kind, endings = OutcomeKind.FILTERED_OUT, Endings()
+    endings.outcomes += [of_record(kind, side, one, reason=ELSEWHERE) for one in given]
     with transaction.atomic():
         endings.save(work)
         if not work.is_rehearsal:
             pending.clear(work.mapping, side, list(theirs))
             settle_parted(work.mapping, theirs)
-    put_off = {record.id for record in (*given, *fresh)}
-    work.spool.drop(side, put_off)
-    return [record for record in records if record.id not in put_off]
+    work.spool.drop(side, theirs)
+    return [record for record in records if record.id not in theirs]
 
 
 def _plan(work: Work, way: Direction, records: Sequence[Snapshot]) -> _Plan:
     if work.table.only_coupled:
         records = _skip(work, way, records)
     if way.source is System.SALES:
-        records = _put_off(work, records)
+        records = _give(work, records)
     plan = _Plan(_Batch(way))
     for record in records:
         columns = creation(work.table, way, record.values, work.references)
@@ -188,7 +177,7 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
             pending.save_intents(
                 work.mapping, [(r, batch.intents[r.id]) for r, _ in creates]
             )
-        creates = _ours(work, batch, creates)
+            creates = _ours(work, batch, creates)
     connector, table = work.connectors[side], work.table
     wanted = [create for _, create in creates]
     place, columns = table.place(side), table.columns(side)
@@ -214,9 +203,8 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
 def _ours(
     work: Work, batch: _Batch, creates: Sequence[_Creation]
 ) -> Sequence[_Creation]:
-    """Asked once the intents are stored: of two companies at the same record one, at
-    least, sees the other."""
-    theirs = elsewhere(work, System.SALES, [record.id for record, _ in creates])
+    """Those that no other company is at; the intents of these stand already."""
+    theirs = taken(work, [record.id for record, _ in creates])
     pending.forget_intents(work.mapping, list(theirs))
     batch.given = [record for record, _ in creates if record.id in theirs]
     return [one for one in creates if one[0].id not in theirs]
@@ -250,8 +238,8 @@ def _look_for(
     if batch.way is Direction.TO_SALES:
         keys = {sales_key(work.table, record.id): record.id for record in records}
         found = work.read(System.SALES, list(keys))
-        there = without_others(work, System.SALES, [*found.values()])
-        partners = {keys[partner.id]: partner for partner in there}
+        theirs = elsewhere(work, System.SALES, [*found])
+        partners = {keys[key]: found[key] for key in found.keys() - theirs}
         troubles: Mapping[str, Trouble] = {}
     else:
         created = find_created(work, records)

@@ -9,8 +9,14 @@ from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, OutcomeKind
 from integration.core.records import System
 from integration.services import couplings, pending
-from integration.services.companies import without_others
-from integration.services.endings import Endings, Trouble, failed_records, of_record
+from integration.services.companies import ELSEWHERE, taken, without_others
+from integration.services.endings import (
+    Endings,
+    Trouble,
+    failed_records,
+    of_record,
+    way_from,
+)
 from integration.services.intents import Created, find_created, told_of
 from integration.services.spool import Ambiguous
 from integration.services.work import Work
@@ -163,12 +169,32 @@ def _couple(work: Work, matches: Sequence[Match]) -> None:
     """Both are in the spool; from now on they are a pair that meets."""
     now = clock.now()
     with transaction.atomic():
+        theirs = taken(work, [sales.id for _, sales in matches])
+        ours = [match for match in matches if match[1].id not in theirs]
         made = couplings.make(
             work.mapping,
-            (couplings.fresh(work.mapping, bc, sales, now) for bc, sales in matches),
+            (couplings.fresh(work.mapping, bc, sales, now) for bc, sales in ours),
         )
         work.log([])
+        _give(work, [match for match in matches if match[1].id in theirs])
     work.spool.couple((each.pk, each.bc_id, each.sales_id) for each in made)
+
+
+def _give(work: Work, matches: Sequence[Match]) -> None:
+    """Another company took these accounts since they were read: what would have been
+    their partner here is looked at again by the next run."""
+    if not matches:
+        return
+    endings, kinds = Endings(), (OutcomeKind.SKIPPED, OutcomeKind.FILTERED_OUT)
+    for pair in matches:
+        for side, record, kind in zip(System, pair, kinds, strict=True):
+            outcome = of_record(kind, side, record, reason=ELSEWHERE)
+            endings.outcomes.append(outcome)
+            work.spool.drop(side, [record.id])
+    here = System.BUSINESS_CENTRAL
+    if way_from(here) in work.table.ways:
+        endings.left[here] += [bc for bc, _ in matches]
+    endings.save(work)
 
 
 def _rehearse(work: Work, matches: Sequence[Match]) -> None:

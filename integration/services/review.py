@@ -21,7 +21,7 @@ from integration.core.records import Direction, System
 from integration.models import Coupling, Job, JobEntry, Operation, TableMapping
 from integration.services import couplings
 from integration.services.actors import Actor, Refused
-from integration.services.companies import elsewhere, tried_elsewhere
+from integration.services.companies import tried_elsewhere, without_others
 from integration.services.endings import of_pair, of_record, way_from
 from integration.services.matching import couple_matches
 from integration.services.operations import record_operation
@@ -119,10 +119,11 @@ def _read(work: Work, side: System, plan: ReviewPlan) -> None:
         kept, left = [], []
         ids = [each.id for each in page]
         partners = couplings.known_by_record(work.mapping, side, ids)
-        theirs = elsewhere(work, side, [key for key in ids if key not in partners])
+        free = [record for record in page if record.id not in partners]
+        ours = {*partners, *(one.id for one in without_others(work, side, free))}
         for record in page:
             partner = partners.get(record.id)
-            if record.id in theirs or work.is_outside(side, record):
+            if record.id not in ours or work.is_outside(side, record):
                 left.append(record)
             else:
                 kept.append((record, partner.id if partner else None))

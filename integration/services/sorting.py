@@ -13,7 +13,13 @@ from integration.core.values import as_code
 from integration.models import PendingRecord
 from integration.services import couplings, pending
 from integration.services.absent import fail_hidden, find, look_up
-from integration.services.companies import ELSEWHERE, elsewhere
+from integration.services.companies import (
+    ELSEWHERE,
+    FRESH,
+    elsewhere,
+    fresh_of,
+    unrecorded_since,
+)
 from integration.services.couplings import Known
 from integration.services.currencies import used_codes
 from integration.services.endings import (
@@ -31,7 +37,8 @@ from integration.services.work import Work
 
 @dataclass(slots=True)
 class _Sorted:
-    """What becomes of one page of records of one side; ``given`` belong elsewhere."""
+    """What becomes of one page of records of one side; ``given`` belong elsewhere, and
+    ``fresh`` ones perhaps."""
 
     side: System
     endings: Endings = field(default_factory=Endings)
@@ -41,6 +48,7 @@ class _Sorted:
     blocked: list[tuple[Snapshot, Finding, Known | None]] = field(default_factory=list)
     left_out: list[tuple[Snapshot, Known | None]] = field(default_factory=list)
     given: list[tuple[Snapshot, PendingRecord | None]] = field(default_factory=list)
+    fresh: list[Snapshot] = field(default_factory=list)
 
 
 def sort(
@@ -58,7 +66,8 @@ def sort(
     partners = couplings.known_by_record(work.mapping, side, ids)
     waiting = pending.by_record(work.mapping, side, ids)
     stirred = _stirred(work, side, records, partners)
-    theirs = elsewhere(work, side, [key for key in ids if key not in partners])
+    free = [record for record in records if record.id not in partners]
+    theirs, fresh = _of_others(work, side, free)
     found, now = _Sorted(side), clock.now()
     for record in records:
         partner, row = partners.get(record.id), waiting.get(record.id)
@@ -66,6 +75,8 @@ def sort(
             found.given.append((record, row))
         elif work.is_outside(side, record):
             _leave_alone(work, found, record, partner, row)
+        elif record.id in fresh:
+            found.fresh.append(record)
         elif row and not at_once and pending.is_resting(row, record, now):
             found.endings.outcomes.append(_resting(side, record, partner, row))
         elif problem := work.rate_problem(side, record):
@@ -81,7 +92,20 @@ def sort(
     _block(work, found)
     _set_aside(work, found)
     _give(work, found)
+    _put_off(found)
     _keep(work, found)
+
+
+def _of_others(
+    work: Work, side: System, records: Sequence[Snapshot]
+) -> tuple[set[str], set[str]]:
+    """Which of these belong to another company, and which perhaps do."""
+    if side is System.BUSINESS_CENTRAL or not work.others:
+        return set(), set()
+    # In this order: what is recorded since then is found to belong elsewhere.
+    since = unrecorded_since(work)
+    theirs = elsewhere(work, side, [record.id for record in records])
+    return theirs, fresh_of(work, records, since)
 
 
 def _stirred(
@@ -204,6 +228,15 @@ def _give(work: Work, found: _Sorted) -> None:
         with transaction.atomic():
             pending.clear(work.mapping, side, failed)
             settle_parted(work.mapping, failed)
+
+
+def _put_off(found: _Sorted) -> None:
+    """To the next run, which may know whose they are."""
+    found.endings.left[found.side] += found.fresh
+    found.endings.outcomes += [
+        of_record(OutcomeKind.SKIPPED, found.side, record, reason=FRESH)
+        for record in found.fresh
+    ]
 
 
 def _block(work: Work, found: _Sorted) -> None:

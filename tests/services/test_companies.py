@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -11,6 +11,7 @@ import pytest
 
 from integration import clock
 from integration.choices import JobState
+from integration.core.answers import ConflictRule, DeletionRule
 from integration.models import (
     Connection,
     Coupling,
@@ -19,9 +20,14 @@ from integration.models import (
     PendingRecord,
     TableMapping,
 )
-from integration.services import companies, creations, pending
+from integration.services import companies, creations, matching, pending, sync
 from integration.services.companies import others_of
-from integration.services.mappings import create_standard_mappings
+from integration.services.mappings import (
+    change_mapping,
+    change_rules,
+    create_standard_mappings,
+)
+from integration.services.work import Work
 from integration.simulators.seed_ground import Ground
 from integration.simulators.store import Table
 from tests.factories import make_job
@@ -82,11 +88,13 @@ def under_way(engine: Engine) -> Iterator[None]:
     )
 
 
-def made_by_the_engine(engine: Engine, word: str = "a") -> str:
+def made_by_the_engine(
+    engine: Engine, word: str = "a", at: datetime | None = None, **more: str
+) -> str:
     """An account as a run makes it, whose coupling nobody has recorded."""
     key = str(uuid5(NAMESPACE_URL, word))
-    values = {"name": f"New {word}", "statecode": 0, "customertypecode": 3}
-    engine.accounts.insert(values, key, "our application")
+    values = {"name": f"New {word}", "statecode": 0, "customertypecode": 3, **more}
+    engine.accounts.insert(values, key, "our application", at)
     return key
 
 
@@ -231,6 +239,46 @@ def test_what_was_made_a_moment_ago_is_left_to_whom_it_belongs(
     assert not PendingRecord.objects.exists()
 
 
+def test_what_was_made_a_moment_ago_is_no_partner_of_whoever_has_its_number(
+    engine: Engine, second: Engine
+) -> None:
+    """Each company counts its customers from the same number on."""
+    key = made_by_the_engine(engine, accountnumber="10000")
+    second.add_customer("10000", "Somebody else")
+
+    with under_way(engine):
+        assert second.review()["coupled"] == 0
+        second.accept()
+        second.sync()
+        change_mapping(second.mapping(), "test", "Known ones.", only_coupled=True)
+        second.sync("CUSTOMER")
+
+    assert not Coupling.objects.filter(sales_id=key).exists()
+
+
+@pytest.mark.parametrize("state", [JobState.RUNNING, JobState.FAILED])
+def test_what_a_run_left_unrecorded_is_left_to_its_company_however_long_that_takes(
+    engine: Engine, second: Engine, state: JobState
+) -> None:
+    hour = timedelta(hours=1)
+    made_by_the_engine(engine, at=clock.now() - hour)
+    begun = clock.now() - hour - timedelta(minutes=1)
+    ended = clock.now() - hour if state is JobState.FAILED else None
+    job = make_job(engine.mapping(), state=state, started_at=begun, finished_at=ended)
+    second.accept()
+
+    second.sync()
+
+    assert not len(second.customers)
+
+    Job.objects.filter(pk=job.pk).update(state=JobState.FAILED)
+    make_job(engine.mapping(), state=JobState.SUCCEEDED, started_at=clock.now())
+    second.sync("CUSTOMER")
+
+    assert len(second.customers) == 1
+    assert not PendingRecord.objects.exists()
+
+
 def test_what_was_made_a_moment_ago_is_nobody_elses_where_there_is_one_company(
     engine: Engine,
 ) -> None:
@@ -267,6 +315,56 @@ def test_two_companies_at_once_do_not_both_create_a_customer(
     assert not PendingRecord.objects.exists()
 
 
+def test_two_companies_at_once_do_not_both_couple_an_account(
+    engine: Engine, second: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = engine.add_account("Both", address1_postalcode="1000")
+    for number, company in (("E1", engine), ("D1", second)):
+        company.add_customer(number, "Both", postalCode="1000")
+    second.accept()
+    second.sync("CURRENCY")
+    couple = matching.couple_matches
+
+    def meanwhile(work: Work) -> None:
+        monkeypatch.setattr(sync, "couple_matches", couple)
+        engine.sync("CUSTOMER")
+        couple(work)
+
+    monkeypatch.setattr(sync, "couple_matches", meanwhile)
+    second.sync("CUSTOMER")
+
+    assert Coupling.objects.get(sales_id=account.id).mapping == engine.mapping()
+
+    second.sync("CUSTOMER")
+
+    assert Coupling.objects.filter(mapping=second.mapping(), bc_number="D1").exists()
+    assert not second.errors()
+    assert not PendingRecord.objects.exists()
+
+
+def test_a_customer_that_is_made_again_is_not_taken_by_another_company(
+    engine: Engine, second: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = engine.add_account("By hand")
+    engine.sync("CUSTOMER")
+    none, restore = ConflictRule.NONE, DeletionRule.RESTORE
+    change_rules(engine.mapping(), "test", "As before.", none, restore)
+    engine.customers.delete(Coupling.objects.get(sales_id=account.id).bc_id)
+    second.accept()
+    create = creations.create_alone
+
+    def meanwhile(work: Work) -> None:
+        monkeypatch.setattr(sync, "create_alone", create)
+        second.sync()
+
+    monkeypatch.setattr(sync, "create_alone", meanwhile)
+    engine.sync("CUSTOMER", full=True)
+    engine.sync("CUSTOMER")
+
+    assert not len(second.customers)
+    assert Coupling.objects.get(sales_id=account.id).mapping == engine.mapping()
+
+
 def test_a_copied_company_does_not_take_the_account_of_the_first(
     engine: Engine, second: Engine
 ) -> None:
@@ -298,6 +396,15 @@ def test_one_environment_is_known_by_its_address(
     expected = (engine.mapping().pk,) if is_shared else ()
     assert others_of(second.mapping()) == expected
     assert others_of(second.mapping("CURRENCY")) == ()
+
+
+def test_an_environment_has_two_addresses(engine: Engine, second: Engine) -> None:
+    for company, host in ((engine, "one.crm4"), (second, "one.api.crm4")):
+        sales = company.connection.sales
+        sales.base_url = f"https://{host}.dynamics.com"
+        sales.save()
+
+    assert others_of(second.mapping()) == (engine.mapping().pk,)
 
 
 def test_another_connection_of_the_same_company_is_no_other_company(
