@@ -27,13 +27,18 @@ def encode(parts: Sequence[Part]) -> bytes:
 
 
 def decode(body: Any, count: int) -> list[Answer | None]:
-    """One answer per part in the order sent; ``None`` for a part without one."""
+    """One answer per part in the order sent; ``None`` for a part without one.
+
+    Of two that bear its number nobody can tell which one is its own.
+    """
     answers: list[Answer | None] = [None] * count
+    named: set[int] = set()
     responses = body.get("responses") if isinstance(body, dict) else None
     for response in responses if isinstance(responses, list) else ():
         place = _place(response, count)
         if place is not None:
-            answers[place] = _answer(response)
+            answers[place] = None if place in named else _answer(response)
+            named.add(place)
     return answers
 
 

@@ -43,6 +43,15 @@ def test_answers_come_back_in_the_order_sent() -> None:
     assert second.json() == {"error": {}}
 
 
+@pytest.mark.parametrize("last", [201, 400])
+def test_a_part_that_is_answered_twice_has_no_answer(last: int) -> None:
+    """One of the two is another part's, and nobody knows which."""
+    one, other = {"id": "1", "status": 201}, {"id": "1", "status": last}
+
+    assert decode({"responses": [one, other]}, 2) == [None, None]
+    assert decode({"responses": [one, other, one]}, 1) == [None]
+
+
 @pytest.mark.parametrize(
     "body",
     [
