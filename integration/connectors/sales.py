@@ -312,7 +312,8 @@ class Sales:
             yield page
 
     def _create_in_bulk(self, entity: str, creates: Sequence[Create]) -> bool:
-        """Whether all were created; ``False`` when the action was refused or lost."""
+        """Whether all were created; ``False`` when the action was refused or lost, or
+        its answer does not name them."""
         name = logical_name(entity)
         kind = f"Microsoft.Dynamics.CRM.{name}"
         targets = [
@@ -323,12 +324,12 @@ class Sales:
         call = self._writing(f"create {entity}", path, "application/json")
         call = replace(call, content=dump_json({"Targets": targets}))
         try:
-            self._session.transport.send(call)
+            answer = self._session.transport.send(call)
         except RemoteError as error:
             if error.concerns_everybody:
                 raise
             return False
-        return True
+        return _made(answer) == {guid(create.key) for create in creates}
 
     def _write(
         self, entity: str, operation: str, parts: Sequence[Part]
@@ -433,6 +434,16 @@ def _update(entity: str, fields: Sequence[str], update: Update) -> Part:
         {"If-Match": update.etag, "Prefer": "return=representation"},
         record_id=record_id,
     )
+
+
+def _made(answer: Answer) -> set[str]:
+    """The ids that a bulk action answers (protocols §3.7)."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return set()
+    ids = body.get("Ids") if isinstance(body, dict) else None
+    return {str(one).lower() for one in ids} if isinstance(ids, list) else set()
 
 
 def _as_sent(create: Create) -> Written:

@@ -204,8 +204,40 @@ def test_read_one_is_not_found_or_the_record() -> None:
         sales.read_one("accounts", ("name",), guid(2))
 
 
+def made(request: httpx2.Request) -> httpx2.Response:
+    """The ids of a bulk action, as the system spells them."""
+    targets = json.loads(request.content)["Targets"]
+    return reply({"Ids": [target["accountid"].upper() for target in targets]})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply({}),
+        reply([]),
+        reply(None, 204),
+        reply({"Ids": []}),
+        reply({"Ids": [guid(n) for n in range(10)]}),
+        reply({"Ids": [guid(n) for n in range(1, 12)]}),
+        httpx2.Response(200, text="OK"),
+    ],
+)
+def test_a_bulk_create_that_does_not_say_what_it_made_is_asked_one_by_one(
+    answer: httpx2.Response,
+) -> None:
+    wire = Wire(answer, Batch())
+
+    results = wire.sales().create_many("accounts", ("name",), creates(11))
+
+    assert written(results) == 11
+    assert [call.url.path.rpartition("/")[2] for call in wire.calls] == [
+        "Microsoft.Dynamics.CRM.CreateMultiple",
+        "$batch",
+    ]
+
+
 def test_many_creates_are_one_bulk_action_with_our_keys() -> None:
-    wire = Wire(reply({"Ids": []}), reply({"Ids": []}))
+    wire = Wire(made, made)
     bound = {"name": "A", "transactioncurrencyid@odata.bind": f"/x({guid(5).upper()})"}
     wanted = [Create(guid(n), bound) for n in range(1500)]
 
@@ -241,7 +273,7 @@ def test_many_creates_are_one_bulk_action_with_our_keys() -> None:
 def test_a_bulk_create_answers_what_was_sent_as_it_is_read(
     sent: dict[str, Any], read: dict[str, Any]
 ) -> None:
-    wire = Wire(reply({"Ids": []}))
+    wire = Wire(made)
     wanted = [Create(guid(n), sent) for n in range(11)]
 
     first = wire.sales().create_many("accounts", tuple(read), wanted)[0]
