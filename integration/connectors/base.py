@@ -111,9 +111,16 @@ class Connector(Protocol):
         ...
 
     def read_all(
-        self, entity: str, fields: Sequence[str], where: str = ""
+        self,
+        entity: str,
+        fields: Sequence[str],
+        where: str = "",
+        most: int | None = None,
     ) -> Iterator[Page]:
-        """Every record that meets ``where`` (an OData filter), page by page."""
+        """Every record that meets ``where`` (an OData filter), page by page.
+
+        Whoever keeps them all says how many there are at ``most``: more are refused.
+        """
         ...
 
     def read_many(

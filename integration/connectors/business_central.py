@@ -52,6 +52,8 @@ BATCH_SIZE = 100
 """The most a batch may hold (protocols §2.5)."""
 PAGE_SIZE = 5_000
 CONCURRENT = 5
+MOST_LISTED = 10_000
+"""Of what is read into one list: companies, entries of the job queue."""
 _URL_CHARACTERS = 2_000
 _BATCH_SECONDS = 300.0
 GOES_ON_SECONDS = 600.0
@@ -134,10 +136,14 @@ class BusinessCentral:
             )
 
     def read_all(
-        self, entity: str, fields: Sequence[str], where: str = ""
+        self,
+        entity: str,
+        fields: Sequence[str],
+        where: str = "",
+        most: int | None = None,
     ) -> Iterator[Page]:
         call = self._list(entity, fields, filter=where)
-        for body, _ in self._session.pages(call):
+        for body, _ in self._session.pages(call, most):
             with self._session.readable(call):
                 records = _records(body)
             self.fetched[entity] += len(records)
@@ -150,7 +156,7 @@ class BusinessCentral:
         found: dict[str, Record] = {}
         room = max(200, _URL_CHARACTERS - len(bare))
         for where in id_filters(_SHAPE.key, ids, room):
-            for page in self.read_all(entity, fields, where):
+            for page in self.read_all(entity, fields, where, len(ids)):
                 found |= {record.id: record for record in page.records}
         return found
 
@@ -262,7 +268,8 @@ class BusinessCentral:
     def _rows(self, path: str) -> list[dict[str, Any]]:
         name = path.partition("?")[0].rpartition("/")[2]
         call = self._session.call(f"read {name}", "GET", path, Prefer=_PAGES)
-        return [row for body, _ in self._session.pages(call) for row in body["value"]]
+        pages = self._session.pages(call, MOST_LISTED)
+        return [row for body, _ in pages for row in body["value"]]
 
     def _single(self, path: str) -> dict[str, Any]:
         """The only row of a set that holds one, wherever the API puts it."""

@@ -131,7 +131,11 @@ class Sales:
             raise
 
     def read_all(
-        self, entity: str, fields: Sequence[str], where: str = ""
+        self,
+        entity: str,
+        fields: Sequence[str],
+        where: str = "",
+        most: int | None = None,
     ) -> Iterator[Page]:
         shape = _shape(entity)
         # Paging is only steady in the order of a unique column (protocols §3.4).
@@ -139,7 +143,7 @@ class Sales:
             entity, select=shape.select(fields), filter=where, orderby=shape.key
         )
         call = self._get(f"read {entity}", path, _PAGES)
-        for body, _ in self._session.pages(call):
+        for body, _ in self._session.pages(call, most):
             with self._session.readable(call):
                 records = tuple(shape.record(row) for row in body["value"])
             self.fetched[entity] += len(records)
@@ -151,7 +155,7 @@ class Sales:
         key = _shape(entity).key
         found: dict[str, Record] = {}
         for where in id_filters(key, ids, _URL_CHARACTERS):
-            for page in self.read_all(entity, fields, where):
+            for page in self.read_all(entity, fields, where, len(ids)):
                 found |= {record.id: record for record in page.records}
         return found
 
@@ -247,7 +251,7 @@ class Sales:
 
     def base_currency(self) -> str:
         """The code of the currency in which rates are counted; two calls."""
-        pages = self.read_all("organizations", ("_basecurrencyid_value",))
+        pages = self.read_all("organizations", ("_basecurrencyid_value",), most=1)
         rows = [record for page in pages for record in page.records]
         if not rows:
             call = self._get("read organizations", "organizations")

@@ -132,21 +132,28 @@ class Session:
             raise self._unreadable(call, answer, FailureKind.CONNECTION)
         return body
 
-    def pages(self, call: Call) -> Iterator[tuple[dict[str, Any], Answer]]:
+    def pages(
+        self, call: Call, most: int | None = None
+    ) -> Iterator[tuple[dict[str, Any], Answer]]:
         """Each page of a list, following the system's own links to the last.
 
         Every body has its rows in ``value``. A link that was followed before, or ever
-        new ones to nothing or to the same rows, would never end and are refused.
+        new ones to nothing or to the same rows, would never end and are refused; so are
+        more rows than ``most``, which somebody keeps, or more than one answer holds.
         """
         followed: set[bytes] = set()
         brought: set[bytes] = set()
-        empty = 0
+        empty = count = size = 0
         while True:
             answer = self.transport.send(call)
             body = self.read(call, answer)
             rows = body.get("value")
             if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
                 raise self._unreadable(call, answer, FailureKind.CONNECTION)
+            count, size = count + len(rows), size + len(answer.body)
+            is_full = size > self.transport.max_answer_bytes
+            if most is not None and (is_full or count > most):
+                raise self._endless(call, answer)
             yield body, answer
             link = body.get("@odata.nextLink")
             if not link:

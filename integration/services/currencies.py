@@ -25,6 +25,8 @@ _RATE_FIELDS = (
     "relationalExchangeRateAmount",
 )
 _ACTIVE = 0
+_MOST = 10_000
+"""Currencies of one system; there are some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def read_rated(
     entity: str, columns: Iterable[str], bc: Connector, local: str, base: str
 ) -> Money:
     """The currencies of Business Central with their rates of today."""
-    records = tuple(_records(bc, entity, columns))
+    records = tuple(_records(bc, entity, columns, _MOST))
     today = (bc.server_time() or clock.now()).date()
     newest, future = newest_rates(
         (record.values for record in _records(bc, RATES, _RATE_FIELDS)), today
@@ -141,7 +143,9 @@ def referred(target: TableMapping, local: str, sales: Connector) -> References:
     """What codes refer to in Sales, by couplings; one question."""
     rows = {
         record.id: record.values
-        for record in _records(sales, target.table, ("isocurrencycode", "statecode"))
+        for record in _records(
+            sales, target.table, ("isocurrencycode", "statecode"), _MOST
+        )
     }
     active = {key for key, row in rows.items() if row.get("statecode", 0) == _ACTIVE}
     codes = {
@@ -169,8 +173,10 @@ def _carried(bc: Connector, entity: str, field: str, codes: list[str]) -> set[st
     return found.intersection(codes)
 
 
-def _records(system: Connector, entity: str, fields: Iterable[str]) -> Iterator[Record]:
-    for page in system.read_all(entity, tuple(fields)):
+def _records(
+    system: Connector, entity: str, fields: Iterable[str], most: int | None = None
+) -> Iterator[Record]:
+    for page in system.read_all(entity, tuple(fields), "", most):
         yield from page.records
 
 

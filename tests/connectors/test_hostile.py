@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from integration.connectors import batch_multipart
+from integration.connectors import batch_multipart, business_central
 from integration.connectors.base import Connector, Create, Delete, Update
 from integration.connectors.business_central import BusinessCentral
 from integration.connectors.calls import Answer
@@ -322,6 +322,37 @@ def test_ever_new_links_to_the_same_rows_end() -> None:
         list(wire.sales().read_all("accounts", ("name",)))
 
     assert len(wire.calls) == 2
+
+
+KEPT: dict[str, Callable[[Wire], Any]] = {
+    "entries": lambda wire: wire.bc().job_queue_entries(),
+    "companies": lambda wire: wire.bc().companies(),
+    "some of theirs": lambda wire: wire.bc().read_many("items", (), [guid(1)]),
+    "some of ours": lambda wire: wire.sales().read_many("accounts", (), [guid(1)]),
+    "base currency": lambda wire: wire.sales().base_currency(),
+    "at most": lambda wire: list(wire.sales().read_all("accounts", (), most=100)),
+}
+
+
+@pytest.mark.parametrize("size", [10, 20_000_000])
+@pytest.mark.parametrize("name", KEPT)
+def test_ever_new_rows_end_where_all_of_them_are_kept(
+    name: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is another one, so that nothing tells that they would never end."""
+    monkeypatch.setattr(business_central, "MOST_LISTED", 100)
+
+    def another(request: httpx2.Request) -> httpx2.Response:
+        wire.replies.append(another)
+        key, count = guid(len(wire.calls)), len(wire.calls)
+        row = {"id": key, "accountid": key, "organizationid": key, "name": "x" * size}
+        link = f"{request.url.copy_set_param('page', count)}"
+        return reply({"value": [row], "@odata.nextLink": link})
+
+    wire = Wire(another)
+
+    with pytest.raises(RemoteError, match="next-link-endless"):
+        KEPT[name](wire)
 
 
 @pytest.mark.parametrize(
