@@ -10,6 +10,8 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 from django.utils.translation import gettext_noop
 
+from integration.connectors.redaction import redacted
+from integration.connectors.secrets import Secrets
 from integration.services.replies import Reply, away, refused, sent, unknown
 
 TOOK = gettext_noop("{host} took the mail. {answer}")
@@ -64,6 +66,8 @@ def hand_over(mail: EmailMultiAlternatives) -> Reply:
         server.open()
         talk = getattr(server, "connection", None)
     except (OSError, ValueError) as error:
+        with suppress(OSError):
+            server.close()
         return _not_opened(error, host)
     try:
         server.send_messages([mail])
@@ -106,4 +110,6 @@ def _reason(error: Exception) -> str:
 
 
 def _words(answer: bytes | str) -> str:
-    return answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    """Without our password: a server may say back what it did not understand."""
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return redacted(text, Secrets(settings.EMAIL_HOST_PASSWORD or ""))

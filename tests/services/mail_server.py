@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 from typing import Any
 
@@ -97,6 +98,34 @@ def mail_server() -> Iterator[MailBox]:
         yield box
     finally:
         controller.stop()
+
+
+class _Echo(StreamRequestHandler):
+    """Wants a password, and says back in each refusal what it was told."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        for line in self.rfile:
+            command = line[:4].upper()
+            if command == b"EHLO":
+                self.wfile.write(b"250-here\r\n250 AUTH PLAIN\r\n")
+            elif command == b"QUIT":
+                self.wfile.write(b"221 Bye\r\n")
+                return
+            else:
+                self.wfile.write(b"535 Not understood: " + line)
+
+
+@contextmanager
+def echoing_mail_server() -> Iterator[int]:
+    """The port of one that accepts nobody."""
+    with ThreadingTCPServer(("127.0.0.1", 0), _Echo) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        port: int = server.server_address[1]
+        yield port
+        server.shutdown()
+        thread.join()
 
 
 @dataclass(slots=True)

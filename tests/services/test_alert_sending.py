@@ -1,5 +1,6 @@
 """Messages on their way: real mail and web servers, and whatever may go wrong there."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from tests.services.mail_server import (
     Hook,
     MailBox,
     closed_port,
+    echoing_mail_server,
     in_threads,
     mail_server,
     web_server,
@@ -250,6 +252,27 @@ def test_a_refusal_is_told_and_tried_again_with_growing_waits_for_a_day(
     assert box.mails == []
     send_due()
     assert states() == [Delivery.GIVEN_UP]
+
+
+@pytest.mark.parametrize("password", ["tell-nobody", "tell nobody+/=~", "x" * 40])
+def test_a_password_that_a_server_says_back_is_not_told(
+    box: MailBox, settings: Any, password: str
+) -> None:
+    """Those who do not understand a line often repeat it; ours are in Base64."""
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "sync", password
+    make_user()
+    tell()
+
+    with echoing_mail_server() as settings.EMAIL_PORT:
+        send_due()
+
+    (answer,) = answers()
+    assert "535 Not understood: " in answer
+    assert "[removed]" in answer
+    for spelled in (password, b64encode(password.encode()).decode()[:-3]):
+        assert spelled not in answer
+    whole = b64encode(f"\0sync\0{password}".encode()).decode()
+    assert whole[12:] not in answer
 
 
 def test_a_server_that_is_back_gets_what_waited(box: MailBox, later: Any) -> None:
