@@ -4,6 +4,7 @@ The addresses are read from the resolver, so a new one is tried without being na
 here; one that is open to all has to be.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -51,7 +52,8 @@ def routes(
             yield f"{prefix}{one.name}", one
 
 
-ROUTES = dict(routes(get_resolver().url_patterns))
+FOUND = list(routes(get_resolver().url_patterns))
+ROUTES = dict(FOUND)
 OURS = {name: one for name, one in ROUTES.items() if not name.startswith("admin:")}
 GUARDED = sorted(set(OURS) - OPEN_TO_ALL)
 ADMIN = sorted(set(ROUTES) - set(OURS) - {"admin:None"})
@@ -111,6 +113,13 @@ def answers(name: str, keys: Mapping[str, object], role: Role | None) -> dict[st
 
 def statuses(found: Mapping[str, Any]) -> dict[str, int]:
     return {method: response.status_code for method, response in found.items()}
+
+
+def test_no_address_has_the_name_of_another() -> None:
+    """Of two only one would be tried."""
+    names = Counter(name for name, _ in FOUND if name != "admin:None")
+
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("name", GUARDED)
