@@ -130,3 +130,12 @@ def initial(filters: ErrorFilter) -> dict[str, Any]:
     for name, moment in (("from", filters.since), ("to", filters.until)):
         chosen[name] = localtime(moment).date() if moment else None
     return chosen
+
+
+def chosen_labels(form: Any) -> dict[str, str]:
+    """The label of what each menu has chosen, for its caption."""
+    labels = {}
+    for name, value in form.initial.items():
+        choices = dict(getattr(form.fields[name], "choices", ()))
+        labels[name] = str(choices.get(value) or value or "")
+    return labels

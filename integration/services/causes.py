@@ -1,6 +1,6 @@
-"""By cause: the problems that are still relevant, with how many records each holds."""
+"""By cause: the problems of some errors, with how many records each holds."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Q, Sum
@@ -8,21 +8,28 @@ from django.db.models import Q, Sum
 from integration.choices import Chip
 from integration.models import ErrorTotal, Problem
 from integration.models.errors import RELEVANT_CHIPS
+from integration.services.error_counts import rolled_up
+from integration.services.error_filters import RELEVANT, ErrorFilter, chips_of
 
 
 @dataclass(frozen=True, slots=True)
 class CauseCount:
-    """Visible errors of one problem; the ``relevant`` hold the other two."""
+    """Visible errors of one problem; the ``relevant`` hold the waiting and ignored."""
 
     relevant: int = 0
     waiting: int = 0
     ignored: int = 0
+    resolved: int = 0
     mappings: tuple[str, ...] = ()
 
     @property
     def is_set_up(self) -> bool:
         """Whether none of them is of a record: they are entries, not records."""
-        return self.relevant > 0 and not self.mappings
+        return self.total > 0 and not self.mappings
+
+    @property
+    def total(self) -> int:
+        return self.relevant + self.resolved
 
     @property
     def needs_someone(self) -> bool:
@@ -30,10 +37,12 @@ class CauseCount:
         return self.relevant > self.ignored
 
 
-def cause_counts(inside: Q) -> Mapping[int, CauseCount]:
-    """Relevant errors by problem, from the roll-up, in one query."""
+def cause_counts(
+    inside: Q, chips: Collection[str] = RELEVANT_CHIPS
+) -> Mapping[int, CauseCount]:
+    """Errors of these chips by problem, from the roll-up, in one query."""
     rows = (
-        ErrorTotal.objects.filter(inside, state__in=RELEVANT_CHIPS)
+        ErrorTotal.objects.filter(inside, state__in=chips)
         .values_list("problem_id", "state", "mapping_key")
         .order_by("mapping_key")
         .annotate(total=Sum("n"))
@@ -43,9 +52,10 @@ def cause_counts(inside: Q) -> Mapping[int, CauseCount]:
         known = counts.get(problem, CauseCount())
         names = {*known.mappings, *([mapping] if mapping else [])}
         counts[problem] = CauseCount(
-            known.relevant + n,
+            known.relevant + (n if state != Chip.RESOLVED else 0),
             known.waiting + (n if state == Chip.WAITING else 0),
             known.ignored + (n if state == Chip.IGNORED else 0),
+            known.resolved + (n if state == Chip.RESOLVED else 0),
             tuple(sorted(names)),
         )
     return counts
@@ -63,13 +73,21 @@ def resolved_of(problem: Problem) -> int:
 
 
 def relevant_problems() -> list[tuple[Problem, CauseCount]]:
-    """Most records first, what is wholly ignored last; two queries."""
-    counts = cause_counts(Q())
+    """What is not settled."""
+    return problems_of(ErrorFilter(state=RELEVANT))
+
+
+def problems_of(filters: ErrorFilter) -> list[tuple[Problem, CauseCount]]:
+    """Those of a filter that the roll-up knows, with how many errors of it they hold.
+
+    Most records first, what is wholly ignored last; two queries.
+    """
+    counts = cause_counts(rolled_up(filters), chips_of(filters.state))
     problems = Problem.objects.select_related(
         "connection__business_central", "connection__sales", "assignee"
     ).filter(pk__in=counts)
     rows = [(problem, counts[problem.pk]) for problem in problems]
     return sorted(
         rows,
-        key=lambda row: (not row[1].needs_someone, -row[1].relevant, row[0].title),
+        key=lambda row: (not row[1].needs_someone, -row[1].total, row[0].title),
     )

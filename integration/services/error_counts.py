@@ -169,8 +169,8 @@ def totals_statement(filters: ErrorFilter) -> Statement:
     return _totals(filters if is_rolled_up(filters) else ErrorFilter())
 
 
-@lru_cache(maxsize=256)
-def _totals(filters: ErrorFilter) -> Statement:
+def rolled_up(filters: ErrorFilter) -> Q:
+    """What the roll-up knows of a filter, but the state."""
     chosen = Q()
     for name, value in filters.scope().items():
         chosen &= Q(**{EXACT[name]: value})
@@ -178,6 +178,12 @@ def _totals(filters: ErrorFilter) -> Statement:
         chosen &= Q(problem__who=filters.who)
     if filters.category:
         chosen &= Q(problem__category=filters.category)
+    return chosen
+
+
+@lru_cache(maxsize=256)
+def _totals(filters: ErrorFilter) -> Statement:
+    chosen = rolled_up(filters)
     each = (f"sum(n) FILTER (WHERE state = '{chip}')" for chip in Chip)
     return Statement.of(
         ErrorTotal.objects.filter(chosen).order_by().values_list("state", "n"),

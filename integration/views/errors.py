@@ -16,10 +16,9 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reselect, retarget
 
 from integration.choices import Chip, Role
-from integration.filters.errors import filter_form
+from integration.filters.errors import chosen_labels, filter_form
 from integration.forms.handling import CommentForm, IgnoreForm
 from integration.http import SignedInRequest, is_fragment, role_required
-from integration.markup import parts
 from integration.markup.error_row import Frame
 from integration.markup.looks import failing_words, look_words, pace
 from integration.markup.parts import Moments
@@ -30,8 +29,7 @@ from integration.models.statements import Statement, ahead
 from integration.services import cleanup
 from integration.services.answers import answering_errors
 from integration.services.causes import count_of
-from integration.services.error_counts import ChipCounts
-from integration.services.error_filters import ALL, RELEVANT, chips_of
+from integration.services.error_filters import ALL, RELEVANT
 from integration.services.error_list import ErrorPage, neighbours, read_page
 from integration.services.error_reading import likely_statements
 from integration.services.error_sort import Sort
@@ -52,7 +50,7 @@ from integration.views.details import (
     is_compared_with_last,
 )
 from integration.views.handling import act_on_selected, take_done
-from integration.views.listings import Listing, read_listing, sort_words
+from integration.views.listings import Listing, chips, read_listing, sort_words
 from integration.views.problems import told, told_context
 from integration.views.targets import Case
 from integration.views.titles import problem_titles, titles_of, titles_statement
@@ -208,26 +206,6 @@ def can_retry_all(listing: Listing, page: ErrorPage) -> bool:
     return bool(more) and listing.filters.state != Chip.RESOLVED
 
 
-def chips(listing: Listing, counts: ChipCounts) -> list[dict[str, Any]]:
-    """The four states with their counts under this filter; “+”: at least.
-
-    Of several together each is chosen.
-    """
-    chosen = chips_of(listing.filters.state)
-    words = parts.labels(Chip)
-    return [
-        {
-            "label": words[chip],
-            "count": counts.chips.get(chip.value, 0),
-            "is_known": bool(counts.chips) or counts.exact,
-            "is_bound": not counts.exact,
-            "href": f"?{listing.query(state=chip.value)}",
-            "is_chosen": chip.value in chosen,
-        }
-        for chip in Chip
-    ]
-
-
 def sorts(listing: Listing, chosen: Sort) -> list[tuple[str, str, bool]]:
     """The offered orders as links."""
     offered = ("-last_seen", "-first_seen", "-occurrences", "record")
@@ -276,15 +254,6 @@ def page_context(
         "done": take_done(request),
         "ignore_form": SimpleLazyObject(IgnoreForm),
     }
-
-
-def chosen_labels(form: Any) -> dict[str, str]:
-    """The label of what each menu has chosen, for its caption."""
-    labels = {}
-    for name, value in form.initial.items():
-        choices = dict(getattr(form.fields[name], "choices", ()))
-        labels[name] = str(choices.get(value) or value or "")
-    return labels
 
 
 def find(error_id: int) -> SyncError:

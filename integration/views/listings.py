@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -10,7 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integration import clock
-from integration.services.error_filters import ErrorFilter, parse_filter
+from integration.choices import Chip
+from integration.markup import parts
+from integration.services.error_counts import ChipCounts
+from integration.services.error_filters import ErrorFilter, chips_of, parse_filter
 from integration.services.error_list import PAGE_SIZE
 from integration.services.error_sort import NEWEST_FIRST, Sort, parse_sort
 from integration.views.addresses import read_words
@@ -58,6 +62,26 @@ class Listing:
             "state": state_words(self.filters.state).lower(),
             "order": sort_words(sort),
         }
+
+
+def chips(listing: Listing, counts: ChipCounts) -> list[dict[str, Any]]:
+    """The four states with their counts under this filter; “+”: at least.
+
+    Of several together each is chosen.
+    """
+    chosen = chips_of(listing.filters.state)
+    words = parts.labels(Chip)
+    return [
+        {
+            "label": words[chip],
+            "count": counts.chips.get(chip.value, 0),
+            "is_known": bool(counts.chips) or counts.exact,
+            "is_bound": not counts.exact,
+            "href": f"?{listing.query(state=chip.value)}",
+            "is_chosen": chip.value in chosen,
+        }
+        for chip in Chip
+    ]
 
 
 def sort_words(sort: Sort) -> str:

@@ -19,7 +19,7 @@ from integration.services.places import read_places
 from integration.services.status import read_relevant
 from integration.tables.errors import renewed, tell
 from integration.views import errors, problems
-from integration.views.listings import read_listing
+from integration.views.listings import chips, read_listing
 
 MOST = 200
 
@@ -82,7 +82,7 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
         "new_told": read_number(request.GET.get("told", "")) or 0,
         "newest_first": listing.query(sort=""),
         "counts": counts,
-        "chips": partial(errors.chips, listing, counts),
+        "chips": partial(chips, listing, counts),
         "hidden": partial(errors.hidden_words, listing),
         "shell": {"open": read_relevant().get(Chip.OPEN, 0)},
     }

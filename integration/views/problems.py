@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import Role, Who
+from integration.filters.errors import chosen_labels, filter_form
 from integration.forms.handling import AssigneeForm, CommentForm
 from integration.forms.setup import REASON_LENGTH
 from integration.http import SignedInRequest, is_fragment, role_required, safe_next
@@ -20,23 +22,34 @@ from integration.markup.charts import columns
 from integration.markup.looks import look_words, pace_now
 from integration.markup.parts import Moments
 from integration.models import Problem
+from integration.models.folding import folded
 from integration.services import problem_history
 from integration.services.articles import RenderedArticle, is_open_to_teaching
 from integration.services.articles import render as render_article
 from integration.services.causes import (
     CauseCount,
     count_of,
-    relevant_problems,
+    problems_of,
     resolved_of,
 )
+from integration.services.error_counts import ChipCounts, count_chips
+from integration.services.error_filters import FILTER_NAMES, RELEVANT, parse_filter
+from integration.services.error_list import PAGE_SIZE
+from integration.services.error_sort import NEWEST_FIRST
 from integration.services.looks import seen_of_cause
+from integration.services.places import read_places
 from integration.services.problem_history import history_of
 from integration.services.status import read_engine
 from integration.services.storm_status import halts_by_cause, halts_of, read_halts
 from integration.services.trends import read_trends
+from integration.views.addresses import read_words, say_dropped
+from integration.views.listings import Listing, chips
 from integration.views.targets import Case, addresses
+from integration.views.wording import BEYOND, filter_words
 
 HISTORY_SHOWN = 50
+CAUSE_NAMES = ("state", "q", *("mapping", "who", "connection", "direction", "category"))
+"""What an address may say to choose causes."""
 
 
 def told(problem: Problem, case: Case) -> RenderedArticle:
@@ -83,25 +96,81 @@ def cause_rows(
 @role_required(Role.VIEWER)
 @require_safe
 def problems(request: SignedInRequest) -> HttpResponse:
-    """Every cause that is still relevant, most records first."""
-    found = relevant_problems()
-    several = len({problem.connection_id for problem, _count in found}) > 1
-    trends = read_trends([problem.pk for problem, _count in found])
-    rows = cause_rows(found)
+    """Every cause that is still relevant, or those of a filter; most records first."""
+    listing = read_causes(request.GET)
+    say_dropped(request, listing.dropped)
+    filters = listing.filters
+    rows = named(cause_rows(problems_of(replace(filters, q=""))), filters.q)
+    trends = read_trends([row["problem"].pk for row in rows])
+    limits = {
+        name: value
+        for name, value in listing.words.items()
+        if name not in {"state", "q"}
+    }
     for row in rows:
         row["trend"] = columns(trends[row["problem"].pk])
+        row["query"] = urlencode({**limits, "problem": row["problem"].pk})
+    said = filter_words(filters, get_language() or "en")
+    is_relevant = filters.state == RELEVANT
+    if not is_relevant:
+        said = [BEYOND["state"](filters.state), *said]
+    counts = ChipCounts({}, exact=False) if filters.q else count_chips(filters, ())
     context: dict[str, Any] = {
         "section": "errors",
         "rows": rows,
-        "several_connections": several,
-        "records": sum(count.relevant for _problem, count in found),
-        "set_up": any(count.is_set_up for _problem, count in found),
-        "causes": len(found),
-        "engine": None if found else read_engine(),
+        "several_connections": len({row["problem"].connection_id for row in rows}) > 1,
+        "records": sum(row["count"].total for row in rows),
+        "set_up": not is_relevant or any(row["count"].is_set_up for row in rows),
+        "causes": len(rows),
+        "engine": None if rows or said else read_engine(),
         "pace": pace_now(),
         "halts": read_halts(),
+        "can_retry": request.user.is_operator
+        and not any(row["count"].resolved for row in rows),
+        "listing": listing,
+        "filter_words": said,
+        "chips": chips(listing, counts),
+        "hidden": [] if is_relevant else [("state", filters.state)],
+        "query": urlencode(limits),
+        **filter_menus(listing),
     }
     return render(request, "integration/problems/list.html", context)
+
+
+def read_causes(query: QueryDict) -> Listing:
+    """Never fails: what makes no sense, or nothing here, is left out and named."""
+    given = read_words(query)
+    known = {name: given.get(name, "").strip() for name in CAUSE_NAMES}
+    filters, dropped = parse_filter({**known, "state": known["state"] or RELEVANT})
+    if "state" in dropped:
+        filters = replace(filters, state=RELEVANT)
+    dropped += [name for name in FILTER_NAMES if given.get(name) and name not in known]
+    return Listing(filters, NEWEST_FIRST, PAGE_SIZE, "", "", tuple(dropped))
+
+
+def named(rows: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """Those whose sentence has each of these words, with accents or without."""
+    words = folded(text).split()
+    return [
+        row
+        for row in rows
+        if all(word in folded(str(row["article"].title)) for word in words)
+    ]
+
+
+def filter_menus(listing: Listing) -> dict[str, Any]:
+    """The filter form, with what its menus have chosen."""
+    places = read_places()
+    offered = {
+        "mapping": [(name, name) for name in places.mapping_names],
+        "connection": [(str(key), name) for key, name in places.connections.items()],
+    }
+    form = filter_form(listing.filters, offered)
+    return {
+        "form": form,
+        "chosen": chosen_labels(form),
+        "has_connections": len(places.connections) > 1,
+    }
 
 
 def find(problem_id: int) -> Problem:

@@ -180,3 +180,42 @@ def test_what_is_typed_while_a_search_runs_is_searched_for(
     first.let_go()
 
     expect(page.locator(".filterline")).to_contain_text("EUR")
+
+
+def test_causes_are_searched_in_place_and_the_way_back_shows_what_was_before(
+    site: Site, page: Page
+) -> None:
+    site.open(page, "/problems/")
+    causes = page.locator(".cause-row")
+    before = causes.count()
+    assert before > 1
+    search = page.locator("#q")
+
+    search.press_sequentially("prvWrite")
+    expect(causes).to_have_count(1)
+    choose(page, "Open")
+
+    expect(page.locator(".chip[aria-current]")).to_have_count(1)
+    expect(page.locator(".filterline")).to_contain_text("state: Open, search “prvWr")
+    assert page.url.endswith("/problems/?state=open&q=prvWrite")
+    page.go_back()
+    expect(page.locator(".chip[aria-current]")).to_have_count(3)
+    expect(search).to_have_value("prvWrite")
+    page.go_back()
+    expect(causes).to_have_count(before)
+
+
+def test_what_is_typed_among_the_causes_stays_while_they_are_renewed(
+    site: Site, page: Page
+) -> None:
+    site.open(page, "/problems/")
+    page.locator("#q").press_sequentially("prv")
+    expect(page.locator(".cause-row")).to_have_count(1)
+    page.locator("tbody").evaluate("it => { it.dataset.is = 'old'; }")
+
+    come_back(page)
+
+    expect(page.locator("tbody[data-is=old]")).to_have_count(0)
+    expect(page.locator("#q")).to_have_value("prv")
+    expect(page.locator("#q")).to_be_focused()
+    expect(page.locator(".cause-row")).to_have_count(1)

@@ -121,7 +121,7 @@ def test_a_group_counts_what_its_list_shows_also_where_a_cause_is_ignored(
     assert rows.count('<th scope="row"') == 4
     for_you = html.split("For you to fix")[1].split("For users to fix")[0]
     assert "Not wanted" not in for_you
-    assert 'href="/problems/">2 more causes<' in for_you
+    assert 'href="/problems/?who=administrator">2 more causes<' in for_you
     assert "1 needs you" in text_of(html)
 
 
