@@ -102,12 +102,17 @@ def language_of(request: HttpRequest, user: User | None) -> str:
 
 
 class PreferencesMiddleware:
-    """Language and time zone of the person, for this request only."""
+    """Language and time zone of the person, for this request only.
+
+    What is shown to a person is nobody else's: nothing between keeps it, and a browser
+    shows none of it on the way back once the person has signed out.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        person = signed_in(request)
         preferences = preferences_of(request)
         with (
             translation.override(preferences.language),
@@ -117,6 +122,10 @@ class PreferencesMiddleware:
             if response.status_code == NOT_ALLOWED and request.method == "GET":
                 response.content = no_page(request)
         response.headers.setdefault("Content-Language", preferences.language)
+        if person:
+            response.headers.setdefault("Cache-Control", "private, no-cache")
+            if not signed_in(request):
+                response.headers["Clear-Site-Data"] = '"cache"'
         patch_vary_headers(response, ("Accept-Language", "Cookie", "HX-Request"))
         return response
 

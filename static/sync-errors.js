@@ -50,11 +50,9 @@
   }));
 
   // A menu closes by Escape, and when something else is clicked or the keys have left it.
-  document.addEventListener("keydown", (event) => {
-    const open = event.key === "Escape" && document.querySelector("details.menu[open]");
-    if (!open) return;
-    open.open = false;
-    open.querySelector("summary").focus();
+  document.addEventListener("keydown", ({ key }) => {
+    const menu = key === "Escape" && document.querySelector("details.menu[open]");
+    if (menu) Object.assign(menu, { open: false }).querySelector("summary").focus();
   });
   const leave = ({ target, type, key }) => {
     if (type === "keyup" && key !== "Tab") return;
@@ -88,8 +86,7 @@
       menu.open = false;
       said.parentElement.focus();
     } else if (said.dataset.any) {
-      const any = [...menu.querySelectorAll("input")].every((input) => !input.value);
-      said.textContent = any ? said.dataset.any : said.dataset.some;
+      said.textContent = [...menu.querySelectorAll("input")].every((input) => !input.value) ? said.dataset.any : said.dataset.some;
     }
   });
 
@@ -99,8 +96,7 @@
     if (!link || !navigator.clipboard) return;
     event.preventDefault();
     try {
-      const text = await (await fetch(link.href)).text();
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(await (await fetch(link.href)).text());
       link.querySelector("span").textContent = link.dataset.copy;
     } catch {
       location.assign(link.href);
@@ -118,6 +114,8 @@
   };
   setInterval(() => { seconds += 5; ask(false); }, 5000);
   for (const back of ["visibilitychange", "focus"]) addEventListener(back, () => ask(true));
+  // One that the browser has kept whole is not shown again once its reader has signed out.
+  addEventListener("pageshow", ({ persisted }) => persisted && fetch(location.href, { method: "HEAD" }).then(({ redirected }) => redirected && location.reload()));
   document.addEventListener("htmx:afterRequest", ({ detail }) => detail.requestConfig.verb === "post" && ask(true));
 
   // What a person asked for last is shown. The answer to what was asked before would take its
@@ -147,26 +145,28 @@
     places = !one.matches("#main *") ? [] : !around ? [same, "#main"] : [`thead .${around.classList[0]} a`, `.pager [rel="${one.rel}"]`, ".pager [rel]", same, "#main"];
   });
   document.addEventListener("htmx:afterSettle", () => {
+    prepare();
     for (const place of places) if (document.activeElement === document.body) document.querySelector(place)?.focus({ preventScroll: true });
   });
 
   // Whoever opens a record is about to mend it: have it looked at again.
-  for (const kind of ["click", "auxclick"]) {
-    document.addEventListener(kind, (event) => {
-      const link = event.target.closest('a[target="_blank"]');
-      const token = document.querySelector("[name=csrfmiddlewaretoken]");
-      const place = link && (link.closest("[data-watch]") || document.querySelector("#live[data-watch]"));
-      if (!place || !token) return;
-      navigator.sendBeacon(place.dataset.watch, new URLSearchParams({ [token.name]: token.value }));
-      for (const one of document.querySelectorAll("[data-live]")) one.dataset.live = "5";
-    });
-  }
+  const watch = ({ target }) => {
+    const link = target.closest('a[target="_blank"]');
+    const token = document.querySelector("[name=csrfmiddlewaretoken]");
+    const place = link && (link.closest("[data-watch]") || document.querySelector("#live[data-watch]"));
+    if (!place || !token) return;
+    navigator.sendBeacon(place.dataset.watch, new URLSearchParams({ [token.name]: token.value }));
+    for (const one of document.querySelectorAll("[data-live]")) one.dataset.live = "5";
+  };
+  for (const kind of ["click", "auxclick"]) document.addEventListener(kind, watch);
 
   // A state or an order holds for what has been typed, and what is typed for them: each may be
   // asked for while the other's answer is still on its way.
   document.addEventListener("htmx:configRequest", (event) => {
+    const { elt, path, verb, parameters: values } = event.detail;
+    // An empty filter has no place in the address.
+    for (const name of Object.keys(values)) if (verb === "get" && values[name] === "") delete values[name];
     const typed = document.querySelector("#q");
-    const { elt, path } = event.detail;
     if (!typed || !elt.closest("#chips, #sorts")) return;
     const address = new URL(path, location.href);
     address.searchParams.delete("q");
@@ -181,20 +181,20 @@
     event.detail.path = address.pathname + address.search;
   });
 
-  // An empty filter has no place in the address.
-  document.addEventListener("htmx:configRequest", ({ detail: { verb, parameters: values } }) => {
-    for (const name of Object.keys(values)) if (verb === "get" && values[name] === "") delete values[name];
-  });
-
   // On a telephone rows of links go on beside the screen: show the one that is open.
-  const bring = () => {
-    for (const one of document.querySelectorAll(".nav [aria-current], .side [aria-current], .chips [aria-current]")) {
-      const row = one.closest(".nav, .side ul, .chips");
-      if (row.scrollWidth > row.clientWidth) row.scrollLeft += one.getBoundingClientRect().right - row.getBoundingClientRect().right + 48;
-    }
-  };
+  for (const one of document.querySelectorAll(".nav [aria-current], .side [aria-current], .chips [aria-current]")) {
+    const row = one.closest(".nav, .side ul, .chips");
+    if (row.scrollWidth > row.clientWidth) row.scrollLeft += one.getBoundingClientRect().right - row.getBoundingClientRect().right + 48;
+  }
 
-  bring();
   prepare();
-  document.addEventListener("htmx:afterSettle", prepare);
+
+  // What was written for a session that had ended is there again after signing in.
+  const written = () => [...document.querySelectorAll("main :is(textarea, [type=text]):not([name$=secret])")].map((one, at) => [`${location.pathname} ${at} ${one.name}`, one]);
+  if (location.pathname !== "/login/") {
+    const kept = JSON.parse(sessionStorage.getItem("written") ?? "{}");
+    sessionStorage.removeItem("written");
+    if (document.referrer.includes("/login/")) for (const [key, one] of written()) one.value = kept[key] ?? one.value;
+    addEventListener("submit", () => sessionStorage.setItem("written", JSON.stringify(Object.fromEntries(written().map(([key, one]) => [key, one.value])))));
+  }
 })();

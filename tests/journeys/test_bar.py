@@ -20,11 +20,20 @@ def page(
     context = browser.new_context(locale=ENGLISH, java_script_enabled=request.param)
     page = context.new_page()
     page.goto(site.url + HERE)
+    sign_in(page)
+    yield page
+    context.close()
+
+
+def sign_in(page: Page) -> None:
     page.get_by_label("User name").fill("anna")
     page.get_by_label("Password").fill("secret")
     page.get_by_role("button", name="Sign in").click()
-    yield page
-    context.close()
+
+
+def sign_out(page: Page) -> None:
+    page.locator(".tool-menu").last.locator("summary").click()
+    page.get_by_role("button", name="Sign out").click()
 
 
 def test_theme_and_language_are_changed_where_one_is(site: Site, page: Page) -> None:
@@ -80,3 +89,39 @@ def test_signing_out_leads_to_the_page_of_signing_in(site: Site, page: Page) -> 
 
     assert asked.value.method == "POST"
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_the_way_back_shows_no_page_of_whoever_signed_out(
+    site: Site, page: Page
+) -> None:
+    page.goto(f"{site.url}/jobs/")
+    page.go_back()
+    expect(page.locator(".chip[aria-current]")).to_contain_text("Waiting")
+    sign_out(page)
+    expect(page.get_by_label("Password")).to_be_visible()
+
+    page.go_back()
+
+    expect(page.get_by_label("Password")).to_be_visible()
+    expect(page.locator(".entries")).to_have_count(0)
+
+
+def test_what_was_written_when_the_session_ended_is_there_after_signing_in(
+    site: Site, browser: Browser
+) -> None:
+    context = browser.new_context(locale=ENGLISH)
+    page = context.new_page()
+    page.goto(f"{site.url}/problems/{site.keys['problem']}/")
+    sign_in(page)
+    comment = page.locator("#main textarea")
+    comment.fill("The bank changed it.")
+    context.clear_cookies(name="sessionid")
+    page.get_by_role("button", name="Add the comment").click()
+    expect(page.get_by_text("You were signed out")).to_be_visible()
+
+    sign_in(page)
+
+    expect(comment).to_have_value("The bank changed it.")
+    page.reload()
+    expect(comment).to_have_value("")
+    context.close()

@@ -75,6 +75,24 @@ def test_who_was_signed_out_before_a_retry_in_place_comes_back_to_the_list(
     assert response["HX-Redirect"] == "/login/?next=/errors/%3Fq%3DEUR"
 
 
+def test_a_page_is_of_its_reader_alone(administrator: Client) -> None:
+    page = administrator.get("/jobs/")
+    preview = administrator.get("/errors/cleanup/?all=1")
+
+    assert page["Cache-Control"] == "private, no-cache"
+    assert "no-store" in preview["Cache-Control"]
+    assert "Clear-Site-Data" not in page
+
+
+@pytest.mark.parametrize("address", ["/logout/", "/admin/logout/"])
+def test_signing_out_leaves_no_page_in_the_browser(
+    administrator: Client, address: str
+) -> None:
+    response = administrator.post(address)
+
+    assert response["Clear-Site-Data"] == '"cache"'
+
+
 @pytest.mark.parametrize("language", ["en", "fr-ch"])
 def test_the_address_of_a_button_is_a_page_in_words(
     administrator: Client, language: str
