@@ -228,3 +228,49 @@ def test_the_heads_of_the_list_are_seen_on_a_telephone_when_they_have_the_focus(
                 return it === document.elementFromPoint(x, y);
             }"""
         )
+
+
+def test_the_head_of_the_boxes_stays_with_the_other_heads(
+    site: Site, page: Page
+) -> None:
+    open_list(site, page)
+    page.set_viewport_size({"width": 1100, "height": 400})
+
+    page.mouse.wheel(0, 300)
+
+    page.wait_for_function("scrollY > 200")
+    tops = {
+        round(one.bounding_box()["y"])  # type: ignore[index]  # it is on the page
+        for one in page.locator("thead tr > *").all()
+    }
+    assert len(tops) == 1
+
+
+def test_a_chosen_box_is_told_from_another_where_the_system_has_the_colours(
+    site: Site, page: Page
+) -> None:
+    open_list(site, page)
+    box = page.locator("tbody .pick input").first
+    page.emulate_media(forced_colors="active")
+    empty = box.screenshot()
+
+    box.check()
+    page.mouse.move(0, 0)
+    page.locator("h1").click()
+
+    assert box.screenshot() != empty
+    page.emulate_media(forced_colors="null")
+
+
+def test_on_paper_are_the_entries_and_no_button(site: Site, page: Page) -> None:
+    open_list(site, page)
+    page.emulate_media(media="print")
+
+    expect(page.locator("tbody .title").first).to_be_visible()
+    for one in ("header", ".toolbar", ".tabs", "tbody .pick", "tbody .btn"):
+        expect(page.locator(one).locator("visible=true")).to_have_count(0)
+    site.open(page, "/errors/{error}/")
+    expect(
+        page.locator("#main :is(button, textarea)").locator("visible=true")
+    ).to_have_count(0)
+    page.emulate_media(media="null")
