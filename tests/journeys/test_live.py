@@ -219,3 +219,13 @@ def test_what_is_typed_among_the_causes_stays_while_they_are_renewed(
     expect(page.locator("#q")).to_have_value("prv")
     expect(page.locator("#q")).to_be_focused()
     expect(page.locator(".cause-row")).to_have_count(1)
+
+
+def test_the_list_of_jobs_renews_itself(site: Site, page: Page) -> None:
+    site.open(page, "/jobs/")
+    page.locator("tbody").evaluate("it => { it.dataset.is = 'old'; }")
+
+    come_back(page)
+
+    expect(page.locator("tbody[data-is=old]")).to_have_count(0)
+    expect(page.locator("tbody tr").first).to_be_visible()
