@@ -485,7 +485,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 # Its one entry needs no memory: a file of it that was cut short would stop every start.
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "syncerrors.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "dispatch what is due": {
         "task": "integration.tasks.dispatch_due",
