@@ -208,6 +208,25 @@ class UtcDay(Func):
         )
 
 
+class UtcHour(Func):
+    """The UTC hour of a moment as text: 2026-11-30 05. See ``UtcDay``."""
+
+    output_field = models.CharField()
+    arity = 1
+
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, Any]:
+        template = "substr(%(expressions)s, 1, 13)"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, Any]:
+        template = "to_char((%(expressions)s) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24')"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
 class UtcText(Func):
     """A moment as text, ISO 8601 in UTC to the second: written by the database.
 

@@ -38,7 +38,11 @@ class Job(models.Model):
     """
 
     mapping = models.ForeignKey(
-        TableMapping, models.CASCADE, related_name="jobs", verbose_name=_("mapping")
+        TableMapping,
+        models.CASCADE,
+        related_name="jobs",
+        db_index=False,
+        verbose_name=_("mapping"),
     )
     run = models.UUIDField(_("run"), db_index=True)
     kind = models.CharField(
@@ -105,8 +109,14 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["state", "heartbeat_at"]),
+            # A year has half a million jobs, and every page tells of the latest.
+            models.Index(fields=["state", "id"], name="job_in_state"),
+            models.Index(fields=["state", "finished_at"], name="job_in_state_by_end"),
             models.Index(fields=["finished_at"], name="job_by_end"),
+            models.Index(fields=["heartbeat_at"], name="job_by_sign_of_life"),
+            models.Index(fields=["mapping", "id"], name="job_of_mapping"),
+            models.Index(fields=["mapping", "state", "id"], name="job_in_state_of_map"),
+            models.Index(fields=["mapping", "kind", "id"], name="job_of_kind_of_map"),
             models.Index(
                 fields=["operation"],
                 condition=Q(operation__isnull=False),

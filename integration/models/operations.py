@@ -125,6 +125,7 @@ class Operation(models.Model):
         ]
         indexes = [
             models.Index(fields=["created_at"], name="operation_by_time"),
+            models.Index(fields=["kind", "state", "id"], name="operation_of_a_kind"),
             models.Index(
                 fields=["undo_until"],
                 condition=Q(state__in=["in_force", "purging"]),

@@ -7,7 +7,7 @@ partner (behaviours B122): for the others it does not exist. Currencies are ever
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Min, Q
+from django.db.models import Min, Q
 
 from integration import clock
 from integration.choices import JobKind, JobState
@@ -157,21 +157,25 @@ def unrecorded_since(work: Work) -> datetime | None:
     """When the first run of another company began that may have left something nobody
     recorded: it is on its way, waits to go on, or ended badly, and none has read all
     that changed since then."""
+    return min(filter(None, map(_unrecorded_since, work.others)), default=None)
+
+
+def _unrecorded_since(mapping: int) -> datetime | None:
+    """Of one company; each part by the index that has just those jobs."""
     jobs = Job.objects.filter(
-        mapping__in=work.others,
+        mapping=mapping,
         direction=Direction.TO_SALES.value,
         kind=JobKind.SYNC,
         started_at__isnull=False,
     )
-    whole = jobs.filter(state=JobState.SUCCEEDED, only__isnull=True).order_by()
-    last = dict(whole.values_list("mapping").annotate(last=Max("id")))
-    left = Q(state__in=ACTIVE_STATES)
-    for key in work.others:
-        left |= Q(state=JobState.FAILED, mapping=key, id__gt=last.get(key, 0))
-    begun: datetime | None = jobs.filter(left).aggregate(first=Min("started_at"))[
-        "first"
-    ]
-    return begun
+    whole = jobs.filter(state=JobState.SUCCEEDED, only__isnull=True)
+    last = whole.order_by("-id").values_list("id", flat=True).first() or 0
+    left = (
+        jobs.filter(state__in=ACTIVE_STATES),
+        jobs.filter(state=JobState.FAILED, id__gt=last),
+    )
+    begun = [rows.aggregate(first=Min("started_at"))["first"] for rows in left]
+    return min(filter(None, begun), default=None)
 
 
 def _plain(address: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from integration import clock
 from integration.choices import JobKind, JobState, OperationState
@@ -69,8 +69,10 @@ def claim_due_mappings(now: datetime) -> list[UUID]:
 
 def _due(now: datetime) -> list[TableMapping]:
     """In order; without those that only wait for a person to accept their review."""
-    reviewed = Job.objects.filter(kind=JobKind.REVIEW, state=JobState.SUCCEEDED)
-    awaiting_acceptance = Q(reviewed_at=None, pk__in=reviewed.values("mapping"))
+    reviewed = Job.objects.filter(
+        mapping=OuterRef("pk"), kind=JobKind.REVIEW, state=JobState.SUCCEEDED
+    )
+    awaiting_acceptance = Q(Exists(reviewed), reviewed_at=None)
     running = TableMapping.objects.running().exclude(awaiting_acceptance)
     mappings = running.in_order().prefetch_related("depends_on")
     return [mapping for mapping in mappings if _is_due(mapping, now)]

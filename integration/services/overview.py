@@ -6,11 +6,19 @@ Every figure comes from a roll-up or an index; none reads the table of errors.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce, TruncHour
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+)
+from django.db.models.functions import Coalesce
 
 from integration import clock
 from integration.choices import JobKind, JobState
@@ -23,10 +31,12 @@ from integration.models import (
     PendingRecord,
     TableMapping,
 )
+from integration.models.dialect import Unindexed, UtcHour
 from integration.models.errors import RELEVANT_CHIPS
 from integration.services.pending import unlisted
 
 HOURS = 24
+_PLAIN_MAPPING = Unindexed("mapping", output_field=BigIntegerField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,17 @@ def mappings_with_last_success() -> Iterable[Any]:
     return rows.annotate(last_success=Subquery(latest))
 
 
+def job_at(moment: datetime, mapping: TableMapping, direction: str) -> int | None:
+    """The job that was running then: of several that ended later, the first to end."""
+    jobs = Job.objects.alias(of=_PLAIN_MAPPING).filter(
+        of=mapping.pk, direction=direction, finished_at__gte=moment
+    )
+    ended = jobs.order_by("finished_at").values_list("pk", "started_at").first()
+    if ended is None or ended[1] is None or ended[1] > moment:
+        return None
+    return int(ended[0])
+
+
 def running_endpoints() -> list[Endpoint]:
     """Both ends of every connection that runs; two queries."""
     running = Connection.objects.filter(enabled=True, paused_at=None)
@@ -125,14 +146,16 @@ def _hours(now: datetime) -> Mapping[int, tuple[Hour, ...]]:
     rows = (
         Job.objects.filter(kind=JobKind.SYNC, finished_at__gte=first)
         .order_by()
-        .values_list("mapping", TruncHour("finished_at", tzinfo=UTC))
+        # By an index of mappings SQLite would group all that ever ran.
+        .values_list(_PLAIN_MAPPING, UtcHour("finished_at"))
         .annotate(
             runs=Count("pk"),
             troubled=Count("pk", filter=Q(failed__gt=0) | Q(state=JobState.FAILED)),
         )
     )
     found: dict[int, list[Hour]] = {}
-    for mapping, hour, runs, troubled in rows:
+    for mapping, text, runs, troubled in rows:
+        hour = datetime.fromisoformat(f"{text}:00+00:00")
         strip = found.setdefault(mapping, [Hour()] * HOURS)
         strip[int((hour - first).total_seconds()) // 3600] = Hour(runs, troubled)
     return {mapping: tuple(strip) for mapping, strip in found.items()}

@@ -30,6 +30,7 @@ from integration.services.answers import KINDS as ANSWER_KINDS
 from integration.services.answers import settled_words
 from integration.services.articles import keys_of, label_of
 from integration.services.impersonal import SIDES
+from integration.services.overview import job_at
 from integration.services.problem_history import history_of
 from integration.services.sentences import in_words
 
@@ -268,12 +269,7 @@ def first_seen(error: SyncError, mapping: TableMapping | None) -> Event:
     """With its job, as long as that is kept."""
     job = error.job_id if error.occurrences == 1 else None
     if mapping and job is None:
-        ran = mapping.jobs.filter(
-            direction=error.direction,
-            started_at__lte=error.first_seen,
-            finished_at__gte=error.first_seen,
-        )
-        job = ran.values_list("pk", flat=True).first()
+        job = job_at(error.first_seen, mapping, error.direction)
     text = _("First seen: attempt 1 failed") if mapping else _("First seen")
     return Event("circle-alert", text, error.first_seen, job=job)
 

@@ -124,8 +124,9 @@ def say_no_day(request: SignedInRequest) -> None:
 def take_done(request: SignedInRequest) -> Operation | None:
     """What this page tells of: once, unless it has been undone before."""
     key = request.session.pop(DONE, None)
-    done = Operation.objects.exclude(state=OperationState.UNDONE)
-    return done.filter(pk=key).first() if key else None
+    if key is None:
+        return None
+    return Operation.objects.exclude(state=OperationState.UNDONE).filter(pk=key).first()
 
 
 @role_required(Role.OPERATOR)
