@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import Enum
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -81,7 +82,7 @@ class Statement:
             # SQLite knows no order and no limit within a union but in a subquery.
             each = (f"SELECT * FROM ({part}) AS part" for part, _params in parts)  # noqa: S608  # Django's own SQL
             sql = " UNION ALL ".join(each)
-        params = tuple(chain.from_iterable(params for _part, params in parts))
+        params = tuple(map(_stored, chain.from_iterable(row for _part, row in parts)))
         stored = [_stored(slot) for slot in slots]
         sql = around.format(sql)
         if not once:
@@ -215,10 +216,10 @@ def _converters(compiler: SQLCompiler | None) -> dict[int, Any]:
 
 
 def _stored(value: Any) -> Any:
-    """A moment as the database's driver takes it."""
+    """As the database's driver takes it: of a choice it would ask what it is."""
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
-    return value
+    return value.value if isinstance(value, Enum) else value
 
 
 def _convert(converters: Sequence[Any], column: Any) -> Convert:

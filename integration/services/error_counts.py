@@ -30,6 +30,9 @@ class ChipCounts:
     chips: dict[str, int]
     exact: bool
 
+    def __hash__(self) -> int:
+        return hash((frozenset(self.chips.items()), self.exact))
+
     def of(self, state: str) -> int | None:
         """How many a state shows; ``None`` when that is not known."""
         if not self.exact:

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from integration.choices import ItemOutcome
 from integration.models import Look, OperationItem, Problem, SyncError
-from integration.models.dialect import packed, table_of, unpacked
+from integration.models.dialect import is_postgresql, packed, table_of, unpacked
 from integration.models.errors import LIST_COLUMNS
 from integration.models.statements import Statement
 from integration.services.looks import LOOK, LOOK_TEXTS, OWN, Seen, beside_columns
@@ -36,9 +36,10 @@ def listed(
     order = f"ORDER BY page.{column} {way}, page.id {way}"
     wanted: tuple[str, ...] = LIST_COLUMNS
     first = "{}"
-    if len(queries) > 1:
+    if len(queries) > 1 or not is_postgresql():
         wanted = ("id", column)
-        first = _of_the_first(f"{order} LIMIT {queries[0].query.high_mark}")
+        limit = f"{order} LIMIT {queries[0].query.high_mark}"
+        first = _of_the_first(limit if len(queries) > 1 else "")
     around = f"{_beside().format(first)}{order}"
     problem = (f"problem__{name}" for name in _PROBLEM)
     columns = SyncError.objects.values_list(*LIST_COLUMNS, *problem, *beside_columns())

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import django_tables2 as tables
-from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,14 +20,13 @@ from integration.markup.error_row import (
     seen_lines,
     side_lines,
 )
+from integration.markup.kept import blank
 from integration.markup.looks import look_words
 from integration.markup.records import side_link, source_and_destination
 from integration.services.listed_rows import Row
 from integration.services.places import Places
 from integration.tables.columns import KeysetTable
 
-ROWS = "<!-- rows -->"
-"""No value of a page can look like this: its signs are escaped there."""
 SWAP = ' hx-swap-oob="true"'
 
 
@@ -40,7 +38,7 @@ def tell(rows: Sequence[dict[str, Any]], places: Places) -> None:
 
 
 class ErrorTable(KeysetTable):
-    """``titles`` are the sentences of its problems, by id."""
+    """The head of the list; its rows come last: see ``error_rows``."""
 
     css = "list"
     pick = tables.Column(
@@ -67,46 +65,34 @@ class ErrorTable(KeysetTable):
     )
     act = tables.Column(verbose_name="", orderable=False, attrs={"css": "c-act"})
 
-    def __init__(
-        self,
-        rows: Sequence[Row],
-        places: Places,
-        titles: Mapping[int, str],
-        frame: Frame,
-        *,
-        sort: str,
-        sort_href: Callable[[str], str],
-    ) -> None:
-        super().__init__(rows, sort, sort_href)
-        self.places, self.titles, self.frame = places, titles, frame
-        self.moments = parts.Moments()
+    def __init__(self, sort: str, sort_href: Callable[[str], str]) -> None:
+        super().__init__((), sort, sort_href)
 
     def body(self) -> SafeString:
-        """Where the rows are to stand: see ``filled``."""
-        return SafeString(ROWS)
+        return blank("rows")
 
-    def filled(self, response: HttpResponse) -> HttpResponse:
-        """The page with its rows.
 
-        They are kept as they are sent. As a part of the template's text nine tenths of
-        it would be copied at every level, and written as UTF-8 anew.
-        """
-        rows = b"".join(map(self._row, self.data))
-        response.content = response.content.replace(ROWS.encode(), rows, 1)
-        return response
-
-    def _row(self, record: Row) -> bytes:
-        seen = record["seen"]
-        told = Told(
-            self.titles[record["problem_id"]],
-            record["problem__who"],
-            seen.retrying,
-            self.moments.ago(record["last_seen"]),
-            look_words(seen, self.moments),
-            self.places.connections[record["connection_id"]],
-            self.places.of(record),
+def error_rows(
+    rows: Iterable[Row], places: Places, titles: Mapping[int, str], frame: Frame
+) -> bytes:
+    """The rows as they are sent. ``titles`` are the sentences of problems, by id."""
+    moments = parts.Moments()
+    return b"".join(
+        error_row(
+            row["shown"],
+            Told(
+                titles[row["problem_id"]],
+                row["problem__who"],
+                row["seen"].retrying,
+                moments.ago(row["last_seen"]),
+                look_words(row["seen"], moments),
+                places.connections[row["connection_id"]],
+                places.of(row),
+            ),
+            frame,
         )
-        return error_row(record["shown"], told, self.frame)
+        for row in rows
+    )
 
 
 def renewed(rows: Iterable[Row], chips: Collection[str]) -> SafeString:

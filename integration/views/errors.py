@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.template.loader import get_template, render_to_string
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.html import escape
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -20,6 +22,7 @@ from integration.filters.errors import chosen_labels, filter_form
 from integration.forms.handling import CommentForm, IgnoreForm
 from integration.http import SignedInRequest, is_fragment, role_required
 from integration.markup.error_row import Frame
+from integration.markup.kept import blank, filled, kept
 from integration.markup.looks import failing_words, look_words, pace
 from integration.markup.parts import Moments
 from integration.markup.records import source_and_destination
@@ -38,7 +41,7 @@ from integration.services.places import Places, place_of, places_statement, read
 from integration.services.retry_results import replacement_of
 from integration.services.status import read_engine, read_shell, shell_statements
 from integration.services.storm_status import halts_of, read_halts, stopped_statement
-from integration.tables.errors import ErrorTable
+from integration.tables.errors import ErrorTable, error_rows
 from integration.views.addresses import say_dropped
 from integration.views.candidates import others_of
 from integration.views.details import (
@@ -97,17 +100,93 @@ def _list_of(
     places = read_places()
     if any(row["connection_id"] not in places.connections for row in page.rows):
         places = read_places()  # one was made since it was asked ahead
-    context = list_context(request, listing, page, places)
-    table: ErrorTable = context["table"]
+    listed = partial(_listed, request, listing, page, places)
     if is_part:
-        response = render(request, "integration/errors/_fragment.html", context)
+        response = HttpResponse(listed("integration/errors/_fragment.html"))
         response["HX-Push-Url"] = f"{request.path}{question(request.GET.urlencode())}"
-        return table.filled(response)
+        return response
     say_dropped(request, listing.dropped)
+    context = list_context(request, listing, page)
     context |= page_context(request, listing, places)
+    context["list"] = blank("list")
     if not listing.is_filtered:  # It counts what the frame around it does.
         context["shell"] = SimpleLazyObject(partial(read_shell, page.chips.chips))
-    return table.filled(render(request, "integration/errors/list.html", context))
+    response = render(request, "integration/errors/list.html", context)
+    part = listed("integration/errors/_list.html")
+    response.content = filled(response.content, list=part)
+    return response
+
+
+def _listed(
+    request: SignedInRequest,
+    listing: Listing,
+    page: ErrorPage,
+    places: Places,
+    template: str,
+) -> bytes:
+    """The list as it is sent: its rows, and around them what is kept.
+
+    As a part of the template's text the rows would be copied at every level, and
+    written as UTF-8 anew. Counts change with every error, most of the rest never does.
+    """
+    rows, user, language = page.rows, request.user, get_language() or "en"
+    titles = titles_of(rows, language)
+    frame = Frame.of(listing.query(), may_retry=user.is_operator)
+    words = filter_words(
+        listing.filters, language, names=_names(listing, titles, places)
+    )
+    context = partial(list_context, request, listing, page)
+    beside = {
+        "next_href": page.after and f"?{listing.query(after=page.after)}",
+        "previous_href": page.before and f"?{listing.query(before=page.before)}",
+        "pace": pace(row["seen"] for row in rows),
+        "live_href": live_href(
+            (row["id"] for row in rows),
+            listing,
+            listing.asked_at,
+            first=not page.before,
+        ),
+    }
+
+    def around() -> bytes:
+        table = ErrorTable(str(page.sort), lambda sort: f"?{listing.query(sort=sort)}")
+        blanks = {
+            name: blank(name) for name in (*_COUNTED, *filter(beside.get, beside))
+        }
+        there = context() | blanks | {"table": table, "filter_words": words}
+        return render_to_string(template, there, request).encode()
+
+    made_of = (
+        *(template, request.get_full_path(), frame, user.is_administrator),
+        *(page.sort, bool(page.after), bool(page.before), *words),
+    )
+    counts = (
+        frame,
+        page.sort,
+        page.chips,
+        len(rows),
+        not page.before,
+        bool(page.after),
+    )
+    return filled(
+        kept(made_of, around) if rows else around(),
+        **kept(counts, lambda: _counted(context())),
+        **{name: escape(value).encode() for name, value in beside.items()},
+        rows=error_rows(rows, places, titles, frame),
+    )
+
+
+_COUNTED = {"summary": False, "range": False, "chips": True, "retry_all": True}
+"""What tells how many there are, and whether it takes the place of one on the page."""
+
+
+def _counted(context: dict[str, Any]) -> dict[str, bytes]:
+    return {
+        name: get_template(f"integration/errors/_{name}.html")
+        .render(context | {"oob": oob})
+        .encode()
+        for name, oob in _COUNTED.items()
+    }
 
 
 def question(query: str) -> str:
@@ -115,52 +194,26 @@ def question(query: str) -> str:
 
 
 def list_context(
-    request: SignedInRequest, listing: Listing, page: ErrorPage, places: Places
+    request: SignedInRequest, listing: Listing, page: ErrorPage
 ) -> dict[str, Any]:
-    """What the fragment needs: no query beyond the page's own.
+    """What is told around the rows: no query beyond the page's own.
 
     What is drawn from a few words and counts is kept by those, in the templates, so it
     is made only when they ask for it.
     """
-    language = get_language() or "en"
-    rows = page.rows
-    titles = titles_of(rows, language)
-    query = listing.query()
-    table = ErrorTable(
-        rows,
-        places,
-        titles,
-        Frame.of(query, may_retry=request.user.is_operator),
-        sort=str(page.sort),
-        sort_href=lambda sort: f"?{listing.query(sort=sort)}",
-    )
-    total = page.chips.of(listing.filters.state)
     return {
         "listing": listing,
-        "query": query,
+        "query": listing.query(),
         "page": page,
-        "table": table,
-        "live_href": live_href(
-            (row["id"] for row in rows),
-            listing,
-            listing.asked_at,
-            first=not page.before,
-        ),
-        "pace": pace(row["seen"] for row in rows),
-        "total": total,
+        "total": page.chips.of(listing.filters.state),
         "can_retry_all": request.user.is_operator and can_retry_all(listing, page),
         "counts": page.chips,
         "chips": partial(chips, listing, page.chips),
         "sorts": partial(sorts, listing, page.sort),
         "list_words": partial(listing.title, page.sort),
         "hidden": partial(hidden_words, listing),
-        "shown": len(rows),
+        "shown": len(page.rows),
         "first": not page.before,
-        "next_href": page.after and f"?{listing.query(after=page.after)}",
-        "previous_href": page.before and f"?{listing.query(before=page.before)}",
-        "filter_words": filter_words(
-            listing.filters, language, names=_names(listing, titles, places)
-        ),
         "unsolved": page.chips.of(RELEVANT),
         "everywhere_href": listing.filters.state != ALL
         and f"?{listing.query(state=ALL)}",
