@@ -41,6 +41,7 @@ from integration.services.overview import mappings_with_last_success
 from integration.services.silence import change_of_mapping, watched
 
 HOUR = timedelta(hours=1)
+MICROSECOND = timedelta(microseconds=1)
 WHOLE_NUMBER = timedelta(minutes=5)
 """So long the first message of a problem waits for the end of the run that meets it."""
 MOST_IN_AN_HOUR = 10
@@ -321,14 +322,21 @@ def _tell(listener: Listener, changes: Sequence[Changed], now: datetime) -> None
 
 def _busy(recipient: AlertRecipient, now: datetime) -> set[int]:
     """Subjects this recipient was, or is about to be, told of within the hour."""
-    recent = Q(message__state__in=_UNSENT) | Q(message__finished_at__gt=now - HOUR)
+    recent = Q(message__state__in=_UNSENT) | Q(message__finished_at__range=_hour(now))
     rows = Alert.objects.filter(recent, recipient=recipient)
     return set(rows.values_list("subject", flat=True))
 
 
 def _room(recipient: AlertRecipient, now: datetime) -> int:
-    sent = AlertMessage.objects.filter(recipient=recipient, created_at__gt=now - HOUR)
+    sent = AlertMessage.objects.filter(
+        recipient=recipient, created_at__range=_hour(now)
+    )
     return max(MOST_IN_AN_HOUR - sent.count(), 0)
+
+
+def _hour(now: datetime) -> tuple[datetime, datetime]:
+    """The last one: what lies further ahead was before the clock was set back."""
+    return now - HOUR + MICROSECOND, now + clock.AHEAD
 
 
 def _write(
@@ -402,7 +410,8 @@ def _standing() -> list[Changed]:
 
 def _send_digests(known: Sequence[Listener], now: datetime) -> None:
     """Whoever has something held back that is due gets all of it that may go."""
-    due = Alert.objects.filter(message=None, due_at__lte=now)
+    come = Q(due_at__lte=now) | Q(noticed_at__gt=now + clock.AHEAD)
+    due = Alert.objects.filter(come, message=None)
     waiting = set(due.values_list("recipient", flat=True))
     for listener in known:
         recipient = listener.recipient

@@ -644,6 +644,22 @@ def test_after_ten_messages_in_an_hour_the_others_come_together(
     assert told()[10:] == [["appeared"] * 4]
 
 
+def test_a_clock_that_was_set_back_holds_nothing_back_until_that_time_comes_again(
+    now: Now, anna: User, connection: Connection
+) -> None:
+    first, *_others = [fail(connection) for _n in range(alerts.MOST_IN_AN_HOUR + 2)]
+    tell_what_changed()
+    arrive()
+    assert held() == ["appeared"] * 2
+
+    now.move(-24 * HOUR)
+    tell_what_changed()
+    heal(first)
+    tell_what_changed()
+
+    assert told()[alerts.MOST_IN_AN_HOUR :] == [["appeared"] * 2, ["healed"]]
+
+
 def test_quiet_hours_end_with_one_message(
     now: Now, anna: User, connection: Connection
 ) -> None:
