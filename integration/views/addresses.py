@@ -1,12 +1,23 @@
 """Reading what an address says, without trusting it."""
 
 from collections.abc import Collection
+from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, QueryDict
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 from integration.core.texts import read_number
+from integration.services.paging import M, Slice, newest_first
+
+
+def found_or_404(rows: QuerySet[M], key: int, sentence: str) -> M:
+    """The row with this key, or 404 in words."""
+    found = rows.filter(pk=key).first()
+    if found is None:
+        raise Http404(sentence)
+    return found
 
 
 def read_words(query: QueryDict) -> dict[str, str]:
@@ -23,6 +34,14 @@ def whole_number(query: QueryDict, name: str, dropped: list[str]) -> int | None:
     if number is None:
         dropped.append(name)
     return number
+
+
+def page_asked(
+    query: QueryDict, rows: QuerySet[M, Any], dropped: list[str]
+) -> Slice[M]:
+    """The page of a long list that the address asks for."""
+    ends = (whole_number(query, name, dropped) for name in ("after", "before"))
+    return newest_first(rows, *ends)
 
 
 def chosen(

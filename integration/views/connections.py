@@ -18,27 +18,20 @@ from integration.models import Connection, Endpoint
 from integration.services import connections as services
 from integration.services import pauses
 from integration.services.status import open_setup_errors
-from integration.views.check import last_examined, tell
+from integration.views.addresses import found_or_404
+from integration.views.check import every, last_examined, tell
 
 
 def find(connection_id: int) -> Connection:
     """The connection with both endpoints, or 404 in words."""
-    found = (
-        Connection.objects.select_related("business_central", "sales")
-        .filter(pk=connection_id)
-        .first()
-    )
-    if found is None:
-        raise Http404(_("There is no such connection."))
-    return found
+    return found_or_404(every(), connection_id, _("There is no such connection."))
 
 
 @role_required(Role.VIEWER)
 @require_safe
 def connections(request: SignedInRequest) -> HttpResponse:
     """Each with both systems and its state."""
-    rows = Connection.objects.select_related("business_central", "sales")
-    context = {"section": "setup", "side": "connections", "connections": rows}
+    context = {"section": "setup", "side": "connections", "connections": every()}
     return render(request, "integration/connections/list.html", context)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language, gettext_noop, ngettext
 from django.utils.translation import gettext as _
@@ -18,10 +18,16 @@ from integration.models.couplings import CouplingQuerySet
 from integration.models.pending import PendingRecordQuerySet
 from integration.services.articles import label_of
 from integration.services.couplings import in_step
-from integration.services.paging import Slice, newest_first
+from integration.services.paging import Slice
 from integration.services.pending import unlisted
 from integration.services.places import place_of, read_places
-from integration.views.addresses import chosen, say_dropped, whole_number
+from integration.views.addresses import (
+    chosen,
+    found_or_404,
+    page_asked,
+    say_dropped,
+    whole_number,
+)
 
 Rows = CouplingQuerySet | PendingRecordQuerySet
 TEXT_LENGTH = 100
@@ -47,12 +53,10 @@ def couplings(request: SignedInRequest) -> HttpResponse:
     show = chosen(request.GET, "show", SHOWN, dropped)
     if request.GET.get("skipped") == "1":
         show = "skipped"
-    after = whole_number(request.GET, "after", dropped)
-    before = whole_number(request.GET, "before", dropped)
     found = of_mapping(SHOWN[show](), mapping)
-    page: Slice[Any] = newest_first(
-        found.found_by(text) if text else found, after, before
-    )
+    if text:
+        found = found.found_by(text)
+    page: Slice[Any] = page_asked(request.GET, found, dropped)
     rows: list[tuple[Any, Any]]
     if show in PENDING:
         rows = [(row, pending_words(row)) for row in page.rows]
@@ -130,15 +134,11 @@ def mapping_chips() -> list[dict[str, str]]:
 @require_safe
 def coupling(request: SignedInRequest, coupling_id: int) -> HttpResponse:
     """Both records and what they last agreed on."""
-    found = (
-        Coupling.objects.select_related(
-            "mapping__connection__business_central", "mapping__connection__sales"
-        )
-        .filter(pk=coupling_id)
-        .first()
+    rows = Coupling.objects.select_related(
+        "mapping__connection__business_central", "mapping__connection__sales"
     )
-    if found is None:
-        raise Http404(_("There is no such coupling; it may have been removed."))
+    gone = _("There is no such coupling; it may have been removed.")
+    found = found_or_404(rows, coupling_id, gone)
     bc, sales = coupled_sides(vars(found), place_of(found.mapping))
     language = get_language() or "en"
     context = {

@@ -42,7 +42,7 @@ from integration.services.retry_results import replacement_of
 from integration.services.status import read_engine, read_shell, shell_statements
 from integration.services.storm_status import halts_of, read_halts, stopped_statement
 from integration.tables.errors import ErrorTable, error_rows
-from integration.views.addresses import say_dropped
+from integration.views.addresses import found_or_404, say_dropped
 from integration.views.candidates import others_of
 from integration.views.details import (
     became,
@@ -311,18 +311,12 @@ def page_context(
 
 def find(error_id: int) -> SyncError:
     """An error in sight, or 404 in words."""
-    found = (
-        SyncError.objects.visible(Operation.objects.cuts())
-        .select_related(
-            *("problem__assignee", "job"),
-            *("connection__business_central", "connection__sales"),
-        )
-        .filter(pk=error_id)
-        .first()
+    rows = SyncError.objects.visible(Operation.objects.cuts()).select_related(
+        *("problem__assignee", "job"),
+        *("connection__business_central", "connection__sales"),
     )
-    if found is None:
-        raise Http404(_("There is no such entry; it may have been deleted."))
-    return found
+    gone = _("There is no such entry; it may have been deleted.")
+    return found_or_404(rows, error_id, gone)
 
 
 @role_required(Role.VIEWER)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import Count
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -13,8 +13,13 @@ from integration.choices import EntryKind, JobState, Role
 from integration.http import SignedInRequest, role_required
 from integration.models import Job, JobEntry, Operation, SyncError
 from integration.models.jobs import COUNTS
-from integration.services.paging import newest_first
-from integration.views.addresses import chosen, say_dropped, whole_number
+from integration.views.addresses import (
+    chosen,
+    found_or_404,
+    page_asked,
+    say_dropped,
+    whole_number,
+)
 from integration.views.couplings import mapping_chips
 
 STATES = (
@@ -38,11 +43,7 @@ def jobs(request: SignedInRequest) -> HttpResponse:
         found = found.filter(state=state)
     if mapping is not None:
         found = found.filter(mapping=mapping)
-    page = newest_first(
-        found,
-        whole_number(request.GET, "after", dropped),
-        whole_number(request.GET, "before", dropped),
-    )
+    page = page_asked(request.GET, found, dropped)
     say_dropped(request, dropped)
     context = {
         "section": "jobs",
@@ -63,17 +64,13 @@ def job(request: SignedInRequest, job_id: int) -> HttpResponse:
 
     ``?result=failed`` are those that a count counts.
     """
-    found = Job.objects.select_related("mapping__connection").filter(pk=job_id).first()
-    if found is None:
-        raise Http404(_("There is no such job; it may have been removed."))
+    rows = Job.objects.select_related("mapping__connection")
+    gone = _("There is no such job; it may have been removed.")
+    found = found_or_404(rows, job_id, gone)
     dropped: list[str] = []
     result = chosen(request.GET, "result", NOTED, dropped)
     entries = found.entries.filter(kind__in=NOTED[result]) if result else found.entries
-    page = newest_first(
-        entries.all(),
-        whole_number(request.GET, "after", dropped),
-        whole_number(request.GET, "before", dropped),
-    )
+    page = page_asked(request.GET, entries.all(), dropped)
     say_dropped(request, dropped)
     errors = errors_of(found, page.rows)
     context: dict[str, Any] = {

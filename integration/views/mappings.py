@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -27,6 +27,7 @@ from integration.services.places import Place, place_of
 from integration.services.schedules import change_interval
 from integration.services.sentences import sentence
 from integration.services.storm_status import halt_of
+from integration.views.addresses import found_or_404
 from integration.views.candidates import candidates_of
 from integration.views.jobs import noted_of
 
@@ -48,16 +49,10 @@ def mappings(request: SignedInRequest) -> HttpResponse:
 
 def find(mapping_id: int) -> TableMapping:
     """The mapping with its connection and endpoints, or 404 in words."""
-    found = (
-        TableMapping.objects.select_related(
-            "connection__business_central", "connection__sales"
-        )
-        .filter(pk=mapping_id)
-        .first()
+    rows = TableMapping.objects.select_related(
+        "connection__business_central", "connection__sales"
     )
-    if found is None:
-        raise Http404(_("There is no such mapping."))
-    return found
+    return found_or_404(rows, mapping_id, _("There is no such mapping."))
 
 
 @role_required(Role.VIEWER)

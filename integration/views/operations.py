@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language, ngettext
@@ -22,9 +22,13 @@ from integration.services.error_filters import parse_filter
 from integration.services.handling import HANDLING
 from integration.services.handling_of_many import cancel_handling
 from integration.services.operations import by_colleagues, recent_operations
-from integration.services.paging import newest_first
 from integration.services.undo import undo as undo_operation
-from integration.views.addresses import chosen, say_dropped, whole_number
+from integration.views.addresses import (
+    chosen,
+    found_or_404,
+    page_asked,
+    say_dropped,
+)
 from integration.views.retries import may_undo, result
 from integration.views.wording import result_lines, scope_lines, scope_summary
 
@@ -39,11 +43,7 @@ def operations(request: SignedInRequest) -> HttpResponse:
     found = by_colleagues(request.user, since) if since else recent_operations()
     if kind:
         found = found.filter(kind=kind)
-    page = newest_first(
-        found,
-        whole_number(request.GET, "after", dropped),
-        whole_number(request.GET, "before", dropped),
-    )
+    page = page_asked(request.GET, found, dropped)
     say_dropped(request, dropped)
     language = get_language() or "en"
     context = {
@@ -70,10 +70,8 @@ def colleagues_since(query: QueryDict, dropped: list[str]) -> datetime | None:
 
 def find(operation_id: int) -> Operation:
     """The operation, or 404 in words."""
-    found = Operation.objects.select_related("by").filter(pk=operation_id).first()
-    if found is None:
-        raise Http404(_("There is no such operation."))
-    return found
+    rows = Operation.objects.select_related("by")
+    return found_or_404(rows, operation_id, _("There is no such operation."))
 
 
 @role_required(Role.VIEWER)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language
@@ -42,7 +42,7 @@ from integration.services.problem_history import history_of
 from integration.services.status import read_engine
 from integration.services.storm_status import halts_by_cause, halts_of, read_halts
 from integration.services.trends import read_trends
-from integration.views.addresses import read_words, say_dropped
+from integration.views.addresses import found_or_404, read_words, say_dropped
 from integration.views.listings import Listing, chips
 from integration.views.targets import Case, addresses
 from integration.views.wording import BEYOND, filter_words
@@ -175,16 +175,11 @@ def filter_menus(listing: Listing) -> dict[str, Any]:
 
 def find(problem_id: int) -> Problem:
     """The problem, or 404 in words."""
-    found = (
-        Problem.objects.select_related(
-            "connection__business_central", "connection__sales", "assignee", "moved_to"
-        )
-        .filter(pk=problem_id)
-        .first()
+    rows = Problem.objects.select_related(
+        "connection__business_central", "connection__sales", "assignee", "moved_to"
     )
-    if found is None:
-        raise Http404(_("There is no such problem; it may have been removed."))
-    return found
+    gone = _("There is no such problem; it may have been removed.")
+    return found_or_404(rows, problem_id, gone)
 
 
 @role_required(Role.VIEWER)

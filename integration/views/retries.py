@@ -34,10 +34,9 @@ from integration.services.actors import Refused
 from integration.services.articles import title_of
 from integration.services.error_filters import parse_filter
 from integration.services.handling import HANDLING
-from integration.services.paging import newest_first
 from integration.services.retry_results import UNFINISHED, holding, outcome_counts
 from integration.services.sentences import in_words
-from integration.views.addresses import chosen, read_words, say_dropped, whole_number
+from integration.views.addresses import chosen, page_asked, read_words, say_dropped
 from integration.views.errors import find
 from integration.views.listings import read_listing
 from integration.views.wording import query_words, scope_lines
@@ -201,11 +200,7 @@ def result(request: SignedInRequest, operation: Operation) -> HttpResponse:
     items = operation.items.select_related("held_by")
     if outcome:
         items = items.filter(outcome=outcome)
-    page = newest_first(
-        items,
-        whole_number(request.GET, "after", dropped),
-        whole_number(request.GET, "before", dropped),
-    )
+    page = page_asked(request.GET, items, dropped)
     say_dropped(request, dropped)
     counts = outcome_counts(operation.pk)
     left = sum(counts.get(one, 0) for one in UNFINISHED)
