@@ -34,6 +34,7 @@ from django_htmx.middleware import HtmxDetails
 from integration.choices import Role, Theme
 from integration.models import User
 from integration.services import status
+from integration.services.actors import Refused
 from integration.services.visits import note_visit
 
 THEME_COOKIE = "theme"
@@ -49,9 +50,6 @@ class SignedInRequest(HttpRequest):
 
     user: User
     htmx: HtmxDetails
-
-
-HtmxRequest = SignedInRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +272,21 @@ def _address(text: str) -> Address | None:
         return ip_address(text)
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalTold:
+    """What is refused ends the block, and the page that follows says why."""
+
+    request: HttpRequest
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, trace: object) -> bool:
+        if isinstance(error, Refused):
+            messages.error(self.request, str(error))
+        return isinstance(error, Refused)
 
 
 def safe_next(request: HttpRequest, default: str) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from integration import tasks
 from integration.choices import Role, System
 from integration.forms.setup import ReasonForm, reason_of
-from integration.http import SignedInRequest, role_required
+from integration.http import RefusalTold, SignedInRequest, role_required
 from integration.markup.parts import number
 from integration.services.actors import Refused
 from integration.services.answer_plans import (
@@ -199,7 +199,7 @@ def give(request: SignedInRequest, error_id: int) -> HttpResponse:
     """Do what the plan showed; the error's page follows it."""
     error = find(error_id)
     back = page_of(error_id, read_listing(request.GET))
-    try:
+    with RefusalTold(request):
         operation = give_answer(
             request.POST.get("token", ""),
             error,
@@ -207,13 +207,9 @@ def give(request: SignedInRequest, error_id: int) -> HttpResponse:
             typed=request.POST.get("typed", ""),
             reason=reason_of(request.POST),
         )
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-        return HttpResponseRedirect(back)
-    run = run_of(operation)
-    if run is not None:
-        transaction.on_commit(lambda: tasks.announce_runs([run]))
-    messages.success(
-        request, _("It is being carried out; the result will stand in its history.")
-    )
+        run = run_of(operation)
+        if run is not None:
+            transaction.on_commit(lambda: tasks.announce_runs([run]))
+        said = _("It is being carried out; the result will stand in its history.")
+        messages.success(request, said)
     return HttpResponseRedirect(back)

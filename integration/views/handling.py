@@ -18,10 +18,9 @@ from integration.choices import OperationKind, OperationState, Role
 from integration.core.texts import read_number
 from integration.forms.handling import IgnoreForm
 from integration.forms.setup import ReasonForm, reason_of
-from integration.http import SignedInRequest, role_required, safe_next
+from integration.http import RefusalTold, SignedInRequest, role_required, safe_next
 from integration.models import Operation
 from integration.services import handling
-from integration.services.actors import Refused
 from integration.services.error_filters import parse_filter
 from integration.services.handling import HANDLING
 from integration.services.handling_of_many import (
@@ -50,10 +49,8 @@ def act_on_selected(
     if not keys:
         messages.warning(request, _("Nothing was selected."))
     else:
-        try:
+        with RefusalTold(request):
             request.session[DONE] = act(keys).pk
-        except Refused as refusal:
-            messages.error(request, str(refusal))
     return HttpResponseRedirect(safe_next(request, reverse("errors")))
 
 
@@ -61,12 +58,10 @@ def act_on_all(request: SignedInRequest, kind: OperationKind) -> HttpResponse:
     """All that match the address: chosen now, and shown before anything changes."""
     filters, dropped = parse_filter(read_words(request.GET))
     say_dropped(request, dropped)
-    try:
+    with RefusalTold(request):
         prepared = prepare_handling(kind, filters, request.user)
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-        return HttpResponseRedirect(safe_next(request, reverse("errors")))
-    return redirect("handling", prepared.pk)
+        return redirect("handling", prepared.pk)
+    return HttpResponseRedirect(safe_next(request, reverse("errors")))
 
 
 @role_required(Role.OPERATOR)
@@ -105,15 +100,13 @@ def start(request: SignedInRequest, operation_id: int) -> HttpResponse:
     if not form.is_valid():
         say_no_day(request)
         return redirect("handling", operation_id)
-    try:
+    with RefusalTold(request):
         operation = confirm_handling(
             operation_id, request.user, form.cleaned_data["reason"], form.moment()
         )
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-        return redirect("errors")
-    transaction.on_commit(lambda: tasks.announce_handling(operation))
-    return redirect("operation", operation.pk)
+        transaction.on_commit(lambda: tasks.announce_handling(operation))
+        return redirect("operation", operation.pk)
+    return redirect("errors")
 
 
 def say_no_day(request: SignedInRequest) -> None:

@@ -15,7 +15,12 @@ from integration import tasks
 from integration.choices import EntryKind, JobKind, JobState, Role
 from integration.core.answers import ConflictRule, DeletionRule
 from integration.forms.setup import IntervalForm, ReasonForm, RulesForm, reason_of
-from integration.http import SignedInRequest, is_fragment, role_required
+from integration.http import (
+    RefusalTold,
+    SignedInRequest,
+    is_fragment,
+    role_required,
+)
 from integration.markup import parts
 from integration.markup.records import RecordSide
 from integration.models import Job, JobEntry, TableMapping, User
@@ -223,11 +228,8 @@ def interval(request: SignedInRequest, mapping_id: int) -> HttpResponse:
 def accept(request: SignedInRequest, mapping_id: int) -> HttpResponse:
     """Let writing start."""
     found = find(mapping_id)
-    try:
+    with RefusalTold(request):
         review.accept(found, request.user, reason_of(request.POST))
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
         said = _("Accepted: %(mapping)s is synchronized from now on.")
         messages.success(request, said % {"mapping": found.name})
     return redirect("mapping", mapping_id)
@@ -237,11 +239,8 @@ def accept(request: SignedInRequest, mapping_id: int) -> HttpResponse:
 @require_POST
 def read_again(request: SignedInRequest, mapping_id: int) -> HttpResponse:
     """Let workers make the review, or make it once more; the page follows them."""
-    try:
+    with RefusalTold(request):
         run = review.order(find(mapping_id), request.user)
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
         transaction.on_commit(lambda: tasks.announce_runs([run]))
     return redirect("mapping", mapping_id)
 
@@ -265,15 +264,11 @@ def pause(request: SignedInRequest, mapping_id: int) -> HttpResponse:
 def resume(request: SignedInRequest, mapping_id: int) -> HttpResponse:
     """Go on; after a storm with ten records first."""
     found = find(mapping_id)
-    try:
+    with RefusalTold(request):
         run = pauses.resume_mapping(found, request.user, reason_of(request.POST))
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-        return redirect("mapping", mapping_id)
-    if run:
-        transaction.on_commit(lambda: tasks.announce_runs([run]))
-        said = _("Ten records are tried; if one passes, %(mapping)s goes on.")
-    else:
         said = _("%(mapping)s goes on.")
-    messages.success(request, said % {"mapping": found.name})
+        if run:
+            transaction.on_commit(lambda: tasks.announce_runs([run]))
+            said = _("Ten records are tried; if one passes, %(mapping)s goes on.")
+        messages.success(request, said % {"mapping": found.name})
     return redirect("mapping", mapping_id)

@@ -13,11 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integration.choices import OperationKind, OperationState, Role
 from integration.forms.setup import ReasonForm, reason_of
-from integration.http import SignedInRequest, role_required, safe_next
+from integration.http import RefusalTold, SignedInRequest, role_required, safe_next
 from integration.markup.parts import number
 from integration.models import Operation
 from integration.services import retry
-from integration.services.actors import Refused
 from integration.services.error_filters import parse_filter
 from integration.services.handling import HANDLING
 from integration.services.handling_of_many import cancel_handling
@@ -104,11 +103,8 @@ def cancel(request: SignedInRequest, operation_id: int) -> HttpResponse:
     """Leave what was not begun as it is."""
     found = find(operation_id)
     stop = cancel_handling if found.kind in HANDLING else retry.cancel
-    try:
+    with RefusalTold(request):
         stop(found, request.user)
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
         messages.success(request, _("Cancelled: what was not begun stays as it was."))
     return redirect("operation", operation_id)
 
@@ -119,11 +115,8 @@ def undo(request: SignedInRequest, operation_id: int) -> HttpResponse:
     """Take back a clean-up (administrators), or what was ignored or resolved."""
     found = find(operation_id)
     back = safe_next(request, reverse("operation", args=[operation_id]))
-    try:
+    with RefusalTold(request):
         done = undo_operation(found, request.user, reason_of(request.POST))
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
         messages.success(request, restored_words(done))
     return HttpResponseRedirect(back)
 

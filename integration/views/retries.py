@@ -17,9 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integration import tasks
 from integration.choices import ItemOutcome, OperationKind, OperationState, Role
-from integration.core.texts import read_number
 from integration.forms.setup import ReasonForm, reason_of
-from integration.http import SignedInRequest, role_required, safe_next
+from integration.http import RefusalTold, SignedInRequest, role_required, safe_next
 from integration.markup.parts import number
 from integration.models import (
     Connection,
@@ -30,14 +29,15 @@ from integration.models import (
     User,
 )
 from integration.services import retry, retry_preview
-from integration.services.actors import Refused
 from integration.services.articles import title_of
 from integration.services.error_filters import parse_filter
 from integration.services.handling import HANDLING
 from integration.services.retry_results import UNFINISHED, holding, outcome_counts
 from integration.services.sentences import in_words
 from integration.views.addresses import chosen, page_asked, read_words, say_dropped
+from integration.views.answers import page_of
 from integration.views.errors import find
+from integration.views.handling import selected
 from integration.views.listings import read_listing
 from integration.views.wording import query_words, scope_lines
 
@@ -88,14 +88,10 @@ def one(request: SignedInRequest, error_id: int) -> HttpResponse:
             raise
         messages.error(request, str(gone))  # The page of the row says it, read anew.
         return HttpResponse(status=404)
-    query = read_listing(request.GET).query()
-    back = f"{reverse('error', args=[error_id])}{'?' if query else ''}{query}"
+    back = page_of(error_id, read_listing(request.GET))
     holder = holding(found)
-    try:
+    with RefusalTold(request):
         operation = retry.retry_error(found, request.user)
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
         transaction.on_commit(lambda: tasks.announce_retry(operation))
         say_retry(request, operation, holder)
     if request.htmx:
@@ -125,23 +121,18 @@ def say_retry(
 @require_POST
 def several(request: SignedInRequest) -> HttpResponse:
     """The selected rows at once; all that match the address after a look at them."""
-    back = safe_next(request, reverse("errors"))
-    try:
+    with RefusalTold(request):
         if request.POST.get("do") == "all":
             filters, dropped = parse_filter(read_words(request.GET))
             say_dropped(request, dropped)
             prepared = retry_preview.prepare(filters, request.user)
             return redirect("retry", prepared.pk)
-        keys = [key for key in map(read_number, request.POST.getlist("entry")) if key]
-        if not keys:
-            messages.warning(request, _("Nothing was selected."))
-            return HttpResponseRedirect(back)
-        operation = retry.retry_selected(keys, request.user)
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-        return HttpResponseRedirect(back)
-    transaction.on_commit(lambda: tasks.announce_retry(operation))
-    return redirect("operation", operation.pk)
+        if keys := selected(request):
+            operation = retry.retry_selected(keys, request.user)
+            transaction.on_commit(lambda: tasks.announce_retry(operation))
+            return redirect("operation", operation.pk)
+        messages.warning(request, _("Nothing was selected."))
+    return HttpResponseRedirect(safe_next(request, reverse("errors")))
 
 
 @role_required(Role.OPERATOR)
@@ -171,15 +162,13 @@ def preview(request: SignedInRequest, operation_id: int) -> HttpResponse:
 @require_POST
 def start(request: SignedInRequest, operation_id: int) -> HttpResponse:
     """Try exactly what the page showed."""
-    try:
+    with RefusalTold(request):
         operation = retry_preview.confirm(
             operation_id, request.user, reason_of(request.POST)
         )
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-        return redirect("errors")
-    transaction.on_commit(lambda: tasks.announce_retry(operation))
-    return redirect("operation", operation.pk)
+        transaction.on_commit(lambda: tasks.announce_retry(operation))
+        return redirect("operation", operation.pk)
+    return redirect("errors")
 
 
 @dataclass(frozen=True, slots=True)

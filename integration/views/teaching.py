@@ -15,7 +15,7 @@ from integration.core.explain import LONGEST, read_pasted
 from integration.core.taught import suggested
 from integration.forms.articles import TeachForm, empty_form, form_of
 from integration.forms.setup import reason_of
-from integration.http import SignedInRequest, role_required
+from integration.http import RefusalTold, SignedInRequest, role_required
 from integration.markup.parts import number
 from integration.models import Problem, SyncError, TaughtArticle
 from integration.services import teaching
@@ -58,13 +58,11 @@ def change(request: SignedInRequest, article_id: str) -> HttpResponse:
 def withdraw(request: SignedInRequest, article_id: str) -> HttpResponse:
     """It explains nothing any more."""
     article = find(article_id)
-    try:
+    with RefusalTold(request):
         teaching.withdraw(article, request.user, reason_of(request.POST))
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-        return redirect("articles")
-    messages.success(request, _("The article was withdrawn."))
-    return _moved(article) or redirect("articles")
+        messages.success(request, _("The article was withdrawn."))
+        return _moved(article) or redirect("articles")
+    return redirect("articles")
 
 
 def find(article_id: str) -> TaughtArticle:
