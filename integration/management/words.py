@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from integration.services.doctor import cure_of_database, reason_of
+from integration.services.selection import UnknownName
 
 COULD_NOT_RUN = 2
 
@@ -60,13 +61,18 @@ def told(value: Mapping[str, Any]) -> str:
 
 @contextmanager
 def bad_days_in_words() -> Iterator[None]:
-    """A database that is not there is one sentence, not a traceback."""
+    """No database, or nothing of a typed name, is one sentence, not a traceback."""
     try:
         yield
+    except UnknownName as error:
+        raise could_not_run(error) from error
     except DatabaseError as error:
-        raise CommandError(
-            unusable_database(error), returncode=COULD_NOT_RUN
-        ) from error
+        raise could_not_run(unusable_database(error)) from error
+
+
+def could_not_run(sentence: object) -> CommandError:
+    """To be raised: why nothing was done."""
+    return CommandError(str(sentence), returncode=COULD_NOT_RUN)
 
 
 def unusable_database(error: DatabaseError) -> str:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from integration.core.texts import read_number
 from integration.management.answering import AnsweringCommand
 from integration.management.person import at_the_command_line
-from integration.management.words import COULD_NOT_RUN, as_json
+from integration.management.words import as_json, could_not_run
 from integration.services.actors import Refused
 from integration.services.cleanup import NoneLeft, delete
 from integration.services.cleanup_preview import CleanupRequest, Preview, preview
@@ -47,9 +47,8 @@ def _days(text: str) -> int:
     days = read_number(text, _MOST_DAYS)
     if days:
         return days
-    raise CommandError(
-        f"“{text}” is no number of days; give a whole number from 1 on.",
-        returncode=COULD_NOT_RUN,
+    raise could_not_run(
+        f"“{text}” is no number of days; give a whole number from 1 on."
     )
 
 
@@ -73,7 +72,7 @@ def _clean_up(
     except NoneLeft:  # Another one was quicker.
         return nothing
     except Refused as refused:
-        raise CommandError(str(refused), returncode=COULD_NOT_RUN) from refused
+        raise could_not_run(refused) from refused
     return {
         **value,
         "deleted": operation.rows,

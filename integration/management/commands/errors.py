@@ -5,18 +5,17 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from integration.choices import Chip
 from integration.core.texts import on_one_line, read_number
 from integration.management.answering import AnsweringCommand
-from integration.management.words import COULD_NOT_RUN, as_json
+from integration.management.words import as_json, could_not_run
 from integration.services.error_filters import CHOICES, FILTER_NAMES, parse_filter
 from integration.services.error_list import PAGE_SIZE, ErrorPage, read_page
 from integration.services.error_sort import Sort, parse_sort, read_token
 from integration.services.listed_rows import Row
 from integration.services.selection import (
-    UnknownName,
     chosen_errors,
     no_connection_number,
 )
@@ -62,12 +61,12 @@ def _read(words: list[str]) -> dict[str, str]:
             continue
         name, equals, value = word.partition("=")
         if not equals:
-            raise _refused(f"“{word}” is no filter; write it as name=value.")
+            raise could_not_run(f"“{word}” is no filter; write it as name=value.")
         query[name] = value
     for name in query:
         if name not in {*FILTER_NAMES, *_PAGING}:
             known = ", ".join((*FILTER_NAMES, *_PAGING))
-            raise _refused(f"There is no filter “{name}”; there are {known}.")
+            raise could_not_run(f"There is no filter “{name}”; there are {known}.")
     return query
 
 
@@ -97,11 +96,8 @@ def _page(query: dict[str, str]) -> tuple[ErrorPage, Sort]:
     if not size:
         dropped.append("size")
     if dropped or not sort or not size:
-        raise _refused(_senseless(query, dropped))
-    try:
-        filters = chosen_errors(filters)
-    except UnknownName as error:
-        raise _refused(str(error)) from error
+        raise could_not_run(_senseless(query, dropped))
+    filters = chosen_errors(filters)
     after, before = query.get("after", ""), query.get("before", "")
     page = read_page(filters, sort, after=after, before=before, size=size)
     # Of a list that is too long for its sort, the token is one of another sort.
@@ -111,7 +107,7 @@ def _page(query: dict[str, str]) -> tuple[ErrorPage, Sort]:
         if query.get(name) and read_token(query[name], page.sort) is None
     ]
     if dropped:
-        raise _refused(_senseless(query, dropped))
+        raise could_not_run(_senseless(query, dropped))
     return page, sort
 
 
@@ -125,10 +121,6 @@ def _senseless(query: dict[str, str], dropped: list[str]) -> str:
         if name in CHOICES
     ]
     return "".join([f"This makes no sense as a filter: {said}.", *known])
-
-
-def _refused(sentence: str) -> CommandError:
-    return CommandError(sentence, returncode=COULD_NOT_RUN)
 
 
 def _line(row: Row) -> str:

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from integration.choices import EntryKind, JobKind
 from integration.core.texts import on_one_line
@@ -17,7 +17,7 @@ from integration.models import Job, JobEntry, TableMapping
 from integration.services.actors import COMMAND_LINE
 from integration.services.foreground import RunReport, run_now
 from integration.services.review import accept
-from integration.services.selection import UnknownName, chosen_mappings
+from integration.services.selection import chosen_mappings
 
 
 class Command(AnsweringCommand):
@@ -39,10 +39,7 @@ class Command(AnsweringCommand):
         sys.exit(COULD_NOT_RUN if any(one.problem for one in reports) else 0)
 
     def _chosen(self, options: dict[str, Any]) -> list[TableMapping]:
-        try:
-            found = chosen_mappings(options["mappings"], options["connection"])
-        except UnknownName as error:
-            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
+        found = chosen_mappings(options["mappings"], options["connection"])
         if not options["mappings"]:
             found = [
                 one

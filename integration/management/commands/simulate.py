@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from integration.management.command import OurCommand
 from integration.management.data_directory import (
@@ -26,7 +26,7 @@ from integration.management.ports import (
     whole_number,
 )
 from integration.management.signals import Signals
-from integration.management.words import COULD_NOT_RUN
+from integration.management.words import could_not_run
 from integration.simulators.app import Simulators
 from integration.simulators.load import DataFolderError
 from integration.simulators.seed import seed, simulators_json
@@ -111,12 +111,11 @@ def bad_starts_in_words(directory: Path) -> Iterator[None]:
     try:
         yield
     except CANNOT_START as error:
-        raise CommandError(error_text(error), returncode=COULD_NOT_RUN) from error
+        raise could_not_run(error_text(error)) from error
     except OSError as error:
-        raise CommandError(
+        raise could_not_run(
             f"The data directory {directory} cannot be used ({error_text(error)}); "
-            "make it writable, or choose another with --data.",
-            returncode=COULD_NOT_RUN,
+            "make it writable, or choose another with --data."
         ) from error
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from integration.choices import Direction as DirectionChoice
 from integration.core.records import Direction
@@ -13,13 +13,14 @@ from integration.management.answering import AnsweringCommand
 from integration.management.words import (
     COULD_NOT_RUN,
     as_json,
+    could_not_run,
     counts_line,
     this_process,
 )
 from integration.models import Job, TableMapping
 from integration.services.foreground import RunReport, rehearse_now, run_now, runnable
 from integration.services.may_run import why_not
-from integration.services.selection import UnknownName, chosen_mappings
+from integration.services.selection import chosen_mappings
 
 DIRECTIONS = {
     "to-sales": Direction.TO_SALES,
@@ -53,15 +54,11 @@ class Command(AnsweringCommand):
     def _chosen(self, options: dict[str, Any]) -> list[TableMapping]:
         """Named ones as they are, to hear why one cannot run; else all that may run."""
         names, connection = options["mappings"], options["connection"]
-        try:
-            found = chosen_mappings(names, connection)
-        except UnknownName as error:
-            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
-        known = found
+        found = known = chosen_mappings(names, connection)
         if not names and connection is None:
             found = [one for one in runnable(found) if one.reviewed_at]
         if not found:
-            raise CommandError(_nothing_to_do(known), returncode=COULD_NOT_RUN)
+            raise could_not_run(_nothing_to_do(known))
         return _travelling(found, options["direction"])
 
     def _run(self, mapping: TableMapping, options: dict[str, Any]) -> RunReport:
@@ -103,10 +100,7 @@ def _travelling(found: list[TableMapping], chosen: str | None) -> list[TableMapp
     left = [mapping for mapping in found if mapping.direction in ways]
     if not left:
         names = ", ".join(dict.fromkeys(mapping.name for mapping in found))
-        raise CommandError(
-            f"Nothing of {names} goes in the direction {chosen}.",
-            returncode=COULD_NOT_RUN,
-        )
+        raise could_not_run(f"Nothing of {names} goes in the direction {chosen}.")
     return left
 
 

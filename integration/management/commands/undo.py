@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from integration.core.texts import read_number
 from integration.management.answering import AnsweringCommand
 from integration.management.person import at_the_command_line
-from integration.management.words import COULD_NOT_RUN, as_json
+from integration.management.words import as_json, could_not_run
 from integration.models import Operation
 from integration.services.actors import Refused
 from integration.services.undo import undo
@@ -35,9 +35,8 @@ def _find(text: str) -> Operation:
     number = read_number(text.removeprefix("#")) or 0
     operation = Operation.objects.filter(pk=number).first()
     if operation is None:
-        raise CommandError(
-            f"There is no operation “{text}”; the page Operations lists them.",
-            returncode=COULD_NOT_RUN,
+        raise could_not_run(
+            f"There is no operation “{text}”; the page Operations lists them."
         )
     return operation
 
