@@ -22,35 +22,18 @@ from integration.models.operations import Operation
 from integration.models.problems import Problem
 
 RELEVANT_CHIPS = (Chip.OPEN, Chip.WAITING, Chip.IGNORED)
+RECORD_COLUMNS = tuple(
+    f"{side}_{name}"
+    for side in ("bc", "sales")
+    for name in ("id", "number", "name", "presence", "deleted_at")
+)
+"""What is known of both records."""
 LIST_COLUMNS = (
-    "id",
-    "connection_id",
-    "mapping_key",
-    "direction",
-    "record_key",
-    "bc_id",
-    "bc_number",
-    "bc_name",
-    "bc_presence",
-    "bc_deleted_at",
-    "sales_id",
-    "sales_number",
-    "sales_name",
-    "sales_presence",
-    "sales_deleted_at",
-    "record_label",
-    "field",
-    "occurrences",
-    "first_seen",
-    "last_seen",
-    "state",
-    "chip",
-    "settled_at",
-    "settled_reason",
-    "reopened_at",
-    "ignored_until",
-    "waits_for",
-    "problem_id",
+    *("id", "connection_id", "mapping_key", "direction", "record_key"),
+    *RECORD_COLUMNS,
+    *("record_label", "field", "occurrences", "first_seen", "last_seen", "state"),
+    *("chip", "settled_at", "settled_reason", "reopened_at", "ignored_until"),
+    *("waits_for", "problem_id"),
 )
 """What a row of the list shows; nothing long is read for it, nothing joined (D10).
 

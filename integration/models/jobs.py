@@ -10,15 +10,8 @@ from integration.models.mappings import TableMapping
 
 ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
 COUNTS = (
-    "inserted",
-    "modified",
-    "unchanged",
-    "skipped",
-    "failed",
-    "deleted",
-    "coupled",
-    "uncoupled",
-    "filtered_out",
+    *("inserted", "modified", "unchanged", "skipped", "failed", "deleted", "coupled"),
+    *("uncoupled", "filtered_out"),
 )
 """The endings of a record; with ``records_read`` they add up (promise 2)."""
 

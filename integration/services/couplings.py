@@ -18,23 +18,10 @@ from integration.models.dialect import among, among_ids
 from integration.models.statements import Statement
 
 _SAVED = (
-    "bc_number",
-    "bc_name",
-    "sales_name",
-    "search_text",
-    "bc_etag",
-    "sales_etag",
-    "bc_modified_at",
-    "sales_modified_at",
-    "bc_hash",
-    "sales_hash",
-    "values",
-    "bc_deleted_at",
-    "sales_deleted_at",
-    "to_sales_at",
-    "to_sales_failed",
-    "to_business_central_at",
-    "to_business_central_failed",
+    *("bc_number", "bc_name", "sales_name", "search_text", "bc_etag", "sales_etag"),
+    *("bc_modified_at", "sales_modified_at", "bc_hash", "sales_hash", "values"),
+    *("bc_deleted_at", "sales_deleted_at", "to_sales_at", "to_sales_failed"),
+    *("to_business_central_at", "to_business_central_failed"),
 )
 _MADE = ("mapping_id", "bc_id", "sales_id", "coupled_at", *_SAVED)
 

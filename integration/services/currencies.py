@@ -18,11 +18,8 @@ from integration.models import Coupling, FieldMapping, PendingRecord, TableMappi
 
 RATES = "currencyExchangeRates"
 _RATE_FIELDS = (
-    "currencyCode",
-    "startingDate",
-    "exchangeRateAmount",
-    "relationalCurrencyCode",
-    "relationalExchangeRateAmount",
+    *("currencyCode", "startingDate", "exchangeRateAmount"),
+    *("relationalCurrencyCode", "relationalExchangeRateAmount"),
 )
 _ACTIVE = 0
 _MOST = 10_000

@@ -22,13 +22,7 @@ _NOTED = {
     OutcomeKind.SKIPPED: EntryKind.SKIPPED,
 }
 _COLUMNS = (
-    "job_id",
-    "kind",
-    "bc_id",
-    "sales_id",
-    "label",
-    "message",
-    "detail",
+    *("job_id", "kind", "bc_id", "sales_id", "label", "message", "detail"),
     "created_at",
 )
 

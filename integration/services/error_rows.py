@@ -10,6 +10,7 @@ from integration.core.failures import Failure
 from integration.core.outcomes import Finding, Outcome, RecordRef
 from integration.core.texts import bounded, cleaned, storable
 from integration.models import SyncError
+from integration.models.errors import RECORD_COLUMNS
 from integration.models.folding import searchable
 from integration.services.articles import title_of
 
@@ -17,27 +18,8 @@ _MESSAGE_BYTES = 64 * 1024
 _PAYLOAD_BYTES = 16 * 1024
 _SEARCHED_CHARACTERS = 8_192
 COPIED = (
-    "origin",
-    "remote_number",
-    "bc_id",
-    "bc_number",
-    "bc_name",
-    "bc_presence",
-    "bc_deleted_at",
-    "sales_id",
-    "sales_number",
-    "sales_name",
-    "sales_presence",
-    "sales_deleted_at",
-    "code",
-    "http_status",
-    "message",
-    "field",
-    "call_stack",
-    "request_id",
-    "values",
-    "waits_for",
-    "job_id",
+    *("origin", "remote_number", *RECORD_COLUMNS, "code", "http_status", "message"),
+    *("field", "call_stack", "request_id", "values", "waits_for", "job_id"),
     "search_text",
 )
 """The columns that the latest attempt writes over."""

@@ -29,25 +29,11 @@ from integration.models.pending import PendingRecordQuerySet
 _CHUNK = 500
 _UNIQUE = ("mapping_id", "side", "record_id")
 _TRIED = (
-    "etag",
-    "label",
-    "attempts",
-    "next_attempt_at",
-    "waits_for",
-    "failure",
-    "code",
-    "fingerprint",
-    "skipped_at",
-    "skip_reason",
-    "intent",
+    *("etag", "label", "attempts", "next_attempt_at", "waits_for", "failure", "code"),
+    *("fingerprint", "skipped_at", "skip_reason", "intent"),
 )
 _INTENDED = (
-    "label",
-    "next_attempt_at",
-    "waits_for",
-    "skipped_at",
-    "skip_reason",
-    "intent",
+    *("label", "next_attempt_at", "waits_for", "skipped_at", "skip_reason", "intent"),
 )
 """What an intent changes: version and attempts stay those of the last try."""
 _ASIDE = tuple(name for name in _TRIED if name != "intent")

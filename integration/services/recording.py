@@ -33,19 +33,9 @@ _DEFAULTS = {name: getattr(SyncError(), name) for name in COPIED}
 _COLUMNS = (
     *_KEY,
     *COPIED,
-    "problem_id",
-    "occurrences",
-    "first_seen",
-    "last_seen",
-    "state",
-    "settled_at",
-    "settled_reason",
-    "reopened_at",
-    "ignored_until",
-    "handled_by_id",
-    "spared",
-    "deleted_by_id",
-    "payload_days",
+    *("problem_id", "occurrences", "first_seen", "last_seen", "state", "settled_at"),
+    *("settled_reason", "reopened_at", "ignored_until", "handled_by_id", "spared"),
+    *("deleted_by_id", "payload_days"),
 )
 _REPEATED = tuple(name for name in _COLUMNS if name not in {*_KEY, "first_seen"})
 """What a row seen again takes over from its latest attempt."""

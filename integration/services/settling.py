@@ -20,28 +20,11 @@ from integration.services.cells import Cell, Placed
 Before = dict[str, Any]
 """A row as it stands: the columns of ``_COLUMNS``, its day, chip and place."""
 _COLUMNS = (
-    "id",
-    "connection_id",
-    "mapping_key",
-    "direction",
-    "record_key",
-    "fingerprint",
-    "problem_id",
-    "state",
-    "chip",
-    "occurrences",
-    "first_seen",
-    "last_seen",
-    "reopened_at",
-    "waits_for",
-    "ignored_until",
-    "handled_by_id",
-    "ignored_before_by_id",
-    "settled_at",
-    "bc_presence",
-    "sales_presence",
-    "day",
-    "place",
+    *("id", "connection_id", "mapping_key", "direction", "record_key", "fingerprint"),
+    *("problem_id", "state", "chip", "occurrences", "first_seen", "last_seen"),
+    *("reopened_at", "waits_for", "ignored_until", "handled_by_id"),
+    *("ignored_before_by_id", "settled_at", "bc_presence", "sales_presence"),
+    *("day", "place"),
 )
 _CHUNK = 500
 _IGNORED_BY = Case(When(state=ErrorState.IGNORED, then=F("handled_by")))
