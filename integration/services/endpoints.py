@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import assert_never
+from urllib.parse import SplitResult
 
 from django.conf import settings
 from django.utils.translation import gettext_noop
@@ -48,47 +49,36 @@ def refuse_foreign_addresses(endpoint: Endpoint) -> None:
     only. So nobody can make this server call an address of their choice.
     """
     for address in (endpoint.base_url, endpoint.authority, endpoint.web_url):
-        params = {"system": endpoint.kind, "address": address}
-        finding = Finding("address-not-allowed", params)
         parts = split_plain(address)
-        if parts is None:
-            raise AddressNotAllowed(
-                finding,
-                gettext_noop("{address} is no plain web address."),
-                address=address,
-            )
-        host = parts.hostname or ""
-        if endpoint.is_simulator:
-            if parts.scheme not in {"http", "https"} or not _is_loopback(host):
-                raise AddressNotAllowed(
-                    finding,
-                    gettext_noop(
-                        "{address} is not on this machine; "
-                        "a simulated endpoint must be."
-                    ),
-                    address=address,
-                )
-        elif clock.rate() != 1:
-            raise AddressNotAllowed(
-                finding,
-                gettext_noop("{address} is real, and the clock is not."),
-                address=address,
-            )
-        elif parts.scheme != "https":
-            raise AddressNotAllowed(
-                finding,
-                gettext_noop("{address} must start with https://."),
-                address=address,
-            )
-        elif not _is_allowed(host):
-            raise AddressNotAllowed(
-                finding,
-                gettext_noop(
-                    "{host} is not among the allowed hosts; add it to "
-                    "ALLOWED_REMOTE_HOSTS if it is right."
-                ),
-                host=host or address,
-            )
+        text = _why_foreign(endpoint, parts)
+        if text:
+            params = {"system": endpoint.kind, "address": address}
+            host = (parts and parts.hostname) or address
+            finding = Finding("address-not-allowed", params)
+            raise AddressNotAllowed(finding, text, address=address, host=host)
+
+
+def _why_foreign(endpoint: Endpoint, parts: SplitResult | None) -> str:
+    """The sentence that refuses an address; "" for one where we may go."""
+    if parts is None:
+        return gettext_noop("{address} is no plain web address.")
+    host = parts.hostname or ""
+    if endpoint.is_simulator:
+        if parts.scheme in {"http", "https"} and _is_loopback(host):
+            return ""
+        return gettext_noop(
+            "{address} is not on this machine; a simulated endpoint must be."
+        )
+    if clock.rate() != 1:
+        return gettext_noop("{address} is real, and the clock is not.")
+    if parts.scheme != "https":
+        return gettext_noop("{address} must start with https://.")
+    if _is_allowed(host):
+        return ""
+    return gettext_noop(
+        "{host} is not among the allowed hosts; add it to ALLOWED_REMOTE_HOSTS if it "
+        "is right."
+    )
 
 
 def open_business_central(
