@@ -18,6 +18,7 @@ from integration.choices import (
 from integration.models.connections import Connection
 from integration.models.cuts import Cut, visible_q
 from integration.models.jobs import Job
+from integration.models.mappings import TableMapping
 from integration.models.operations import Operation
 from integration.models.problems import Problem
 
@@ -57,6 +58,10 @@ class SyncErrorQuerySet(models.QuerySet["SyncError"]):
     def relevant(self) -> "SyncErrorQuerySet":
         """The opposite of settled (design §5)."""
         return self.filter(settled_at__isnull=True)
+
+    def of_mapping(self, mapping: TableMapping) -> "SyncErrorQuerySet":
+        """Of its records; what a mapping leaves behind keeps its name."""
+        return self.filter(connection=mapping.connection_id, mapping_key=mapping.name)
 
 
 SOURCE_RECORD = Trim(

@@ -23,7 +23,7 @@ from integration.models import Connection, Job, SyncError, TableMapping
 from integration.models.bulk import update
 from integration.models.cuts import place
 from integration.models.dialect import prefix
-from integration.models.errors import RELEVANT_CHIPS
+from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
 from integration.services import articles
 from integration.services.error_rows import (
     also_called,
@@ -75,7 +75,7 @@ def record_outcomes(
         return []
     work = writing(mapping.connection)
     for rows in _open_of(mapping, in_step):
-        settled = before(work, SyncError.objects.filter(rows))
+        settled = before(work, rows)
         settle(work, settled, SettledReason.RESOLVED)
         _tell_records(work, settled, in_step)
     # Taught articles are read under the lock of recording: none is missed.
@@ -105,9 +105,7 @@ def record_setup_error(
     with transaction.atomic():
         work = writing(connection)
         cause = articles.cause_of(failure, finding)
-        rows = SyncError.objects.filter(
-            _without_record(connection), fingerprint=cause.fingerprint
-        )
+        rows = _without_record(connection).filter(fingerprint=cause.fingerprint)
         stands = is_look and rows.relevant().visible(work.cuts).exists()
         if not stands:
             record_failing(work, [failing_setup(cause, failure, finding, origin)])
@@ -116,9 +114,8 @@ def record_setup_error(
 
 def settle_setup_errors(connection: Connection, fingerprints: Collection[str]) -> int:
     """Settle open errors without a record, of these causes; how many were open."""
-    chosen = _without_record(connection) & Q(
-        settled_at__isnull=True, fingerprint__in=fingerprints
-    )
+    chosen = _without_record(connection).relevant()
+    chosen = chosen.filter(fingerprint__in=fingerprints)
     return _settle_if_any(connection, chosen, SettledReason.RESOLVED)
 
 
@@ -129,20 +126,15 @@ def settle_both_deleted(
 
     In one direction, or ("") in either.
     """
-    connection = mapping.connection
-    found = SyncError.objects.filter(
-        connection=connection,
-        mapping_key=mapping.name,
-        record_key__in=record_keys,
-        settled_at__isnull=True,
-    )
+    found = SyncError.objects.of_mapping(mapping).relevant()
+    found = found.filter(record_key__in=record_keys)
     if direction:
         found = found.filter(direction=str(direction))
     ids = list(found.values_list("pk", flat=True))
-    chosen = Q(connection=connection, id__in=ids, settled_at__isnull=True)
+    chosen = SyncError.objects.of_mapping(mapping).relevant().filter(id__in=ids)
     with transaction.atomic():
         # First, because it takes the lock of recording: who has that waits for rows.
-        settled = _settle_if_any(connection, chosen, SettledReason.BOTH_DELETED)
+        settled = _settle_if_any(mapping.connection, chosen, SettledReason.BOTH_DELETED)
         if settled:
             SyncError.objects.filter(
                 id__in=ids, settled_reason=SettledReason.BOTH_DELETED
@@ -172,65 +164,57 @@ def stop_waiting(
 ) -> None:
     """These stay open, and what they waited for does not bring them on any more."""
     for chunk in chunks(list(record_keys), _CHUNK):
-        chosen = _open_in(mapping, direction, chunk) & ~Q(waits_for="")
+        chosen = _open_in(mapping, direction, chunk).exclude(waits_for="")
         with transaction.atomic():
-            if SyncError.objects.filter(chosen).exists():
-                work = writing(mapping.connection)
-                end_waiting(before(work, SyncError.objects.filter(chosen)))
+            if chosen.exists():
+                end_waiting(before(writing(mapping.connection), chosen))
 
 
 def open_cause_of(mapping: TableMapping, record_key: str) -> Cause | None:
     """Why this record does not sync now; ``None`` if no open error says so."""
-    rows = SyncError.objects.select_related("problem").filter(
-        connection=mapping.connection_id,
-        mapping_key=mapping.name,
-        record_key=record_key,
-        settled_at__isnull=True,
-    )
-    row = rows.order_by("-last_seen", "-id").first()
+    rows = SyncError.objects.of_mapping(mapping).relevant().select_related("problem")
+    row = rows.filter(record_key=record_key).order_by("-last_seen", "-id").first()
     return cause_of_problem(row.problem) if row else None
 
 
-def _settle_if_any(connection: Connection, chosen: Q, reason: SettledReason) -> int:
+def _settle_if_any(
+    connection: Connection, chosen: SyncErrorQuerySet, reason: SettledReason
+) -> int:
     with transaction.atomic():
-        if not SyncError.objects.filter(chosen).exists():
+        if not chosen.exists():
             return 0
         work = writing(connection)
-        return settle(work, before(work, SyncError.objects.filter(chosen)), reason)
+        return settle(work, before(work, chosen), reason)
 
 
-def _without_record(connection: Connection) -> Q:
-    return Q(connection=connection, mapping_key="", direction="", record_key="")
+def _without_record(connection: Connection) -> SyncErrorQuerySet:
+    return SyncError.objects.filter(
+        connection=connection, mapping_key="", direction="", record_key=""
+    )
 
 
 def _has_open(mapping: TableMapping) -> bool:
     rows = SyncError.objects.in_chip(*RELEVANT_CHIPS)
-    return rows.filter(
-        mapping_key=mapping.name, connection=mapping.connection_id
-    ).exists()
+    return rows.of_mapping(mapping).exists()
 
 
-def _open_of(mapping: TableMapping, in_step: Iterable[Outcome]) -> Iterator[Q]:
+def _open_of(
+    mapping: TableMapping, in_step: Iterable[Outcome]
+) -> Iterator[SyncErrorQuerySet]:
     """Open rows that these successes settle, a chunk of records at a time."""
-    open_rows = Q(
-        connection=mapping.connection_id,
-        mapping_key=mapping.name,
-        settled_at__isnull=True,
-    )
     by_direction: dict[str, list[Outcome]] = {}
     for one in in_step:
         by_direction.setdefault(str(one.direction), []).append(one)
     for direction, members in by_direction.items():
         keys = [one.record_key for one in members]
         for chunk in chunks(keys, _CHUNK):
-            yield open_rows & Q(direction=direction, record_key__in=chunk)
+            yield _open_in(mapping, direction, chunk)
         if direction == Direction.TO_BUSINESS_CENTRAL:
             # A conflict is one row, to Sales, by the Business Central id (design §5).
-            conflict = Q(problem__category=Category.CONFLICT)
             ids = [one.bc.id for one in members if one.bc.id]
             for chunk in chunks(ids, _CHUNK):
-                row = Q(direction=Direction.TO_SALES, record_key__in=chunk)
-                yield open_rows & row & conflict
+                rows = _open_in(mapping, Direction.TO_SALES, chunk)
+                yield rows.filter(problem__category=Category.CONFLICT)
 
 
 def _tell_records(
@@ -273,14 +257,11 @@ def _keep_names(
     update(SyncError, _NAMES, [[*names[key], key] for key in moved])
 
 
-def _open_in(mapping: TableMapping, direction: str, keys: Sequence[str]) -> Q:
-    return Q(
-        connection=mapping.connection_id,
-        mapping_key=mapping.name,
-        direction=str(direction),
-        record_key__in=keys,
-        settled_at__isnull=True,
-    )
+def _open_in(
+    mapping: TableMapping, direction: str, keys: Sequence[str]
+) -> SyncErrorQuerySet:
+    rows = SyncError.objects.of_mapping(mapping).relevant()
+    return rows.filter(direction=str(direction), record_key__in=keys)
 
 
 def _causes(work: Writing, failed: Sequence[Outcome], cause_of: CauseOf) -> list[Cause]:

@@ -135,13 +135,10 @@ def _pause(
 
 
 def _latest_failed(mapping: TableMapping) -> list[tuple[System, str]]:
-    rows = SyncError.objects.filter(
-        connection=mapping.connection_id,
-        mapping_key=mapping.name,
-        fingerprint=mapping.failing_cause,
-        settled_at__isnull=True,
-    ).order_by("-last_seen", "-id")[:TRIAL]
-    return [(Direction(row.direction).source, row.record_key) for row in rows]
+    rows = SyncError.objects.of_mapping(mapping).relevant()
+    failed = rows.filter(fingerprint=mapping.failing_cause)
+    latest = failed.order_by("-last_seen", "-id")[:TRIAL]
+    return [(Direction(row.direction).source, row.record_key) for row in latest]
 
 
 def record_switch(

@@ -131,11 +131,8 @@ def errors_of(job: Job, entries: list[JobEntry]) -> dict[int, int]:
     """The latest error in sight of each entry of a record that failed; one query."""
     failed = [one for one in entries if one.kind in NOTED["failed"]]
     keys = {key for one in failed for key in (one.bc_id, one.sales_id) if key}
-    rows = SyncError.objects.visible(Operation.objects.cuts()).filter(
-        connection=job.mapping.connection_id,
-        mapping_key=job.mapping.name,
-        record_key__in=keys,
-    )
+    rows = SyncError.objects.visible(Operation.objects.cuts()).of_mapping(job.mapping)
+    rows = rows.filter(record_key__in=keys)
     latest = dict(rows.order_by("last_seen", "pk").values_list("record_key", "pk"))
     return {
         one.pk: latest[key]
