@@ -191,8 +191,7 @@ class Spool:
     def forget(self, side: System, ids: Sequence[str]) -> None:
         """These are read anew: what they held before is not decided about."""
         if side in self._sides:
-            rows = [(side.value, record_id) for record_id in ids]
-            self._many("DELETE FROM record WHERE side = ? AND id = ?", rows)
+            self._each("DELETE FROM record WHERE side = ? AND id = ?", side, ids)
 
     def has(self, side: System, ids: Sequence[str]) -> set[str]:
         """Those of ``ids`` that are here."""
@@ -220,8 +219,7 @@ class Spool:
 
     def see(self, side: System, ids: Iterable[str]) -> None:
         """Note that these exist: what a whole read does not see may be deleted."""
-        rows = [(side.value, record_id) for record_id in ids]
-        self._many("INSERT OR IGNORE INTO seen VALUES (?, ?)", rows)
+        self._each("INSERT OR IGNORE INTO seen VALUES (?, ?)", side, ids)
 
     def unseen(self, side: System, ids: Sequence[str]) -> list[str]:
         seen = self._known("seen", side, ids)
@@ -229,22 +227,16 @@ class Spool:
 
     def miss(self, side: System, ids: Iterable[str]) -> None:
         """Note that the system calls these deleted."""
-        rows = [(side.value, record_id) for record_id in ids]
-        self._many("INSERT OR IGNORE INTO gone VALUES (?, ?)", rows)
+        self._each("INSERT OR IGNORE INTO gone VALUES (?, ?)", side, ids)
 
     def forgive(self, side: System, ids: Iterable[str]) -> None:
         """What these are missed for has been said."""
-        rows = [(side.value, record_id) for record_id in ids]
-        self._many("DELETE FROM gone WHERE side = ? AND id = ?", rows)
+        self._each("DELETE FROM gone WHERE side = ? AND id = ?", side, ids)
 
     def missed(self, side: System) -> Iterator[list[str]]:
         """What ``miss`` noted, in chunks."""
-        last = ""
-        while rows := self._all(
-            "SELECT id FROM gone WHERE side = ? AND id > ? ORDER BY id LIMIT ?",
-            (side.value, last, CHUNK),
-        ):
-            last = rows[-1][0]
+        missed = "SELECT id FROM gone WHERE side = ? AND id > ? ORDER BY id LIMIT ?"
+        for rows in self._walked(missed, (side.value,), after=""):
             yield [row[0] for row in rows]
 
     def end(self, side: System, kinds: Mapping[str, str]) -> list[str]:
@@ -256,14 +248,12 @@ class Spool:
 
     def pairs(self, size: int = CHUNK) -> Iterator[list[SpooledPair]]:
         """Coupled records, both sides together, by coupling; without finished ones."""
-        last = -1
-        while ids := self._all(
+        left = (
             "SELECT DISTINCT coupling FROM record"
-            " WHERE coupling > ? AND state <> 'done' ORDER BY coupling LIMIT ?",
-            (last, size),
-        ):
-            first, last = ids[0][0], ids[-1][0]
-            yield self._pairs_between(first, last)
+            " WHERE coupling > ? AND state <> 'done' ORDER BY coupling LIMIT ?"
+        )
+        for ids in self._walked(left, (), size, after=-1):
+            yield self._pairs_between(ids[0][0], ids[-1][0])
 
     def meets(self, table: TableMap) -> bool:
         """Whether uncoupled records of both sides have a key in common."""
@@ -281,18 +271,16 @@ class Spool:
 
     def matched(self) -> Iterator[list[tuple[Snapshot, Snapshot]]]:
         """The pairs that ``match`` found, from Business Central and from Sales."""
-        last = ""
         columns = ", ".join(
             f"{a}.{c.strip()}" for a in "bs" for c in _COLUMNS.split(",")
         )
-        while rows := self._all(
+        matched = (
             f"SELECT {columns} FROM pair p"  # noqa: S608  (our own column names)
             f" JOIN record b ON b.side = '{_BC}' AND b.id = p.bc_id"
             f" JOIN record s ON s.side = '{_SALES}' AND s.id = p.sales_id"
-            " WHERE p.bc_id > ? ORDER BY p.bc_id LIMIT ?",
-            (last, CHUNK),
-        ):
-            last = rows[-1][0]
+            " WHERE p.bc_id > ? ORDER BY p.bc_id LIMIT ?"
+        )
+        for rows in self._walked(matched, (), after=""):
             yield [(_snapshot(row[:_WIDTH]), _snapshot(row[_WIDTH:])) for row in rows]
 
     def couple(self, couplings: Iterable[tuple[int, str, str]]) -> None:
@@ -315,10 +303,8 @@ class Spool:
 
     def drop(self, side: System, ids: Iterable[str]) -> None:
         """Nothing more is decided about these."""
-        rows = [(side.value, record_id) for record_id in ids]
-        self._many(
-            "UPDATE record SET state = 'dropped' WHERE side = ? AND id = ?", rows
-        )
+        dropped = "UPDATE record SET state = 'dropped' WHERE side = ? AND id = ?"
+        self._each(dropped, side, ids)
 
     def ambiguous(self) -> Iterator[list[Ambiguous]]:
         """What ``match`` could not tell, Business Central's first."""
@@ -345,15 +331,13 @@ class Spool:
 
     def open(self, side: System, *, coupled: bool) -> Iterator[list[Snapshot]]:
         """What is not known to be done, ``coupled`` or all; without the extra ones."""
-        last = 0
         only = " AND coupling IS NOT NULL" if coupled else ""
-        while rows := self._all(
+        left = (
             f"SELECT rowid, {_COLUMNS} FROM record"  # noqa: S608
             f" WHERE side = ? AND extra = 0 AND state NOT IN ('done', 'dropped'){only}"
-            " AND rowid > ? ORDER BY rowid LIMIT ?",
-            (side.value, last, CHUNK),
-        ):
-            last = rows[-1][0]
+            " AND rowid > ? ORDER BY rowid LIMIT ?"
+        )
+        for rows in self._walked(left, (side.value,)):
             yield [_snapshot(row[1:]) for row in rows]
 
     def is_settled(self, side: System) -> bool:
@@ -375,9 +359,7 @@ class Spool:
         """
         if not all(self._all(_ANY_FREE, (side.value,)) for side in System):
             return False
-        last = 0
-        while rows := self._all(_KEYLESS, (last, CHUNK)):
-            last = rows[-1][0]
+        for rows in self._walked(_KEYLESS, ()):
             # One that was read twice has those of its first reading.
             self._many(
                 "DELETE FROM match_key WHERE side = ? AND id = ?",
@@ -408,15 +390,12 @@ class Spool:
         ]
 
     def _in_state(self, side: System, state: str, size: int) -> Iterator[list[Any]]:
-        last = 0
-        while rows := self._all(
+        rows = (
             f"SELECT rowid, {_COLUMNS}, extra FROM record"  # noqa: S608
             " WHERE side = ? AND state = ? AND coupling IS NULL AND rowid > ?"
-            " ORDER BY rowid LIMIT ?",
-            (side.value, state, last, size),
-        ):
-            last = rows[-1][0]
-            yield rows
+            " ORDER BY rowid LIMIT ?"
+        )
+        return self._walked(rows, (side.value, state), size)
 
     def _candidates(
         self, side: System, id: str, holders: Callable[..., Sequence[RecordRef]]
@@ -455,6 +434,17 @@ class Spool:
                 f" WHERE side = ? AND id IN ({marks})",
                 (side.value, *part),
             )
+
+    def _walked(
+        self, statement: str, values: Sequence[Any], size: int = CHUNK, after: Any = 0
+    ) -> Iterator[list[Any]]:
+        """Its rows in chunks, by the first column, which the last two values bound."""
+        while rows := self._all(statement, (*values, after, size)):
+            after = rows[-1][0]
+            yield rows
+
+    def _each(self, statement: str, side: System, ids: Iterable[str]) -> None:
+        self._many(statement, [(side.value, record_id) for record_id in ids])
 
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with closing(self._base.execute(statement, values)) as cursor:
