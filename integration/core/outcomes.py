@@ -62,6 +62,34 @@ class Finding:
     field: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something was not done.
+
+    ``waits_for`` is set for a missing partner, with the ``fingerprint`` of its error;
+    ``intent`` while a creation may have been done after all. ``others`` are records of
+    the other side that stand in the way.
+    """
+
+    failure: Failure | None = None
+    finding: Finding | None = None
+    waits_for: str = ""
+    fingerprint: str = ""
+    intent: dict[str, Any] | None = None
+    others: tuple[RecordRef, ...] = ()
+
+    @property
+    def code(self) -> str:
+        if self.failure:
+            return self.failure.code
+        return self.finding.article if self.finding else ""
+
+    @property
+    def message(self) -> str:
+        said = self.failure or self.finding
+        return said.message if said else ""
+
+
 class Note(StrEnum):
     """What the engine decided about a record because a rule or a person said so."""
 

@@ -13,19 +13,13 @@ from integration.connectors.base import Written
 from integration.connectors.errors import remote_error
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot
-from integration.core.outcomes import Outcome, OutcomeKind, Presence
+from integration.core.outcomes import Outcome, OutcomeKind, Presence, Trouble
 from integration.core.records import Direction, System
 from integration.models import Coupling, PendingRecord
 from integration.services import pending
 from integration.services.couplings import held
-from integration.services.endings import (
-    Endings,
-    Trouble,
-    failed_records,
-    of_pair,
-    tried,
-    way_from,
-)
+from integration.services.endings import Endings, failed_records, of_pair, way_from
+from integration.services.pending import Tried
 from integration.services.work import Work
 
 _STOPPING = (FailureKind.THROTTLED, FailureKind.CONNECTION)
@@ -89,7 +83,7 @@ def record_hidden(
         outcome = of_pair(OutcomeKind.FAILED, way, coupling, trouble, values)
         endings.outcomes.append(_out_of_sight(side, outcome))
         etag = read_now.get(key) or held(coupling, way.source, "etag")
-        endings.tried.append(tried(way.source, key, etag, str(coupling), trouble))
+        endings.tried.append(Tried(way.source, key, etag, str(coupling), trouble))
         if way.source is not side:
             endings.superseded[side].append(held(coupling, side, "id"))
     with transaction.atomic():

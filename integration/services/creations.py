@@ -14,7 +14,7 @@ from integration.connectors.errors import ConnectionRefused, Throttled
 from integration.core.decide import decide
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot
-from integration.core.outcomes import OutcomeKind
+from integration.core.outcomes import OutcomeKind, Trouble
 from integration.core.plan import Missing, creation, sales_key
 from integration.core.records import Direction, Record, System
 from integration.services import couplings, pending
@@ -24,13 +24,7 @@ from integration.services.companies import (
     taken,
     tried_elsewhere,
 )
-from integration.services.endings import (
-    Endings,
-    Trouble,
-    failed_records,
-    of_pair,
-    of_record,
-)
+from integration.services.endings import Endings, failed_records, of_pair, of_record
 from integration.services.errors import settle_parted
 from integration.services.intents import answered_at, find_created, intent_of
 from integration.services.pairs import Pair, settle_pairs

@@ -11,7 +11,7 @@ from integration.connectors.base import Delete, Written
 from integration.core.answers import DeletionRule
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot
-from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
+from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind, Trouble
 from integration.core.records import System
 from integration.core.values import as_code
 from integration.models import Coupling
@@ -20,8 +20,9 @@ from integration.services.absent import find, record_hidden, way_from_left
 from integration.services.answers import Answer, note, note_changed
 from integration.services.articles import cause_of
 from integration.services.couplings import held
-from integration.services.endings import Endings, Trouble, of_pair, tried, way_from
+from integration.services.endings import Endings, of_pair, way_from
 from integration.services.errors import settle_both_deleted, settle_parted
+from integration.services.pending import Tried
 from integration.services.rivals import alike, newcomers, own_number
 from integration.services.sentences import of_cause
 from integration.services.work import Work
@@ -342,7 +343,7 @@ def _record_half(
     endings.outcomes.append(of_pair(OutcomeKind.FAILED, way, coupling, trouble, values))
     left = way.source
     record_id = held(coupling, left, "id")
-    row = tried(left, record_id, survivor.etag, str(coupling), trouble)
+    row = Tried(left, record_id, survivor.etag, str(coupling), trouble)
     endings.tried.append(row)
     if left is not side:
         endings.superseded[side].append(found.gone_id(coupling))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integration import clock
-from integration.core.failures import Failure
 from integration.core.mapping import Snapshot
 from integration.core.outcomes import (
     Finding,
@@ -13,6 +12,7 @@ from integration.core.outcomes import (
     OutcomeKind,
     Presence,
     RecordRef,
+    Trouble,
 )
 from integration.core.records import Direction, System
 from integration.models import Coupling
@@ -21,23 +21,6 @@ from integration.services.couplings import Known, refs
 from integration.services.errors import settle_replaced, stop_waiting
 from integration.services.pending import Tried
 from integration.services.work import Work
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why something was not done.
-
-    ``waits_for`` is set for a missing partner, with the ``fingerprint`` of its error;
-    ``intent`` while a creation may have been done after all. ``others`` are records of
-    the other side that stand in the way.
-    """
-
-    failure: Failure | None = None
-    finding: Finding | None = None
-    waits_for: str = ""
-    fingerprint: str = ""
-    intent: dict[str, Any] | None = None
-    others: tuple[RecordRef, ...] = ()
 
 
 @dataclass(slots=True)
@@ -160,27 +143,11 @@ def of_pair(
     )
 
 
-def tried(
-    system: System, record_id: str, etag: str, label: str, trouble: Trouble
-) -> Tried:
-    return Tried(
-        side=system,
-        record_id=record_id,
-        etag=etag,
-        label=label,
-        failure=trouble.failure,
-        finding=trouble.finding,
-        waits_for=trouble.waits_for,
-        fingerprint=trouble.fingerprint,
-        intent=trouble.intent,
-    )
-
-
 def failed_records(
     endings: Endings, system: System, failed: Sequence[tuple[Snapshot, Trouble]]
 ) -> None:
     """Records without partner that could not be written."""
     for record, trouble in failed:
         endings.outcomes.append(of_record(OutcomeKind.FAILED, system, record, trouble))
-        row = tried(system, record.id, record.etag, record.label, trouble)
+        row = Tried(system, record.id, record.etag, record.label, trouble)
         endings.tried.append(row)

@@ -12,12 +12,11 @@ from typing import Any
 from integration.connectors.odata import literal, parse_moment
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot, TableMap
-from integration.core.outcomes import Finding
+from integration.core.outcomes import Finding, Trouble
 from integration.core.records import Direction, System
 from integration.core.values import digest
 from integration.services import couplings, pending
 from integration.services.changes import OVERLAP
-from integration.services.endings import Trouble
 from integration.services.work import Work
 
 _TASK = timedelta(minutes=10)

@@ -6,13 +6,12 @@ from django.db import transaction
 
 from integration import clock
 from integration.core.mapping import Snapshot
-from integration.core.outcomes import Finding, OutcomeKind
+from integration.core.outcomes import Finding, OutcomeKind, Trouble
 from integration.core.records import System
 from integration.services import couplings, pending
 from integration.services.companies import ELSEWHERE, taken, without_others
 from integration.services.endings import (
     Endings,
-    Trouble,
     failed_records,
     of_record,
     way_from,

@@ -14,7 +14,7 @@ from integration.core.answers import ConflictRule
 from integration.core.decide import Decision, changed_on_both, decide
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot, hash_of, travelling
-from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
+from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind, Trouble
 from integration.core.plan import Missing, update
 from integration.core.records import Direction, Record, System
 from integration.models import Coupling
@@ -22,7 +22,7 @@ from integration.services import couplings, pending
 from integration.services.absent import find, record_hidden
 from integration.services.answers import Answer, note_changed
 from integration.services.deletions import is_lost, record_gone
-from integration.services.endings import Endings, Trouble, of_pair, tried
+from integration.services.endings import Endings, of_pair
 from integration.services.looks import note_written
 from integration.services.rivals import with_rivals
 from integration.services.waiting import missing_partner
@@ -547,7 +547,6 @@ def _shown(work: Work, pair: Pair) -> dict[str, Any]:
 
 
 def _tried(pair: Pair, way: Direction, trouble: Trouble) -> pending.Tried:
-    side = way.source
-    label = str(pair.coupling)
-    one = tried(side, pair.id(side), pair.etag(side), label, trouble)
-    return replace(one, is_first=way.destination in pair.news)
+    side, is_first = way.source, way.destination in pair.news
+    known = (side, pair.id(side), pair.etag(side), str(pair.coupling))
+    return pending.Tried(*known, trouble, is_first)

@@ -8,9 +8,8 @@ from typing import Any
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 
 from integration import clock
-from integration.core.failures import Failure
 from integration.core.mapping import Snapshot
-from integration.core.outcomes import Finding
+from integration.core.outcomes import Trouble
 from integration.core.records import System
 from integration.core.retry import WAITS, decide_retry
 from integration.models import (
@@ -54,17 +53,8 @@ class Tried:
     record_id: str
     etag: str
     label: str
-    failure: Failure | None = None
-    finding: Finding | None = None
-    waits_for: str = ""
-    fingerprint: str = ""
-    intent: dict[str, Any] | None = None
+    trouble: Trouble
     is_first: bool = False
-
-    @property
-    def message(self) -> str:
-        said = self.failure or self.finding
-        return said.message if said else ""
 
 
 def by_record(
@@ -325,7 +315,8 @@ def _row(
 ) -> _Row:
     again = known is not None and known.etag == one.etag[:250] and not one.is_first
     attempts = (known.attempts if known and again else 0) + 1
-    chosen = decide_retry(one.failure, attempts, now, one.waits_for)
+    trouble = one.trouble
+    chosen = decide_retry(trouble.failure, attempts, now, trouble.waits_for)
     return _BLANK | {
         "mapping_id": mapping.pk,
         "side": one.side.value,
@@ -335,12 +326,12 @@ def _row(
         "attempts": attempts,
         "next_attempt_at": chosen.next_attempt_at,
         "waits_for": chosen.waits_for[:150],
-        "failure": one.message.replace("\0", "")[:500],
-        "code": _code(one)[:100],
-        "fingerprint": one.fingerprint,
+        "failure": trouble.message.replace("\0", "")[:500],
+        "code": trouble.code[:100],
+        "fingerprint": trouble.fingerprint,
         "skipped_at": now if chosen.skip_reason else None,
         "skip_reason": chosen.skip_reason,
-        "intent": one.intent,
+        "intent": trouble.intent,
     }
 
 
@@ -372,9 +363,3 @@ def _in_chunks(rows: Any) -> Iterator[list[str]]:
     ):
         last = ids[-1]
         yield ids
-
-
-def _code(one: Tried) -> str:
-    if one.failure:
-        return one.failure.code
-    return one.finding.article if one.finding else ""

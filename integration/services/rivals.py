@@ -13,13 +13,12 @@ from integration.connectors.odata import VALUES_PER_FILTER, one_of
 from integration.core.chunks import chunks
 from integration.core.mapping import Snapshot
 from integration.core.match import MatchKey, match_keys
-from integration.core.outcomes import RecordRef
+from integration.core.outcomes import RecordRef, Trouble
 from integration.core.records import System
 from integration.core.values import as_code
 from integration.models import Coupling
 from integration.services import couplings
 from integration.services.companies import without_others
-from integration.services.endings import Trouble
 from integration.services.work import Work
 
 logger = logging.getLogger(__name__)

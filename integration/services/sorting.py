@@ -7,7 +7,7 @@ from django.db import transaction
 
 from integration import clock
 from integration.core.mapping import Snapshot
-from integration.core.outcomes import Finding, Outcome, OutcomeKind
+from integration.core.outcomes import Finding, Outcome, OutcomeKind, Trouble
 from integration.core.records import System
 from integration.core.values import as_code
 from integration.models import PendingRecord
@@ -24,14 +24,13 @@ from integration.services.couplings import Known
 from integration.services.currencies import used_codes
 from integration.services.endings import (
     Endings,
-    Trouble,
     failed_records,
     of_pair,
     of_record,
-    tried,
     way_from,
 )
 from integration.services.errors import settle_both_deleted, settle_parted
+from integration.services.pending import Tried
 from integration.services.work import Work
 
 
@@ -270,7 +269,7 @@ def _fail_pair(
 ) -> None:
     way = way_from(found.side)
     found.endings.outcomes.append(of_pair(OutcomeKind.FAILED, way, partner, trouble))
-    row = tried(found.side, record.id, record.etag, record.label, trouble)
+    row = Tried(found.side, record.id, record.etag, record.label, trouble)
     found.endings.tried.append(row)
 
 

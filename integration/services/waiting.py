@@ -5,12 +5,12 @@ from datetime import datetime
 from django.db.models import Q
 
 from integration import clock
+from integration.core.outcomes import Trouble
 from integration.core.plan import Missing
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.models.dialect import among
 from integration.services import pending
 from integration.services.currencies import unknown_currency
-from integration.services.endings import Trouble
 from integration.services.errors import open_cause_of
 from integration.services.work import Work
 

@@ -7,6 +7,7 @@ import pytest
 from integration import clock
 from integration.core.failures import Failure, FailureKind
 from integration.core.mapping import Snapshot
+from integration.core.outcomes import Trouble
 from integration.core.records import System
 from integration.models import PendingRecord, TableMapping
 from integration.services import pending
@@ -19,7 +20,7 @@ BC, SALES = System.BUSINESS_CENTRAL, System.SALES
 
 def tried(mapping: TableMapping, etag: str = "1", **more: str) -> PendingRecord:
     failure = Failure(SALES, FailureKind.REFUSED, "0x1", "No \0 good")
-    one = Tried(BC, "b1", etag, "10000 Ärger", failure, **more)  # type: ignore[arg-type]
+    one = Tried(BC, "b1", etag, "10000 Ärger", Trouble(failure, **more))  # type: ignore[arg-type]
     pending.record_tried(mapping, [one], clock.now())
     return PendingRecord.objects.get(record_id="b1")
 
@@ -90,7 +91,7 @@ def test_an_intent_keeps_the_attempts_of_its_record() -> None:
     mapping = make_mapping()
     record = Snapshot("s1", "1", None, {}, "", "Neu")
     failure = Failure(BC, FailureKind.REFUSED, "x", "y")
-    one = Tried(SALES, "s1", "1", "Neu", failure)
+    one = Tried(SALES, "s1", "1", "Neu", Trouble(failure))
     pending.record_tried(mapping, [one], clock.now())
 
     pending.save_intents(mapping, [(record, {"since": "…"})])
