@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from integration.choices import Category, Who
+from integration.models.fields import text
 from integration.models.operations import Operation
 
 TAUGHT = "taught-"
@@ -21,8 +22,8 @@ class TaughtArticle(models.Model):
     """
 
     patterns = models.TextField()
-    title_en = models.CharField(max_length=TITLE_LENGTH, blank=True, default="")
-    title_fr = models.CharField(max_length=TITLE_LENGTH, blank=True, default="")
+    title_en = text(TITLE_LENGTH)
+    title_fr = text(TITLE_LENGTH)
     meaning_en = models.TextField(blank=True, default="")
     meaning_fr = models.TextField(blank=True, default="")
     steps_en = models.TextField(blank=True, default="")

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Engine
 from integration.models.endpoints import Endpoint
+from integration.models.fields import text
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -38,7 +39,7 @@ class Connection(models.Model):
     enabled = models.BooleanField(_("enabled"), default=False)
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.TextField(blank=True, default="")
-    pause_article = models.CharField(max_length=60, blank=True, default="")
+    pause_article = text(60)
     pause_params = models.JSONField(default=dict, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
     check_lines = models.JSONField(default=list, blank=True, editable=False)

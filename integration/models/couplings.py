@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from integration.models.dialect import PREFIX_LENGTH
+from integration.models.fields import text
 from integration.models.folding import searchable, spelling
 from integration.models.mappings import TableMapping
 
@@ -45,34 +46,20 @@ class Coupling(models.Model):
     )
     bc_id = models.CharField(_("id in Business Central"), max_length=36)
     sales_id = models.CharField(_("id in Sales"), max_length=36)
-    bc_number = models.CharField(
-        _("number in Business Central"), max_length=100, blank=True, default=""
-    )
-    bc_name = models.CharField(
-        _("name in Business Central"), max_length=250, blank=True, default=""
-    )
-    sales_name = models.CharField(
-        _("name in Sales"), max_length=250, blank=True, default=""
-    )
+    bc_number = text(100, _("number in Business Central"))
+    bc_name = text(250, _("name in Business Central"))
+    sales_name = text(250, _("name in Sales"))
     search_text = models.TextField(blank=True, default="")
-    bc_etag = models.CharField(
-        _("version in Business Central"), max_length=250, blank=True, default=""
-    )
-    sales_etag = models.CharField(
-        _("version in Sales"), max_length=250, blank=True, default=""
-    )
+    bc_etag = text(250, _("version in Business Central"))
+    sales_etag = text(250, _("version in Sales"))
     bc_modified_at = models.DateTimeField(
         _("changed in Business Central"), null=True, blank=True
     )
     sales_modified_at = models.DateTimeField(
         _("changed in Sales"), null=True, blank=True
     )
-    bc_hash = models.CharField(
-        _("check sum of Business Central"), max_length=64, blank=True, default=""
-    )
-    sales_hash = models.CharField(
-        _("check sum of Sales"), max_length=64, blank=True, default=""
-    )
+    bc_hash = text(64, _("check sum of Business Central"))
+    sales_hash = text(64, _("check sum of Sales"))
     values = models.JSONField(_("values"), null=True, blank=True)
     bc_deleted_at = models.DateTimeField(
         _("deleted in Business Central"), null=True, blank=True

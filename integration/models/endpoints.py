@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integration.choices import SignIn, System
+from integration.models.fields import text
 
 
 class Endpoint(models.Model):
@@ -28,28 +29,22 @@ class Endpoint(models.Model):
         default="https://login.microsoftonline.com",
     )
     tenant_id = models.CharField(_("tenant"), max_length=100)
-    environment = models.CharField(
-        _("environment"), max_length=100, blank=True, default=""
-    )
-    company_id = models.CharField(
-        _("company id"), max_length=36, blank=True, default=""
-    )
-    company_name = models.CharField(
-        _("company"), max_length=250, blank=True, default=""
-    )
-    app_unique_name = models.CharField(_("app"), max_length=100, blank=True, default="")
+    environment = text(100, _("environment"))
+    company_id = text(36, _("company id"))
+    company_name = text(250, _("company"))
+    app_unique_name = text(100, _("app"))
     sign_in = models.CharField(
         _("sign-in"), max_length=20, choices=SignIn, default=SignIn.CLIENT_SECRET
     )
     client_id = models.CharField(_("client id"), max_length=100)
-    user_name = models.CharField(_("user name"), max_length=250, blank=True, default="")
+    user_name = text(250, _("user name"))
     secret = models.TextField(blank=True, default="", editable=False)
     certificate = models.TextField(_("certificate"), blank=True, default="")
     secret_expires_at = models.DateTimeField(
         _("secret valid until"), null=True, blank=True
     )
-    integration_user_id = models.CharField(max_length=36, blank=True, default="")
-    integration_role_id = models.CharField(max_length=36, blank=True, default="")
+    integration_user_id = text(36)
+    integration_role_id = text(36)
     is_simulator = models.BooleanField(_("simulated"), default=False)
     checked_at = models.DateTimeField(null=True, blank=True)
     check_passed = models.BooleanField(null=True)

@@ -17,6 +17,7 @@ from integration.choices import (
 )
 from integration.models.connections import Connection
 from integration.models.cuts import Cut, visible_q
+from integration.models.fields import text
 from integration.models.jobs import Job
 from integration.models.mappings import TableMapping
 from integration.models.operations import Operation
@@ -114,27 +115,17 @@ class SyncError(models.Model):
         db_index=False,
         verbose_name=_("connection"),
     )
-    mapping_key = models.CharField(_("mapping"), max_length=50, blank=True, default="")
-    direction = models.CharField(
-        _("direction"), max_length=20, choices=Direction, blank=True, default=""
-    )
-    record_key = models.CharField(_("record id"), max_length=36, blank=True, default="")
+    mapping_key = text(50, _("mapping"))
+    direction = text(20, _("direction"), choices=Direction)
+    record_key = text(36, _("record id"))
     fingerprint = models.CharField(_("fingerprint of the cause"), max_length=64)
     origin = models.CharField(
         _("noticed by"), max_length=20, choices=Origin, default=Origin.ENGINE
     )
-    remote_number = models.CharField(
-        _("number in the other engine"), max_length=50, blank=True, default=""
-    )
-    bc_id = models.CharField(
-        _("id in Business Central"), max_length=36, blank=True, default=""
-    )
-    bc_number = models.CharField(
-        _("number in Business Central"), max_length=100, blank=True, default=""
-    )
-    bc_name = models.CharField(
-        _("name in Business Central"), max_length=250, blank=True, default=""
-    )
+    remote_number = text(50, _("number in the other engine"))
+    bc_id = text(36, _("id in Business Central"))
+    bc_number = text(100, _("number in Business Central"))
+    bc_name = text(250, _("name in Business Central"))
     bc_presence = models.CharField(
         _("presence in Business Central"),
         max_length=20,
@@ -144,27 +135,21 @@ class SyncError(models.Model):
     bc_deleted_at = models.DateTimeField(
         _("deleted in Business Central"), null=True, blank=True
     )
-    sales_id = models.CharField(_("id in Sales"), max_length=36, blank=True, default="")
-    sales_number = models.CharField(
-        _("number in Sales"), max_length=100, blank=True, default=""
-    )
-    sales_name = models.CharField(
-        _("name in Sales"), max_length=250, blank=True, default=""
-    )
+    sales_id = text(36, _("id in Sales"))
+    sales_number = text(100, _("number in Sales"))
+    sales_name = text(250, _("name in Sales"))
     sales_presence = models.CharField(
         _("presence in Sales"), max_length=20, choices=Presence, default=Presence.NONE
     )
     sales_deleted_at = models.DateTimeField(
         _("deleted in Sales"), null=True, blank=True
     )
-    code = models.CharField(_("code"), max_length=100, blank=True, default="")
+    code = text(100, _("code"))
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), default=0)
     message = models.TextField(_("message"), blank=True, default="")
-    field = models.CharField(_("field"), max_length=100, blank=True, default="")
+    field = text(100, _("field"))
     call_stack = models.TextField(_("call stack"), blank=True, default="")
-    request_id = models.CharField(
-        _("request id"), max_length=100, blank=True, default=""
-    )
+    request_id = text(100, _("request id"))
     values = models.JSONField(_("values"), null=True, blank=True)
     occurrences = models.PositiveIntegerField(_("occurrences"), default=1)
     first_seen = models.DateTimeField(_("first seen"))
@@ -173,16 +158,10 @@ class SyncError(models.Model):
         _("state"), max_length=20, choices=ErrorState, default=ErrorState.OPEN
     )
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
-    settled_reason = models.CharField(
-        _("settled because"),
-        max_length=20,
-        choices=SettledReason,
-        blank=True,
-        default="",
-    )
+    settled_reason = text(20, _("settled because"), choices=SettledReason)
     reopened_at = models.DateTimeField(_("came back"), null=True, blank=True)
     ignored_until = models.DateTimeField(_("ignored until"), null=True, blank=True)
-    waits_for = models.CharField(_("waits for"), max_length=100, blank=True, default="")
+    waits_for = text(100, _("waits for"))
     spared = models.BooleanField(_("kept by a clean-up"), default=False)
     deleted_by = models.ForeignKey(
         Operation,

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from integration.choices import Direction, EntryKind, JobKind, JobState
+from integration.models.fields import text
 from integration.models.mappings import TableMapping
 
 ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
@@ -57,7 +58,7 @@ class Job(models.Model):
         _("state"), max_length=20, choices=JobState, default=JobState.QUEUED
     )
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
-    worker = models.CharField(_("worker"), max_length=100, blank=True, default="")
+    worker = text(100, _("worker"))
     created_at = models.DateTimeField(pgettext_lazy("a job", "created"))
     enqueued_at = models.DateTimeField(_("announced"), null=True, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
@@ -126,10 +127,10 @@ class JobEntry(models.Model):
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="entries")
     kind = models.CharField(max_length=20, choices=EntryKind)
-    bc_id = models.CharField(max_length=36, blank=True, default="")
-    sales_id = models.CharField(max_length=36, blank=True, default="")
-    label = models.CharField(max_length=250, blank=True, default="")
-    message = models.CharField(max_length=500, blank=True, default="")
+    bc_id = text(36)
+    sales_id = text(36)
+    label = text(250)
+    message = text(500)
     detail = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField()
 

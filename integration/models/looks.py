@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.choices import LookFound, Presence
 from integration.models.errors import SyncError
+from integration.models.fields import text
 
 
 class Look(models.Model):
@@ -23,20 +24,14 @@ class Look(models.Model):
     error = models.OneToOneField(SyncError, models.CASCADE, related_name="look")
     watched_until = models.DateTimeField(null=True, blank=True)
     next_at = models.DateTimeField(null=True, blank=True)
-    claim = models.CharField(max_length=32, blank=True, default="")
+    claim = text(32)
     looked_at = models.DateTimeField(_("looked at"), null=True, blank=True)
-    found = models.CharField(
-        _("found"), max_length=20, choices=LookFound, blank=True, default=""
-    )
-    bc_presence = models.CharField(
-        max_length=20, choices=Presence, blank=True, default=""
-    )
-    sales_presence = models.CharField(
-        max_length=20, choices=Presence, blank=True, default=""
-    )
-    bc_etag = models.CharField(max_length=250, blank=True, default="")
-    sales_etag = models.CharField(max_length=250, blank=True, default="")
-    tried = models.CharField(max_length=64, blank=True, default="")
+    found = text(20, _("found"), choices=LookFound)
+    bc_presence = text(20, choices=Presence)
+    sales_presence = text(20, choices=Presence)
+    bc_etag = text(250)
+    sales_etag = text(250)
+    tried = text(64)
     change = models.JSONField(null=True, blank=True)
     written = models.JSONField(default=dict, blank=True)
 

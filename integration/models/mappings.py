@@ -11,6 +11,7 @@ from integration.choices import (
     Transformation,
 )
 from integration.models.connections import Connection
+from integration.models.fields import text
 
 
 class TableMappingQuerySet(models.QuerySet["TableMapping"]):
@@ -71,7 +72,7 @@ class TableMapping(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.TextField(blank=True, default="")
     pause_told = models.JSONField(null=True, blank=True)
-    failing_cause = models.CharField(max_length=64, blank=True, default="")
+    failing_cause = text(64)
     failing_tries = models.PositiveIntegerField(default=0)
     on_trial = models.BooleanField(default=False)
     next_run_at = models.DateTimeField(null=True, blank=True, db_index=True)
@@ -121,15 +122,15 @@ class FieldMapping(models.Model):
     """
 
     mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="fields")
-    bc_field = models.CharField(max_length=60, blank=True, default="")
-    sales_field = models.CharField(max_length=60, blank=True, default="")
+    bc_field = text(60)
+    sales_field = text(60)
     direction = models.CharField(max_length=20, choices=Direction)
     constant = models.JSONField(null=True, blank=True)
     default = models.JSONField(null=True, blank=True)
     transformation = models.CharField(
         max_length=20, choices=Transformation, default=Transformation.NONE
     )
-    lookup = models.CharField(max_length=50, blank=True, default="")
+    lookup = text(50)
     match_priority = models.PositiveSmallIntegerField(default=0)
     position = models.PositiveIntegerField(default=0)
 

@@ -6,6 +6,7 @@ from django.db.models import Q
 from integration.choices import Direction, ItemOutcome
 from integration.models.connections import Connection
 from integration.models.errors import SyncError
+from integration.models.fields import text
 from integration.models.operations import Operation
 from integration.models.problems import Problem
 
@@ -37,12 +38,10 @@ class OperationItem(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    mapping_key = models.CharField(max_length=50, blank=True, default="")
-    direction = models.CharField(
-        max_length=20, choices=Direction, blank=True, default=""
-    )
-    record_key = models.CharField(max_length=36, blank=True, default="")
-    label = models.CharField(max_length=400, blank=True, default="")
+    mapping_key = text(50)
+    direction = text(20, choices=Direction)
+    record_key = text(36)
+    label = text(400)
     outcome = models.CharField(
         max_length=20, choices=ItemOutcome, default=ItemOutcome.CHOSEN
     )

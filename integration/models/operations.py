@@ -9,6 +9,7 @@ from django.db.models import Q
 from integration.choices import OperationKind, OperationState
 from integration.models.connections import Connection
 from integration.models.cuts import Cut
+from integration.models.fields import text
 from integration.models.statements import Statement
 
 
@@ -89,7 +90,7 @@ class Operation(models.Model):
     rows = models.PositiveBigIntegerField(default=0)
     undo_until = models.DateTimeField(null=True, blank=True)
     undone_at = models.DateTimeField(null=True, blank=True)
-    undone_by_name = models.CharField(max_length=150, blank=True, default="")
+    undone_by_name = text(150)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     problem = models.ForeignKey(
         "integration.Problem",
@@ -169,8 +170,8 @@ class Total(models.Model):
         db_index=False,
         db_constraint=False,
     )
-    mapping_key = models.CharField(max_length=50, blank=True, default="")
-    direction = models.CharField(max_length=20, blank=True, default="")
+    mapping_key = text(50)
+    direction = text(20)
     state = models.CharField(max_length=20)
     problem = models.ForeignKey(
         "integration.Problem",

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from integration.choices import System
 from integration.models.dialect import PREFIX_LENGTH, among_ids
+from integration.models.fields import text
 from integration.models.folding import searchable, spelling
 from integration.models.mappings import TableMapping
 
@@ -41,16 +42,16 @@ class PendingRecord(models.Model):
     mapping = models.ForeignKey(TableMapping, models.CASCADE, related_name="pending")
     side = models.CharField(max_length=20, choices=System)
     record_id = models.CharField(max_length=36)
-    etag = models.CharField(max_length=250, blank=True, default="")
-    label = models.CharField(max_length=250, blank=True, default="")
+    etag = text(250)
+    label = text(250)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
-    waits_for = models.CharField(max_length=150, blank=True, default="")
-    failure = models.CharField(max_length=500, blank=True, default="")
-    code = models.CharField(max_length=100, blank=True, default="")
-    fingerprint = models.CharField(max_length=64, blank=True, default="")
+    waits_for = text(150)
+    failure = text(500)
+    code = text(100)
+    fingerprint = text(64)
     skipped_at = models.DateTimeField(null=True, blank=True)
-    skip_reason = models.CharField(max_length=500, blank=True, default="")
+    skip_reason = text(500)
     intent = models.JSONField(null=True, blank=True)
     wanted = models.BooleanField(default=False)
 

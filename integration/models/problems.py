@@ -5,6 +5,7 @@ from django.db import models
 
 from integration.choices import Category, Who
 from integration.models.connections import Connection
+from integration.models.fields import text
 
 
 class Problem(models.Model):
@@ -18,7 +19,7 @@ class Problem(models.Model):
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="problems")
     fingerprint = models.CharField(max_length=64)
-    article = models.CharField(max_length=60, blank=True, default="")
+    article = text(60)
     params = models.JSONField(default=dict, blank=True)
     title = models.CharField(max_length=300)
     category = models.CharField(

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Role, Theme
+from integration.models.fields import text
 
 
 class FailedSignIn(models.Model):
@@ -49,8 +50,8 @@ class User(AbstractUser):
     """
 
     role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
-    language = models.CharField(_("language"), max_length=10, blank=True, default="")
-    time_zone = models.CharField(_("time zone"), max_length=60, blank=True, default="")
+    language = text(10, _("language"))
+    time_zone = text(60, _("time zone"))
     theme = models.CharField(
         _("theme"), max_length=10, choices=Theme, default=Theme.SYSTEM
     )
