@@ -13,7 +13,6 @@ from integration.models.bulk import upsert
 from integration.models.cuts import VISIBLE
 from integration.models.dialect import among, among_ids
 from integration.services import cells
-from integration.services.cells import Cell
 from integration.services.error_rows import COPIED, Failing, failing_copy
 from integration.services.problems import ensure_problems
 from integration.services.settling import (
@@ -42,6 +41,7 @@ _REPEATED = tuple(name for name in _COLUMNS if name not in {*_KEY, "first_seen"}
 _PAYLOAD = ("error_id", "latest")
 _SENT = ("request", "response", "recorded_at")
 _Row = dict[str, Any]
+"""The columns to be written; ``day`` and ``chip``, by which it is counted, besides."""
 
 
 def record_failing(work: Writing, failing: Sequence[Failing]) -> None:
@@ -115,6 +115,8 @@ def _row(
     came_back = old is not None and (
         old["state"] == ErrorState.RESOLVED or old["place"] != VISIBLE
     )
+    last_seen = max(work.moment, old["last_seen"]) if old else work.moment
+    stands = Chip.WAITING if one.columns.get("waits_for") else Chip.OPEN
     return {
         **_DEFAULTS,
         **one.columns,
@@ -126,7 +128,9 @@ def _row(
         "problem_id": problems[one.cause.fingerprint],
         "occurrences": 1 if old is None else old["occurrences"] + 1,
         "first_seen": work.moment if old is None else old["first_seen"],
-        "last_seen": max(work.moment, old["last_seen"]) if old else work.moment,
+        "last_seen": last_seen,
+        "day": last_seen.date(),
+        "chip": (Chip.IGNORED if ignored else stands).value,
         "state": (ErrorState.IGNORED if ignored else ErrorState.OPEN).value,
         "settled_at": None,
         "settled_reason": "",
@@ -150,7 +154,7 @@ def _count(rows: Iterable[_Row], before: Iterable[Before | None]) -> None:
     for row, old in zip(rows, before, strict=True):
         if old is not None:
             changes[old["place"]][cell_of(old)] -= 1
-        changes[VISIBLE][_cell_of(row)] += 1
+        changes[VISIBLE][cell_of(row)] += 1
     cells.add(changes)
 
 
@@ -159,20 +163,8 @@ def _first_of_their_day(
 ) -> Iterator[tuple[int, date]]:
     """Problem and day of those that had not failed on that day yet."""
     for row, old in zip(rows, before, strict=True):
-        day = row["last_seen"].date()
-        if old is None or old["last_seen"].date() < day:
-            yield row["problem_id"], day
-
-
-def _cell_of(row: _Row) -> Cell:
-    return Cell(
-        row["last_seen"].date(),
-        row["problem_id"],
-        row["connection_id"],
-        row["mapping_key"],
-        row["direction"],
-        _chip(row),
-    )
+        if old is None or old["day"] < row["day"]:
+            yield row["problem_id"], row["day"]
 
 
 def _wake_what_grows(
@@ -191,12 +183,6 @@ def _wake_what_grows(
         reopen(sleeping)
         woken = True
     return woken
-
-
-def _chip(row: _Row) -> str:
-    if row["state"] == ErrorState.IGNORED:
-        return Chip.IGNORED.value
-    return Chip.WAITING.value if row["waits_for"] else Chip.OPEN.value
 
 
 def _keep_payloads(

@@ -1,7 +1,7 @@
 """Rows as they are before a change, and their change of state with its roll-ups."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,16 +64,10 @@ def new_changes() -> Placed:
     return defaultdict(Counter)
 
 
-def cell_of(row: Before) -> Cell:
-    """The cell a row is counted in."""
-    return Cell(
-        row["day"],
-        row["problem_id"],
-        row["connection_id"],
-        row["mapping_key"],
-        row["direction"],
-        row["chip"],
-    )
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """The cell a row is counted in, as it stood or as it is going to be written."""
+    keys = (row["problem_id"], row["connection_id"], row["mapping_key"])
+    return Cell(row["day"], *keys, row["direction"], row["chip"])
 
 
 def settle(
