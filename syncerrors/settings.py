@@ -18,7 +18,6 @@ import environ
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 from environ.fileaware_mapping import FileAwareMapping
 
 from syncerrors.schedule import Every
@@ -590,7 +589,6 @@ LOGGING = {
 }
 
 # --- What this product allows itself --------------------------------------------
-SITE_NAME = _("Sync Errors")
 UNDO_DAYS = 30
 PAYLOAD_DAYS = min(whole_number("SYNCERRORS_PAYLOAD_DAYS", 30, minimum=1), 36_500)
 """So long after its end an error keeps its requests, answers and call stack."""

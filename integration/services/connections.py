@@ -223,11 +223,10 @@ def _not_since(moment: datetime) -> Q:
 
 
 def _claim_check(connection: Connection, now: datetime) -> bool:
-    seen = connection.checked_at
-    unclaimed = Q(checked_at=seen) if seen else Q(checked_at=None)
-    return bool(
-        Connection.objects.filter(unclaimed, pk=connection.pk).update(checked_at=now)
+    unclaimed = Connection.objects.filter(
+        pk=connection.pk, checked_at=connection.checked_at
     )
+    return bool(unclaimed.update(checked_at=now))
 
 
 def _record(

@@ -86,13 +86,11 @@ def _is_due(mapping: TableMapping, now: datetime) -> bool:
 
 
 def _claim(mapping: TableMapping, now: datetime) -> UUID | None:
-    seen = mapping.next_run_at
-    unclaimed = Q(next_run_at=seen) if seen else Q(next_run_at=None)
     following = now + timedelta(seconds=mapping.interval_seconds)
-    claimed = TableMapping.objects.filter(unclaimed, pk=mapping.pk).update(
-        next_run_at=following
+    unclaimed = TableMapping.objects.filter(
+        pk=mapping.pk, next_run_at=mapping.next_run_at
     )
-    if not claimed:
+    if not unclaimed.update(next_run_at=following):
         return None
     kind = JobKind.SYNC if mapping.reviewed_at else JobKind.REVIEW
     return start_run(mapping, kind)

@@ -23,6 +23,10 @@ from integration.services.pending import Tried
 from integration.services.work import Work
 
 
+def _by_system() -> dict[System, list[Any]]:
+    return {system: [] for system in System}
+
+
 @dataclass(slots=True)
 class Endings:
     """What a chunk has to record.
@@ -34,16 +38,10 @@ class Endings:
 
     outcomes: list[Outcome] = field(default_factory=list)
     tried: list[Tried] = field(default_factory=list)
-    cleared: dict[System, list[str]] = field(
-        default_factory=lambda: {system: [] for system in System}
-    )
-    superseded: dict[System, list[str]] = field(
-        default_factory=lambda: {system: [] for system in System}
-    )
+    cleared: dict[System, list[str]] = field(default_factory=_by_system)
+    superseded: dict[System, list[str]] = field(default_factory=_by_system)
     aside: list[tuple[System, Snapshot, str]] = field(default_factory=list)
-    left: dict[System, list[Snapshot]] = field(
-        default_factory=lambda: {system: [] for system in System}
-    )
+    left: dict[System, list[Snapshot]] = field(default_factory=_by_system)
 
     def save(self, work: Work) -> None:
         """In the caller's transaction. Raises ``RunLost``."""

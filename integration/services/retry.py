@@ -109,7 +109,7 @@ def retry_error(error: SyncError, by: User, reason: str = "") -> Operation:
     return operation
 
 
-def retry_selected(ids: Collection[int], by: User, reason: str = "") -> Operation:
+def retry_selected(ids: Collection[int], by: User) -> Operation:
     """The same for rows selected in the list, at most 100. Raises ``Refused``."""
     require_few(ids)
     cuts = Operation.objects.cuts()
@@ -121,8 +121,7 @@ def retry_selected(ids: Collection[int], by: User, reason: str = "") -> Operatio
         by_a_person = last and settled_words(last)
         said = _("Nothing that was selected is left to try: it is settled, or deleted.")
         raise Refused(by_a_person or said)
-    why = reason or sentence(SELECTED)
-    operation = _begin(chosen, by, why, {"selected": len(chosen)})
+    operation = _begin(chosen, by, sentence(SELECTED), {"selected": len(chosen)})
     operation.refresh_from_db()
     return operation
 

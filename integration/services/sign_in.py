@@ -39,9 +39,8 @@ def redeem(token: str) -> User | None:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or _mark(user) != mark:
         return None
-    unused = Q(last_login=user.last_login) if user.last_login else Q(last_login=None)
-    spent = User.objects.filter(unused, pk=user_id).update(last_login=clock.now())
-    return user if spent else None
+    unused = User.objects.filter(pk=user_id, last_login=user.last_login)
+    return user if unused.update(last_login=clock.now()) else None
 
 
 def _mark(user: User) -> str:
