@@ -191,7 +191,9 @@ class BusinessCentral:
         self, entity: str, fields: Sequence[str], updates: Sequence[Update]
     ) -> list[WriteResult]:
         def write(known: Sequence[Update]) -> list[WriteResult]:
-            parts = [self._update(entity, update) for update in known]
+            parts = [
+                self._part("PATCH", entity, update, update.values) for update in known
+            ]
             return self._write(operation, parts, repeatable=True)
 
         operation = f"update {entity}"
@@ -199,16 +201,7 @@ class BusinessCentral:
         return update_known(updates, blank, write)
 
     def delete_many(self, entity: str, deletes: Sequence[Delete]) -> list[WriteResult]:
-        parts = [
-            Part(
-                "DELETE",
-                f"{self._company}/{entity}({guid(delete.id)})",
-                None,
-                {"If-Match": delete.etag},
-                record_id=guid(delete.id),
-            )
-            for delete in deletes
-        ]
+        parts = [self._part("DELETE", entity, delete, None) for delete in deletes]
         return self._write(f"delete {entity}", parts, repeatable=True)
 
     def identity(self) -> Identity:
@@ -286,14 +279,12 @@ class BusinessCentral:
         with self._session.readable(call):
             return dict(rows[0])
 
-    def _update(self, entity: str, update: Update) -> Part:
-        return Part(
-            "PATCH",
-            f"{self._company}/{entity}({guid(update.id)})",
-            update.values,
-            {"If-Match": update.etag},
-            record_id=guid(update.id),
-        )
+    def _part(
+        self, method: str, entity: str, of: Update | Delete, body: Any | None
+    ) -> Part:
+        """To a record as it was read."""
+        path = f"{self._company}/{entity}({guid(of.id)})"
+        return Part(method, path, body, {"If-Match": of.etag}, record_id=guid(of.id))
 
     def _write(
         self, operation: str, parts: Sequence[Part], *, repeatable: bool
