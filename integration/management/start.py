@@ -5,11 +5,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.urls import reverse
 
 from integration import clock
 from integration.management.data_directory import held, prepare
-from integration.management.database import migrate
 from integration.management.ports import LOOPBACK, claim_port
 from integration.management.signals import Signals
 from integration.management.steps import Steps
@@ -135,3 +137,15 @@ class Start:
         if settings.HTTPS and "SYNCERRORS_HTTPS" not in self.environment:
             return settings.PUBLIC_URL or f"the proxy in front of {base_url}"
         return base_url
+
+
+def migrate() -> str:
+    """Bring the database to this version; what that took, or "" for nothing."""
+    executor = MigrationExecutor(connection)
+    is_new = not executor.loader.applied_migrations
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    call_command("migrate", verbosity=0, interactive=False)
+    if is_new:
+        return "made"
+    done = [migration.name.partition("_")[2].replace("_", " ") for migration, _ in plan]
+    return f"brought here from an earlier version: {', '.join(done)}" if done else ""

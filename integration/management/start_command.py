@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.management.base import CommandParser
@@ -38,7 +39,7 @@ class StartCommand(OurCommand):
         if outcome.problem:
             self._leave(outcome.problem, outcome.exit_code)
         if outcome.summary:
-            value = outcome.summary.as_value()
+            value = asdict(outcome.summary)
             self._say(as_json(value) if is_json else told(value))
         sys.exit(outcome.exit_code)
 

@@ -1,7 +1,7 @@
 """The figures of ``quickstart --check`` (design §10), from the rows the engine left."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, F, Sum
@@ -24,9 +24,6 @@ class Summary:
     couplings: int
     errors_by_problem: dict[str, int]
     pages: list[dict[str, Any]]
-
-    def as_value(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def summarize(pages: Iterable[OpenedPage]) -> Summary:
