@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from integration.choices import AlertChange, Channel, Delivery
+from integration.models.fields import known
 from integration.models.mappings import TableMapping
 from integration.models.problems import Problem
 
@@ -114,10 +115,7 @@ class AlertMessage(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=Delivery.values),
-                name="a_message_is_in_a_known_state",
-            ),
+            known("state", Delivery, "a_message_is_in_a_known_state"),
             models.CheckConstraint(
                 condition=Q(state__in=["waiting", "sending"], finished_at=None)
                 | (~Q(state__in=["waiting", "sending"]) & Q(finished_at__isnull=False)),
@@ -152,10 +150,7 @@ class Alert(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(change__in=AlertChange.values),
-                name="an_alert_tells_of_a_known_change",
-            ),
+            known("change", AlertChange, "an_alert_tells_of_a_known_change"),
             models.UniqueConstraint(
                 fields=["recipient", "subject", "change", "noticed_at"],
                 name="a_change_is_told_once_to_each",

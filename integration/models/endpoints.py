@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integration.choices import SignIn, System
-from integration.models.fields import text
+from integration.models.fields import known, text
 
 
 class Endpoint(models.Model):
@@ -56,14 +56,8 @@ class Endpoint(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(kind__in=System.values),
-                name="an_endpoint_is_one_of_two_systems",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(sign_in__in=SignIn.values),
-                name="an_endpoint_signs_in_in_a_known_way",
-            ),
+            known("kind", System, "an_endpoint_is_one_of_two_systems"),
+            known("sign_in", SignIn, "an_endpoint_signs_in_in_a_known_way"),
         ]
 
     def __str__(self) -> str:

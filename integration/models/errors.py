@@ -17,7 +17,7 @@ from integration.choices import (
 )
 from integration.models.connections import Connection
 from integration.models.cuts import Cut, visible_q
-from integration.models.fields import text
+from integration.models.fields import known, text
 from integration.models.jobs import Job
 from integration.models.mappings import TableMapping
 from integration.models.operations import Operation
@@ -242,10 +242,7 @@ class SyncError(models.Model):
                 ],
                 name="a_record_and_its_cause_are_one_error",
             ),
-            models.CheckConstraint(
-                condition=Q(state__in=ErrorState.values),
-                name="an_error_is_open_ignored_or_resolved",
-            ),
+            known("state", ErrorState, "an_error_is_open_ignored_or_resolved"),
             models.CheckConstraint(
                 condition=(
                     Q(state="resolved", settled_at__isnull=False)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from integration.choices import Direction, EntryKind, JobKind, JobState
-from integration.models.fields import text
+from integration.models.fields import known, text
 from integration.models.mappings import TableMapping
 
 ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
@@ -90,9 +90,7 @@ class Job(models.Model):
                 condition=Q(state__in=["queued", "running"]),
                 name="a_mapping_runs_once_at_a_time_in_a_direction",
             ),
-            models.CheckConstraint(
-                condition=Q(state__in=JobState.values), name="a_job_has_a_known_state"
-            ),
+            known("state", JobState, "a_job_has_a_known_state"),
             models.CheckConstraint(
                 condition=~Q(direction="both"), name="a_job_has_one_direction"
             ),

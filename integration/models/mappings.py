@@ -11,7 +11,7 @@ from integration.choices import (
     Transformation,
 )
 from integration.models.connections import Connection
-from integration.models.fields import text
+from integration.models.fields import known, text
 
 
 class TableMappingQuerySet(models.QuerySet["TableMapping"]):
@@ -90,21 +90,20 @@ class TableMapping(models.Model):
                 fields=["connection", "name"],
                 name="a_mapping_name_is_unique_on_its_connection",
             ),
-            models.CheckConstraint(
-                condition=Q(direction__in=Direction.values),
-                name="a_mapping_has_a_known_direction",
-            ),
+            known("direction", Direction, "a_mapping_has_a_known_direction"),
             models.CheckConstraint(
                 condition=Q(interval_seconds__gte=10),
                 name="a_mapping_rests_ten_seconds_between_runs",
             ),
-            models.CheckConstraint(
-                condition=Q(update_conflict__in=ConflictPolicy.values),
-                name="a_mapping_answers_conflicts_in_a_known_way",
+            known(
+                "update_conflict",
+                ConflictPolicy,
+                "a_mapping_answers_conflicts_in_a_known_way",
             ),
-            models.CheckConstraint(
-                condition=Q(deletion_conflict__in=DeletionPolicy.values),
-                name="a_mapping_answers_deletions_in_a_known_way",
+            known(
+                "deletion_conflict",
+                DeletionPolicy,
+                "a_mapping_answers_deletions_in_a_known_way",
             ),
         ]
 

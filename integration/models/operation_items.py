@@ -6,7 +6,7 @@ from django.db.models import Q
 from integration.choices import Direction, ItemOutcome
 from integration.models.connections import Connection
 from integration.models.errors import SyncError
-from integration.models.fields import text
+from integration.models.fields import known, text
 from integration.models.operations import Operation
 from integration.models.problems import Problem
 
@@ -70,10 +70,7 @@ class OperationItem(models.Model):
                 condition=Q(outcome="pending"),
                 name="an_error_is_held_by_one_retry",
             ),
-            models.CheckConstraint(
-                condition=Q(outcome__in=ItemOutcome.values),
-                name="an_item_has_a_known_outcome",
-            ),
+            known("outcome", ItemOutcome, "an_item_has_a_known_outcome"),
         ]
         indexes = [
             models.Index(fields=["operation", "outcome", "id"], name="item_by_outcome"),

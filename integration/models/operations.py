@@ -9,7 +9,7 @@ from django.db.models import Q
 from integration.choices import OperationKind, OperationState
 from integration.models.connections import Connection
 from integration.models.cuts import Cut
-from integration.models.fields import text
+from integration.models.fields import known, text
 from integration.models.statements import Statement
 
 
@@ -105,14 +105,8 @@ class Operation(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(kind__in=OperationKind.values),
-                name="an_operation_is_of_a_known_kind",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=OperationState.values),
-                name="an_operation_is_in_a_known_state",
-            ),
+            known("kind", OperationKind, "an_operation_is_of_a_known_kind"),
+            known("state", OperationState, "an_operation_is_in_a_known_state"),
             models.CheckConstraint(
                 condition=~Q(by_name=""), name="an_operation_says_who"
             ),

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from integration.choices import System
 from integration.models.dialect import PREFIX_LENGTH, among_ids
-from integration.models.fields import text
+from integration.models.fields import known, text
 from integration.models.folding import searchable, spelling
 from integration.models.mappings import TableMapping
 
@@ -62,9 +62,7 @@ class PendingRecord(models.Model):
             models.UniqueConstraint(
                 fields=["mapping", "side", "record_id"], name="a_record_is_pending_once"
             ),
-            models.CheckConstraint(
-                condition=Q(side__in=System.values), name="a_pending_record_has_a_side"
-            ),
+            known("side", System, "a_pending_record_has_a_side"),
         ]
         indexes = [
             models.Index(

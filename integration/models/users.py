@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integration.choices import Role, Theme
-from integration.models.fields import text
+from integration.models.fields import known, text
 
 
 class FailedSignIn(models.Model):
@@ -70,9 +70,7 @@ class User(AbstractUser):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(role__in=Role.values), name="a_role_is_known"
-            ),
+            known("role", Role, "a_role_is_known"),
             models.CheckConstraint(
                 condition=models.Q(quiet_from=None, quiet_until=None)
                 | models.Q(quiet_from__isnull=False, quiet_until__isnull=False),
