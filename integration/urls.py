@@ -1,6 +1,7 @@
 """Every address, grouped by noun."""
 
 from django.urls import URLPattern, URLResolver, include, path, register_converter
+from django.urls.converters import IntConverter
 
 from integration.views import (
     accounts,
@@ -30,16 +31,10 @@ from integration.views import (
 )
 
 
-class Key:
+class Key(IntConverter):
     """A key of the database; a longer number is nobody's and would break SQLite."""
 
     regex = "[0-9]{1,18}"
-
-    def to_python(self, value: str) -> int:
-        return int(value)
-
-    def to_url(self, value: int) -> str:
-        return str(value)
 
 
 register_converter(Key, "key")
