@@ -200,22 +200,29 @@ def _methods(request: dict[str, Any]) -> set[str]:
     return {part["method"] for part in parts}
 
 
-class Meanwhile:
+class Through:
+    """A connector that does as another does, but for what it says itself."""
+
+    def __init__(self, connector: Connector) -> None:
+        self.connector = connector
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connector, name)
+
+
+class Meanwhile(Through):
     """A connector beside which somebody edits records just before we write them."""
 
     def __init__(self, connector: Connector, edit: Callable[[], object]) -> None:
-        self._connector = connector
+        super().__init__(connector)
         self._edit = edit
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connector, name)
 
     def update_many(
         self, entity: str, fields: Sequence[str], updates: Sequence[Update]
     ) -> list[WriteResult]:
         self._edit()
         self._edit = int
-        return self._connector.update_many(entity, fields, updates)
+        return self.connector.update_many(entity, fields, updates)
 
 
 def counted(job: Any) -> dict[str, int]:

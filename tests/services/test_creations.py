@@ -14,7 +14,7 @@ from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
 from integration.simulators.store import Store
 from tests.running import running_systems
-from tests.services.engine import Engine, running_engine
+from tests.services.engine import Engine, Through, running_engine
 
 CALLS = ("read_changes", "read_all", "read_many", "create_many", "update_many")
 
@@ -56,22 +56,19 @@ class Fragile:
         return fragile
 
 
-class Answering:
+class Answering(Through):
     """A connector whose first creations are answered with a failure, and not done."""
 
     def __init__(self, connector: Connector, kind: FailureKind) -> None:
-        self._connector = connector
+        super().__init__(connector)
         self._kind: FailureKind | None = kind
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connector, name)
 
     def create_many(
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]
     ) -> Sequence[WriteResult]:
         if self._kind is None:
-            return self._connector.create_many(entity, fields, creates)
-        failure = Failure(self._connector.system, self._kind, "net-reset", "No answer")
+            return self.connector.create_many(entity, fields, creates)
+        failure = Failure(self.connector.system, self._kind, "net-reset", "No answer")
         self._kind = None
         return [failure for _ in creates]
 
@@ -88,19 +85,16 @@ class Slow(Answering):
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]
     ) -> Sequence[WriteResult]:
         self._store.move_clock(self._seconds)
-        list(self._connector.read_all(entity, fields))
+        list(self.connector.read_all(entity, fields))
         return super().create_many(entity, fields, creates)
 
 
-class Late:
+class Late(Through):
     """A connector whose first creations are done long after nobody waits for them."""
 
     def __init__(self, connector: Connector) -> None:
-        self.connector = connector
+        super().__init__(connector)
         self._sent: list[tuple[str, Sequence[str], Sequence[Create]]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.connector, name)
 
     def create_many(
         self, entity: str, fields: Sequence[str], creates: Sequence[Create]

@@ -14,7 +14,7 @@ from integration.core.records import Direction, Page
 from integration.models import Coupling
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
-from tests.services.engine import Engine
+from tests.services.engine import Engine, Through
 from tests.services.test_creations import Answering
 from tests.services.test_sync import in_step
 
@@ -56,16 +56,13 @@ def test_what_meets_in_a_run_to_sales_is_filled_in_by_the_next_one(
     assert customer.values["phoneNumber"] == "777"
 
 
-class Validating:
+class Validating(Through):
     """A system that fills one field by itself when another is written."""
 
     def __init__(self, connector: Connector, when: str, also: dict[str, Any]) -> None:
-        self._connector = connector
+        super().__init__(connector)
         self._when = when
         self._also = also
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connector, name)
 
     def update_many(
         self, entity: str, fields: Sequence[str], updates: Sequence[Update]
@@ -76,7 +73,7 @@ class Validating:
             else one
             for one in updates
         ]
-        return self._connector.update_many(entity, fields, more)
+        return self.connector.update_many(entity, fields, more)
 
 
 def test_what_business_central_changes_by_itself_goes_to_sales(engine: Engine) -> None:
@@ -107,18 +104,12 @@ def test_what_sales_changes_by_itself_goes_to_business_central(engine: Engine) -
     assert in_step(engine)
 
 
-class Throttling:
+class Throttling(Through):
     """A system that asks to slow down before it creates anything."""
-
-    def __init__(self, connector: Connector) -> None:
-        self._connector = connector
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connector, name)
 
     def create_many(self, *_: Any) -> Any:
         kind = FailureKind.THROTTLED
-        raise Throttled(Failure(self._connector.system, kind, "429", "Too many"))
+        raise Throttled(Failure(self.connector.system, kind, "429", "Too many"))
 
 
 def _lose_one_and_add_a_namesake(engine: Engine, lose: Any) -> tuple[Any, Any]:
@@ -166,24 +157,21 @@ def test_what_was_never_sent_is_not_looked_for_by_its_name(bare: Engine) -> None
     assert not Coupling.objects.filter(bc_id=other.id, sales_id=account.id).exists()
 
 
-class Telling:
+class Telling(Through):
     """A connector whose changes bring once more what changes while they are read."""
 
     def __init__(self, connector: Connector, edit: Callable[[], object]) -> None:
-        self._connector = connector
+        super().__init__(connector)
         self._edit = edit
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connector, name)
 
     def read_changes(
         self, entity: str, fields: Sequence[str], cursor: str
     ) -> Iterator[Page]:
-        pages = list(self._connector.read_changes(entity, fields, cursor))
+        pages = list(self.connector.read_changes(entity, fields, cursor))
         yield from pages
         self._edit()
         ids = [record.id for page in pages for record in page.records]
-        now = self._connector.read_many(entity, fields, ids)
+        now = self.connector.read_many(entity, fields, ids)
         yield Page(records=tuple(now.values()), cursor=pages[-1].cursor)
 
 

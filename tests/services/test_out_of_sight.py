@@ -18,7 +18,7 @@ from integration.services.retry import retry_error, runs_of
 from integration.services.storms import Storm
 from integration.simulators.faults import Faults
 from tests.factories import make_user
-from tests.services.engine import Engine, Live
+from tests.services.engine import Engine, Live, Through
 from tests.services.test_sync import in_step
 
 
@@ -193,15 +193,12 @@ def test_a_run_of_the_other_direction_does_not_count_as_a_try(engine: Engine) ->
     assert PendingRecord.objects.get(record_id=account.id).attempts == 1
 
 
-class Broken:
+class Broken(Through):
     """A system that cannot bring up one record by itself."""
 
     def __init__(self, connector: Connector, key: str) -> None:
-        self.connector = connector
+        super().__init__(connector)
         self._key = key
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.connector, name)
 
     def read_each(
         self, entity: str, fields: Sequence[str], ids: Sequence[str]
@@ -213,20 +210,17 @@ class Broken:
         return [failure if key == self._key else result for key, result in pairs]
 
 
-class Unlisted:
+class Unlisted(Through):
     """A system that brings up one record by itself only, in no list."""
 
     def __init__(self, connector: Connector, key: str) -> None:
-        self._connector = connector
+        super().__init__(connector)
         self._key = key
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connector, name)
 
     def read_many(
         self, entity: str, fields: Sequence[str], ids: Sequence[str]
     ) -> dict[str, Record]:
-        found = self._connector.read_many(entity, fields, ids)
+        found = self.connector.read_many(entity, fields, ids)
         return {key: record for key, record in found.items() if key != self._key}
 
 

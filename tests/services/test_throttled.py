@@ -19,7 +19,7 @@ from integration.services.execution import execute
 from integration.services.runs import start_run
 from integration.services.shared_memory import SharedMemory
 from integration.simulators.faults import Faults
-from tests.services.engine import Engine
+from tests.services.engine import Engine, Through
 
 pytestmark = pytest.mark.django_db
 
@@ -32,15 +32,12 @@ def hurry() -> Iterator[None]:
     clock.run_at(1)
 
 
-class Until:
+class Until(Through):
     """A connector whose system changes its mind at our first write."""
 
     def __init__(self, connector: Any, change: Callable[[], object]) -> None:
-        self._connector = connector
+        super().__init__(connector)
         self._change = change
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connector, name)
 
     def create_many(self, *call: Any) -> list[WriteResult]:
         return self._write("create_many", call)
@@ -51,7 +48,7 @@ class Until:
     def _write(self, name: str, call: Any) -> list[WriteResult]:
         self._change()
         self._change = int
-        results: list[WriteResult] = getattr(self._connector, name)(*call)
+        results: list[WriteResult] = getattr(self.connector, name)(*call)
         return results
 
 

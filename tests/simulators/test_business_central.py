@@ -24,11 +24,6 @@ ONE = f"customers({CUSTOMER})"
 NOWHERE = "99999999-0000-4000-8000-000000000000"
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def test_both_forms_of_the_address_answer(desk: Desk) -> None:
     short = ROOT.replace(f"/{TENANT}", "")
 

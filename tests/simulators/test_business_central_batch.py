@@ -7,11 +7,6 @@ GOOD = ("POST", "customers", {"displayName": "A"})
 BAD = ("POST", "customers", {"displayName": ""})
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def test_parts_are_answered_in_order(desk: Desk) -> None:
     responses = desk.batch(GOOD, ("PATCH", ONE, {"city": "Nyon"}), ("GET", ONE, None))
 

@@ -4,14 +4,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.simulators.sales_client import SalesClient, empty_client, error_of
+from tests.simulators.sales_client import SalesClient, error_of
 
 TRACK = "odata.track-changes"
-
-
-@pytest.fixture
-def client() -> SalesClient:
-    return empty_client()
 
 
 def start(client: SalesClient) -> str:

@@ -10,11 +10,6 @@ BC = {"system": "business_central", "entity": "customers"}
 ONE = f"customers({CUSTOMER})"
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 @pytest.mark.parametrize("peer", ["192.0.2.1", "", "2001:db8::1"])
 def test_another_machine_is_refused(desk: Desk, peer: str) -> None:
     answer = desk.ask_control("GET", "records", peer=peer)

@@ -16,11 +16,6 @@ WITH_PASSWORD = {
 }
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def refusal(desk: Desk, **form: str) -> tuple[int, str, int]:
     """Status, error and AADSTS number."""
     answer = desk.sign_in(**form)

@@ -14,11 +14,6 @@ ONE = f"customers({CUSTOMER})"
 STATES = sorted(fault.id for fault in KNOWN.values() if fault.place == "state")
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def content(store: Store) -> dict[str, Any]:
     return {
         place: {row.id: row.values for row in store.table(place).rows()}

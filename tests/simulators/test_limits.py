@@ -17,11 +17,6 @@ from tests.simulators.desk import ROOT, Desk
 READ = ("GET", "customers", None)
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def limit(desk: Desk, **figures: float) -> None:
     desk.control("POST", "faults", {"limits": figures})
 

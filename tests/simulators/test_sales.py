@@ -16,11 +16,6 @@ from tests.simulators.sales_client import (
 BULK = "accounts/Microsoft.Dynamics.CRM."
 
 
-@pytest.fixture
-def client() -> SalesClient:
-    return empty_client()
-
-
 def change_role(client: SalesClient, **values: object) -> None:
     roles = client.store.table("sales:roles")
     roles.update(roles.rows()[0], dict(values))

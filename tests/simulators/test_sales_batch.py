@@ -7,14 +7,9 @@ from werkzeug.test import TestResponse
 from integration.simulators.faults import Faults
 from integration.simulators.http import SimulatorError
 from integration.simulators.sales_batch import parse
-from tests.simulators.sales_client import SalesClient, empty_client, error_of
+from tests.simulators.sales_client import SalesClient, error_of
 
 MIXED = "multipart/mixed; boundary=b"
-
-
-@pytest.fixture
-def client() -> SalesClient:
-    return empty_client()
 
 
 def part(request: str, body: object = None, *headers: str, boundary: str = "b") -> str:
