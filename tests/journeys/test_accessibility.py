@@ -14,7 +14,7 @@ import axe_playwright_python
 import pytest
 from django.test import Client
 from django.urls import Resolver404, resolve
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from integration.choices import Role
 from tests.factories import make_user
@@ -265,6 +265,19 @@ def test_focus_starts_on_keeping_everything(browser: Browser, site: Site) -> Non
     site.open(page, PAGES["cleanup old"])
 
     assert page.evaluate("document.activeElement.textContent") == "Keep everything"
+
+
+def test_a_preview_begins_with_what_goes_on_a_telephone_too(
+    browser: Browser, site: Site
+) -> None:
+    page = site.window(browser, "fr-CH")
+    page.set_viewport_size({"width": WIDTHS[1][0], "height": WIDTHS[1][1]})
+
+    page.goto(f"{site.url}/errors/cleanup/?all=1")
+
+    expect(page.locator(".a-act a.btn")).to_be_focused()
+    for seen in ("h1", "#safe", ".a-act a.btn"):
+        expect(page.locator(seen)).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("path", ["problems", "cleanup all"])
