@@ -9,25 +9,18 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from integration import clock
 from integration.choices import (
-    Engine,
     ErrorState,
     ItemOutcome,
     OperationKind,
     OperationState,
     SettledReason,
 )
-from integration.models import (
-    Connection,
-    Operation,
-    PendingRecord,
-    SyncError,
-    TableMapping,
-)
+from integration.models import Connection, Operation, SyncError
 from integration.models.dialect import among, among_ids
 from integration.models.errors import SyncErrorQuerySet
 from integration.services import moment
@@ -191,9 +184,7 @@ def _reopen_chunk(operation_id: int) -> bool:
     for _work, chunk in _locked(rows.filter(id__in=among_ids(ids))):
         replaced = _replaced(chunk)
         _call_replaced(replaced)
-        over = _over({row["id"] for row in chunk} - replaced)
-        _call_healed(over)
-        back = [row for row in chunk if row["id"] not in replaced | over]
+        back = [row for row in chunk if row["id"] not in replaced]
         _put_back(back, locked.instant or locked.created_at)
         restored += len(back)
     locked.result["restored"] = locked.result.get("restored", 0) + restored
@@ -219,31 +210,6 @@ def _call_replaced(ids: Collection[int]) -> None:
     """They stay resolved, for the reason they would have without a person's hand."""
     SyncError.objects.filter(id__in=among_ids(sorted(ids))).update(
         settled_reason=SettledReason.REPLACED, handled_by=None, ignored_before_by=None
-    )
-
-
-def _over(ids: Collection[int]) -> set[int]:
-    """Those resolved by hand whose record is in step by now, or gone: nothing of it is
-    tried any more."""
-    mapping = TableMapping.objects.filter(
-        connection=OuterRef("connection"), name=OuterRef("mapping_key")
-    )
-    pending = PendingRecord.objects.filter(
-        mapping__connection=OuterRef("connection"),
-        mapping__name=OuterRef("mapping_key"),
-        record_id=OuterRef("record_key"),
-    )
-    resolved = SyncError.objects.filter(
-        ~Q(record_key=""), id__in=among_ids(sorted(ids)), state=ErrorState.RESOLVED
-    )
-    ours = resolved.filter(Exists(mapping), connection__engine=Engine.OURS)
-    return set(ours.filter(~Exists(pending)).values_list("id", flat=True))
-
-
-def _call_healed(ids: Collection[int]) -> None:
-    """They stay resolved, and no person's hand was needed for it."""
-    SyncError.objects.filter(id__in=among_ids(sorted(ids))).update(
-        handled_by=None, ignored_before_by=None
     )
 
 

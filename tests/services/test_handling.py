@@ -7,13 +7,7 @@ from django.db.models import Count, Sum
 
 from integration import clock
 from integration.choices import OperationKind, Role
-from integration.models import (
-    ErrorTotal,
-    Operation,
-    PendingRecord,
-    SyncError,
-    User,
-)
+from integration.models import ErrorTotal, Operation, SyncError, User
 from integration.services import cells
 from integration.services.actors import Refused
 from integration.services.causes import relevant_problems
@@ -33,7 +27,7 @@ from integration.services.recording import record_failing
 from integration.services.retry_preview import confirm, prepare
 from integration.services.settling import writing
 from integration.services.undo import undo
-from tests.factories import make_error, make_mapping, make_problem, make_user
+from tests.factories import make_error, make_problem, make_user
 from tests.sessions import referred_to
 
 pytestmark = pytest.mark.django_db
@@ -225,21 +219,6 @@ def test_a_record_that_fails_for_another_cause_by_now_is_not_open_twice(
     assert (rows[0].state, rows[0].settled_reason) == ("resolved", "replaced")
     assert chips(rows[1]) == ["open"]
     assert undone.result["restored"] == undone.result["changed_since"] == 1
-
-
-def test_what_is_in_step_by_now_stays_resolved_when_that_is_undone(
-    anna: User, rows: list[SyncError]
-) -> None:
-    operation = resolve_errors(ids(*rows[:2]), anna)
-    mapping = make_mapping(connection=rows[0].connection)
-    left = {"side": "business_central", "record_id": rows[1].record_key}
-    PendingRecord.objects.create(mapping=mapping, **left)
-
-    undone = undo(operation, anna)
-
-    assert chips(*rows[:2]) == ["resolved", "open"]
-    assert undone.result == {"restored": 1, "changed_since": 1}
-    assert SyncError.objects.get(pk=rows[0].pk).handled_by is None
 
 
 @pytest.mark.postgresql
