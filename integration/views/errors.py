@@ -158,7 +158,7 @@ def _listed(
 
     made_of = (
         *(template, request.get_full_path(), frame, user.is_administrator),
-        *(page.sort, bool(page.after), bool(page.before), *words),
+        *(page.sort, bool(page.after), bool(page.before), page.by_beginning, *words),
     )
     counts = (
         frame,
