@@ -1,6 +1,7 @@
 """Pending records: exactly one of three holds, and attempts count one version."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,9 @@ pytestmark = pytest.mark.django_db
 BC, SALES = System.BUSINESS_CENTRAL, System.SALES
 
 
-def tried(mapping: TableMapping, etag: str = "1", **more: str) -> PendingRecord:
+def tried(mapping: TableMapping, etag: str = "1", **more: Any) -> PendingRecord:
     failure = Failure(SALES, FailureKind.REFUSED, "0x1", "No \0 good")
-    one = Tried(BC, "b1", etag, "10000 Ärger", Trouble(failure, **more))  # type: ignore[arg-type]
+    one = Tried(BC, "b1", etag, "10000 Ärger", Trouble(failure, **more))
     pending.record_tried(mapping, [one], clock.now())
     return PendingRecord.objects.get(record_id="b1")
 
