@@ -183,73 +183,55 @@ def among(values: Sequence[str]) -> RawSQL:
     return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(values)])
 
 
-class UtcDay(Func):
-    """The UTC day of a moment."""
+class _Worded(Func):
+    """An expression that each database words in its own way."""
 
-    output_field = models.DateField()
     arity = 1
+    sqlite: str
+    postgresql: str
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> tuple[str, Any]:
-        # Moments are stored as UTC text; Django's own TruncDate calls Python per row.
-        return self.as_sql(
-            compiler, connection, template="substr(%(expressions)s, 1, 10)", **context
-        )
+        return self.as_sql(compiler, connection, template=self.sqlite, **context)
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> tuple[str, Any]:
-        return self.as_sql(
-            compiler,
-            connection,
-            template="((%(expressions)s) AT TIME ZONE 'UTC')::date",
-            **context,
-        )
+        return self.as_sql(compiler, connection, template=self.postgresql, **context)
 
 
-class UtcHour(Func):
+class UtcDay(_Worded):
+    """The UTC day of a moment.
+
+    SQLite stores moments as UTC text; Django's own TruncDate calls Python per row.
+    """
+
+    output_field = models.DateField()
+    sqlite = "substr(%(expressions)s, 1, 10)"
+    postgresql = "((%(expressions)s) AT TIME ZONE 'UTC')::date"
+
+
+class UtcHour(_Worded):
     """The UTC hour of a moment as text: 2026-11-30 05. See ``UtcDay``."""
 
     output_field = models.CharField()
-    arity = 1
-
-    def as_sqlite(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, Any]:
-        template = "substr(%(expressions)s, 1, 13)"
-        return self.as_sql(compiler, connection, template=template, **context)
-
-    def as_postgresql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, Any]:
-        template = "to_char((%(expressions)s) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24')"
-        return self.as_sql(compiler, connection, template=template, **context)
+    sqlite = "substr(%(expressions)s, 1, 13)"
+    postgresql = "to_char((%(expressions)s) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24')"
 
 
-class UtcText(Func):
+class UtcText(_Worded):
     """A moment as text, ISO 8601 in UTC to the second: written by the database.
 
     Thousands of rows of a file would else be parsed and formatted in Python.
     """
 
     output_field = models.CharField()
-    arity = 1
-
-    def as_sqlite(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, Any]:
-        template = "replace(substr(%(expressions)s, 1, 19), ' ', 'T') || 'Z'"
-        return self.as_sql(compiler, connection, template=template, **context)
-
-    def as_postgresql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, Any]:
-        template = (
-            "to_char((%(expressions)s) AT TIME ZONE 'UTC', "
-            '\'YYYY-MM-DD"T"HH24:MI:SS"Z"\')'
-        )
-        return self.as_sql(compiler, connection, template=template, **context)
+    sqlite = "replace(substr(%(expressions)s, 1, 19), ' ', 'T') || 'Z'"
+    postgresql = (
+        "to_char((%(expressions)s) AT TIME ZONE 'UTC', "
+        '\'YYYY-MM-DD"T"HH24:MI:SS"Z"\')'
+    )
 
 
 class Unindexed(Func):
