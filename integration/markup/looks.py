@@ -38,7 +38,8 @@ def look_words(seen: Seen | None, moments: parts.Moments) -> SafeString:
     if seen.settled_at is not None:
         return _ended_words(_Ended.of(seen), moments.locale)
     if seen.looked_at is None:
-        words = _("being looked at") if seen.is_watched else ""
+        is_watched = moments.is_to_come(seen.watched_until)
+        words = _("being looked at") if is_watched else ""
     elif seen.looked_at < seen.last_seen or not seen.found:
         words = ""  # It has failed since, or the check did not come so far.
     else:

@@ -245,7 +245,10 @@ def _told(_language: str, _zone: tzinfo) -> dict[datetime, _Told]:
 
 
 class Moments:
-    """The moments and counts of one page: language, zone and now are asked for once."""
+    """The moments and counts of one page: language, zone and now are asked for once.
+
+    ``until`` is when the first of what was asked of it is answered otherwise.
+    """
 
     def __init__(self) -> None:
         self.zone = timezone.get_current_timezone()
@@ -253,6 +256,7 @@ class Moments:
         self.now = clock.now()
         today = self.now.astimezone(self.zone).date()
         self.locale = Locale(self.language, self.zone, today)
+        self.until = _ALWAYS
         self._told = _told(self.language, self.zone)
 
     def ago(self, moment: datetime) -> SafeString:
@@ -266,7 +270,16 @@ class Moments:
             if len(self._told) >= MOST_TOLD:
                 self._told.clear()
             self._told[moment] = told
+        if told.until < self.until:
+            self.until = told.until
         return told.markup
+
+    def is_to_come(self, moment: datetime | None) -> bool:
+        """Whether it is after now."""
+        if moment is None or moment <= self.now:
+            return False
+        self.until = min(self.until, moment)
+        return True
 
     def relative(self, moment: datetime) -> str:
         """2 min ago, 3 h ago, 6 days ago; older than a month, or to come: the day."""

@@ -79,9 +79,13 @@ class Statement:
             return cls("", (), (), ())
         sql = parts[0][0]
         if len(parts) > 1:
-            # SQLite knows no order and no limit within a union but in a subquery.
-            each = (f"SELECT * FROM ({part}) AS part" for part, _params in parts)  # noqa: S608  # Django's own SQL
-            sql = " UNION ALL ".join(each)
+            # An order and a limit within a union stand in a subquery.
+            around_each = (
+                "SELECT * FROM ({}) AS part" if queries[0].query.is_sliced else "{}"
+            )
+            sql = " UNION ALL ".join(
+                around_each.format(part) for part, _params in parts
+            )
         params = tuple(map(_stored, chain.from_iterable(row for _part, row in parts)))
         stored = [_stored(slot) for slot in slots]
         sql = around.format(sql)

@@ -38,8 +38,11 @@ def listed(
     first = "{}"
     if len(queries) > 1 or not is_postgresql():
         wanted = ("id", column)
-        limit = f"{order} LIMIT {queries[0].query.high_mark}"
-        first = _of_the_first(limit if len(queries) > 1 else "")
+        first = _of_the_first()
+    if len(queries) > 1:
+        merged = f"{{}} ORDER BY 2 {way}, 1 {way} LIMIT {queries[0].query.high_mark}"
+        first = first.format(merged)
+        queries = queries if is_postgresql() else tuple(map(_unlimited, queries))
     around = f"{_beside().format(first)}{order}"
     problem = (f"problem__{name}" for name in _PROBLEM)
     columns = SyncError.objects.values_list(*LIST_COLUMNS, *problem, *beside_columns())
@@ -47,16 +50,25 @@ def listed(
     return Statement.of(*rows, slots=slots, around=around, columns=columns)
 
 
-def _of_the_first(order: str) -> str:
-    """The columns of the first rows of several queries, which need but be sorted.
+def _of_the_first() -> str:
+    """The columns of the first rows, in whose stead their ids are found.
 
     A cross join is one that SQLite keeps in this order.
     """
     columns = ", ".join(f"page.{name}" for name in LIST_COLUMNS)
     return f"""
-        SELECT {columns} FROM (SELECT page.id FROM ({{}}) AS page {order}) AS found
+        SELECT {columns} FROM (SELECT page.id FROM ({{}}) AS page) AS found
         CROSS JOIN {table_of(SyncError)} AS page WHERE page.id = found.id
     """  # noqa: S608  # only our own names
+
+
+def _unlimited(query: QuerySet[SyncError, Any]) -> QuerySet[SyncError, Any]:
+    """The same without its own order and limit: SQLite merges by those of a union, and
+    reads no more of each than that takes."""
+    query = query.all()
+    query.query.clear_limits()
+    query.query.clear_ordering(force=True)
+    return query
 
 
 Row = Mapping[str, Any]

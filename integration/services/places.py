@@ -40,11 +40,11 @@ def place_of(mapping: TableMapping) -> Place:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Places:
     """Every mapping's place by (connection id, mapping key), in the mappings' order.
 
-    ``connections`` are names by id.
+    ``connections`` are names by id. The same one as long as nobody changes any.
     """
 
     by_key: Mapping[tuple[int, str], Place]

@@ -23,7 +23,7 @@ class Halt:
 
 def read_halts(**chosen: Any) -> list[Halt]:
     """Every mapping that a storm has paused, or the ``chosen``; one query if none."""
-    if not stopped_statement().rows():
+    if not stopped_statement().raw():
         return []
     rows = _stopped().in_order().select_related("connection")
     found = list(rows.filter(**chosen))

@@ -1,7 +1,15 @@
 """The list of errors, and what a clean-up keeps of it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import django_tables2 as tables
 from django.urls import reverse
@@ -72,11 +80,51 @@ class ErrorTable(KeysetTable):
         return blank("rows")
 
 
+class _Drawn(NamedTuple):
+    """Rows as they were sent, right as long as now lies between these two.
+
+    It holds what its key tells apart by where it lies, which so stays its own.
+    """
+
+    markup: bytes
+    since: datetime
+    until: datetime
+    rows: Sequence[Row]
+    places: Places
+
+
+MOST_DRAWN = 64
+"""Pages of rows that a process keeps: some 4 MB."""
+_drawn: dict[Hashable, _Drawn] = {}
+
+
 def error_rows(
-    rows: Iterable[Row], places: Places, titles: Mapping[int, str], frame: Frame
+    rows: Sequence[Row], places: Places, titles: Mapping[int, str], frame: Frame
 ) -> bytes:
-    """The rows as they are sent. ``titles`` are the sentences of problems, by id."""
+    """The rows as they are sent. ``titles`` are the sentences of problems, by id.
+
+    A row is the same one as long as it is read the same, and so are places: who comes
+    back to a page, or looks on, mostly finds what it was.
+    """
     moments = parts.Moments()
+    key = (*map(id, rows), id(places), *titles.values(), frame, moments.locale)
+    drawn = _drawn.get(key)
+    if drawn is None or not drawn.since <= moments.now < drawn.until:
+        markup = _drawn_rows(rows, places, titles, frame, moments)
+        drawn = _Drawn(markup, moments.now, moments.until, rows, places)
+        if len(_drawn) >= MOST_DRAWN:
+            _drawn.clear()
+        _drawn[key] = drawn
+    return drawn.markup
+
+
+def _drawn_rows(
+    rows: Iterable[Row],
+    places: Places,
+    titles: Mapping[int, str],
+    frame: Frame,
+    moments: parts.Moments,
+) -> bytes:
     return b"".join(
         error_row(
             row["shown"],

@@ -1,12 +1,14 @@
 """The list of errors, one error, and what may be done to them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote
 
+from django.contrib.messages import get_messages
 from django.http import Http404, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import get_template, render_to_string
 from django.urls import reverse
@@ -20,9 +22,9 @@ from django_htmx.http import reselect, retarget
 from integration.choices import Chip, Role
 from integration.filters.errors import chosen_labels, filter_form
 from integration.forms.handling import CommentForm, IgnoreForm
-from integration.http import SignedInRequest, is_fragment, role_required
+from integration.http import SignedInRequest, is_fragment, role_required, theme_of
 from integration.markup.error_row import Frame
-from integration.markup.kept import blank, filled, kept
+from integration.markup.kept import Part, blank, kept
 from integration.markup.looks import failing_words, look_words, pace
 from integration.markup.parts import Moments
 from integration.markup.records import source_and_destination
@@ -106,15 +108,48 @@ def _list_of(
         response["HX-Push-Url"] = f"{request.path}{question(request.GET.urlencode())}"
         return response
     say_dropped(request, listing.dropped)
-    context = list_context(request, listing, page)
-    context |= page_context(request, listing, places)
-    context["list"] = blank("list")
-    if not listing.is_filtered:  # It counts what the frame around it does.
-        context["shell"] = SimpleLazyObject(partial(read_shell, page.chips.chips))
-    response = render(request, "integration/errors/list.html", context)
+    frame = _framed(request, listing, page, places)
     part = listed("integration/errors/_list.html")
-    response.content = filled(response.content, list=part)
-    return response
+    return HttpResponse(frame.filled(list=part, csrf=get_token(request).encode()))
+
+
+def _framed(
+    request: SignedInRequest, listing: Listing, page: ErrorPage, places: Places
+) -> Part:
+    """The page around the list: kept, unless it has something to tell once."""
+    counted = None if listing.is_filtered else page.chips.chips
+    shell, halts, done = read_shell(counted), read_halts(), take_done(request)
+    offered = _offered(places)
+
+    def around() -> Part:
+        context = list_context(request, listing, page)
+        context |= page_context(request, listing, places, offered)
+        context |= {"shell": shell, "halts": halts, "done": done}
+        context |= {"list": blank("list"), "csrf_token": blank("csrf")}
+        return Part(render_to_string("integration/errors/list.html", context, request))
+
+    if halts or done or len(get_messages(request)):
+        return around()
+    user, moments = request.user, Moments()
+    return kept(
+        (
+            *(request.get_full_path(), theme_of(request), moments.locale, shell),
+            *(moments.ago(one.at) for one in shell.systems if one.at),
+            *(user.get_full_name(), user.get_username(), user.role, user.is_superuser),
+            *(page.sort, page.chips, bool(page.after), bool(page.before)),
+            *map(tuple, offered.values()),
+        ),
+        around,
+    )
+
+
+def _offered(places: Places) -> dict[str, Sequence[tuple[str, str]]]:
+    """What the filter form offers, by its fields."""
+    return {
+        "mapping": [(name, name) for name in places.mapping_names],
+        "problem": problem_titles(get_language() or "en"),
+        "connection": [(str(key), name) for key, name in places.connections.items()],
+    }
 
 
 def _listed(
@@ -148,13 +183,13 @@ def _listed(
         ),
     }
 
-    def around() -> bytes:
+    def around() -> Part:
         table = ErrorTable(str(page.sort), lambda sort: f"?{listing.query(sort=sort)}")
         blanks = {
             name: blank(name) for name in (*_COUNTED, *filter(beside.get, beside))
         }
         there = context() | blanks | {"table": table, "filter_words": words}
-        return render_to_string(template, there, request).encode()
+        return Part(render_to_string(template, there, request))
 
     made_of = (
         *(template, request.get_full_path(), frame, user.is_administrator),
@@ -168,8 +203,8 @@ def _listed(
         not page.before,
         bool(page.after),
     )
-    return filled(
-        kept(made_of, around) if rows else around(),
+    part = kept(made_of, around) if rows else around()
+    return part.filled(
         **kept(counts, lambda: _counted(context())),
         **{name: escape(value).encode() for name, value in beside.items()},
         rows=error_rows(rows, places, titles, frame),
@@ -249,8 +284,11 @@ def live_href(
     first ones of the list.
     """
     rows = "&entry=".join(["", *map(str, ids)])
-    asked = {"since": since.isoformat(), "told": str(told), "first": "1" * first}
-    return f"{reverse('errors_live')}?{urlencode(asked | listing.words)}{rows}"
+    told_of = (
+        f"since={quote(since.isoformat(), safe='')}&told={told}&first={'1' * first}"
+    )
+    query = f"&{words}" if (words := listing.query()) else ""
+    return f"{reverse('errors_live')}?{told_of}{query}{rows}"
 
 
 def can_retry_all(listing: Listing, page: ErrorPage) -> bool:
@@ -288,23 +326,19 @@ def hidden_words(listing: Listing) -> list[tuple[str, str]]:
 
 
 def page_context(
-    request: SignedInRequest, listing: Listing, places: Places
+    request: SignedInRequest,
+    listing: Listing,
+    places: Places,
+    offered: Mapping[str, Sequence[tuple[str, str]]],
 ) -> dict[str, Any]:
-    """What only the whole page needs: the filter form and the last result."""
-    offered = {
-        "mapping": [(name, name) for name in places.mapping_names],
-        "problem": problem_titles(get_language() or "en"),
-        "connection": [(str(key), name) for key, name in places.connections.items()],
-    }
+    """What only the whole page needs: the filter form."""
     form = SimpleLazyObject(partial(filter_form, listing.filters, offered))
     return {
         "section": "errors",
-        "halts": read_halts(),
         "offered": offered,
         "form": form,
         "chosen": partial(chosen_labels, form),
         "has_connections": len(places.connections) > 1,
-        "done": take_done(request),
         "ignore_form": SimpleLazyObject(IgnoreForm),
     }
 
