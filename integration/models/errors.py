@@ -279,7 +279,7 @@ class SyncError(models.Model):
                 "connection", "chip", *NEWEST_FIRST, name="error_of_connection"
             ),
             models.Index("direction", "chip", *NEWEST_FIRST, name="error_of_direction"),
-            models.Index("job", *NEWEST_FIRST, *SIGHT, "chip", name="error_of_job"),
+            models.Index("job", "chip", *NEWEST_FIRST, *SIGHT, name="error_of_job"),
             models.Index("record_key", *NEWEST_FIRST, name="error_of_record"),
             *(
                 models.Index("chip", column, "id", "last_seen", *SIGHT, name=name)

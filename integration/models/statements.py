@@ -62,14 +62,17 @@ class Statement:
         cls,
         *queries: QuerySet[Any, Any],
         slots: Sequence[Any] = (),
+        each: str = "{}",
+        between: str = " UNION ALL ",
         around: str = "{}",
         columns: QuerySet[Any, Any] | None = None,
         once: bool = False,
     ) -> "Statement":
         """The statement of a query, or of the rows of several one after the other.
 
-        ``around`` says what is made of its SQL, ``columns`` is a query with the columns
-        that ``around`` has. ``once``: it will not come again.
+        ``each`` says what is made of the SQL of one of several, ``between`` stands
+        between these, ``around`` says what is made of all; ``columns`` is a query with
+        the columns that ``around`` has. ``once``: it will not come again.
         """
         compilers = [
             query.query.get_compiler(connection=connection) for query in queries
@@ -77,15 +80,10 @@ class Statement:
         parts = list(filter(None, map(_written, compilers)))
         if not parts:
             return cls("", (), (), ())
-        sql = parts[0][0]
+        written = [part for part, _params in parts]
         if len(parts) > 1:
-            # An order and a limit within a union stand in a subquery.
-            around_each = (
-                "SELECT * FROM ({}) AS part" if queries[0].query.is_sliced else "{}"
-            )
-            sql = " UNION ALL ".join(
-                around_each.format(part) for part, _params in parts
-            )
+            written = list(map(each.format, written))
+        sql = between.join(written)
         params = tuple(map(_stored, chain.from_iterable(row for _part, row in parts)))
         stored = [_stored(slot) for slot in slots]
         sql = around.format(sql)

@@ -184,10 +184,8 @@ class Reading:
     @property
     def _ordered_by_leader(self) -> bool:
         """The leading index has the rows, or those of a state, by last seen."""
-        if self._leader == "job":
-            return self._in_time
         by_state = self._one_state or self._each_state
-        return self._in_time and by_state and self._leader in {*EXACT, "reason", ""}
+        return self._in_time and by_state and self._leader in {*_COLUMNS, "reason", ""}
 
     @property
     def _each_state(self) -> bool:
@@ -195,13 +193,25 @@ class Reading:
 
         Walked by time, any number of rows of others could stand between. Where one
         column leads and another is tested, a state may have hardly a row that fits: a
-        problem is small enough for that.
+        problem is small enough for that, and a job always leads.
         """
         filters = self.filters
-        if self._one_state or not self._in_time or not filters.is_only(*EXACT):
+        if self._one_state or not self._in_time:
             return False
+        if self._job_leads:
+            return True
         scope = filters.scope()
-        return "problem" in scope or len(scope) == 1 or (self.few and not scope)
+        return filters.is_only(*EXACT) and (
+            "problem" in scope or len(scope) == 1 or (self.few and not scope)
+        )
+
+    @property
+    def _job_leads(self) -> bool:
+        return bool(self.filters.job) and not (self._text_leads or self.filters.record)
+
+    @property
+    def _text_leads(self) -> bool:
+        return self.found is not None and self.found.hits is not None
 
     @property
     def _leader(self) -> str:
@@ -211,9 +221,9 @@ class Reading:
             return ""
         ordered = self._one_state or self.few or self._each_state
         candidates = {
-            "text": self.found and self.found.hits is not None,
+            "text": self._text_leads,
             "record": filters.record,
-            "job": filters.job,
+            "job": self._job_leads,
             "moment": self.few and filters.bounds_a_moment,
             "problem": ordered and filters.problem,
             "reason": filters.reason,
@@ -388,7 +398,7 @@ _SETTLED = {Chip.RESOLVED.value, ALL}
 """The states that can show a row with a reason."""
 _BELOW, _ID = "below", "id"
 """Leaders that no filter names: the index below a cut, and the key."""
-_WITHOUT_CHIP = {"record", "job", "text", "reason", "unsettled", _BELOW, _ID}
+_WITHOUT_CHIP = {"record", "text", "reason", "unsettled", _BELOW, _ID}
 """Leaders whose index does not begin with, or go on by, the chip."""
 _COLUMNS = {**EXACT, "job": "job_id"}
 

@@ -42,12 +42,15 @@ def listed(
     if len(queries) > 1:
         merged = f"{{}} ORDER BY 2 {way}, 1 {way} LIMIT {queries[0].query.high_mark}"
         first = first.format(merged)
-        queries = queries if is_postgresql() else tuple(map(_unlimited, queries))
+        if not is_postgresql():
+            queries = tuple(map(_unlimited, queries))
     around = f"{_beside().format(first)}{order}"
     problem = (f"problem__{name}" for name in _PROBLEM)
     columns = SyncError.objects.values_list(*LIST_COLUMNS, *problem, *beside_columns())
     rows = (query.values_list(*wanted) for query in queries)
-    return Statement.of(*rows, slots=slots, around=around, columns=columns)
+    # An order and a limit within a union stand in a subquery.
+    each = "SELECT * FROM ({}) AS part" if queries[0].query.is_sliced else "{}"
+    return Statement.of(*rows, slots=slots, each=each, around=around, columns=columns)
 
 
 def _of_the_first() -> str:

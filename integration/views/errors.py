@@ -175,7 +175,7 @@ def _listed(
         "next_href": page.after and f"?{listing.query(after=page.after)}",
         "previous_href": page.before and f"?{listing.query(before=page.before)}",
         "pace": pace(row["seen"] for row in rows),
-        "live_href": live_href(
+        "live_query": live_query(
             (row["id"] for row in rows),
             listing,
             listing.asked_at,
@@ -270,7 +270,7 @@ def _names(
     return names
 
 
-def live_href(
+def live_query(
     ids: Iterable[int],
     listing: Listing,
     since: datetime,
@@ -278,17 +278,15 @@ def live_href(
     *,
     first: bool,
 ) -> str:
-    """Where to ask what is new: about these rows, and beside them.
+    """What to ask for news: about these rows, and beside them.
 
     ``told`` is how many new ones the page tells of already; ``first``: its rows are the
     first ones of the list.
     """
     rows = "&entry=".join(["", *map(str, ids)])
-    told_of = (
-        f"since={quote(since.isoformat(), safe='')}&told={told}&first={'1' * first}"
-    )
-    query = f"&{words}" if (words := listing.query()) else ""
-    return f"{reverse('errors_live')}?{told_of}{query}{rows}"
+    asked = f"since={quote(since.isoformat(), '')}&told={told}&first={'1' * first}"
+    words = f"&{query}" if (query := listing.query()) else ""
+    return f"{asked}{words}{rows}"
 
 
 def can_retry_all(listing: Listing, page: ErrorPage) -> bool:

@@ -67,7 +67,7 @@ def errors_live(request: SignedInRequest) -> HttpResponse:
     counts, new = read_chips(listing.filters, cuts, since)
     first = request.GET.get("first") == "1"
     context: dict[str, Any] = {
-        "live_href": errors.live_href(
+        "live_query": errors.live_query(
             ids, listing, since or listing.asked_at, new, first=first
         ),
         "pace": pace(row["seen"] for row in rows),

@@ -278,7 +278,7 @@ def test_what_is_under_the_bound_is_counted_each_time(many: Year) -> None:
     query = {"job": str(many.jobs[1].pk), "state": "all"}
     asked(query, Sort())
 
-    assert any("FILTER (WHERE" in sql for sql in asked(query, Sort()))
+    assert any("count(*)" in sql for sql in asked(query, Sort()))
 
 
 @pytest.mark.postgresql

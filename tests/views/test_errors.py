@@ -514,7 +514,7 @@ def test_what_a_page_keeps_is_not_shown_to_whoever_may_less_or_more(
     assert 'formaction="/errors/resolve/"' in pages["superuser"]
 
 
-@pytest.mark.parametrize("name", ["list", "pace", "live_href", "rows"])
+@pytest.mark.parametrize("name", ["list", "pace", "live_query", "rows", "csrf"])
 def test_a_name_that_looks_like_a_blank_is_a_name(
     viewer: Client, scene: dict[str, Any], name: str
 ) -> None:
