@@ -15,6 +15,7 @@ from django.db import connection
 
 from integration.management.broker import Broker
 from integration.management.children import Children
+from integration.services.error_counts import believed_for
 from tests.running import Systems, running_systems
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,12 @@ def pytest_collection_modifyitems(
     ]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(autouse=True)
+def uncounted() -> None:
+    """Rows and clocks of one test may look like those of another."""
+    believed_for.cache_clear()
 
 
 @pytest.fixture

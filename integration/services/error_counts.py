@@ -3,16 +3,17 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
+from typing import Any
 
 from django.db.models import Case, CharField, F, Q, QuerySet, Sum, Value, When
 
 from integration import clock
 from integration.choices import Chip
-from integration.models import Connection, ErrorTotal, SyncError
+from integration.models import Connection, ErrorTotal, Operation, SyncError
 from integration.models.cuts import EXACT, Cut
-from integration.models.dialect import Unindexed
+from integration.models.dialect import Unindexed, table_of
 from integration.models.errors import RELEVANT_CHIPS
 from integration.models.statements import Statement
 from integration.services.error_filters import ALL, ErrorFilter, chips_of
@@ -52,42 +53,55 @@ def count_chips(
         return ChipCounts(found.counts(), exact=True)
     if found:  # What was searched for is hardly searched for again.
         return _counted(_bounded.__wrapped__(filters, tuple(cuts), found))
-    period = int(clock.monotonic() // _BELIEVED_SECONDS)
-    reached = _reached(filters, tuple(cuts), period)
-    in_sight = totals_statement(filters).raw() if reached else ()
-    if in_sight in reached:
-        return reached[in_sight]
-    counts = _counted(_bounded(filters, tuple(cuts), None))
-    if not counts.exact:
-        reached.clear()
-        reached[in_sight or totals_statement(filters).raw()] = counts
+    believed = _believed(filters, tuple(cuts))
+    in_sight = _in_sight().raw()
+    counts = believed.get(in_sight)
+    if counts is None:
+        counts = _counted(_bounded(filters, tuple(cuts), None))
+        believed.clear()
+        believed[in_sight] = counts
     return counts
 
 
 def counting_statements(
-    filters: ErrorFilter, cuts: tuple[Cut, ...], *, exact: bool
+    filters: ErrorFilter, cuts: tuple[Cut, ...]
 ) -> Sequence[Statement]:
-    """What ``count_chips`` is likely to ask, to be asked together with others.
-
-    ``exact`` is what the last counts of this filter were.
-    """
-    if is_rolled_up(filters) or not exact:
+    """What ``count_chips`` is likely to ask, to be asked together with others."""
+    if is_rolled_up(filters):
         return (totals_statement(filters),)
-    return _bounded(filters, cuts, None)
+    believed = _believed(filters, cuts)
+    return (_in_sight(), *(() if believed else _bounded(filters, cuts, None)))
 
 
 _BELIEVED_SECONDS = 10.0
-"""So long “10,000+” is not counted again, while as many are in sight of each chip:
-whoever turns the pages asks for it each time, and so does each open page for its news.
+"""So long what was counted is believed while nothing was recorded or settled since, and
+nobody did anything: whoever turns the pages asks for it each time, and so does each
+open page for its news.
 """
 
 
+def _believed(
+    filters: ErrorFilter, cuts: tuple[Cut, ...]
+) -> dict[tuple[tuple[Any, ...], ...], ChipCounts]:
+    """The last counts, by what was in sight just before."""
+    return believed_for(filters, cuts, int(clock.monotonic() // _BELIEVED_SECONDS))
+
+
 @lru_cache(maxsize=256)
-def _reached(
+def believed_for(
     _filters: ErrorFilter, _cuts: Sequence[Cut], _period: int
-) -> dict[tuple[tuple[int, ...], ...], ChipCounts]:
-    """Where the counts of a bound that was reached are kept, by what is in sight."""
+) -> dict[tuple[tuple[Any, ...], ...], ChipCounts]:
     return {}
+
+
+@cache
+def _in_sight() -> Statement:
+    """By chip, when any failed last, and the last thing that anybody did."""
+    return _summed(
+        ErrorTotal.objects.all(),
+        f"(SELECT max(last_seen) FROM {table_of(SyncError)})",  # noqa: S608  # only our own names
+        f"(SELECT max(id) FROM {table_of(Operation)})",  # noqa: S608  # only our own names
+    )
 
 
 def _counted(bounded: Iterable[Statement]) -> ChipCounts:
@@ -180,9 +194,18 @@ def is_rolled_up(filters: ErrorFilter) -> bool:
     return not (beyond or filters.q or filters.record)
 
 
+@lru_cache(maxsize=256)
 def totals_statement(filters: ErrorFilter) -> Statement:
-    """By chip, from the roll-up; of everything where that does not know the filter."""
-    return _totals(filters if is_rolled_up(filters) else ErrorFilter())
+    """By chip, from the roll-up, which knows this filter."""
+    return _summed(ErrorTotal.objects.filter(rolled_up(filters)))
+
+
+def _summed(totals: QuerySet[ErrorTotal], *besides: str) -> Statement:
+    each = (f"sum(n) FILTER (WHERE state = '{chip}')" for chip in Chip)
+    return Statement.of(
+        totals.order_by().values_list("state", "n"),
+        around=f"SELECT {', '.join((*each, *besides))} FROM ({{}}) AS counted",  # noqa: S608  # only our own names
+    )
 
 
 def rolled_up(filters: ErrorFilter) -> Q:
@@ -195,16 +218,6 @@ def rolled_up(filters: ErrorFilter) -> Q:
     if filters.category:
         chosen &= Q(problem__category=filters.category)
     return chosen
-
-
-@lru_cache(maxsize=256)
-def _totals(filters: ErrorFilter) -> Statement:
-    chosen = rolled_up(filters)
-    each = (f"sum(n) FILTER (WHERE state = '{chip}')" for chip in Chip)
-    return Statement.of(
-        ErrorTotal.objects.filter(chosen).order_by().values_list("state", "n"),
-        around=f"SELECT {', '.join(each)} FROM ({{}}) AS counted",  # noqa: S608  # only our own names
-    )
 
 
 def relevant_of(

@@ -368,8 +368,7 @@ def likely_statements(
     reading = _last.get((filters, sort))
     if reading is None:
         return
-    exact = reading.chips.exact
-    yield from counting_statements(filters, reading.cuts, exact=exact)
+    yield from counting_statements(filters, reading.cuts)
     if rest := _of_any_cause(filters):
         yield totals_statement(rest)
     key = read_token(before or after, reading.sort)

@@ -34,7 +34,7 @@ from integration.services.cleanup_preview import (
     Preview,
     preview,
 )
-from integration.services.error_counts import count_chips
+from integration.services.error_counts import believed_for, count_chips
 from integration.services.error_filters import parse_filter
 from integration.services.error_list import read_page
 from integration.services.errors import record_outcomes
@@ -306,6 +306,7 @@ PAUSES = st.sampled_from(
 @contextmanager
 def undone() -> Iterator[None]:
     """Everything in the block is rolled back."""
+    believed_for.cache_clear()
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
