@@ -194,6 +194,7 @@ def _listed(
     made_of = (
         *(template, request.get_full_path(), frame, user.is_administrator),
         *(page.sort, bool(page.after), bool(page.before), page.by_beginning, *words),
+        bool(rows),
     )
     counts = (
         frame,
@@ -203,7 +204,8 @@ def _listed(
         not page.before,
         bool(page.after),
     )
-    part = kept(made_of, around) if rows else around()
+    # Where nothing at all is wrong, it is told when the engine ran last.
+    part = kept(made_of, around) if rows or words else around()
     return part.filled(
         **kept(counts, lambda: _counted(context())),
         **{name: escape(value).encode() for name, value in beside.items()},

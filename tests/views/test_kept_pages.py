@@ -175,3 +175,24 @@ def test_each_person_has_a_token_of_their_own(scene: Client) -> None:
     for found in tokens:
         assert len(found) == 2
     assert tokens[0] != tokens[1]
+
+
+@pytest.mark.parametrize("headers", [None, FRAGMENT], ids=["page", "list"])
+def test_a_list_that_had_no_row_has_the_one_that_came(
+    scene: Client, headers: Headers
+) -> None:
+    address = "/errors/?record=99999999-1111-4000-8000-000000000000"
+    empty = scene.get(address, headers=dict(headers or {})).content.decode()
+    assert "No error matches" in empty
+
+    problem = Problem.objects.get()
+    make_error(problem=problem, record_key="99999999-1111-4000-8000-000000000000")
+    recount()
+    there = scene.get(address, headers=dict(headers or {})).content.decode()
+    SyncError.objects.filter(record_key__startswith="9999").delete()
+    recount()
+
+    assert "No error matches" not in there
+    assert there.count("<tr data-watch=") == 1
+    again = scene.get(address, headers=dict(headers or {})).content.decode()
+    assert "No error matches" in again
