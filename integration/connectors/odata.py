@@ -30,9 +30,10 @@ def is_guid(text: str) -> bool:
 
 def guid(text: str) -> str:
     """A GUID as we write it: lower case, hyphens. Raises ``ValueError``."""
-    if not is_guid(text):
+    lower = text.lower()
+    if _GUID.fullmatch(lower) is None:
         raise ValueError(f"Not a GUID: {text[:60]!r}")
-    return text.lower()
+    return lower
 
 
 def literal(value: str | bool | float | Decimal | datetime) -> str:
@@ -137,10 +138,7 @@ class RecordShape:
         """
         record_id = guid(str(body[self.key]))
         etag = str(body.get("@odata.etag", ""))
-        values = {k: v for k, v in body.items() if not k.startswith("@odata.")}
-        return Record(
-            id=record_id,
-            etag=etag if _VERSION.fullmatch(etag) else "",
-            modified_at=parse_moment(body.get(self.modified)),
-            values=values,
-        )
+        # No column begins like that, and what is said of all of a record does.
+        values = {name: value for name, value in body.items() if name[:1] != "@"}
+        known = etag if _VERSION.fullmatch(etag) else ""
+        return Record(record_id, known, parse_moment(body.get(self.modified)), values)

@@ -68,13 +68,17 @@ def decide(
         name = mapped.bc
         if name not in bc or name not in sales:
             continue
-        way = _way(mapped, known.get(name, _UNKNOWN), bc[name], sales[name], won)
+        here, there = bc[name], sales[name]
+        if here == there:
+            agreed[name] = here
+            continue
+        way = _way(mapped, known.get(name, _UNKNOWN), here, there, won)
         if way is Direction.TO_SALES:
             to_sales.append(name)
         elif way is Direction.TO_BUSINESS_CENTRAL:
             to_bc.append(name)
         else:
-            agreed[name] = _agreed(mapped, bc[name], sales[name])
+            agreed[name] = _agreed(mapped, here, there)
     return Decision(tuple(to_sales), tuple(to_bc), agreed=agreed, answered=bool(won))
 
 
@@ -129,7 +133,7 @@ def _from(system: System) -> Direction:
 def _way(
     mapped: FieldMap, base: Any, bc: Any, sales: Any, won: Winners
 ) -> Direction | None:
-    if bc == sales or mapped.create_only:
+    if mapped.create_only:
         return None
     if mapped.bc in won:
         return _from(won[mapped.bc])
@@ -145,6 +149,4 @@ def _way(
 
 def _agreed(mapped: FieldMap, bc: Any, sales: Any) -> Any:
     """What the next decision compares with: of a one-way value, that of its source."""
-    if bc == sales or Direction.TO_SALES in mapped.ways:
-        return bc
-    return sales
+    return bc if Direction.TO_SALES in mapped.ways else sales

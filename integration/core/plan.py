@@ -8,7 +8,6 @@ from uuid import UUID, uuid5
 
 from integration.core.mapping import FieldMap, References, TableMap
 from integration.core.records import Direction, System
-from integration.core.values import ValueKind
 
 _KEYS = UUID("9e0f5a0c-6a1a-5d6e-9a52-2c1f7c0f4d10")
 
@@ -58,11 +57,18 @@ def update(
     """The columns of ``names`` with the values of the source."""
     columns: dict[str, Any] = {}
     system = way.destination
+    blank = None if system is System.SALES else ""
+    as_they_are = table.as_they_are[system]
     for name in names:
-        column = _column(table.field(name), system, values[name], references)
-        if isinstance(column, Missing):
-            return column
-        columns[column[0]] = column[1]
+        value = values[name]
+        column = as_they_are.get(name)
+        if column:
+            columns[column] = blank if value == "" else value
+            continue
+        made = _column(table.field(name), system, value, references)
+        if isinstance(made, Missing):
+            return made
+        columns[made[0]] = made[1]
     return columns
 
 
@@ -73,18 +79,11 @@ def creation(
     references: Mapping[str, References],
 ) -> dict[str, Any] | Missing:
     """All columns of a new record: constants, and the values that are not blank."""
-    names = [
-        mapped.bc
-        for mapped in table.values
-        if way in mapped.ways and values.get(mapped.bc, "") != ""
-    ]
+    names = [name for name in table.carried[way] if values.get(name, "") != ""]
     columns = update(table, way, values, names, references)
     if isinstance(columns, Missing):
         return columns
-    for mapped in table.fields:
-        if not mapped.bc and way in mapped.ways:
-            columns[mapped.sales] = mapped.constant
-    return columns
+    return {**columns, **table.constants[way]}
 
 
 def _column(
@@ -96,11 +95,9 @@ def _column(
     if mapped.lookup:
         return _lookup(mapped, system, str(value), references)
     name = mapped.bc if system is System.BUSINESS_CENTRAL else mapped.sales
-    if mapped.kind is ValueKind.DECIMAL and value != "":
-        return name, Decimal(value)
-    if system is System.SALES and value == "":
-        return name, None
-    return name, value
+    if value == "":
+        return name, None if system is System.SALES else ""
+    return name, Decimal(value)
 
 
 def _lookup(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
@@ -15,7 +15,11 @@ RATE_PLACES = 10
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 # Built once: ``json.dumps`` with options builds an encoder at every call.
 _sorted = json.JSONEncoder(sort_keys=True, default=str).encode
+_quoted = json.encoder.encode_basestring_ascii
 _BLANKS = frozenset({"", "_x0020_", BLANK_ID, "0001-01-01", "0001-01-01T00:00:00Z"})
+_MAY_BE_BLANK = frozenset({""}.union(" ", (blank[:1] for blank in _BLANKS)))
+"""What a printable text begins with that stands for nothing. Such texts hold nothing to
+clean away either: most values are known by these two signs to be in their form."""
 
 
 class ValueKind(StrEnum):
@@ -51,6 +55,13 @@ def clean(text: str) -> str:
     return _UNKEPT.sub("", text)
 
 
+def label(value: Any) -> str:
+    """As a person knows a record by it; "" where nothing is there."""
+    if isinstance(value, str) and value.isprintable():
+        return value
+    return clean(written(value or ""))
+
+
 def written(value: Any) -> str:
     """As text, also what no column holds: a list could not even be put aside."""
     return _sorted(value) if isinstance(value, list | dict) else str(value)
@@ -61,15 +72,40 @@ def digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(_sorted(values).encode()).hexdigest()
 
 
+def digest_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], str]:
+    """What makes the ``digest`` of those of these values that are there.
+
+    Mostly all are there, and texts: so they are written at once, which takes a third of
+    the time of an encoder.
+    """
+    ordered = sorted(names)
+    fields = (f"{_quoted(name)}: ".replace("%", "%%") + "%s" for name in ordered)
+    form = "{" + ", ".join(fields) + "}"
+
+    def digest_them(values: Mapping[str, Any]) -> str:
+        try:
+            text = form % tuple(map(_quoted, map(values.__getitem__, ordered)))
+        except (KeyError, TypeError):
+            return digest({name: values[name] for name in ordered if name in values})
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    return digest_them
+
+
 def _text(value: Any) -> Any:
     if isinstance(value, str):
-        return "" if not value or value.strip() in _BLANKS else clean(value)
+        if value.isprintable() and value[:1] not in _MAY_BE_BLANK:
+            return value
+        return "" if value.strip() in _BLANKS else clean(value)
     if value is None:
         return ""
     return written(value) if isinstance(value, Decimal | list | dict) else value
 
 
 def _code(value: Any) -> str:
+    if isinstance(value, str) and value.isprintable():
+        found = value.strip().upper()
+        return "" if value[:1] in _MAY_BE_BLANK and is_blank(value) else found
     return "" if is_blank(value) else clean(written(value)).strip().upper()
 
 

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from integration.core.values import ValueKind, digest, form_of, is_blank
+from integration.core.values import ValueKind, digest, digest_of, form_of, is_blank
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,12 @@ def test_every_way_of_writing_nothing_is_blank(value: str | None) -> None:
         (Decimal(100), ValueKind.DECIMAL, "100"),
         ("unreadable", ValueKind.DECIMAL, "unreadable"),
         (True, ValueKind.TEXT, True),
+        (" _x0020_ ", ValueKind.CODE, ""),
+        ("_x0020_1", ValueKind.TEXT, "_x0020_1"),
+        ("0041", ValueKind.TEXT, "0041"),
+        ("0041 ", ValueKind.CODE, "0041"),
+        ("Z\u00fcrich\n", ValueKind.CODE, "Z\u00dcRICH"),
+        ("\u3000", ValueKind.TEXT, ""),
     ],
 )
 def test_a_value_has_one_form(value: object, kind: ValueKind, expected: object) -> None:
@@ -57,6 +64,24 @@ def test_the_digest_is_that_of_json_with_sorted_names() -> None:
     text = json.dumps(values, sort_keys=True, default=str)
 
     assert digest(values) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"b": 'ü "\n', "a %s": "東京", "É": "\ud800"},
+        {"b": "1", "a %s": None, "É": [True, {"z": 1.5}]},
+        {"b": "1"},
+        {},
+    ],
+)
+def test_the_digest_of_chosen_values_is_that_of_them_alone(
+    values: dict[str, Any],
+) -> None:
+    wanted: list[list[str]] = [["b", "a %s", "É"], ["É", "b"], ["b"], []]
+    for names in wanted:
+        chosen = {name: values[name] for name in names if name in values}
+        assert digest_of(names)(values) == digest(chosen)
 
 
 def test_what_no_database_keeps_is_left_out() -> None:
