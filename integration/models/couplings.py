@@ -1,7 +1,11 @@
 """Coupling: this Business Central record is that Sales record."""
 
-from django.db import models
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import Q
+from django.db.models.base import ModelState
 from django.utils.translation import gettext_lazy as _
 
 from integration.models.dialect import PREFIX_LENGTH
@@ -99,3 +103,16 @@ class Coupling(models.Model):
 
     def __str__(self) -> str:
         return f"{self.bc_number} {self.bc_name}".strip() or self.bc_id
+
+
+def coupling_of(columns: Mapping[str, Any]) -> Coupling:
+    """A coupling that holds these columns, all of them.
+
+    A run makes thousands, and Django's own ways set every attribute by itself, between
+    signals that nobody awaits: they take ten times as long.
+    """
+    made = Coupling.__new__(Coupling)
+    state = ModelState()
+    state.adding, state.db = False, DEFAULT_DB_ALIAS
+    vars(made).update(columns, _state=state)
+    return made

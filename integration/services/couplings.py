@@ -13,7 +13,7 @@ from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.models.bulk import insert_new, update
-from integration.models.couplings import CouplingQuerySet, text_of
+from integration.models.couplings import CouplingQuerySet, coupling_of, text_of
 from integration.models.dialect import among, among_ids
 from integration.models.statements import Statement
 
@@ -64,7 +64,7 @@ def by_id(ids: Sequence[int]) -> dict[int, Coupling]:
     rows = Coupling.objects.filter(pk__in=among_ids(ids)).values_list(*_COLUMNS)
     # As a statement, whose rows are converted value by value instead of row by row.
     found = Statement.of(rows, once=True).rows()
-    loaded = (Coupling.from_db("default", _COLUMNS, row) for row in found)
+    loaded = (coupling_of(dict(zip(_COLUMNS, row, strict=True))) for row in found)
     return {row.pk: row for row in loaded}
 
 
@@ -139,14 +139,19 @@ def fresh(
     mapping: TableMapping, bc: Snapshot, sales: Snapshot, now: datetime
 ) -> Coupling:
     """A coupling that was never in step, not yet saved."""
-    mine = {"bc_id": bc.id, "sales_id": sales.id, "coupled_at": now}
-    columns = {**_BLANK, "mapping_id": mapping.pk, **mine}
-    # Its constructor would ask every field for its default, a thousand times.
-    coupling = Coupling.from_db(None, list(columns), list(columns.values()))
-    _call(coupling, System.BUSINESS_CENTRAL, bc)
-    _call(coupling, System.SALES, sales)
-    coupling.search_text = text_of(*_names(coupling))
-    return coupling
+    number, name = bc.number[:100], bc.name[:250]
+    sales_name = sales.name[:250]
+    made = {
+        "mapping_id": mapping.pk,
+        "bc_id": bc.id,
+        "sales_id": sales.id,
+        "coupled_at": now,
+        "bc_number": number,
+        "bc_name": name,
+        "sales_name": sales_name,
+        "search_text": text_of(number, name, sales_name),
+    }
+    return coupling_of(_BLANK | made)
 
 
 def make(mapping: TableMapping, couplings: Iterable[Coupling]) -> list[Coupling]:
@@ -258,17 +263,18 @@ def _presence(deleted_at: datetime | None) -> Presence:
 
 def rename(coupling: _Row, side: System, record: Snapshot) -> None:
     """Call one side as a person knows it now."""
-    before = _names(coupling)
-    _call(coupling, side, record)
-    if _names(coupling) != before and isinstance(coupling, Coupling):
-        coupling.search_text = text_of(*_names(coupling))
-
-
-def _call(coupling: _Row, side: System, record: Snapshot) -> None:
-    if side is System.BUSINESS_CENTRAL:
-        coupling.bc_number, coupling.bc_name = record.number[:100], record.name[:250]
+    name = record.name[:250]
+    if side is System.SALES:
+        if coupling.sales_name == name:
+            return
+        coupling.sales_name = name
     else:
-        coupling.sales_name = record.name[:250]
+        number = record.number[:100]
+        if coupling.bc_name == name and coupling.bc_number == number:
+            return
+        coupling.bc_number, coupling.bc_name = number, name
+    if isinstance(coupling, Coupling):
+        coupling.search_text = text_of(*_names(coupling))
 
 
 _names = attrgetter("bc_number", "bc_name", "sales_name")

@@ -22,6 +22,8 @@ from integration.services.errors import settle_replaced, stop_waiting
 from integration.services.pending import Tried
 from integration.services.work import Work
 
+_NONE = Trouble()
+
 
 def _by_system() -> dict[System, list[Any]]:
     return {system: [] for system in System}
@@ -127,7 +129,7 @@ def of_pair(
 ) -> Outcome:
     """The ending of one direction of a coupled pair."""
     bc, sales = refs(coupling)
-    said = trouble or Trouble()
+    said = trouble or _NONE
     return Outcome(
         kind=kind,
         direction=way,
