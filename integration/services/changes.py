@@ -1,7 +1,7 @@
 """Changes: what both systems say has changed, read once, on its way to the spool."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from integration import clock
@@ -36,11 +36,15 @@ def read_both(work: Work) -> Cursors:
     """Everything that changed since the stored cursors goes into the spool.
 
     What needs no decision is recorded page by page: echoes, versions handled before,
-    records outside the filter and those whose next try is not due.
+    records outside the filter and those whose next try is not due. The first page of
+    Sales is on its way while that of Business Central is dealt with.
     """
     cursors = Cursors()
-    cursors.bc = _read_business_central(work)
-    cursors.sales = _read_sales(work)
+    stored = "" if work.run.full else work.mapping.sales_cursor
+    with read_ahead(_pages(work, System.SALES, stored)) as theirs:
+        cursors.bc = _read_business_central(work, theirs.begin)
+        there = _Reading(System.SALES, stored, stored)
+        cursors.sales = _follow_or_restart(work, there, theirs)
     cursors.scanned = _scan_business_central(work)
     return cursors
 
@@ -63,41 +67,55 @@ def read_only(work: Work, system: System, ids: Sequence[str]) -> None:
     forget(work, system, [each for each in ids if each not in found])
 
 
-def _read_business_central(work: Work) -> str:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Reading one side from ``start``; ``stored`` is the next cursor if none comes.
+    ``meanwhile`` is to be done as soon as something has come."""
+
+    side: System
+    start: str
+    stored: str
+    meanwhile: Callable[[], None] = lambda: None
+
+
+def _read_business_central(work: Work, meanwhile: Callable[[], None]) -> str:
     side = System.BUSINESS_CENTRAL
     if work.money:
+        meanwhile()
         _take(work, side, Page(records=work.money.records), whole=True)
         return ""
     stored = "" if work.run.full else work.mapping.bc_cursor
-    return _follow_or_restart(work, side, _with_overlap(stored), stored)
+    here = _Reading(side, _with_overlap(stored), stored, meanwhile)
+    with read_ahead(_pages(work, side, here.start)) as pages:
+        return _follow_or_restart(work, here, pages)
 
 
-def _read_sales(work: Work) -> str:
-    stored = "" if work.run.full else work.mapping.sales_cursor
-    return _follow_or_restart(work, System.SALES, stored, stored)
-
-
-def _follow_or_restart(work: Work, side: System, start: str, stored: str) -> str:
-    """Read from ``start``, or everything when the system knows that place no more."""
-    try:
-        return _follow(work, side, start, stored)
-    except CursorExpired:
-        if not start:
-            raise
-        return _follow(work, side, "", "")
-
-
-def _follow(work: Work, side: System, start: str, stored: str) -> str:
-    """Read from ``start``; the next cursor, or ``stored`` when none came."""
-    connector = work.connectors[side]
+def _pages(work: Work, side: System, start: str) -> Iterator[Page]:
     place, columns = work.table.place(side), work.table.columns(side)
-    reached = stored
-    with read_ahead(connector.read_changes(place, columns, start)) as pages:
-        for page in pages:
-            _take(work, side, page, whole=not start)
-            reached = page.cursor or reached
-    if not start:
-        _miss_unseen(work, side)
+    return work.connectors[side].read_changes(place, columns, start)
+
+
+def _follow_or_restart(work: Work, reading: _Reading, pages: Iterable[Page]) -> str:
+    """Read everything anew when the system knows the place to start from no more."""
+    try:
+        return _follow(work, reading, pages)
+    except CursorExpired:
+        if not reading.start:
+            raise
+        anew = replace(reading, start="", stored="")
+        with read_ahead(_pages(work, reading.side, "")) as all_pages:
+            return _follow(work, anew, all_pages)
+
+
+def _follow(work: Work, reading: _Reading, pages: Iterable[Page]) -> str:
+    """Take what comes; the next cursor."""
+    reached = reading.stored
+    for page in pages:
+        reading.meanwhile()
+        _take(work, reading.side, page, whole=not reading.start)
+        reached = page.cursor or reached
+    if not reading.start:
+        _miss_unseen(work, reading.side)
     return reached
 
 

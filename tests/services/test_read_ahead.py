@@ -61,6 +61,17 @@ def test_the_next_page_is_asked_for_while_one_is_dealt_with() -> None:
             assert source.count() <= number + 2
 
 
+def test_the_first_page_can_be_asked_for_before_anybody_reads() -> None:
+    source = Source(3)
+
+    with read_ahead(source.pages()) as pages:
+        pages.begin()
+        assert source.asked[0].wait(WAIT)
+        pages.begin()
+        assert source.count() == 1
+        assert list(pages) == [0, 1, 2]
+
+
 def test_a_refusal_comes_after_the_pages_before_it() -> None:
     seen: list[int] = []
 
