@@ -67,7 +67,9 @@ def read_json(text: bytes | str) -> Any:
 def _count(text: str) -> None:
     """Refuse what would fill the memory, before anything is made of it."""
     opened = text.count("{") + text.count("[")
-    quotes, commas = text.count('"'), text.count(",")
+    # What is shorter than that cannot hold so many.
+    quotes = text.count('"') if len(text) > _MOST_QUOTES else 0
+    commas = text.count(",") if len(text) > _MOST_COMMAS else 0
     if opened > _MOST_OPENED or quotes > _MOST_QUOTES or commas > _MOST_COMMAS:
         raise ValueError("more values than any answer has")
 

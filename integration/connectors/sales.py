@@ -451,14 +451,16 @@ def _made(answer: Answer) -> set[str]:
 
 
 def _as_sent(create: Create) -> Written:
-    values = dict(_as_read(name, value) for name, value in create.values.items())
+    values = dict(create.values)
+    for name in [name for name in values if name.endswith(_BIND)]:
+        column, target = _as_read(name, values.pop(name))
+        values[column] = target
     return Written(Record(guid(create.key), "", None, values))
 
 
+@lru_cache(maxsize=1_000)  # Thousands of records name a few others.
 def _as_read(name: str, value: Any) -> tuple[str, Any]:
     """A lookup by the name and in the form it is read by."""
-    if not name.endswith(_BIND):
-        return name, value
     column = _POLYMORPHIC.sub("", name.removesuffix(_BIND).lower())
     found = _TARGET.search(str(value))
     return f"_{column}_value", found[1].lower() if found else None

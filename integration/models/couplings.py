@@ -16,7 +16,8 @@ from integration.models.mappings import TableMapping
 
 def text_of(number: str, *names: str) -> str:
     """What a search looks at: also without capitals and accents, each name once."""
-    return searchable("\n".join(f"{number} {name}" for name in dict.fromkeys(names)))
+    different = dict.fromkeys(names)
+    return searchable("\n".join([f"{number} {name}" for name in different]))
 
 
 class CouplingQuerySet(models.QuerySet["Coupling"]):

@@ -110,11 +110,13 @@ def _follow_or_restart(work: Work, reading: _Reading, pages: Iterable[Page]) -> 
 def _follow(work: Work, reading: _Reading, pages: Iterable[Page]) -> str:
     """Take what comes; the next cursor."""
     reached = reading.stored
+    # Where nothing is coupled yet, nothing can be missed.
+    whole = not reading.start and couplings.are_there(work.mapping)
     for page in pages:
         reading.meanwhile()
-        _take(work, reading.side, page, whole=not reading.start)
+        _take(work, reading.side, page, whole=whole)
         reached = page.cursor or reached
-    if not reading.start:
+    if whole:
         _miss_unseen(work, reading.side)
     return reached
 

@@ -68,6 +68,11 @@ def by_id(ids: Sequence[int]) -> dict[int, Coupling]:
     return {row.pk: row for row in loaded}
 
 
+def are_there(mapping: TableMapping) -> bool:
+    """Whether anything is coupled: asked first where thousands of ids would be sent."""
+    return Coupling.objects.filter(mapping=mapping).exists()
+
+
 def by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, Coupling]:
@@ -80,6 +85,8 @@ def known_by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, Known]:
     """What of the couplings of these records is asked for, by the record's id."""
+    if not (ids and are_there(mapping)):
+        return {}
     key = column(side, "id")
     rows = _of(mapping, key, ids).annotate(has_met=Q(values__isnull=False))
     found = Statement.of(rows.values_list(*_KNOWN), once=True).rows()
@@ -99,6 +106,8 @@ def with_number(
     Business Central gives a number once, so the one that had it is renumbered or gone;
     of Sales only those are meant that are known to be deleted.
     """
+    if not are_there(mapping):
+        return []
     rows = Coupling.objects.filter(mapping=mapping, bc_number__in=among(list(numbers)))
     if side is System.SALES:
         rows = rows.filter(sales_deleted_at__isnull=False)
@@ -135,6 +144,11 @@ def held(coupling: Coupling | Known, side: System, name: str) -> str:
     return str(getattr(coupling, f"{side.short}_{name}"))
 
 
+def check(coupling: Coupling | Known, side: System) -> str:
+    """The check sum of one side when both were in step; asked of every pair."""
+    return coupling.sales_hash if side is System.SALES else coupling.bc_hash
+
+
 def fresh(
     mapping: TableMapping, bc: Snapshot, sales: Snapshot, now: datetime
 ) -> Coupling:
@@ -166,8 +180,10 @@ def make(mapping: TableMapping, couplings: Iterable[Coupling]) -> list[Coupling]
     known = by_record(mapping, System.BUSINESS_CENTRAL, met)
     kept = []
     for coupling in wanted:
-        coupling.pk = made.pop(coupling.bc_id, None)
-        row = coupling if coupling.pk else known.get(coupling.bc_id)
+        own = made.pop(coupling.bc_id, None)
+        # Not by Django's own name for it, which looks it up each time.
+        coupling.id = own
+        row = coupling if own else known.get(coupling.bc_id)
         if row and row.sales_id == coupling.sales_id:
             kept.append(row)
     return kept
@@ -215,17 +231,19 @@ def is_echo(coupling: Known, side: System, record: Snapshot) -> bool:
     """
     if not coupling.has_met:
         return False
-    known = [held(coupling, side, name) for name in ("etag", "hash")]
-    return known == [record.etag, record.check]
+    if side is System.SALES:
+        return (coupling.sales_etag, coupling.sales_hash) == (record.etag, record.check)
+    return (coupling.bc_etag, coupling.bc_hash) == (record.etag, record.check)
 
 
 def see(coupling: _Row, side: System, record: Snapshot) -> None:
     """Remember this version of one side as handled."""
-    short = side.short
-    setattr(coupling, f"{short}_etag", record.etag)
-    setattr(coupling, f"{short}_modified_at", record.modified_at)
-    setattr(coupling, f"{short}_hash", record.check)
-    setattr(coupling, f"{short}_deleted_at", None)
+    if side is System.SALES:
+        coupling.sales_etag, coupling.sales_hash = record.etag, record.check
+        coupling.sales_modified_at, coupling.sales_deleted_at = record.modified_at, None
+    else:
+        coupling.bc_etag, coupling.bc_hash = record.etag, record.check
+        coupling.bc_modified_at, coupling.bc_deleted_at = record.modified_at, None
     rename(coupling, side, record)
 
 

@@ -267,10 +267,11 @@ def _save(work: Work, batch: _Batch) -> None:
     ]
     with transaction.atomic():
         kept = couplings.make(work.mapping, (pair.coupling for pair in made))
-        ids = {(coupling.bc_id, coupling.sales_id): coupling.pk for coupling in kept}
+        ids = {(coupling.bc_id, coupling.sales_id): coupling.id for coupling in kept}
         for (record, _), pair in zip(batch.made, made, strict=True):
             coupling = pair.coupling
-            coupling.pk = held = ids.get((coupling.bc_id, coupling.sales_id))
+            held = ids.get((coupling.bc_id, coupling.sales_id))
+            coupling.id = held
             if held is None and way is Direction.TO_BUSINESS_CENTRAL:
                 trouble = _named_another(batch, record)
                 failed_records(endings, way.source, [(record, trouble)])
@@ -302,10 +303,11 @@ def _couple(
     coupling.values = dict(decision.agreed)
     couplings.see(coupling, System.BUSINESS_CENTRAL, bc)
     couplings.see(coupling, System.SALES, sales)
-    for back in Direction:
-        if decision.fields(back):
-            couplings.unsee(coupling, back.source)
-    setattr(coupling, f"{way.value}_at", now)
+    if decision.to_sales:
+        couplings.unsee(coupling, System.BUSINESS_CENTRAL)
+    if decision.to_bc:
+        couplings.unsee(coupling, System.SALES)
+    setattr(coupling, f"{way}_at", now)
     return Pair(coupling, bc, sales)
 
 

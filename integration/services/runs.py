@@ -284,9 +284,12 @@ def _log_direction(
 
 
 def _counts(outcomes: Iterable[Outcome], before: Iterable[str]) -> dict[str, int]:
-    counts = Counter(outcome.kind.value for outcome in outcomes)
+    counts = Counter[str](outcome.kind for outcome in outcomes)
     counts.subtract(before)
-    return {**counts, "records_read": counts.total()} if counts else {}
+    if not counts:
+        return {}
+    named = {str(kind): number for kind, number in counts.items()}
+    return {**named, "records_read": counts.total()}
 
 
 def _count_in_memory(job: Job, counts: Mapping[str, int]) -> None:

@@ -1,12 +1,14 @@
 """What goes out for a creation and for an update."""
 
 from decimal import Decimal
+from uuid import UUID, uuid5
 
 from integration.core.mapping import References
 from integration.core.plan import Missing, creation, sales_key, update
 from integration.core.records import Direction
 from tests.core.tables import CURRENCY, CUSTOMER
 
+_KEYS = UUID("9e0f5a0c-6a1a-5d6e-9a52-2c1f7c0f4d10")
 REFERENCES = {"CURRENCY": References({"EUR": "e1"}, {"e1": "EUR"}, "CHF")}
 VALUES = {"number": "C1", "displayName": "A", "email": "", "currencyCode": "EUR"}
 
@@ -58,3 +60,4 @@ def test_a_rate_goes_out_as_a_decimal() -> None:
 def test_the_key_of_a_new_sales_record_never_changes() -> None:
     assert sales_key(CUSTOMER, "1") == sales_key(CUSTOMER, "1")
     assert sales_key(CUSTOMER, "1") != sales_key(CURRENCY, "1")
+    assert sales_key(CUSTOMER, "ü") == str(uuid5(_KEYS, "accounts:ü"))
