@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 MADE_UP: ContextVar[Callable[[], None]] = ContextVar("made_up", default=lambda: None)
 """Who wants to know when a call only waits any more: for its turn, for its answer."""
+ANSWERED: ContextVar[Callable[[], None]] = ContextVar("answered", default=lambda: None)
+"""Who wants to know when a system has said yes; what it said is still to be read."""
 BEFORE_WRITING: ContextVar[Callable[[], None]] = ContextVar(
     "before_writing", default=lambda: None
 )
@@ -131,13 +133,16 @@ class Transport:
         attempt = 1
         while True:
             try:
-                return self._send_once(call)
+                answer = self._send_once(call)
             except RemoteError as error:
                 wait = _seconds_before_repeat(error, call, attempt)
                 if wait is None:
                     raise
                 self.sleep(wait)
                 attempt += 1
+            else:
+                ANSWERED.get()()
+                return answer
 
     def _send_once(self, call: Call) -> Answer:
         self._take_turn(call)

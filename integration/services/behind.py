@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import dataclass
 from itertools import islice
 from threading import Event, Thread
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
-from integration.connectors.transport import MADE_UP
+from integration.connectors.transport import ANSWERED, MADE_UP
 
 logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -25,36 +26,98 @@ def answered(call: Callable[[], _T]) -> "Future[_T]":
     return future
 
 
-def begin(call: Callable[[], _T]) -> "Future[_T]":
-    """The answer to come, once the call has been made up: two threads that compute
-    only hinder each other. Whoever is stopped meanwhile does not wait for the thread:
-    its call is then one whose answer was lost."""
-    coming: Future[_T] = Future()
-    made_up = Event()
-    context = copy_context()  # what the log says of the run
-    context.run(MADE_UP.set, made_up.set)
+class _Dropped(Exception):  # noqa: N818  (no error: nobody wants it any more)
+    """The call was made up, and is not made."""
 
-    def answer() -> None:
+
+class Coming(Generic[_T]):
+    """The answer to come of a call that a thread makes.
+
+    Whoever is stopped meanwhile does not wait for the thread: its call is then one
+    whose answer was lost. ``has_gone``: nothing keeps it back any more.
+    """
+
+    def __init__(self, call: Callable[[], _T]) -> None:
+        self.has_gone = False
+        self._call = call
+        self._context = copy_context()  # what the log says of the run
+        self._future: Future[_T] = Future()
+        self._made_up, self._turn, self._said = Event(), Event(), Event()
+        self._is_dropped = False
+
+    def make_up(self) -> None:
+        """Have everything done but sending it. Two threads that compute only hinder
+        each other, so this one waits."""
+        Thread(target=self.run, name="call", daemon=True).start()
+        self._made_up.wait()
+
+    def go(self) -> None:
+        """Now it may be sent."""
+        self.has_gone = True
+        self._turn.set()
+
+    def drop(self) -> None:
+        """It will not be sent."""
+        self._is_dropped = True
+        self._turn.set()
+
+    def is_answered(self) -> bool:
+        """Waits for the answer; whether it was no refusal. It is still to be read."""
+        self._said.wait()
+        return not (self._future.done() and self._future.exception())
+
+    def result(self) -> _T:
+        return self._future.result()
+
+    def run(self) -> None:
+        self._context.run(MADE_UP.set, self._wait_for_turn)
+        self._context.run(ANSWERED.set, self._said.set)
         try:
-            coming.set_result(context.run(call))
+            self._future.set_result(self._context.run(self._call))
         except BaseException as error:  # noqa: BLE001  # or whoever waits would for ever
-            coming.set_exception(error)
+            self._future.set_exception(error)
         finally:
-            made_up.set()
+            self._made_up.set()
+            self._said.set()
 
-    Thread(target=answer, name="call", daemon=True).start()
-    made_up.wait()
+    def _wait_for_turn(self) -> None:
+        self._made_up.set()
+        self._turn.wait()
+        if self._is_dropped:
+            raise _Dropped
+
+
+def begin(call: Callable[[], _T]) -> Coming[_T]:
+    """The answer to come, once the call has been made up and sent."""
+    coming = Coming(call)
+    coming.make_up()
+    coming.go()
     return coming
+
+
+@dataclass(slots=True)
+class _Early:
+    """A call that follows the one on its way as soon as that is answered, unless
+    ``refuse`` raises. What was done by it is recorded by ``record`` if the run ends
+    before its turn."""
+
+    coming: Coming[Any]
+    refuse: Callable[[], None]
+    record: Callable[[Any], None]
 
 
 class Behind:
     """What a run has still to record, at most one chunk, and what it could do early.
+
+    ``is_beside_a_call``: what is done now is done early, while a call is on its way.
 
     A run that is killed finds the rest done when it is repeated, as if it had been
     killed before it recorded anything.
     """
 
     def __init__(self) -> None:
+        self.is_beside_a_call = False
+        self._early: _Early | None = None
         self._unrecorded: Callable[[], None] | None = None
         self._make_next: Callable[[], None] | None = None
         self._stopped_by: BaseException | None = None
@@ -65,7 +128,13 @@ class Behind:
         try:
             yield
         except Exception:  # Whatever it is goes on its way once all is recorded.
-            self.catch_up()
+            try:
+                self.catch_up()
+            finally:
+                self._end_early()
+            raise
+        except BaseException:
+            self._drop_early()
             raise
         self.catch_up()
 
@@ -86,11 +155,66 @@ class Behind:
             self.catch_up()
         if not (self._unrecorded or self._make_next):
             return call()
-        coming = begin(call)
+        return self._beside(begin(call))
+
+    def make_up(
+        self,
+        call: Callable[[], _T],
+        refuse: Callable[[], None],
+        record: Callable[[_T], None],
+    ) -> Coming[_T]:
+        """Make this call up beside another one, which it follows at once.
+
+        ``refuse`` raises if nothing more must be sent. ``finish`` wants it when its
+        turn has come; ``record`` is told what came of it where that never comes.
+        """
+        coming = Coming(call)
+        coming.make_up()
+        self._early = _Early(coming, refuse, record)
+        return coming
+
+    def finish(self, coming: Coming[_T]) -> _T:
+        """As ``meanwhile``, of a call that was made up."""
+        if self._stopped_by:
+            self.catch_up()
+        self._early = None
+        coming.go()
+        return self._beside(coming)
+
+    def _beside(self, coming: Coming[_T]) -> _T:
         self._record()
         if self._make_next and not self._stopped_by:
-            self._make_next()
+            self.is_beside_a_call = True
+            try:
+                self._make_next()
+            finally:
+                self.is_beside_a_call = False
+            if self._early:
+                self._let_follow(self._early, coming)
         return coming.result()
+
+    def _let_follow(self, early: _Early, coming: Coming[Any]) -> None:
+        """What refuses it now stops the run once the answer is recorded."""
+        is_refused = answered(early.refuse).exception()
+        if not is_refused and coming.is_answered():
+            early.coming.go()
+
+    def _drop_early(self) -> None:
+        if self._early and not self._early.coming.has_gone:
+            self._early.coming.drop()
+
+    def _end_early(self) -> None:
+        """The run ends before the turn of what was made up."""
+        self._drop_early()
+        early, self._early = self._early, None
+        if early is None or not early.coming.has_gone:
+            return
+        found = answered(early.coming.result)
+        if found.exception():
+            return  # Refused: nothing was done.
+        error = answered(lambda: early.record(found.result())).exception()
+        if error:
+            logger.error("chunk_not_recorded", exc_info=error)
 
     def ahead(self, items: Iterator[_T]) -> Iterator[_T]:
         """The same items; one is made while a call for the one before is on its way.

@@ -219,6 +219,19 @@ def is_watched(look: Look, now: datetime) -> bool:
     return look.watched_until is not None and look.watched_until > now
 
 
+def is_looked_at(mapping: TableMapping) -> bool:
+    """Whether what we write may have to be noted."""
+    return _of(mapping).exists()
+
+
+def _of(mapping: TableMapping) -> QuerySet[Look]:
+    return Look.objects.filter(
+        next_at__isnull=False,
+        error__connection=mapping.connection_id,
+        error__mapping_key=mapping.name,
+    )
+
+
 def note_written(
     mapping: TableMapping, written: Mapping[str, Mapping[str, Collection[str]]]
 ) -> None:
@@ -227,12 +240,7 @@ def note_written(
     It holds until the record fails again. Each row by itself and outside of the chunk's
     transaction: whoever claims looks never waits for a run.
     """
-    rows = Look.objects.filter(
-        next_at__isnull=False,
-        error__connection=mapping.connection_id,
-        error__mapping_key=mapping.name,
-        error__record_key__in=among([*written]),
-    )
+    rows = _of(mapping).filter(error__record_key__in=among([*written]))
     for look in rows.select_related("error") if written else ():
         new = written[look.error.record_key]
         known: dict[str, Any] = {"since": look.error.last_seen.isoformat()}

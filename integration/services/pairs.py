@@ -1,6 +1,6 @@
 """Pairs: decide about coupled records and write to whichever side is behind."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -21,16 +21,21 @@ from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.absent import find, record_hidden
 from integration.services.answers import Answer, note_changed
+from integration.services.behind import Coming
 from integration.services.deletions import is_lost, record_gone
 from integration.services.endings import Endings, of_pair
-from integration.services.looks import note_written
+from integration.services.looks import is_looked_at, note_written
 from integration.services.rivals import with_rivals
+from integration.services.spool import CHUNK
+from integration.services.storms import room
 from integration.services.waiting import missing_partner
 from integration.services.work import Work
 
 _DOUBTFUL = (FailureKind.STALE, FailureKind.LOST_ANSWER)
 """Somebody else wrote meanwhile, or perhaps we did."""
 
+# Made once: every pair asks for them a dozen times.
+_SIDES, _WAYS = tuple(System), tuple(Direction)
 _NOTES = {
     ConflictRule.BUSINESS_CENTRAL: Note.BUSINESS_CENTRAL_WON,
     ConflictRule.SALES: Note.SALES_WON,
@@ -83,7 +88,8 @@ class Pair:
             self.sales = record
 
     def id(self, side: System) -> str:
-        return couplings.held(self.coupling, side, "id")
+        here = side is System.BUSINESS_CENTRAL
+        return self.coupling.bc_id if here else self.coupling.sales_id
 
     def etag(self, side: System) -> str:
         record = self.record(side)
@@ -107,6 +113,17 @@ class Pair:
         return bool(self.decision.fields(way)) and way not in self.wrote
 
 
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """What is to be sent of these pairs in one direction, one update for each.
+    ``coming`` is the answer, where the call has been made up early."""
+
+    way: Direction
+    pairs: Sequence[Pair]
+    updates: Sequence[Update]
+    coming: Coming[Sequence[WriteResult]] | None = None
+
+
 def settle_pairs(work: Work, pairs: Sequence[Pair]) -> None:
     """Bring these pairs in step, and record how each ended."""
     judge_pairs(work, pairs)
@@ -123,9 +140,38 @@ def judge_pairs(work: Work, pairs: Sequence[Pair]) -> None:
             _decide(work, pair)
 
 
-def write_pairs(work: Work, pairs: Sequence[Pair]) -> None:
+def make_up(work: Work, pairs: Sequence[Pair]) -> Updates | None:
+    """What is sent of these as soon as the call that is on its way is answered.
+
+    Only where that is one call to Sales, and too little for a storm to go unnoticed.
+    """
+    way = Direction.TO_SALES
+    if not work.behind.is_beside_a_call or work.is_rehearsal or not work.writes(way):
+        return None
+    if any(work.writes(way.back) and _is_to_write(pair, way.back) for pair in pairs):
+        return None
+    found, missing = _updates(work, way, [p for p in pairs if _is_to_write(p, way)])
+    is_much = room(work.mapping, work.run.tries) < CHUNK + len(found.updates)
+    if missing or is_much or not found.updates:
+        return None
+    coming = work.behind.make_up(
+        _call(work, found), work.go_on, partial(_record_early, work, found)
+    )
+    return replace(found, coming=coming)
+
+
+def _record_early(work: Work, sent: Updates, results: Sequence[WriteResult]) -> None:
+    """The run has ended before their turn: what was not done is left to the next."""
+    for pair, result in zip(sent.pairs, results, strict=True):
+        _take_answer(work, sent.way, pair, result)
+    _record(work, [pair for pair in sent.pairs if sent.way in pair.wrote])
+
+
+def write_pairs(
+    work: Work, pairs: Sequence[Pair], early: Updates | None = None
+) -> None:
     """Write what was decided, and record how each ended: where all went well, while
-    the next call is on its way."""
+    the next call is on its way. What goes ``early`` is all that is to be written."""
     ways = [way for way in Direction if work.writes(way)]
     writing: list[Pair] = []
     others: list[Pair] = []
@@ -134,10 +180,11 @@ def write_pairs(work: Work, pairs: Sequence[Pair]) -> None:
         (writing if is_behind else others).append(pair)
     if others:
         _conclude(work, others)
-    for portion in work.portions(writing):
+    for portion in [early.pairs] if early else work.portions(writing):
         again: list[Pair] = []
         for way in ways:
-            again += _write(work, way, [p for p in portion if _is_to_write(p, way)])
+            mine = [p for p in portion if _is_to_write(p, way)]
+            again += _write(work, way, mine, early)
         for way in ways:
             # Decided again, some go a way that has had its turn.
             _send(work, way, [p for p in again if p.is_left(way) and _may_go(p, way)])
@@ -190,7 +237,7 @@ def _needs(work: Work, pair: Pair, side: System) -> bool:
     if coupling.bc_deleted_at or coupling.sales_deleted_at:
         return True
     # A write needs the version, which a creation in bulk does not answer.
-    unsure = not couplings.held(coupling, side, "hash")
+    unsure = not couplings.check(coupling, side)
     return pair.is_pending or unsure or not pair.etag(side)
 
 
@@ -208,7 +255,7 @@ def _read_missing(work: Work, side: System, pairs: Sequence[Pair]) -> None:
 
 
 def _decide(work: Work, pair: Pair) -> None:
-    bc, sales = (values_of(work, pair, side) for side in System)
+    bc, sales = (values_of(work, pair, side) for side in _SIDES)
     pair.answer = _answer(work, pair)
     chosen = pair.answer.chosen if pair.answer else None
     pair.decision = decide(work.table, pair.base, bc, sales, chosen)
@@ -246,7 +293,7 @@ def _worked_out(work: Work, pair: Pair, side: System) -> Mapping[str, Any]:
     record = pair.record(side)
     if record is None:
         return base
-    known = couplings.held(pair.coupling, side, "hash")
+    known = couplings.check(pair.coupling, side)
     if not known or known != record.check:
         return record.values
     left = travelling(work.table, side, record.values)
@@ -262,13 +309,18 @@ def _may_go(pair: Pair, way: Direction) -> bool:
     return not ended
 
 
-def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
+def _write(
+    work: Work, way: Direction, pairs: Sequence[Pair], early: Updates | None
+) -> list[Pair]:
     """One update each; doubtful ones are read and decided again at once, only once.
 
     Returns those. What went the other way before and is behind again for it is left to
     go once more.
     """
-    doubtful = _send(work, way, pairs)
+    if early and early.way is way:
+        doubtful = _carry_out(work, early)
+    else:
+        doubtful = _send(work, way, pairs)
     _read_replies(work, doubtful)
     _read_missing(work, way.destination, doubtful)
     again = [pair for pair in doubtful if pair.gone is None]
@@ -287,8 +339,19 @@ def _write(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
 
 def _send(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
     """Returns the pairs whose destination somebody, perhaps we, wrote meanwhile."""
+    found, missing = _updates(work, way, pairs)
+    for pair, what in missing:
+        pair.troubles[way] = missing_partner(work, what)
+    return _carry_out(work, found)
+
+
+def _updates(
+    work: Work, way: Direction, pairs: Sequence[Pair]
+) -> tuple[Updates, list[tuple[Pair, Missing]]]:
+    """What is to be sent, and which pairs have to wait for another record."""
     ready: list[Pair] = []
     updates: list[Update] = []
+    missing: list[tuple[Pair, Missing]] = []
     side = way.destination
     for pair in pairs:
         columns = update(
@@ -299,29 +362,37 @@ def _send(work: Work, way: Direction, pairs: Sequence[Pair]) -> list[Pair]:
             work.references,
         )
         if isinstance(columns, Missing):
-            pair.troubles[way] = missing_partner(work, columns)
+            missing.append((pair, columns))
         else:
             ready.append(pair)
             updates.append(Update(pair.id(side), columns, pair.etag(side)))
+    return Updates(way, ready, updates), missing
+
+
+def _carry_out(work: Work, sent: Updates) -> list[Pair]:
+    """Send these; returns those of which it is doubtful what became of them."""
+    way = sent.way
     if work.is_rehearsal:
-        for pair in ready:
+        for pair in sent.pairs:
             pair.wrote.add(way)
         return []
-    results = _update(work, side, updates)
-    for pair, result in zip(ready, results, strict=True):
+    for pair, result in zip(sent.pairs, _results(work, sent), strict=True):
         _take_answer(work, way, pair, result)
-    return [pair for pair in ready if _failed_with(pair, way, *_DOUBTFUL)]
+    return [pair for pair in sent.pairs if _failed_with(pair, way, *_DOUBTFUL)]
 
 
-def _update(
-    work: Work, side: System, updates: Sequence[Update]
-) -> Sequence[WriteResult]:
-    if not updates:
+def _results(work: Work, sent: Updates) -> Sequence[WriteResult]:
+    if not sent.updates:
         return []
-    connector, table = work.connectors[side], work.table
-    return work.behind.meanwhile(
-        lambda: connector.update_many(table.place(side), table.columns(side), updates)
-    )
+    if sent.coming:
+        return work.behind.finish(sent.coming)
+    return work.behind.meanwhile(_call(work, sent))
+
+
+def _call(work: Work, sent: Updates) -> Callable[[], Sequence[WriteResult]]:
+    side, table = sent.way.destination, work.table
+    place, columns = table.place(side), table.columns(side)
+    return partial(work.connectors[side].update_many, place, columns, sent.updates)
 
 
 def _take_answer(work: Work, way: Direction, pair: Pair, result: WriteResult) -> None:
@@ -363,7 +434,7 @@ def _known_of(work: Work, pair: Pair, side: System) -> Mapping[str, Any] | None:
     if record:
         return record.values
     base = pair.coupling.values or {}
-    left = couplings.held(pair.coupling, side, "hash")
+    left = couplings.check(pair.coupling, side)
     return base if left == hash_of(work.table, side, base) else None
 
 
@@ -403,7 +474,7 @@ def _save(work: Work, pairs: Sequence[Pair]) -> None:
     for pair in pairs:
         _rename(pair)
         _end(work, endings, pair)
-    if not work.is_rehearsal:
+    if not work.is_rehearsal and is_looked_at(work.mapping):
         note_written(work.mapping, _written(pairs))
     with transaction.atomic():
         if not work.is_rehearsal:
@@ -416,7 +487,7 @@ def _save(work: Work, pairs: Sequence[Pair]) -> None:
 
 def _rename(pair: Pair) -> None:
     """What fails is told by the number and the name that it has now."""
-    for side in System:
+    for side in _SIDES:
         record = pair.record(side)
         if record:
             couplings.rename(pair.coupling, side, record)
@@ -443,15 +514,15 @@ def _remember(work: Work, pair: Pair, now: datetime) -> None:
     """What both agree on now, field by field, and which versions say so."""
     coupling = pair.coupling
     base = pair.new_base
-    for way in Direction:
+    for way in _WAYS:
         names = pair.decision.fields(way)
         if way in pair.wrote:
             source = values_of(work, pair, way.source)
             base |= {name: source[name] for name in names}
-            setattr(coupling, f"{way.value}_at", now)
-        setattr(coupling, f"{way.value}_failed", way in pair.troubles)
+            setattr(coupling, f"{way}_at", now)
+        setattr(coupling, f"{way}_failed", way in pair.troubles)
     coupling.values = base
-    for way in Direction:
+    for way in _WAYS:
         record = pair.record(way.source)
         if pair.is_left(way):
             etag = record.etag if record else None
@@ -467,7 +538,7 @@ def _unknown(pair: Pair) -> set[System]:
     changed more by itself than we wrote."""
     if not pair.decision.answered:
         return pair.stirred
-    return pair.stirred | {way.destination for way in Direction if pair.is_left(way)}
+    return pair.stirred | {way.destination for way in _WAYS if pair.is_left(way)}
 
 
 def _end(work: Work, endings: Endings, pair: Pair) -> None:
@@ -475,7 +546,7 @@ def _end(work: Work, endings: Endings, pair: Pair) -> None:
     if pair.decision.conflict:
         _end_conflict(work, endings, pair)
         return
-    for way in Direction:
+    for way in _WAYS:
         trouble = pair.troubles.get(way)
         if trouble:
             values = _shown(work, pair)

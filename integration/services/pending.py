@@ -60,16 +60,21 @@ class Tried:
 def by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, PendingRecord]:
-    return {row.record_id: row for row in _of(mapping, side, ids)} if ids else {}
+    # Mostly nothing is pending, and thousands of ids need not be sent to hear that.
+    if not ids or not _of_side(mapping, side).exists():
+        return {}
+    return {row.record_id: row for row in _of(mapping, side, ids)}
+
+
+def _of_side(mapping: TableMapping, side: System) -> PendingRecordQuerySet:
+    return PendingRecord.objects.filter(mapping=mapping, side=side.value)
 
 
 def _of(
     mapping: TableMapping, side: System, ids: Sequence[str]
-) -> QuerySet[PendingRecord]:
+) -> PendingRecordQuerySet:
     """Most chunks have none to ask for: whoever calls this looks first."""
-    return PendingRecord.objects.filter(
-        mapping=mapping, side=side.value, record_id__in=among(ids)
-    )
+    return _of_side(mapping, side).filter(record_id__in=among(ids))
 
 
 def is_resting(row: PendingRecord, record: Snapshot, now: datetime) -> bool:

@@ -30,7 +30,13 @@ from integration.services.matching import (
     fail_ambiguous,
 )
 from integration.services.may_run import Paused
-from integration.services.pairs import Pair, judge_pairs, write_pairs
+from integration.services.pairs import (
+    Pair,
+    Updates,
+    judge_pairs,
+    make_up,
+    write_pairs,
+)
 from integration.services.retry_results import keys_to_try
 from integration.services.runs import Run
 from integration.services.spool import CHUNK, Spool, SpooledPair
@@ -148,13 +154,13 @@ def _keep_untried(work: Work) -> None:
 def _settle(work: Work, first: OutcomeKind | None = None) -> None:
     """Every pair in the spool that has not been settled yet."""
     judged = (_judged(work, chunk, first) for chunk in work.spool.pairs(CHUNK))
-    for pairs in work.behind.ahead(judged):
-        write_pairs(work, pairs)
+    for pairs, early in work.behind.ahead(judged):
+        write_pairs(work, pairs, early)
 
 
 def _judged(
     work: Work, chunk: Sequence[SpooledPair], first: OutcomeKind | None
-) -> list[Pair]:
+) -> tuple[list[Pair], Updates | None]:
     rows = couplings.by_id([spooled.coupling for spooled in chunk])
     work.spool.finish({spooled.coupling for spooled in chunk} - rows.keys())
     pairs = [
@@ -163,7 +169,7 @@ def _judged(
         if spooled.coupling in rows
     ]
     judge_pairs(work, pairs)
-    return pairs
+    return pairs, make_up(work, pairs)
 
 
 def _pair(coupling: Coupling, spooled: SpooledPair, first: OutcomeKind | None) -> Pair:

@@ -18,6 +18,7 @@ from integration.connectors.errors import (
 from integration.connectors.refusals import problem_of
 from integration.connectors.throttle import LocalThrottle
 from integration.connectors.transport import (
+    ANSWERED,
     BEFORE_WRITING,
     UNANSWERED,
     Transport,
@@ -356,3 +357,18 @@ def test_what_must_not_be_written_any_more_is_not_sent(opened: Opened) -> None:
     assert read == {"read": 1}
     assert transport.send(WRITE).json() == {"written": 1}
     assert len(wire.calls) == 2
+
+
+def test_who_asks_is_told_of_an_answer_and_of_no_refusal(opened: Opened) -> None:
+    told: list[str] = []
+    transport, _ = opened(refusal(403, "x", "no"), reply({"written": 1}))
+    before = ANSWERED.set(lambda: told.append("yes"))
+    try:
+        with pytest.raises(Refused):
+            transport.send(WRITE)
+        assert told == []
+        transport.send(WRITE)
+    finally:
+        ANSWERED.reset(before)
+
+    assert told == ["yes"]

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import pytest
 
-from integration.connectors.transport import MADE_UP
-from integration.services.behind import Behind
+from integration.connectors.transport import ANSWERED, MADE_UP
+from integration.services.behind import Behind, Coming
 
 WAIT = 10.0
 _T = TypeVar("_T")
@@ -229,3 +229,133 @@ def test_nothing_is_made_early_once_the_run_is_stopped(done: list[str]) -> None:
         go_on(behind, items(), done)
 
     assert done == ["wrote first", "recorded first"]
+
+
+class Chunk:
+    """One of two: its call, and what is recorded of it."""
+
+    def __init__(
+        self, name: str, done: list[str], end: Exception | None = None
+    ) -> None:
+        self.name, self.done, self.end = name, done, end
+        self.may_answer, self.is_sent = threading.Event(), threading.Event()
+
+    def call(self) -> str:
+        MADE_UP.get()()
+        self.is_sent.set()
+        assert self.may_answer.wait(WAIT)
+        if self.end:
+            raise self.end
+        ANSWERED.get()()
+        return self.name
+
+    def record(self, answer: str) -> None:
+        self.done.append(f"recorded {answer}")
+
+
+def two(
+    behind: Behind,
+    chunks: tuple[Chunk, Chunk],
+    refuse: Callable[[], None],
+    between: Callable[[], None],
+) -> None:
+    """As a run does with two chunks, of which the second is made up early."""
+    first, second = chunks
+    made: list[Coming[str]] = []
+
+    def items() -> Iterator[Chunk]:
+        yield first
+        made.append(behind.make_up(second.call, refuse, second.record))
+        assert not second.is_sent.is_set()
+        first.may_answer.set()
+        yield second
+
+    with behind.all_recorded():
+        for chunk in behind.ahead(items()):
+            if chunk is first:
+                answer = behind.meanwhile(chunk.call)
+            else:
+                answer = behind.finish(made[0])
+            behind.record(partial(chunk.record, answer), may_wait=True)
+            between()
+
+
+def nothing() -> None:
+    """Nothing stops the run."""
+
+
+def test_what_was_made_up_goes_once_the_call_before_it_is_answered(
+    done: list[str],
+) -> None:
+    first, second = Chunk("first", done), Chunk("second", done)
+    read = threading.Event()
+
+    def call() -> str:
+        answer = Chunk.call(first)
+        assert second.is_sent.wait(WAIT)  # while this answer is still being read
+        read.set()
+        return answer
+
+    first.call = call  # type: ignore[method-assign]
+    second.may_answer.set()
+    two(Behind(), (first, second), nothing, nothing)
+
+    assert read.is_set()
+    assert done == ["recorded first", "recorded second"]
+
+
+def test_nothing_follows_a_refusal(done: list[str]) -> None:
+    first, second = Chunk("first", done, ValueError("no")), Chunk("second", done)
+    with pytest.raises(ValueError, match="no"):
+        two(Behind(), (first, second), nothing, nothing)
+    assert not second.is_sent.wait(0.05)
+    assert done == []
+
+
+def test_nothing_follows_where_the_run_is_to_stop(done: list[str]) -> None:
+    first, second = Chunk("first", done), Chunk("second", done)
+    paused = failing(KeyError("paused"))
+    with pytest.raises(KeyError):
+        two(Behind(), (first, second), paused, paused)
+    assert not second.is_sent.wait(0.05)
+    assert done == ["recorded first"]
+
+
+def test_what_has_gone_is_recorded_although_the_run_stops(done: list[str]) -> None:
+    first, second = Chunk("first", done), Chunk("second", done)
+    second.may_answer.set()
+    with pytest.raises(KeyError):
+        two(Behind(), (first, second), nothing, failing(KeyError("paused")))
+    assert done == ["recorded first", "recorded second"]
+
+
+def test_of_what_has_gone_and_was_refused_nothing_is_recorded(done: list[str]) -> None:
+    first, second = Chunk("first", done), Chunk("second", done, ValueError("no"))
+    second.may_answer.set()
+    with pytest.raises(KeyError):
+        two(Behind(), (first, second), nothing, failing(KeyError("paused")))
+    assert done == ["recorded first"]
+
+
+def test_whoever_is_killed_sends_nothing_that_was_made_up(done: list[str]) -> None:
+    first, second = Chunk("first", done), Chunk("second", done)
+    killed = failing(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        two(Behind(), (first, second), failing(KeyError("paused")), killed)
+    assert not second.is_sent.wait(0.05)
+    assert done == []
+    for each in threading.enumerate():
+        if each.name == "call":
+            each.join(WAIT)
+            assert not each.is_alive()
+
+
+def test_what_has_gone_and_cannot_be_recorded_is_told_in_the_log(
+    done: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = Chunk("first", done), Chunk("second", done)
+    second.may_answer.set()
+    second.record = lambda answer: failing(OSError("disk full"))()  # type: ignore[method-assign]
+    with pytest.raises(KeyError):
+        two(Behind(), (first, second), nothing, failing(KeyError("paused")))
+    assert "disk full" in caplog.text

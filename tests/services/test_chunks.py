@@ -8,9 +8,10 @@ import pytest
 from django.db import OperationalError
 from django.db import connection as database
 
+from integration import clock
 from integration.choices import JobState
 from integration.core.records import Direction
-from integration.models import Coupling, Job, PendingRecord, SyncError
+from integration.models import Coupling, Job, PendingRecord, SyncError, TableMapping
 from integration.services import creations, sync
 from integration.services.execution import execute
 from integration.services.runs import restart, start_run
@@ -28,19 +29,21 @@ def _chunks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def once(start: str, act: Callable[[], object]) -> Iterator[None]:
-    """Something happens before the first statement that begins like this."""
+def once(start: str, act: Callable[[], object], number: int = 1) -> Iterator[None]:
+    """Something happens before the first statement that begins like this, or another
+    one."""
     seen: list[str] = []
 
     def wrapper(run: Any, sql: str, *rest: Any) -> Any:
-        if not seen and sql.startswith(start):
+        if len(seen) < number and sql.startswith(start):
             seen.append(sql)
-            act()
+            if len(seen) == number:
+                act()
         return run(sql, *rest)
 
     with database.execute_wrapper(wrapper):
         yield
-    assert seen
+    assert len(seen) == number
 
 
 def carry_out(engine: Engine) -> list[Job]:
@@ -147,3 +150,56 @@ def test_nothing_is_sent_after_a_chunk_that_went_wrong_before_it_is_recorded(
     engine.sync("CUSTOMER")
 
     assert known == [0, 2, 4, 6]
+
+
+def pause() -> None:
+    TableMapping.objects.filter(name="CUSTOMER").update(paused_at=clock.now())
+
+
+def resume() -> None:
+    TableMapping.objects.filter(name="CUSTOMER").update(paused_at=None)
+
+
+@pytest.mark.parametrize(("fault", "modified"), [("", 4), ("dv-plugin-aborted", 3)])
+def test_what_went_early_is_recorded_although_the_run_ends_before_its_turn(
+    engine: Engine, fault: str, modified: int
+) -> None:
+    """Nobody had paused the mapping when the second chunk followed the first one. What
+    was refused of it is told by the run that tries it in its turn."""
+    add_customers(engine)
+    engine.sync("CUSTOMER")
+    change_customers(engine)
+    if fault:
+        third = Coupling.objects.filter(mapping=engine.mapping()).order_by("pk")[2]
+        engine.systems.break_something(fault, record=third.sales_id)
+
+    with once(IS_PAUSED, pause, number=2):
+        [job] = [one for one in carry_out(engine) if one.direction == "to_sales"]
+    moved = Coupling.objects.filter(values__city="Bienne")
+
+    assert (job.state, job.modified) == (JobState.FAILED, modified)
+    assert moved.count() == modified
+    assert not SyncError.objects.exists()
+    left = len(engine.all(engine.customers)) - modified
+    assert PendingRecord.objects.count() == left
+
+    engine.systems.repair()
+    resume()
+    engine.sync("CUSTOMER")
+    assert_in_step(engine)
+
+
+def test_nothing_goes_early_where_a_mapping_is_paused_meanwhile(
+    engine: Engine,
+) -> None:
+    add_customers(engine)
+    engine.sync("CUSTOMER")
+    change_customers(engine)
+
+    with once(IS_PAUSED, pause):
+        [job] = [one for one in carry_out(engine) if one.direction == "to_sales"]
+
+    assert (job.state, job.modified) == (JobState.FAILED, 2)
+    resume()
+    engine.sync("CUSTOMER")
+    assert_in_step(engine)
