@@ -1,5 +1,7 @@
 """The application's configuration."""
 
+import gc
+
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 
@@ -16,3 +18,6 @@ class IntegrationConfig(AppConfig):
 
         checks.register_all()
         connection_created.connect(read_compiled)
+        # What is loaded stays: no look for what may go needs to go through it again,
+        # which takes a fifth of a start, and processes made of this one share it.
+        gc.freeze()
