@@ -13,27 +13,54 @@ _SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie"}
 )
 _HIDDEN = (
-    "access_token|refresh_token|id_token|client_secret|client_assertion|assertion"
-    "|password|passwd|secret|api_key|sig"
+    *("access_token", "refresh_token", "id_token", "client_secret"),
+    *(
+        "client_assertion",
+        "assertion",
+        "password",
+        "passwd",
+        "secret",
+        "api_key",
+        "sig",
+    ),
 )
+_NAMES = "|".join(_HIDDEN)
 # The closing quote is not asked for: an excerpt may end inside a secret. JSON within
 # JSON has backslashes before its quotes, and is removed to the end of what holds it.
 _JSON_SECRET = re.compile(
-    rf'((?<!\\)\\*+"(?:{_HIDDEN})\\*+"\s*:\s*\\*+")((?:[^"\\]|\\.)*)', re.I
+    rf'((?<!\\)\\*+"(?:{_NAMES})\\*+"\s*:\s*\\*+")((?:[^"\\]|\\.)*)', re.I
 )
-_FORM_SECRET = re.compile(rf"(?<![\w$])((?:{_HIDDEN})=)([^&\s]*)", re.I)
+_FORM_SECRET = re.compile(rf"(?<![\w$])((?:{_NAMES})=)([^&\s]*)", re.I)
 _BEARER = re.compile(r"(\bBearer\s+)[\w.~+/=-]{8,}", re.I)
 # From the beginning of a run of its signs, which is gone through only once.
 _JWT = re.compile(r"(?<![\w-])((?:(?!\beyJ)[\w-])*+)eyJ[\w-]{8,}+\.[\w-]*\.?[\w-]*")
+_LIKE_SECRETS = (
+    (_HIDDEN, _JSON_SECRET),
+    (_HIDDEN, _FORM_SECRET),
+    (("bearer",), _BEARER),
+    (("eyj",), _JWT),
+)
+"""Each with the words of which what it finds holds one, in any case."""
 
 
 def redacted(text: str, secrets: Secrets = NO_SECRETS) -> str:
     """``text`` without what could be used to sign in: ``secrets``, and their like."""
     text = secrets.removed_from(text)
-    text = _JSON_SECRET.sub(rf"\1{REMOVED}", text)
-    text = _FORM_SECRET.sub(rf"\1{REMOVED}", text)
-    text = _BEARER.sub(rf"\1{REMOVED}", text)
-    return _JWT.sub(rf"\1{REMOVED}", text)
+    for words, pattern in _LIKE_SECRETS:
+        if _may_hold(text, words):
+            text = pattern.sub(rf"\1{REMOVED}", text)
+    return text
+
+
+def _may_hold(text: str, words: tuple[str, ...]) -> bool:
+    """Words are found in no time, patterns tried at each sign; most texts have neither.
+
+    Some signs beyond ASCII are another case of a letter in it, for patterns only.
+    """
+    if not text.isascii():
+        return True
+    small = text.lower()
+    return any(word in small for word in words)
 
 
 def beginning(text: str, characters: int, secrets: Secrets = NO_SECRETS) -> str:

@@ -27,6 +27,11 @@ def test_secrets_are_removed(text: str) -> None:
     assert REMOVED in clean
 
 
+def test_a_name_is_found_in_any_case_also_in_one_beyond_ascii() -> None:
+    for name in ("sig", "SIG", "\u017fig", "s\u0131g"):
+        assert redacted(f"?{name}=hidden&é") == f"?{name}={REMOVED}&é"
+
+
 def test_a_token_is_removed_wherever_it_stands() -> None:
     assert JWT not in redacted(f"the value {JWT} was refused")
 
