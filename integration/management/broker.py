@@ -8,7 +8,9 @@ import redis
 from django.conf import settings
 from kombu import Connection
 from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from integration import clock
 from integration.management.children import Child, Children
@@ -125,8 +127,12 @@ def ping(socket: Path) -> bool:
 
 
 def _client(socket: Path) -> "redis.Redis":
+    # Who asks asks again; the library's own retries wait for seconds where nobody is.
     return redis.Redis(
-        unix_socket_path=str(socket), socket_timeout=2, decode_responses=True
+        unix_socket_path=str(socket),
+        socket_timeout=2,
+        decode_responses=True,
+        retry=Retry(NoBackoff(), 0),
     )
 
 
