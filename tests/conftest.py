@@ -1,5 +1,6 @@
 """What every test can ask for."""
 
+import gc
 import io
 import logging
 from collections.abc import Iterator
@@ -40,6 +41,13 @@ def pytest_collection_modifyitems(
 def uncounted() -> None:
     """Rows and clocks of one test may look like those of another."""
     believed_for.cache_clear()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What stays to the end is not looked through again and again for what may go."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture

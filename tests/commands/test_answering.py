@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from django.conf import settings
@@ -61,9 +62,10 @@ def test_a_database_in_a_file_is_begun_by_who_may(data: Path, tmp_path: Path) ->
     assert (made.code, listed.code, listed.err) == (0, 0, "No entries.\n")
 
 
-def test_the_directory_may_be_named_as_for_quickstart(tmp_path: Path) -> None:
-    (right := tmp_path / "right").mkdir()
-    assert manage(right, "migrate", "--verbosity", "0").code == 0
+def test_the_directory_may_be_named_as_for_quickstart(
+    data: Path, tmp_path: Path
+) -> None:
+    right = copytree(data, tmp_path / "right")
 
     last = manage(tmp_path / "typo", "errors", "--data=/no/such", "--data", str(right))
     short = manage(right, "errors", "--dat", str(tmp_path / "typo"))

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -100,15 +102,33 @@ def address(name: str, keys: Mapping[str, object]) -> str:
 
 def answers(name: str, keys: Mapping[str, object], role: Role | None) -> dict[str, Any]:
     """What every method is answered, each by a session of its own."""
-    user = make_user(role) if role else None
     place, found = address(name, keys), {}
-    for method in METHODS:
-        client = Client(raise_request_exception=False)
-        if user:
-            client.force_login(user)
+    clients = (
+        signed_in(make_user(role), len(METHODS)) if role else map(stranger, METHODS)
+    )
+    for method, client in zip(METHODS, clients, strict=True):
         found[method] = client.generic(method, place)
         list(found[method])  # the end of a stream closes what it reads from
     return found
+
+
+def stranger(_: object = None) -> Client:
+    return Client(raise_request_exception=False)
+
+
+def signed_in(user: User, times: int) -> Iterator[Client]:
+    """Clients of one person, each with a session of its own that nobody has used."""
+    first = stranger()
+    first.force_login(user)
+    whole = Session.objects.get(pk=first.cookies[settings.SESSION_COOKIE_NAME].value)
+    keys = [f"{whole.session_key}{number}" for number in range(times)]
+    Session.objects.bulk_create(
+        Session(key, whole.session_data, whole.expire_date) for key in keys
+    )
+    for key in keys:
+        client = stranger()
+        client.cookies[settings.SESSION_COOKIE_NAME] = key
+        yield client
 
 
 def statuses(found: Mapping[str, Any]) -> dict[str, int]:
