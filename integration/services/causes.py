@@ -1,12 +1,14 @@
 """By cause: the problems of some errors, with how many records each holds."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db.models import Q, Sum
 
 from integration.choices import Chip
 from integration.models import ErrorTotal, Problem
+from integration.models.dialect import among_ids
 from integration.models.errors import RELEVANT_CHIPS
 from integration.services.error_counts import rolled_up
 from integration.services.error_filters import RELEVANT, ErrorFilter, chips_of
@@ -72,22 +74,40 @@ def resolved_of(problem: Problem) -> int:
     return int(rows.aggregate(total=Sum("n"))["total"] or 0)
 
 
+class Cause(NamedTuple):
+    """One problem as a list by cause finds it, before it is read as a whole."""
+
+    id: int
+    article: str
+    params: Mapping[str, str]
+    title: str
+    holds: CauseCount
+
+
 def relevant_problems() -> list[tuple[Problem, CauseCount]]:
     """What is not settled."""
-    return problems_of(ErrorFilter(state=RELEVANT))
+    return problems_of(causes_of(ErrorFilter(state=RELEVANT)))
 
 
-def problems_of(filters: ErrorFilter) -> list[tuple[Problem, CauseCount]]:
+def causes_of(filters: ErrorFilter) -> list[Cause]:
     """Those of a filter that the roll-up knows, with how many errors of it they hold.
 
     Most records first, what is wholly ignored last; two queries.
     """
     counts = cause_counts(rolled_up(filters), chips_of(filters.state))
+    rows = Problem.objects.filter(pk__in=among_ids(list(counts)))
+    found = rows.values_list("id", "article", "params", "title")
+    return sorted(
+        (Cause(*row, counts[row[0]]) for row in found),
+        key=lambda one: (not one.holds.needs_someone, -one.holds.total, one.title),
+    )
+
+
+def problems_of(causes: Sequence[Cause]) -> list[tuple[Problem, CauseCount]]:
+    """The problems of these causes, in this order; one query."""
     problems = Problem.objects.select_related(
         "connection__business_central", "connection__sales", "assignee"
-    ).filter(pk__in=counts)
-    rows = [(problem, counts[problem.pk]) for problem in problems]
-    return sorted(
-        rows,
-        key=lambda row: (not row[1].needs_someone, -row[1].total, row[0].title),
-    )
+    ).in_bulk([cause.id for cause in causes])
+    return [
+        (problems[cause.id], cause.holds) for cause in causes if cause.id in problems
+    ]

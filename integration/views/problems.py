@@ -24,10 +24,16 @@ from integration.markup.parts import Moments
 from integration.models import Problem
 from integration.models.folding import folded
 from integration.services import problem_history
-from integration.services.articles import RenderedArticle, is_open_to_teaching
+from integration.services.articles import (
+    RenderedArticle,
+    is_open_to_teaching,
+    title_of,
+)
 from integration.services.articles import render as render_article
 from integration.services.causes import (
+    Cause,
     CauseCount,
+    causes_of,
     count_of,
     problems_of,
     resolved_of,
@@ -48,6 +54,7 @@ from integration.views.targets import Case, addresses
 from integration.views.wording import BEYOND, filter_words
 
 HISTORY_SHOWN = 50
+CAUSES_SHOWN = 100
 CAUSE_NAMES = ("state", "q", *("mapping", "who", "connection", "direction", "category"))
 """What an address may say to choose causes."""
 
@@ -100,7 +107,9 @@ def problems(request: SignedInRequest) -> HttpResponse:
     listing = read_causes(request.GET)
     say_dropped(request, listing.dropped)
     filters = listing.filters
-    rows = named(cause_rows(problems_of(replace(filters, q=""))), filters.q)
+    causes = named(causes_of(replace(filters, q="")), filters.q)
+    shown, turned = _page_of(causes, request.GET.get("after", ""))
+    rows = cause_rows(problems_of(shown))
     trends = read_trends([row["problem"].pk for row in rows])
     limits = {
         name: value
@@ -119,19 +128,23 @@ def problems(request: SignedInRequest) -> HttpResponse:
         "section": "errors",
         "rows": rows,
         "several_connections": len({row["problem"].connection_id for row in rows}) > 1,
-        "records": sum(row["count"].total for row in rows),
-        "set_up": not is_relevant or any(row["count"].is_set_up for row in rows),
-        "causes": len(rows),
+        "records": sum(cause.holds.total for cause in causes),
+        "set_up": not is_relevant or any(cause.holds.is_set_up for cause in causes),
+        "causes": len(causes),
         "engine": None if rows or said else read_engine(),
         "pace": pace_now(),
         "halts": read_halts(),
         "can_retry": request.user.is_operator
-        and not any(row["count"].resolved for row in rows),
+        and not any(cause.holds.resolved for cause in causes),
         "listing": listing,
         "filter_words": said,
         "chips": chips(listing, counts),
         "hidden": [] if is_relevant else [("state", filters.state)],
         "query": urlencode(limits),
+        **{
+            name: f"?{urlencode({**listing.words, **after})}"
+            for name, after in turned.items()
+        },
         **filter_menus(listing),
     }
     return render(request, "integration/problems/list.html", context)
@@ -148,14 +161,37 @@ def read_causes(query: QueryDict) -> Listing:
     return Listing(filters, NEWEST_FIRST, PAGE_SIZE, "", "", tuple(dropped))
 
 
-def named(rows: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+def named(causes: list[Cause], text: str) -> list[Cause]:
     """Those whose sentence has each of these words, with accents or without."""
-    words = folded(text).split()
+    words, language = folded(text).split(), get_language() or "en"
+    if not words:
+        return causes
+    told = (
+        folded(title_of(one.article, one.params, language, one.title)) for one in causes
+    )
     return [
-        row
-        for row in rows
-        if all(word in folded(str(row["article"].title)) for word in words)
+        one
+        for one, title in zip(causes, told, strict=True)
+        if all(word in title for word in words)
     ]
+
+
+def _page_of(
+    causes: list[Cause], after: str
+) -> tuple[list[Cause], dict[str, dict[str, int]]]:
+    """Those that follow one cause, and after which the next and the previous page are.
+
+    Causes change places with every error: one that is not there any more begins anew.
+    """
+    places = {str(cause.id): place for place, cause in enumerate(causes, 1)}
+    start = places.get(after, 0)
+    end, before = start + CAUSES_SHOWN, start - CAUSES_SHOWN
+    turned: dict[str, dict[str, int]] = {}
+    if end < len(causes):
+        turned["next_href"] = {"after": causes[end - 1].id}
+    if start:
+        turned["previous_href"] = {"after": causes[before - 1].id} if before > 0 else {}
+    return causes[start:end], turned
 
 
 def filter_menus(listing: Listing) -> dict[str, Any]:

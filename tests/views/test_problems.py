@@ -10,11 +10,14 @@ from django.urls import reverse
 
 from integration.models import Problem
 from integration.services import cells
+from integration.views import problems
 from tests.factories import make_connection, make_error, make_mapping, make_problem
 
 CAUSES = "/problems/"
 TITLE = re.compile(r'class="title" href="/problems/\d+/">([^<]+)<')
 COUNT = re.compile(r'class="big" href="([^"]+)">(\d+)<')
+NEXT = re.compile(r'rel="next" href="([^"]+)"')
+PREVIOUS = re.compile(r'rel="prev" href="([^"]+)"')
 CHIP = re.compile(r'class="chip" href="[^"]*"[^>]*>(\w+)(?: <b>(\d+)</b>)?<')
 
 
@@ -134,3 +137,38 @@ def test_what_makes_no_sense_here_is_left_out_and_named(
 
     assert "left out: record, state." in page
     assert TITLE.findall(page) == ["Numéro trop long"]
+
+
+def test_many_causes_are_turned_page_by_page(
+    viewer: Client, causes: dict[str, Problem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(problems, "CAUSES_SHOWN", 2)
+    for n in range(3):
+        one = make_problem(causes["long"].connection, title=f"Rare {n}", who="user")
+        make_error(problem=one, mapping_key="CUSTOMER")
+    with transaction.atomic():
+        cells.rebuild()
+
+    pages, query = [], "?mapping=CUSTOMER"
+    while query:
+        page = shown(viewer, query)
+        pages.append(page)
+        found = NEXT.search(page)
+        query = unescape(found[1]) if found else ""
+
+    titles = [[unescape(title) for title in TITLE.findall(page)] for page in pages]
+    assert titles == [["Numéro trop long", "Rare 0"], ["Rare 1", "Rare 2"]]
+    assert all("4 causes" in page and "mapping=CUSTOMER" in page for page in pages)
+    back = PREVIOUS.search(pages[1])
+    assert back
+    assert TITLE.findall(shown(viewer, unescape(back[1]))) == TITLE.findall(pages[0])
+    assert not PREVIOUS.search(pages[0])
+
+
+@pytest.mark.parametrize("after", ["999999", "x", "-1", "1" * 40])
+def test_after_a_cause_that_is_gone_the_list_begins_anew(
+    viewer: Client, causes: dict[str, Problem], after: str
+) -> None:
+    page = shown(viewer, f"?after={after}")
+
+    assert TITLE.findall(page) == TITLE.findall(shown(viewer))
