@@ -64,7 +64,7 @@ CAUSES: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 def make_scene() -> dict[str, int]:
-    """Anna, who is administrator, Vera, who is viewer, two connections, forty errors.
+    """Anna, who is administrator, Vera, who is viewer, two connections, thirty errors.
 
     Keys of one row of each kind, by the name of its page.
     """
@@ -297,7 +297,7 @@ def made_errors(connection: Connection, paused: Connection) -> dict[str, int]:
         },
     ]
     rows: list[SyncError] = []
-    for n in range(20):
+    for n in range(len(problems) * len(shapes)):  # each of the ones with each other
         moment = now - timedelta(days=n)
         rows.append(
             make_error(

@@ -1,5 +1,6 @@
 """How few calls a change costs (design §8), counted in the simulators' own log."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,22 @@ pytestmark = pytest.mark.journey
 MANY = 1_000
 
 
-@pytest.fixture
-def company(tmp_path: Path) -> Iterator[outside.Running]:
-    """A company of 1,000 customers, in step."""
-    port = outside.free_port()
-    done = outside.quickstart(tmp_path, "--records", str(MANY), sim_port=port)
+@pytest.fixture(scope="module")
+def in_step(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """The data of a company of 1,000 customers in step, and its simulators' port."""
+    data, port = tmp_path_factory.mktemp("company"), outside.free_port()
+    done = outside.quickstart(data, "--records", str(MANY), sim_port=port)
     assert done.code == 0, done.err
-    with outside.simulators(tmp_path, port=port) as systems:
-        yield outside.Running(tmp_path, systems)
+    return data, port
+
+
+@pytest.fixture
+def company(in_step: tuple[Path, int], tmp_path: Path) -> Iterator[outside.Running]:
+    """Its data copied for one test."""
+    kept, port = in_step
+    data = shutil.copytree(kept, tmp_path / "data")
+    with outside.simulators(data, port=port) as systems:
+        yield outside.Running(data, systems)
 
 
 def change(

@@ -1,7 +1,10 @@
 """Quickstart's summary, recomputed from outside, and what it left in both systems."""
 
 import re
+import shutil
+from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +67,43 @@ def recomputed(systems: outside.Systems) -> dict[str, int]:
     return {"read": outside.records_read(log), "written": len(outside.writes(log))}
 
 
+Started = Callable[[str], tuple[Any, Path]]
+"""The summary of a company's quickstart, and the data directory that it left."""
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Started:
+    """One start for each company."""
+
+    @cache
+    def start(name: str) -> tuple[Any, Path]:
+        data = tmp_path_factory.mktemp(name)
+        done = outside.quickstart(data, *company(name))
+        assert done.code == 0, done.err
+        return done.json, data
+
+    return start
+
+
+@pytest.fixture
+def started(kept: Started, tmp_path: Path) -> Started:
+    """A copy for one test: what it asks is in no other's log."""
+
+    def copied(name: str) -> tuple[Any, Path]:
+        summary, data = kept(name)
+        return summary, shutil.copytree(data, tmp_path / name)
+
+    return copied
+
+
 @pytest.mark.parametrize("name", ["classic-w1", "classic-ch"])
 def test_every_customer_of_a_demo_company_becomes_its_account(
-    name: str, tmp_path: Path
+    name: str, started: Started
 ) -> None:
-    done = outside.quickstart(tmp_path, *company(name))
+    summary, data = started(name)
 
-    assert done.code == 0, done.err
-    summary = done.json
     assert summary["errors_by_problem"] == {}
-    with outside.simulators(tmp_path) as systems:
+    with outside.simulators(data) as systems:
         figures = recomputed(systems)
         assert_in_step(systems)
     assert {key: summary[key] for key in figures} == figures
@@ -116,11 +146,10 @@ def test_a_missing_rate_is_one_problem_that_heals_in_one_run(tmp_path: Path) -> 
     assert all(reads.count(read) <= 2 for read in set(reads))
 
 
-def test_rates_are_units_per_base_unit(tmp_path: Path) -> None:
-    done = outside.quickstart(tmp_path, *company("classic-ch"))
+def test_rates_are_units_per_base_unit(started: Started) -> None:
+    _summary, data = started("classic-ch")
 
-    assert done.code == 0, done.err
-    with outside.simulators(tmp_path) as systems:
+    with outside.simulators(data) as systems:
         newest: dict[str, dict[str, Any]] = {}
         for row in systems.business_central("currencyExchangeRates"):
             kept = newest.get(row["currencyCode"])
