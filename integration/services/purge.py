@@ -78,6 +78,9 @@ def _purge(operation: Operation, until: float) -> int:
                 removed += chunk.rows
                 after = chunk.last
                 removal.rest(chunk.rows, clock.monotonic() - chunk.since)
+                while after is None and clock.monotonic() < until:
+                    if not _forget_more(operation.pk):
+                        break
             elif after is None:
                 break
             else:
@@ -147,10 +150,24 @@ def _remove(operation: Operation, hidden: SyncErrorQuerySet, ids: list[int]) -> 
 
 def _forget_cells(operation: Operation) -> bool:
     """Some of what it counted; without any left it is over, and ``False``."""
-    cells = OperationCell.objects.filter(operation=operation).values_list("id")
-    if delete_rows(OperationCell, "id", [key for (key,) in cells[:_CELLS]]):
+    if _forget_some(operation):
         return True
     operation.state = OperationState.PURGED
     operation.finished_at = clock.now()
     operation.save(update_fields=["state", "finished_at"])
     return False
+
+
+def _forget_more(operation_id: int) -> bool:
+    """The next of what it counted, as long as there is any, without looking for rows:
+    to find that there is none, all that were removed are walked over."""
+    with transaction.atomic():
+        operation = Operation.objects.select_for_update(no_key=True).get(
+            pk=operation_id
+        )
+        return operation.state == OperationState.PURGING and _forget_some(operation)
+
+
+def _forget_some(operation: Operation) -> bool:
+    cells = OperationCell.objects.filter(operation=operation).values_list("id")
+    return bool(delete_rows(OperationCell, "id", [key for (key,) in cells[:_CELLS]]))

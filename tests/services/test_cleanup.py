@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 
 from integration.models import (
     ErrorCell,
@@ -311,6 +313,26 @@ def test_the_purge_removes_what_is_past_its_undo_date(admin: User) -> None:
     assert not OperationCell.objects.exists()
     with pytest.raises(Refused, match="removed for good"):
         undo(operation, admin)
+
+
+def test_what_was_counted_is_forgotten_without_looking_for_rows_again(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for days in range(6):
+        rows(1, state="resolved", last_seen=OLD - timedelta(days=days))
+    operation = click(preview(WEEK, admin), admin)
+    monkeypatch.setattr("integration.services.purge._CELLS", 2)
+    assert OperationCell.objects.count() == 6
+
+    with CaptureQueriesContext(database) as asked:
+        assert purge_due(operation.undo_until) == 6
+
+    operation.refresh_from_db()
+    assert operation.state == "purged"
+    assert not OperationCell.objects.exists()
+    reading = 'SELECT "integration_syncerror"."id"'
+    searched = [one for one in asked.captured_queries if reading in one["sql"]]
+    assert len(searched) == 4  # the rows, none beyond, none at all, at its end none
 
 
 def test_undo_while_the_purge_runs_keeps_what_is_left(
