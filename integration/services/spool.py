@@ -1,7 +1,7 @@
 """The spool: what a run has read and must decide about, in a file of its own.
 
 So that memory does not grow with the data (promise 10), and so that two sides are
-matched where joins are quick.
+matched where joins are quick. A few records stay in memory until one of both is needed.
 """
 
 import marshal
@@ -21,8 +21,11 @@ from integration.core.match import match_keys
 from integration.core.outcomes import RecordRef
 from integration.core.records import System
 from integration.core.values import as_code
+from integration.services.few import Few
 
 CHUNK = 1_000
+IN_MEMORY = 5_000
+"""So many records a run may have before they go to the file: a page."""
 CANDIDATES = 10
 """So many are named for an ambiguous record."""
 _KEYS_KEPT = 1_000
@@ -114,7 +117,11 @@ DROP TABLE grouped; DROP TABLE crowd; DROP TABLE edge;
 _COLUMNS = "id, etag, modified, held, number, name, passes, checked"
 _WIDTH = len(_COLUMNS.split(","))
 
-_ANY_FREE = f"SELECT 1 FROM record r WHERE r.side = ? AND {_FREE} LIMIT 1"  # noqa: S608  # our own
+_IN_STATE = f"""
+SELECT rowid, {_COLUMNS}, extra FROM record
+WHERE side = ? AND state = ? AND coupling IS NULL AND rowid > ?
+ORDER BY rowid LIMIT ?
+"""  # noqa: S608  # only our own names
 _ANY_LEFT = """
 SELECT 1 FROM record
 WHERE side = ? AND extra = 0 AND state NOT IN ('done', 'dropped')
@@ -156,6 +163,7 @@ class Spool:
         self._base.executescript(_SCHEMA)
         self._base.create_function("as_code", 1, as_code, deterministic=True)
         self._sides: set[System] = set()
+        self._few: Few | None = Few()
 
     def __enter__(self) -> "Spool":
         return self
@@ -175,30 +183,54 @@ class Spool:
 
         ``extra`` ones only help to match: nothing is decided about them.
         """
-        rows = [
-            (side.value, *_row(record), coupling, int(extra))
-            for record, coupling in records
-        ]
-        if rows:
+        given = list(records)
+        if given:
             self._sides.add(side)
+        if self._few is not None and len(self._few) + len(given) <= IN_MEMORY:
+            self._few.add(side, given, extra=extra)
+            return
+        self._spill()
         self._many(
             "INSERT OR REPLACE INTO record (side, id, etag, modified, held, number,"
             " name, passes, checked, coupling, extra)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
+            [
+                (side.value, *_row(record), coupling, int(extra))
+                for record, coupling in given
+            ],
+        )
+
+    def _spill(self) -> None:
+        """From now on the records are in the file, at the places they had."""
+        few, self._few = self._few, None
+        self._many(
+            "INSERT INTO record (rowid, side, id, etag, modified, held, number, name,"
+            " passes, checked, coupling, extra, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(one.place, one.side.value, *_row(one.record)),
+                    *(one.coupling, int(one.is_extra), one.state),
+                )
+                for one in few or ()
+            ],
         )
 
     def forget(self, side: System, ids: Sequence[str]) -> None:
         """These are read anew: what they held before is not decided about."""
-        if side in self._sides:
+        if self._few is not None:
+            self._few.forget(side, ids)
+        elif side in self._sides:
             self._each("DELETE FROM record WHERE side = ? AND id = ?", side, ids)
 
     def has(self, side: System, ids: Sequence[str]) -> set[str]:
         """Those of ``ids`` that are here."""
-        return self._known("record", side, ids)
+        return {*self.versions(side, ids)}
 
     def versions(self, side: System, ids: Sequence[str]) -> dict[str, str]:
         """The version that was read of those of ``ids`` that are here."""
+        if self._few is not None:
+            return self._few.versions(side, ids)
         return dict(self._chosen("record", "id, etag", side, ids))
 
     def numbered(
@@ -206,6 +238,8 @@ class Spool:
     ) -> dict[str, list[Snapshot]]:
         """The uncoupled of one side with one of these numbers, by ``as_code``."""
         found: dict[str, list[Snapshot]] = {}
+        if numbers:
+            self._spill()
         for part in chunks(numbers, CHUNK):
             marks = ", ".join("?" * len(part))
             rows = self._all(
@@ -248,12 +282,20 @@ class Spool:
 
     def pairs(self, size: int = CHUNK) -> Iterator[list[SpooledPair]]:
         """Coupled records, both sides together, by coupling; without finished ones."""
-        left = (
+        after = -1
+        while ids := self._couplings(after, size):
+            after = ids[-1]
+            yield self._pairs_between(ids[0], after)
+
+    def _couplings(self, after: int, size: int) -> Sequence[int]:
+        if self._few is not None:
+            return self._few.couplings(after, size)
+        rows = self._all(
             "SELECT DISTINCT coupling FROM record"
-            " WHERE coupling > ? AND state <> 'done' ORDER BY coupling LIMIT ?"
+            " WHERE coupling > ? AND state <> 'done' ORDER BY coupling LIMIT ?",
+            (after, size),
         )
-        for ids in self._walked(left, (), size, after=-1):
-            yield self._pairs_between(ids[0][0], ids[-1][0])
+        return [coupling for (coupling,) in rows]
 
     def meets(self, table: TableMap) -> bool:
         """Whether uncoupled records of both sides have a key in common."""
@@ -285,6 +327,11 @@ class Spool:
 
     def couple(self, couplings: Iterable[tuple[int, str, str]]) -> None:
         """From now on these two are a pair: coupling, id here, id there."""
+        if self._few is not None:
+            for coupling, *ids in couplings:
+                for side, record_id in zip(System, ids, strict=True):
+                    self._few.couple(side, record_id, coupling)
+            return
         self._many(
             "UPDATE record SET coupling = ?, state = '' WHERE side = ? AND id = ?",
             [
@@ -296,6 +343,9 @@ class Spool:
 
     def finish(self, couplings: Iterable[int]) -> None:
         """Everything about these pairs has been decided."""
+        if self._few is not None:
+            self._few.finish(couplings)
+            return
         self._many(
             "UPDATE record SET state = 'done' WHERE coupling = ?",
             [(coupling,) for coupling in couplings],
@@ -303,15 +353,20 @@ class Spool:
 
     def drop(self, side: System, ids: Iterable[str]) -> None:
         """Nothing more is decided about these."""
+        if self._few is not None:
+            self._few.drop(side, ids)
+            return
         dropped = "UPDATE record SET state = 'dropped' WHERE side = ? AND id = ?"
         self._each(dropped, side, ids)
 
     def ambiguous(self) -> Iterator[list[Ambiguous]]:
         """What ``match`` could not tell, Business Central's first."""
+        if self._few is not None:
+            return  # It has found nothing.
         for side in System:
             # Thousands may be called the same: their candidates are, too.
             holders = lru_cache(_KEYS_KEPT)(partial(self._holders, side.other))
-            for rows in self._in_state(side, "ambiguous", CHUNK):
+            for rows in self._walked(_IN_STATE, (side.value, "ambiguous")):
                 yield [
                     Ambiguous(
                         side,
@@ -324,27 +379,55 @@ class Spool:
 
     def alone(self, side: System, size: int = CHUNK) -> Iterator[list[Snapshot]]:
         """The uncoupled of one side that have no partner; without the extra ones."""
-        for rows in self._in_state(side, "", size):
-            found = [_snapshot(row[1:-1]) for row in rows if not row[-1]]
+        after = 0
+        while rows := self._free(side, after, size):
+            after = rows[-1][0]
+            found = [record for _, record, is_extra in rows if not is_extra]
             if found:
                 yield found
 
+    def _free(
+        self, side: System, after: int, size: int
+    ) -> list[tuple[int, Snapshot, bool]]:
+        """The next ones after a place that have no partner; whether each is extra."""
+        if self._few is not None:
+            found = self._few.free(side, after, size)
+            return [(one.place, one.record, one.is_extra) for one in found]
+        rows = self._all(_IN_STATE, (side.value, "", after, size))
+        return [(row[0], _snapshot(row[1:-1]), bool(row[-1])) for row in rows]
+
     def open(self, side: System, *, coupled: bool) -> Iterator[list[Snapshot]]:
         """What is not known to be done, ``coupled`` or all; without the extra ones."""
+        after = 0
+        while rows := self._open(side, coupled, after):
+            after = rows[-1][0]
+            yield [record for _, record in rows]
+
+    def _open(
+        self, side: System, coupled: bool, after: int
+    ) -> list[tuple[int, Snapshot]]:
+        if self._few is not None:
+            found = self._few.open(side, coupled, after, CHUNK)
+            return [(one.place, one.record) for one in found]
         only = " AND coupling IS NOT NULL" if coupled else ""
-        left = (
+        rows = self._all(
             f"SELECT rowid, {_COLUMNS} FROM record"  # noqa: S608
             f" WHERE side = ? AND extra = 0 AND state NOT IN ('done', 'dropped'){only}"
-            " AND rowid > ? ORDER BY rowid LIMIT ?"
+            " AND rowid > ? ORDER BY rowid LIMIT ?",
+            (side.value, after, CHUNK),
         )
-        for rows in self._walked(left, (side.value,)):
-            yield [_snapshot(row[1:]) for row in rows]
+        return [(row[0], _snapshot(row[1:])) for row in rows]
 
     def is_settled(self, side: System) -> bool:
         """Whether nothing that was read of this side, or missed there, may be left."""
+        if self._few is not None and self._few.open(side, False, 0, 1):
+            return False
         return not self._all(_ANY_LEFT, (side.value, side.value))
 
     def count_alone(self, side: System) -> int:
+        if self._few is not None:
+            free = self._few.free(side, 0, len(self._few))
+            return sum(not one.is_extra for one in free)
         (count,) = self._base.execute(
             "SELECT count(*) FROM record WHERE side = ? AND coupling IS NULL"
             " AND state = '' AND extra = 0",
@@ -357,8 +440,9 @@ class Spool:
 
         Only now, because a first synchronization with an empty side needs no keys.
         """
-        if not all(self._all(_ANY_FREE, (side.value,)) for side in System):
+        if not all(self._free(side, 0, 1) for side in System):
             return False
+        self._spill()
         for rows in self._walked(_KEYLESS, ()):
             # One that was read twice has those of its first reading.
             self._many(
@@ -378,24 +462,23 @@ class Spool:
 
     def _pairs_between(self, first: int, last: int) -> list[SpooledPair]:
         found: dict[int, dict[str, Snapshot]] = {}
-        for side, coupling, *row in self._all(
-            f"SELECT side, coupling, {_COLUMNS} FROM record"  # noqa: S608
-            " WHERE coupling BETWEEN ? AND ? AND state <> 'done'",
-            (first, last),
-        ):
-            found.setdefault(coupling, {})[side] = _snapshot(row)
+        for coupling, side, record in self._between(first, last):
+            found.setdefault(coupling, {})[side] = record
         return [
             SpooledPair(coupling, sides.get(_BC), sides.get(_SALES))
             for coupling, sides in sorted(found.items())
         ]
 
-    def _in_state(self, side: System, state: str, size: int) -> Iterator[list[Any]]:
-        rows = (
-            f"SELECT rowid, {_COLUMNS}, extra FROM record"  # noqa: S608
-            " WHERE side = ? AND state = ? AND coupling IS NULL AND rowid > ?"
-            " ORDER BY rowid LIMIT ?"
-        )
-        return self._walked(rows, (side.value, state), size)
+    def _between(self, first: int, last: int) -> Iterator[tuple[int, str, Snapshot]]:
+        if self._few is not None:
+            yield from self._few.between(first, last)
+            return
+        for side, coupling, *row in self._all(
+            f"SELECT side, coupling, {_COLUMNS} FROM record"  # noqa: S608
+            " WHERE coupling BETWEEN ? AND ? AND state <> 'done'",
+            (first, last),
+        ):
+            yield coupling, side, _snapshot(row)
 
     def _candidates(
         self, side: System, id: str, holders: Callable[..., Sequence[RecordRef]]

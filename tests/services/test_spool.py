@@ -9,15 +9,20 @@ import pytest
 
 from integration.core.mapping import Snapshot
 from integration.core.records import System
-from integration.services.spool import Spool
+from integration.services import spool as spools
+from integration.services.spool import IN_MEMORY, Spool
 from tests.core.tables import CUSTOMER
 
 BC, SALES = System.BUSINESS_CENTRAL, System.SALES
 MOMENT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
 
-@pytest.fixture
-def spool() -> Iterator[Spool]:
+@pytest.fixture(params=[0, 2, IN_MEMORY])
+def spool(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Spool]:
+    """One that has its records in the file from the first, in mid-course, or never."""
+    monkeypatch.setattr(spools, "IN_MEMORY", request.param)
     with Spool() as opened:
         yield opened
 
@@ -230,3 +235,53 @@ def test_the_candidates_of_namesakes_cost_no_more_than_their_number(
             assert len(ambiguous(spool)) == 2 * count
 
     assert efforts[1] < 6 * efforts[0]
+
+
+def test_what_is_left_is_told_by_side_and_by_partner(spool: Spool) -> None:
+    put(spool, BC, record("b1"), record("b2"))
+    put(spool, SALES, record("s1"), extra=True)
+    spool.add(BC, [(record("b3"), 7)])
+    assert not spool.is_settled(BC)
+    assert spool.is_settled(SALES)
+    assert ids_of(spool.open(BC, coupled=False)) == ["b1", "b2", "b3"]
+    assert ids_of(spool.open(BC, coupled=True)) == ["b3"]
+
+    spool.finish([7])
+    spool.drop(BC, ["b1", "b2"])
+
+    assert spool.is_settled(BC)
+    assert ids_of(spool.open(BC, coupled=False)) == []
+
+
+def test_a_forgotten_record_is_not_there(spool: Spool) -> None:
+    put(spool, BC, record("b1", number="C1"), record("b2", number="C2"))
+
+    spool.forget(BC, ["b1"])
+
+    assert spool.versions(BC, ["b1", "b2"]) == {"b2": "etag"}
+    assert spool.numbered(BC, ["C1"]) == {}
+    assert [each.id for each in spool.numbered(BC, ["C2"])["C2"]] == ["b2"]
+
+
+def test_a_walk_goes_on_when_the_records_go_to_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was decided before stays so, and everything keeps its turn."""
+    monkeypatch.setattr(spools, "IN_MEMORY", 6)
+    with Spool() as spool:
+        put(spool, BC, *(record(f"b{n}") for n in range(3)))
+        spool.add(SALES, [(record(f"s{n}"), n) for n in range(3)])
+        walked, paired = spool.alone(BC, 1), spool.pairs(1)
+        seen = [next(walked)[0].id, next(paired)[0].coupling]
+        spool.drop(BC, ["b0", "b1"])
+        spool.finish([0, 1])
+
+        put(spool, BC, record("b3"))
+
+        seen += [each.id for part in walked for each in part]
+        seen += [pair.coupling for part in paired for pair in part]
+        assert seen == ["b0", 0, "b2", "b3", 2]
+
+
+def ids_of(parts: Iterator[list[Snapshot]]) -> list[str]:
+    return [each.id for part in parts for each in part]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from integration.core.records import Direction
-from integration.services import behind, creations, sync
+from integration.services import behind, creations, spool, sync
 
 pytest.register_assert_rewrite("tests.statemachine.driver")
 # For bugs that are planted: that one is found matters, not its shortest sequence.
@@ -16,7 +16,7 @@ settings.register_profile("first-failure", phases=[Phase.generate])
 
 @pytest.fixture(autouse=True)
 def _several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run of a few records is one of several chunks.
+    """A run of a few records is one of several chunks, and of many for its spool.
 
     Each call is answered before anything else is done: a thread would be now quicker,
     now slower, and a sequence found could not be repeated. What is recorded behind a
@@ -24,6 +24,7 @@ def _several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(behind.Coming, "make_up", lambda coming: None)
     monkeypatch.setattr(behind.Coming, "go", _answered)
+    monkeypatch.setattr(spool, "IN_MEMORY", 3)
     monkeypatch.setattr(sync, "CHUNK", 2)
     monkeypatch.setattr(creations, "CHUNK", dict.fromkeys(Direction, 2))
 
