@@ -40,9 +40,13 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write that was done: the record as the system answered it."""
+    """A write that was done: the record as the system answered it.
+
+    One that ``is_as_sent`` holds what was sent: the answer named it, and no more.
+    """
 
     record: Record
+    is_as_sent: bool = False
 
 
 WriteResult = Written | Failure

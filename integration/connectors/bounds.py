@@ -15,7 +15,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-_BLOCK_BYTES = 16 * 1024
+_BLOCK_BYTES = 64 * 1024
 """Written at once: whoever takes them byte by byte is given up between two blocks."""
 
 

@@ -455,7 +455,7 @@ def _as_sent(create: Create) -> Written:
     for name in [name for name in values if name.endswith(_BIND)]:
         column, target = _as_read(name, values.pop(name))
         values[column] = target
-    return Written(Record(guid(create.key), "", None, values))
+    return Written(Record(guid(create.key), "", None, values), is_as_sent=True)
 
 
 @lru_cache(maxsize=1_000)  # Thousands of records name a few others.

@@ -160,6 +160,12 @@ class TableMap:
         }
 
     @cached_property
+    def not_created(self) -> tuple[str, ...]:
+        """The fields that a new record in Sales does not get."""
+        carried = self.carried[Direction.TO_SALES]
+        return tuple(mapped.bc for mapped in self.values if mapped.bc not in carried)
+
+    @cached_property
     def lookups(self) -> tuple[tuple[str, str], ...]:
         """The fields whose value names another record, and by which mapping."""
         return tuple((f.bc, f.lookup) for f in self.values if f.lookup)
@@ -303,6 +309,38 @@ def snapshot(
         number=label(get(number)),
         name=label(get(name)),
         passes=passes(table.filter(system), read),
+        check=hash_of(table, system, values),
+    )
+
+
+def as_sent(
+    table: TableMap,
+    source: Snapshot,
+    record: Record,
+    references: Mapping[str, References],
+) -> Snapshot:
+    """The ``snapshot`` of a record that was created in Sales from ``source`` and holds
+    what was sent: the values are those of the source, in their form already."""
+    system = System.SALES
+    if table.computed[system]:
+        return snapshot(table, system, record, references)
+    get = record.values.get
+    values = dict(source.values)
+    for name in table.not_created:
+        values[name] = ""
+    for name, lookup in table.lookups:
+        mapped = table.field(name)
+        found = form_of(mapped.kind)(get(mapped.name(system)))
+        values[name] = _looked_up(found, system, references.get(lookup))
+    number, name = table.label(system)
+    return Snapshot(
+        id=record.id,
+        etag=record.etag,
+        modified_at=record.modified_at,
+        values=values,
+        number=label(get(number)),
+        name=label(get(name)),
+        passes=passes(table.filter(system), record.values),
         check=hash_of(table, system, values),
     )
 

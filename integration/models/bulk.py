@@ -208,13 +208,20 @@ def _prepared(
 ) -> list[tuple[Any, ...]]:
     """The rows as SQLite stores them."""
     fields = [field_of(model, column) for column in columns]
-    values: list[Iterable[Any]] = [*zip(*rows, strict=True)]
-    for place, field in enumerate(fields):
-        if isinstance(field, models.DateTimeField):
-            values[place] = map(_moment, values[place])
-        elif isinstance(field, models.JSONField):
-            values[place] = map(_json, values[place])
+    values = [*map(_stored, fields, zip(*rows, strict=True))]
     return [*zip(*values, strict=True)]
+
+
+def _stored(field: Any, values: Sequence[Any]) -> Iterable[Any]:
+    """A column's values as SQLite stores them."""
+    if isinstance(field, models.JSONField):
+        return map(_json, values)
+    if not isinstance(field, models.DateTimeField):
+        return values
+    first = values[0]
+    if values.count(first) == len(values):  # the moment they are written, or none
+        return [_moment(first)] * len(values)
+    return map(_moment, values)
 
 
 @lru_cache(maxsize=1_000)

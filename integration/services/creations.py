@@ -13,10 +13,11 @@ from integration.connectors.base import Create, WriteResult, Written
 from integration.connectors.errors import ConnectionRefused, Throttled
 from integration.core.decide import decide
 from integration.core.failures import Failure, FailureKind
-from integration.core.mapping import Snapshot
+from integration.core.mapping import Snapshot, as_sent
 from integration.core.outcomes import OutcomeKind, Trouble
 from integration.core.plan import Missing, creation, sales_key
-from integration.core.records import Direction, Record, System
+from integration.core.records import Direction, System
+from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.companies import (
     ELSEWHERE,
@@ -37,6 +38,7 @@ _UNSURE = frozenset(
 )
 """It may be there all the same."""
 _Creation = tuple[Snapshot, Create]
+_Made = tuple[Coupling, Snapshot]
 CHUNK = {Direction.TO_SALES: 1_000, Direction.TO_BUSINESS_CENTRAL: 500}
 
 
@@ -49,7 +51,7 @@ class _Batch:
     """
 
     way: Direction
-    made: list[tuple[Snapshot, Record]] = field(default_factory=list)
+    made: list[tuple[Snapshot, Written]] = field(default_factory=list)
     found: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
     failed: list[tuple[Snapshot, Trouble]] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
@@ -212,7 +214,7 @@ def _take(
     result: WriteResult,
 ) -> None:
     if isinstance(result, Written):
-        batch.made.append((record, result.record))
+        batch.made.append((record, result))
     elif work.stops(result):
         batch.untried.append(record.id)
     elif result.kind in _UNSURE:
@@ -259,17 +261,16 @@ def _waiting_for(trouble: Trouble, under_way: Trouble | None) -> Trouble:
 
 def _save(work: Work, batch: _Batch) -> None:
     endings, way, now = Endings(), batch.way, clock.now()
-    made = [_couple(work, way, *each, now) for each in batch.made]
+    made = [_couple(work, way, record, reply, now) for record, reply in batch.made]
     failed_records(endings, way.source, batch.failed)
     endings.outcomes += [
         of_record(OutcomeKind.SKIPPED, way.source, record, reason=ELSEWHERE)
         for record in batch.given
     ]
     with transaction.atomic():
-        kept = couplings.make(work.mapping, (pair.coupling for pair in made))
+        kept = couplings.make(work.mapping, (coupling for coupling, _ in made))
         ids = {(coupling.bc_id, coupling.sales_id): coupling.id for coupling in kept}
-        for (record, _), pair in zip(batch.made, made, strict=True):
-            coupling = pair.coupling
+        for (record, _), (coupling, _) in zip(batch.made, made, strict=True):
             held = ids.get((coupling.bc_id, coupling.sales_id))
             coupling.id = held
             if held is None and way is Direction.TO_BUSINESS_CENTRAL:
@@ -277,10 +278,10 @@ def _save(work: Work, batch: _Batch) -> None:
                 failed_records(endings, way.source, [(record, trouble)])
                 continue
             endings.outcomes.append(of_pair(OutcomeKind.INSERTED, way, coupling))
-            endings.cleared[way.source].append(pair.id(way.source))
+            endings.cleared[way.source].append(record.id)
         pending.forget_intents(work.mapping, batch.untried)
         endings.save(work)
-    _follow_up(work, way, made)
+    _follow_up(work, batch, made)
     _settle_found(work, batch)
 
 
@@ -293,10 +294,16 @@ def _named_another(batch: _Batch, record: Snapshot) -> Trouble:
 
 
 def _couple(
-    work: Work, way: Direction, record: Snapshot, reply: Record, now: datetime
-) -> Pair:
-    """A new pair is in step where both hold the same; the rest meets next time."""
-    made = work.snapshot(way.destination, reply)
+    work: Work, way: Direction, record: Snapshot, reply: Written, now: datetime
+) -> _Made:
+    """A new pair is in step where both hold the same; the rest meets next time.
+
+    Returns also what was made.
+    """
+    if reply.is_as_sent:
+        made = as_sent(work.table, record, reply.record, work.references)
+    else:
+        made = work.snapshot(way.destination, reply.record)
     bc, sales = (record, made) if way is Direction.TO_SALES else (made, record)
     coupling = couplings.fresh(work.mapping, bc, sales, now)
     decision = decide(work.table, None, bc.values, sales.values)
@@ -308,14 +315,18 @@ def _couple(
     if decision.to_bc:
         couplings.unsee(coupling, System.SALES)
     setattr(coupling, f"{way}_at", now)
-    return Pair(coupling, bc, sales)
+    return coupling, made
 
 
-def _follow_up(work: Work, way: Direction, made: Sequence[Pair]) -> None:
+def _follow_up(work: Work, batch: _Batch, made: Sequence[_Made]) -> None:
     """What the other side gave a new record (its number) comes back at once."""
-    if way is Direction.TO_SALES or not work.writes(Direction.TO_SALES):
+    if batch.way is Direction.TO_SALES or not work.writes(Direction.TO_SALES):
         return
-    pairs = [p for p in made if p.coupling.pk and not p.coupling.bc_hash]
+    pairs = [
+        Pair(coupling, bc, sales)
+        for (sales, _), (coupling, bc) in zip(batch.made, made, strict=True)
+        if coupling.pk and not coupling.bc_hash
+    ]
     if pairs:
         settle_pairs(work, pairs)
 

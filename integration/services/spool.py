@@ -8,10 +8,10 @@ import marshal
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -157,20 +157,28 @@ class Spool:
     """A run's records between reading and deciding; gone when its block ends."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="sync-errors-")
-        path = Path(self._folder.name) / "spool.sqlite3"
-        self._base = sqlite3.connect(path, isolation_level=None)
-        self._base.executescript(_SCHEMA)
-        self._base.create_function("as_code", 1, as_code, deterministic=True)
         self._sides: set[System] = set()
         self._few: Few | None = Few()
+        self._ended: dict[tuple[System, str], str] | None = {}
+        self._files = ExitStack()
 
     def __enter__(self) -> "Spool":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._base.close()
-        self._folder.cleanup()
+        self._files.close()
+
+    @cached_property
+    def _base(self) -> sqlite3.Connection:
+        """The file; made only for what is written to it."""
+        folder = self._files.enter_context(
+            tempfile.TemporaryDirectory(prefix="sync-errors-")
+        )
+        base = sqlite3.connect(Path(folder) / "spool.sqlite3", isolation_level=None)
+        self._files.callback(base.close)
+        base.executescript(_SCHEMA)
+        base.create_function("as_code", 1, as_code, deterministic=True)
+        return base
 
     def add(
         self,
@@ -275,10 +283,22 @@ class Spool:
 
     def end(self, side: System, kinds: Mapping[str, str]) -> list[str]:
         """Note how these ended; returns how those did that had ended before."""
+        ended = {(side, record_id): kind for record_id, kind in kinds.items()}
+        if self._ended is not None and len(self._ended) + len(ended) <= 2 * IN_MEMORY:
+            before = [self._ended[key] for key in ended if key in self._ended]
+            self._ended |= ended
+            return before
+        earlier, self._ended = self._ended, None
+        self._note_ended(earlier or {})
         before = [kind for (kind,) in self._chosen("ended", "kind", side, [*kinds])]
-        rows = [(side.value, record_id, kind) for record_id, kind in kinds.items()]
-        self._many("INSERT OR REPLACE INTO ended VALUES (?, ?, ?)", rows)
+        self._note_ended(ended)
         return before
+
+    def _note_ended(self, ended: Mapping[tuple[System, str], str]) -> None:
+        rows = [
+            (side.value, record_id, ended[side, record_id]) for side, record_id in ended
+        ]
+        self._many("INSERT OR REPLACE INTO ended VALUES (?, ?, ?)", rows)
 
     def pairs(self, size: int = CHUNK) -> Iterator[list[SpooledPair]]:
         """Coupled records, both sides together, by coupling; without finished ones."""
@@ -530,6 +550,8 @@ class Spool:
         self._many(statement, [(side.value, record_id) for record_id in ids])
 
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        if "_base" not in vars(self):
+            return []  # Nothing has been written.
         with closing(self._base.execute(statement, values)) as cursor:
             return cursor.fetchall()
 

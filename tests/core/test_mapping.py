@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from integration.core.mapping import Condition, References, hash_of, passes, snapshot
-from integration.core.records import Record, System
-from tests.core.tables import CURRENCY, CUSTOMER
+from integration.core.mapping import (
+    Condition,
+    References,
+    Snapshot,
+    as_sent,
+    hash_of,
+    passes,
+    snapshot,
+)
+from integration.core.plan import creation
+from integration.core.records import Direction, Record, System
+from tests.core.tables import CURRENCY, CUSTOMER, TO_BC
 
 EUR = "0a0a0a0a-0000-0000-0000-000000000001"
 REFERENCES = {"CURRENCY": References({"EUR": EUR, "CHF": "base"}, {EUR: "EUR"}, "CHF")}
@@ -107,3 +116,42 @@ def test_a_hash_holds_only_what_leaves_its_side() -> None:
 def test_an_unknown_field_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         replace(CUSTOMER).field("nothing")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        {"number": "c1", "displayName": " Näf ", "postalCode": "8001 ", "email": "a@b"},
+        {"number": "C2", "displayName": "Näf", "currencyCode": "eur"},
+        {"number": "C3", "displayName": "_x0020_", "currencyCode": "CHF"},
+        {},
+    ],
+)
+@pytest.mark.parametrize("ways", [frozenset(Direction), TO_BC])
+def test_what_was_sent_stands_as_if_it_had_been_read(
+    ways: frozenset[Direction], read: dict[str, str]
+) -> None:
+    fields = (*CUSTOMER.fields[:2], replace(CUSTOMER.fields[3], ways=ways))
+    table = replace(CUSTOMER, fields=(*fields, *CUSTOMER.fields[4:]))
+    known = {"CURRENCY": References({"EUR": "e1", "CHF": "f1"}, {"e1": "EUR"}, "CHF")}
+    one = Record("1", "etag", None, read)
+    source = snapshot(table, System.BUSINESS_CENTRAL, one, known)
+    columns = creation(table, Direction.TO_SALES, source.values, known)
+    assert isinstance(columns, dict)
+    target = str(columns.pop("transactioncurrencyid@odata.bind", ""))
+    if target:
+        columns["_transactioncurrencyid_value"] = target.split("(")[1].rstrip(")")
+    sent = Record("2", "", None, columns)
+
+    found = as_sent(table, source, sent, known)
+
+    assert found == snapshot(table, System.SALES, sent, known)
+
+
+def test_what_is_computed_is_not_taken_for_sent() -> None:
+    source = Snapshot("1", "etag", None, {"code": "EUR", "exchangeRate": "1.1"})
+    sent = Record("2", "", None, {"isocurrencycode": "EUR"})
+
+    found = as_sent(CURRENCY, source, sent, {})
+
+    assert "exchangeRate" not in found.values
