@@ -263,6 +263,17 @@ def test_a_forgotten_record_is_not_there(spool: Spool) -> None:
     assert [each.id for each in spool.numbered(BC, ["C2"])["C2"]] == ["b2"]
 
 
+def test_how_records_ended_before_is_told(spool: Spool) -> None:
+    assert spool.end(BC, {"1": "inserted", "2": "skipped"}) == []
+    assert spool.end(SALES, {"1": "unchanged"}) == []
+    assert spool.end(BC, {"2": "modified", "3": "failed"}) == ["skipped"]
+
+    again = spool.end(BC, {str(number): "unchanged" for number in range(9)})
+
+    assert sorted(again) == ["failed", "inserted", "modified"]
+    assert spool.end(SALES, {"1": "modified"}) == ["unchanged"]
+
+
 def test_a_walk_goes_on_when_the_records_go_to_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
