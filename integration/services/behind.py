@@ -195,8 +195,9 @@ class Behind:
 
     def _let_follow(self, early: _Early, coming: Coming[Any]) -> None:
         """What refuses it now stops the run once the answer is recorded."""
-        is_refused = answered(early.refuse).exception()
-        if not is_refused and coming.is_answered():
+        error = answered(early.refuse).exception()
+        self._stopped_by = self._stopped_by or error
+        if error is None and coming.is_answered():
             early.coming.go()
 
     def _drop_early(self) -> None:

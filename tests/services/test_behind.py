@@ -235,7 +235,7 @@ class Chunk:
     """One of two: its call, and what is recorded of it."""
 
     def __init__(
-        self, name: str, done: list[str], end: Exception | None = None
+        self, name: str, done: list[str], end: BaseException | None = None
     ) -> None:
         self.name, self.done, self.end = name, done, end
         self.may_answer, self.is_sent = threading.Event(), threading.Event()
@@ -321,6 +321,15 @@ def test_nothing_follows_where_the_run_is_to_stop(done: list[str]) -> None:
     assert done == ["recorded first"]
 
 
+def test_what_refuses_the_next_call_stops_the_run(done: list[str]) -> None:
+    """Nobody may ask again: a task's time is over once."""
+    first, second = Chunk("first", done), Chunk("second", done)
+    with pytest.raises(KeyError, match="time is over"):
+        two(Behind(), (first, second), failing(KeyError("time is over")), nothing)
+    assert not second.is_sent.wait(0.05)
+    assert done == ["recorded first"]
+
+
 def test_what_has_gone_is_recorded_although_the_run_stops(done: list[str]) -> None:
     first, second = Chunk("first", done), Chunk("second", done)
     second.may_answer.set()
@@ -338,10 +347,9 @@ def test_of_what_has_gone_and_was_refused_nothing_is_recorded(done: list[str]) -
 
 
 def test_whoever_is_killed_sends_nothing_that_was_made_up(done: list[str]) -> None:
-    first, second = Chunk("first", done), Chunk("second", done)
-    killed = failing(KeyboardInterrupt())
+    first, second = Chunk("first", done, KeyboardInterrupt()), Chunk("second", done)
     with pytest.raises(KeyboardInterrupt):
-        two(Behind(), (first, second), failing(KeyError("paused")), killed)
+        two(Behind(), (first, second), nothing, nothing)
     assert not second.is_sent.wait(0.05)
     assert done == []
     for each in threading.enumerate():
