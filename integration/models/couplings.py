@@ -16,6 +16,8 @@ from integration.models.mappings import TableMapping
 
 def text_of(number: str, *names: str) -> str:
     """What a search looks at: also without capitals and accents, each name once."""
+    if names.count(names[0]) == len(names):
+        return searchable(f"{number} {names[0]}")
     different = dict.fromkeys(names)
     return searchable("\n".join([f"{number} {name}" for name in different]))
 

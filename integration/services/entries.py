@@ -50,11 +50,11 @@ _NOTES = {
 
 def note(job: Job, outcomes: Iterable[Outcome]) -> None:
     """The entries of a chunk, in the caller's transaction."""
-    now, causes = clock.now(), Causes()
+    now, causes, job_id = clock.now(), Causes(), job.pk
     noted = ((outcome, _kind(outcome, causes)) for outcome in outcomes)
     rows = [
         (
-            job.pk,
+            job_id,
             kind.value,
             outcome.bc.id,
             outcome.sales.id,
