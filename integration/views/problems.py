@@ -108,7 +108,7 @@ def problems(request: SignedInRequest) -> HttpResponse:
     say_dropped(request, listing.dropped)
     filters = listing.filters
     causes = named(causes_of(replace(filters, q="")), filters.q)
-    shown, turned = _page_of(causes, request.GET.get("after", ""))
+    shown, turned = _page_of(causes, listing.after)
     rows = cause_rows(problems_of(shown))
     trends = read_trends([row["problem"].pk for row in rows])
     limits = {
@@ -141,10 +141,8 @@ def problems(request: SignedInRequest) -> HttpResponse:
         "chips": chips(listing, counts),
         "hidden": [] if is_relevant else [("state", filters.state)],
         "query": urlencode(limits),
-        **{
-            name: f"?{urlencode({**listing.words, **after})}"
-            for name, after in turned.items()
-        },
+        "list_query": query_of(listing),
+        **{name: query_of(listing, after) or "?" for name, after in turned.items()},
         **filter_menus(listing),
     }
     return render(request, "integration/problems/list.html", context)
@@ -158,7 +156,20 @@ def read_causes(query: QueryDict) -> Listing:
     if "state" in dropped:
         filters = replace(filters, state=RELEVANT)
     dropped += [name for name in FILTER_NAMES if given.get(name) and name not in known]
-    return Listing(filters, NEWEST_FIRST, PAGE_SIZE, "", "", tuple(dropped))
+    after = given.get("after", "")
+    return Listing(filters, NEWEST_FIRST, PAGE_SIZE, after, "", tuple(dropped))
+
+
+def query_of(listing: Listing, after: int | str | None = None) -> str:
+    """The list by cause as an address has it, "" as it is by itself.
+
+    ``after`` is the cause that its page follows; left out, the one of this page.
+    """
+    words = {**listing.words, "after": listing.after if after is None else after}
+    if listing.filters.state == RELEVANT:
+        del words["state"]
+    said = urlencode({name: value for name, value in words.items() if value})
+    return f"?{said}" if said else ""
 
 
 def named(causes: list[Cause], text: str) -> list[Cause]:
@@ -176,9 +187,7 @@ def named(causes: list[Cause], text: str) -> list[Cause]:
     ]
 
 
-def _page_of(
-    causes: list[Cause], after: str
-) -> tuple[list[Cause], dict[str, dict[str, int]]]:
+def _page_of(causes: list[Cause], after: str) -> tuple[list[Cause], dict[str, int]]:
     """Those that follow one cause, and after which the next and the previous page are.
 
     Causes change places with every error: one that is not there any more begins anew.
@@ -186,11 +195,11 @@ def _page_of(
     places = {str(cause.id): place for place, cause in enumerate(causes, 1)}
     start = places.get(after, 0)
     end, before = start + CAUSES_SHOWN, start - CAUSES_SHOWN
-    turned: dict[str, dict[str, int]] = {}
+    turned: dict[str, int] = {}
     if end < len(causes):
-        turned["next_href"] = {"after": causes[end - 1].id}
+        turned["next_href"] = causes[end - 1].id
     if start:
-        turned["previous_href"] = {"after": causes[before - 1].id} if before > 0 else {}
+        turned["previous_href"] = causes[before - 1].id if before > 0 else 0
     return causes[start:end], turned
 
 
@@ -230,6 +239,7 @@ def problem(request: SignedInRequest, problem_id: int) -> HttpResponse:
     context: dict[str, Any] = {
         "section": "errors",
         "problem": found,
+        "list_query": query_of(read_causes(request.GET)),
         "records": count.relevant,
         "resolved": resolved_of(found),
         "share": count,

@@ -14,7 +14,8 @@ from integration.views import problems
 from tests.factories import make_connection, make_error, make_mapping, make_problem
 
 CAUSES = "/problems/"
-TITLE = re.compile(r'class="title" href="/problems/\d+/">([^<]+)<')
+TITLE = re.compile(r'class="title" href="/problems/\d+/[^"]*">([^<]+)<')
+ADDRESS = re.compile(r'class="title" href="(/problems/\d+/[^"]*)"')
 COUNT = re.compile(r'class="big" href="([^"]+)">(\d+)<')
 NEXT = re.compile(r'rel="next" href="([^"]+)"')
 PREVIOUS = re.compile(r'rel="prev" href="([^"]+)"')
@@ -172,3 +173,20 @@ def test_after_a_cause_that_is_gone_the_list_begins_anew(
     page = shown(viewer, f"?after={after}")
 
     assert TITLE.findall(page) == TITLE.findall(shown(viewer))
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?mapping=CUSTOMER", "?state=resolved&who=user", "?q=trop+long"]
+)
+def test_the_page_of_a_cause_leads_back_to_the_list_it_was_found_in(
+    viewer: Client, causes: dict[str, Problem], query: str
+) -> None:
+    (first, *_others) = ADDRESS.findall(shown(viewer, query))
+
+    page = viewer.get(unescape(first)).content.decode()
+
+    (back,) = re.findall(r'href="(/problems/[^"]*)"><svg[^>]*>', page)[:1]
+    assert TITLE.findall(shown(viewer, unescape(back).removeprefix(CAUSES))) == (
+        TITLE.findall(shown(viewer, query))
+    )
+    assert unescape(back).count("=") == query.count("=")
