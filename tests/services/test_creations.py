@@ -13,8 +13,8 @@ from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
 from integration.simulators.store import Store
-from tests.running import running_systems
-from tests.services.engine import Engine, Through, running_engine
+from tests.services.beginnings import BARE
+from tests.services.engine import Engine, Through
 
 CALLS = ("read_changes", "read_all", "read_many", "create_many", "update_many")
 
@@ -156,7 +156,7 @@ EXPECTED = (
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 def test_a_stop_at_any_call_ends_in_the_same_state(done: bool) -> None:
     for place in range(1, 30):
-        with running_systems(records=0) as systems, running_engine(systems) as engine:
+        with BARE.one_of_several() as engine:
             fill(engine)
             engine.accept()
             left = [place]

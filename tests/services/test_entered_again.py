@@ -12,11 +12,13 @@ from integration.services.actors import Refused
 from integration.services.answer_plans import Take, plan
 from integration.services.mappings import change_mapping
 from integration.simulators.faults import Faults
-from tests.running import running_systems
-from tests.services.engine import Engine, Live, Meanwhile, running_engine
+from tests.services.beginnings import Beginning, accepted
+from tests.services.engine import Engine, Live, Meanwhile
 from tests.services.test_answers import answer, carried_out, deletion, written
 from tests.services.test_creations import Crash, Fragile
 from tests.services.test_sync import in_step
+
+ONE = Beginning(1, accepted)
 
 
 @pytest.fixture
@@ -70,9 +72,7 @@ def test_in_a_full_run_both_are_counted_once(loose: Engine) -> None:
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 def test_a_stop_at_any_call_couples_it_all_the_same(done: bool) -> None:
     for place in range(1, 30):
-        with running_systems(records=1) as systems, running_engine(systems) as engine:
-            engine.accept()
-            engine.sync("CURRENCY", "CUSTOMER")
+        with ONE.one_of_several() as engine:
             [bc] = engine.all(engine.customers)
             new = again(engine, bc)
             left = [place]

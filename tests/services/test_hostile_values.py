@@ -9,8 +9,10 @@ import pytest
 from integration.models import Coupling
 from integration.simulators.store import Store
 from tests.connectors.simulated import Simulated
-from tests.running import running_systems
-from tests.services.engine import Engine, running_engine
+from tests.services.beginnings import Beginning, accepted
+from tests.services.engine import Engine
+
+NOBODY = Beginning(0, accepted)
 
 HALF = "half-of-a-sign"
 """As a field leaves an emoji that it cuts after so many units of UTF-16."""
@@ -54,9 +56,7 @@ class Mistaken(Simulated):
 
 @pytest.fixture
 def engine(db: None) -> Iterator[Engine]:
-    with running_systems(records=0) as systems, running_engine(systems) as engine:
-        engine.accept()
-        engine.sync()
+    with NOBODY.begin() as engine:
         yield engine
 
 

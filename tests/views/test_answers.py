@@ -14,16 +14,15 @@ from integration.services import cells
 from integration.services.answering import run_of
 from integration.services.execution import execute
 from tests.factories import make_error
-from tests.running import running_systems
-from tests.services.engine import Engine, running_engine
+from tests.services.beginnings import Beginning, in_step
+from tests.services.engine import Engine
+
+TWO = Beginning(2, in_step)
 
 
 @pytest.fixture
 def engine(db: None) -> Iterator[Engine]:
-    with running_systems(records=2) as systems, running_engine(systems) as engine:
-        engine.accept()
-        engine.sync()
-        engine.sync("CUSTOMER")
+    with TWO.begin() as engine:
         yield engine
 
 

@@ -10,20 +10,26 @@ from django.test import Client
 from integration.models import Coupling, PendingRecord
 from integration.services.mappings import change_mapping
 from tests.factories import SOME_TIME, make_mapping
-from tests.running import running_systems
-from tests.services.engine import Engine, running_engine
+from tests.services.beginnings import Beginning
+from tests.services.engine import Engine
 
 pytestmark = pytest.mark.django_db
+
+
+def two_more(engine: Engine) -> None:
+    engine.accept()
+    engine.add_customer("70001", "Müller & Söhne")
+    engine.add_customer("70002", "Garage de Genève")
+    engine.sync("CURRENCY", "CUSTOMER")
+
+
+SIX = Beginning(4, two_more)
 
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
     """Müller, Genève and four others, in step."""
-    with running_systems(records=4) as systems, running_engine(systems) as engine:
-        engine.accept()
-        engine.add_customer("70001", "Müller & Söhne")
-        engine.add_customer("70002", "Garage de Genève")
-        engine.sync("CURRENCY", "CUSTOMER")
+    with SIX.begin() as engine:
         yield engine
 
 
