@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 T = TypeVar("T")
 MOST = 300
-"""Parts that a process keeps: some 6 MB. All they show is in their key."""
+"""Parts that a process keeps: 8 MB at most. All they show is in their key."""
 _BLANK = re.compile(rb"<!-- (\w+) -->")
 _kept: dict[Hashable, object] = {}
 

@@ -94,7 +94,7 @@ class _Drawn(NamedTuple):
 
 
 MOST_DRAWN = 64
-"""Pages of rows that a process keeps: some 4 MB."""
+"""Pages of rows that a process keeps: some 6 MB."""
 _drawn: dict[Hashable, _Drawn] = {}
 
 
