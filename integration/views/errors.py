@@ -123,7 +123,7 @@ def _framed(
 
     def around() -> Part:
         context = list_context(request, listing, page)
-        context |= page_context(request, listing, places, offered)
+        context |= form_context(listing, places, offered)
         context |= {"shell": shell, "halts": halts, "done": done}
         context |= {"list": blank("list"), "csrf_token": blank("csrf")}
         return Part(render_to_string("integration/errors/list.html", context, request))
@@ -325,8 +325,7 @@ def hidden_words(listing: Listing) -> list[tuple[str, str]]:
     ]
 
 
-def page_context(
-    request: SignedInRequest,
+def form_context(
     listing: Listing,
     places: Places,
     offered: Mapping[str, Sequence[tuple[str, str]]],
