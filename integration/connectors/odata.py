@@ -137,8 +137,10 @@ class RecordShape:
         A version that no header can carry is none: the record is read again first.
         """
         record_id = guid(str(body[self.key]))
-        etag = str(body.get("@odata.etag", ""))
-        # No column begins like that, and what is said of all of a record does.
-        values = {name: value for name, value in body.items() if name[:1] != "@"}
+        values = dict(body)
+        etag = str(values.pop("@odata.etag", ""))
+        if "@" in "".join(values):
+            # What else is said of all of a record: no column begins like that.
+            values = {name: value for name, value in values.items() if name[:1] != "@"}
         known = etag if _VERSION.fullmatch(etag) else ""
         return Record(record_id, known, parse_moment(body.get(self.modified)), values)
