@@ -54,3 +54,22 @@ def test_one_loaded_in_bulk_can_be_saved_alone(mapping: TableMapping) -> None:
     found.save(force_update=True)
 
     assert Coupling.objects.get().sales_name == "Käse"
+
+
+def test_of_new_pairs_those_are_made_that_none_stands_in_the_way_of(
+    mapping: TableMapping,
+) -> None:
+    """One is there already, one has lost its Sales record to another."""
+    couplings.make(mapping, [couplings.fresh(mapping, BC, SALES, NOW)])
+    wanted = [("b0", "s0"), ("b1", "s1"), ("b2", "s1"), ("b3", "s3")]
+    pairs = [
+        couplings.fresh(mapping, BC._replace(id=bc), SALES._replace(id=sales), NOW)
+        for bc, sales in wanted
+    ]
+
+    kept = couplings.make(mapping, pairs)
+
+    rows = Coupling.objects.order_by("pk").values_list("bc_id", "sales_id", "pk")
+    assert [row[:2] for row in rows] == [("b1", "s1"), ("b0", "s0"), ("b3", "s3")]
+    assert {(c.bc_id, c.sales_id, c.pk) for c in kept} == set(rows)
+    assert [pair.pk for pair in pairs if pair.bc_id in {"b1", "b2"}] == [None, None]
