@@ -1,4 +1,4 @@
-"""Few: the records of a run that has no more than one page, as its spool keeps them.
+"""Few: a run's records, as its spool keeps no more than a page of each side.
 
 Most runs are like that: what changed since the last one. A file costs each record more
 than everything that is decided about it.

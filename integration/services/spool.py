@@ -24,8 +24,8 @@ from integration.core.values import as_code
 from integration.services.few import Few
 
 CHUNK = 1_000
-IN_MEMORY = 5_000
-"""So many records a run may have before they go to the file: a page."""
+IN_MEMORY = 10_000
+"""So many records a run may have before they go to the file: a page of each side."""
 CANDIDATES = 10
 """So many are named for an ambiguous record."""
 _KEYS_KEPT = 1_000
