@@ -44,20 +44,23 @@ def is_postgresql() -> bool:
 
 
 def packed(columns: Sequence[str]) -> str:
-    """A row's columns to ask for, the first of which is its key.
+    """A row's columns to ask SQLite for, the first of which is its key.
 
-    SQLite's driver takes longer to make an object of each value, most of all of a
-    moment, than SQLite to write one text of all: so it gives the key and that.
+    Its driver takes longer to make an object of each value, most of all of a moment,
+    than SQLite to write one text of all: so it gives the key and that.
     """
-    listed = ", ".join(columns)
-    return listed if is_postgresql() else f"{columns[0]}, json_array({listed})"
+    return f"{columns[0]}, json_array({', '.join(columns)})"
 
 
 def unpacked(found: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:
     """The values of rows whose columns were ``packed``."""
-    if is_postgresql():
-        return found
     return (json.loads(text) for _key, text in found)
+
+
+def version_of(table: str) -> str:
+    """What PostgreSQL tells the versions of a row apart by: the transaction that wrote
+    it, and where it lies, which tells those of one transaction."""
+    return f"concat({table}.xmin, {table}.ctid)"
 
 
 def bound_cursor() -> CursorWrapper:

@@ -67,7 +67,7 @@ def read_page(
     before: str = "",
     size: int = PAGE_SIZE,
 ) -> ErrorPage:
-    """One page in at most 5 queries; a token that makes no sense is ignored."""
+    """One page in at most 6 queries; a token that makes no sense is ignored."""
     reading = Reading.start(filters, sort)
     if not filters.q:
         remember(filters, sort, reading)

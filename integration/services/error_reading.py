@@ -57,7 +57,7 @@ class Reading:
         found = search(filters.q) if filters.q else None
         chips = count_chips(filters, cuts, found)
         count = chips.of(filters.state)
-        few = count is not None and count <= MOST_HITS
+        few = _are_few(count)
         if not few and filters.state in {ALL, RELEVANT}:
             sort = Sort("last_seen", sort.descending)
         if few and filters.is_only() and not hides(cuts, filters.state):
@@ -321,6 +321,10 @@ class Reading:
         return between
 
 
+def _are_few(count: int | None) -> bool:
+    return count is not None and count <= MOST_HITS
+
+
 def _of_any_cause(filters: ErrorFilter) -> ErrorFilter | None:
     """Beside a filter by *who* or *category* of one state, that state without it."""
     rest = replace(filters, who="", category="")
@@ -369,7 +373,8 @@ def likely_statements(
     if reading is None:
         return
     yield from counting_statements(filters, reading.cuts)
-    if rest := _of_any_cause(filters):
+    rest = _of_any_cause(filters)
+    if rest and _are_few(reading.chips.of(filters.state)):
         yield totals_statement(rest)
     key = read_token(before or after, reading.sort)
     backwards = bool(before) and key is not None

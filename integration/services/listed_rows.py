@@ -5,17 +5,25 @@ plain join of Django's would let a database begin with the other table, and sort
 index has in order (D10).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
 from integration.choices import ItemOutcome
 from integration.models import Look, OperationItem, Problem, SyncError
-from integration.models.dialect import is_postgresql, packed, table_of, unpacked
+from integration.models.dialect import (
+    among_ids,
+    is_postgresql,
+    packed,
+    table_of,
+    unpacked,
+    version_of,
+)
 from integration.models.errors import LIST_COLUMNS
-from integration.models.statements import Statement
+from integration.models.statements import Slots, Statement
 from integration.services.looks import LOOK, LOOK_TEXTS, OWN, Seen, beside_columns
 
 _PROBLEM = ("title", "article", "params", "who", "category")
@@ -33,34 +41,41 @@ def listed(
     Of several queries, each in this order, as many rows as one of them may have.
     """
     way = "DESC" if descending else "ASC"
-    order = f"ORDER BY page.{column} {way}, page.id {way}"
-    wanted: tuple[str, ...] = LIST_COLUMNS
-    first = "{}"
-    if len(queries) > 1 or not is_postgresql():
-        wanted = ("id", column)
-        first = _of_the_first()
+    own = ("id", column, "problem_id")
+    wanted: tuple[str, ...] = own[:2]
+    first, shown = _of_the_first(LIST_COLUMNS), packed(_shown())
+    if is_postgresql():
+        first = _of_the_first(own, version_of("page"))
+        shown = ", ".join(_versions())
+    if is_postgresql() and len(queries) == 1:
+        wanted, first = (*own, "version"), "{}"
+        version = RawSQL(version_of(table_of(SyncError)), ())  # noqa: S611  # only our own names
+        queries = (queries[0].annotate(version=version),)
     if len(queries) > 1:
-        merged = f"{{}} ORDER BY 2 {way}, 1 {way} LIMIT {queries[0].query.high_mark}"
-        first = first.format(merged)
+        limit = queries[0].query.high_mark
+        first = first.format(f"{{}} ORDER BY 2 {way}, 1 {way} LIMIT {limit}")
         if not is_postgresql():
             queries = tuple(map(_unlimited, queries))
-    around = f"{_beside().format(first)}{order}"
-    problem = (f"problem__{name}" for name in _PROBLEM)
-    columns = SyncError.objects.values_list(*LIST_COLUMNS, *problem, *beside_columns())
-    rows = (query.values_list(*wanted) for query in queries)
-    # An order and a limit within a union stand in a subquery.
-    each = "SELECT * FROM ({}) AS part" if queries[0].query.is_sliced else "{}"
-    return Statement.of(*rows, slots=slots, each=each, around=around, columns=columns)
+    order = f"ORDER BY page.{column} {way}, page.id {way}"
+    return Statement.of(
+        *(query.values_list(*wanted) for query in queries),
+        slots=slots,
+        # An order and a limit within a union stand in a subquery.
+        each="SELECT * FROM ({}) AS part" if queries[0].query.is_sliced else "{}",
+        around=f"{_beside(shown).format(first)}{order}",
+        columns=None if is_postgresql() else _columns(),
+    )
 
 
-def _of_the_first() -> str:
-    """The columns of the first rows, in whose stead their ids are found.
+def _of_the_first(columns: Iterable[str], *versions: str) -> str:
+    """These columns of the first rows, in whose stead their ids are found.
 
     A cross join is one that SQLite keeps in this order.
     """
-    columns = ", ".join(f"page.{name}" for name in LIST_COLUMNS)
+    wanted = [f"page.{name}" for name in columns]
+    wanted += [f"{version} AS version" for version in versions]
     return f"""
-        SELECT {columns} FROM (SELECT page.id FROM ({{}}) AS page) AS found
+        SELECT {", ".join(wanted)} FROM (SELECT page.id FROM ({{}}) AS page) AS found
         CROSS JOIN {table_of(SyncError)} AS page WHERE page.id = found.id
     """  # noqa: S608  # only our own names
 
@@ -85,12 +100,45 @@ def rows_of(statement: Statement, *key: Any) -> list[Row]:
     found = statement.raw(*key)
     made = {raw[0]: _kept.get(raw[0], ((), {})) for raw in found}
     new = [raw for raw in found if made[raw[0]][0] != raw]
-    for raw, values in zip(new, statement.converted(unpacked(new)), strict=True):
-        made[raw[0]] = raw, _row_of(values)
+    if new:
+        made |= {
+            raw[0]: (raw, _row_of(values)) for raw, values in _told(statement, new)
+        }
     if len(_kept) > KEPT:
         _kept.clear()
     _kept.update(made)
-    return [made[raw[0]][1] for raw in found]
+    return [row for raw in found if (row := made[raw[0]][1])]
+
+
+def _told(
+    statement: Statement, new: Sequence[tuple[Any, ...]]
+) -> Iterable[tuple[tuple[Any, ...], Sequence[Any]]]:
+    """What these are found by, and their values.
+
+    PostgreSQL gives the versions of rows, and all their values only when they are new:
+    it takes longer to write those, and its driver to read them, than to find the rows.
+    One that is gone by then is left out.
+    """
+    if not is_postgresql():
+        return zip(new, statement.converted(unpacked(new)), strict=True)
+    whole, parts = _whole(), len(new[0])
+    found = [(raw[:parts], raw[parts:]) for raw in whole.raw([raw[0] for raw in new])]
+    values = whole.converted(values for _versions, values in found)
+    return zip((versions for versions, _values in found), values, strict=True)
+
+
+@cache
+def _whole() -> Statement:
+    """Versions and values of the rows with some ids."""
+    ids = [Slots.KEY]
+    version = RawSQL(version_of(table_of(SyncError)), ())  # noqa: S611  # only our own names
+    rows = SyncError.objects.filter(pk__in=among_ids(ids)).order_by()
+    return Statement.of(
+        rows.annotate(version=version).values_list(*LIST_COLUMNS, "version"),
+        slots=(ids,),
+        around=_beside(", ".join([*_versions(), *_shown()])),
+        columns=_columns(),
+    )
 
 
 def _row_of(values: Sequence[Any]) -> Row:
@@ -111,23 +159,41 @@ def read_rows(newest: QuerySet[SyncError, Any]) -> list[Row]:
     return rows_of(listed(newest))
 
 
-@cache
-def _beside() -> str:
-    """The columns in the order of ``listed``; tables have no names but ours."""
-    page = (f"page.{name}" for name in LIST_COLUMNS)
+def _versions() -> list[str]:
+    """What tells that a row, and all that stands beside it, is as it was. Causes are
+    written whenever a record fails for them, but hardly ever what is shown of them."""
     problem = (f"problem.{name}" for name in _PROBLEM)
+    return ["page.id", "page.version", *problem, _is_retried(), version_of("look")]
+
+
+def _columns() -> QuerySet[SyncError, Any]:
+    """The columns of ``_shown`` as Django knows them."""
+    problem = (f"problem__{name}" for name in _PROBLEM)
+    return SyncError.objects.values_list(*LIST_COLUMNS, *problem, *beside_columns())
+
+
+def _shown() -> list[str]:
+    """The columns in their order; tables have no names but ours."""
     look = (
         f"COALESCE(look.{name}, '')" if name in LOOK_TEXTS else f"look.{name}"
         for name in LOOK
     )
-    problems, looks, items = map(table_of, (Problem, Look, OperationItem))
-    is_retried = f"""EXISTS(
-        SELECT 1 FROM {items} AS item
+    own = (f"page.{name}" for name in LIST_COLUMNS)
+    problem = (f"problem.{name}" for name in _PROBLEM)
+    return [*own, *problem, _is_retried(), *look]
+
+
+def _is_retried() -> str:
+    return f"""EXISTS(
+        SELECT 1 FROM {table_of(OperationItem)} AS item
         WHERE item.error_id = page.id AND item.outcome = '{ItemOutcome.PENDING}'
     )"""  # noqa: S608  # only our own names
+
+
+def _beside(shown: str) -> str:
+    """These columns of the rows and of what belongs to them."""
     return f"""
-        SELECT {packed([*page, *problem, is_retried, *look])}
-        FROM ({{}}) AS page
-        JOIN {problems} AS problem ON problem.id = page.problem_id
-        LEFT JOIN {looks} AS look ON look.error_id = page.id
+        SELECT {shown} FROM ({{}}) AS page
+        JOIN {table_of(Problem)} AS problem ON problem.id = page.problem_id
+        LEFT JOIN {table_of(Look)} AS look ON look.error_id = page.id
     """  # noqa: S608  # only our own names

@@ -71,8 +71,10 @@ def asked(query: dict[str, str], sort: Sort) -> list[str]:
 
 
 def reads(sql: str) -> bool:
-    """Whether it is about rows of the list, and not only when the last one failed."""
-    return 'FROM "integration_syncerror"' in sql and "max(last_seen)" not in sql
+    """Whether it finds rows of the list: neither tells when the last one failed, nor
+    what has been found."""
+    finds = "max(last_seen)" not in sql and "unnest(" not in sql
+    return 'FROM "integration_syncerror"' in sql and finds
 
 
 def plan(sql: str) -> list[str]:
@@ -132,10 +134,12 @@ def test_no_filter_or_sort_scans_the_table_or_sorts_much(many: Year) -> None:
 def test_a_page_takes_the_same_few_queries_at_any_size(many: Year) -> None:
     asked_many = [len(asked(query, Sort())) for query in queries(many)]
 
-    assert max(asked_many) <= 6
+    # What PostgreSQL finds anew is read whole.
+    anew = database.vendor == "postgresql"
+    assert max(asked_many) <= 6 + anew
     # What finds nothing among ten rows needs no problems for them.
     pairs = zip(asked_many, AT_TEN_ROWS, strict=True)
-    assert all(many <= few + 1 for many, few in pairs)
+    assert all(many <= few + 1 + anew for many, few in pairs)
     assert asked_many[0] == AT_TEN_ROWS[0]
 
 
