@@ -101,6 +101,7 @@ def rows_of(statement: Statement, *key: Any) -> list[Row]:
     made = {raw[0]: _kept.get(raw[0], ((), {})) for raw in found}
     new = [raw for raw in found if made[raw[0]][0] != raw]
     if new:
+        made |= {raw[0]: ((), {}) for raw in new}
         made |= {
             raw[0]: (raw, _row_of(values)) for raw, values in _told(statement, new)
         }
