@@ -15,7 +15,13 @@ from django.db.models.sql import DeleteQuery
 from psycopg.errors import LockNotAvailable
 
 from integration import clock
-from integration.models.dialect import among_ids, is_postgresql, quoted, table_of
+from integration.models.dialect import (
+    SEARCH_TABLE,
+    among_ids,
+    is_postgresql,
+    quoted,
+    table_of,
+)
 
 DELETE_CHUNK = {"sqlite": 1_000, "postgresql": 10_000}
 """At most so many rows are removed per transaction (D12)."""
@@ -44,6 +50,13 @@ _READERS_MS = 50
 """So long the log waits for whoever still reads it, and is emptied the next time."""
 
 
+_MERGED = {"automerge": 16, "crisismerge": 64}
+"""So many parts of SQLite's word index are merged at once while rows are removed. By
+itself it merges four, which is a third of a chunk's time and now and then as long as
+somebody may wait; a search is no slower for it."""
+_USUALLY_MERGED = 4
+
+
 class Removal:
     """Rows removed chunk after chunk, each of at most ``size``, while others write.
 
@@ -58,6 +71,8 @@ class Removal:
             self.size = min(self.size, 2 * _FEWEST)
             self._log = _Log()
             _pragma("cache_size", -_CACHE_KIB)
+            for name, parts in _MERGED.items():
+                _have_merged(name, parts)
 
     def rest(self, rows: int, seconds: float) -> None:
         """After a chunk of so many rows, which kept its locks for so long."""
@@ -68,9 +83,10 @@ class Removal:
         clock.sleep(DELETE_PAUSE_SECONDS[connection.vendor])
 
     def close(self) -> None:
-        """When nothing is removed any more."""
+        """When nothing is removed any more. Where that is never said, the next does."""
         if self._log:
             self._log.close()
+            _have_merged("automerge", _USUALLY_MERGED)
 
 
 class _Log:
@@ -119,6 +135,14 @@ def _empty() -> None:
 def _pragma(name: str, value: int | str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA {name} = {value}")
+
+
+def _have_merged(name: str, parts: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}, rank) VALUES (%s, %s)",  # noqa: S608  # only our own names
+            [name, parts],
+        )
 
 
 def delete_rows(model: type[Model], column: str, values: Collection[int]) -> int:

@@ -90,3 +90,16 @@ def test_somebody_who_reads_for_long_does_not_stop_the_removal(file: Path) -> No
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout")
         assert cursor.fetchone() == (1_000,)
+
+
+@pytest.mark.sqlite
+def test_words_are_merged_as_usual_again_when_nothing_is_removed_any_more() -> None:
+    def merged() -> dict[str, int]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT k, v FROM integration_error_search_config")
+            return {name: value for name, value in cursor.fetchall() if "merge" in name}
+
+    with closing(Removal()):
+        assert merged() == {"automerge": 16, "crisismerge": 64}
+
+    assert merged() == {"automerge": 4, "crisismerge": 64}
