@@ -300,7 +300,14 @@ def snapshot(
         for name, other in table.defaults:
             if values[name] == "":
                 values[name] = values[other]
+    return _with_values(table, system, record, values)
+
+
+def _with_values(
+    table: TableMap, system: System, record: Record, values: Mapping[str, Any]
+) -> Snapshot:
     number, name = table.label(system)
+    get = record.values.get
     return Snapshot(
         id=record.id,
         etag=record.etag,
@@ -308,7 +315,7 @@ def snapshot(
         values=values,
         number=label(get(number)),
         name=label(get(name)),
-        passes=passes(table.filter(system), read),
+        passes=passes(table.filter(system), record.values),
         check=hash_of(table, system, values),
     )
 
@@ -332,17 +339,7 @@ def as_sent(
         mapped = table.field(name)
         found = form_of(mapped.kind)(get(mapped.name(system)))
         values[name] = _looked_up(found, system, references.get(lookup))
-    number, name = table.label(system)
-    return Snapshot(
-        id=record.id,
-        etag=record.etag,
-        modified_at=record.modified_at,
-        values=values,
-        number=label(get(number)),
-        name=label(get(name)),
-        passes=passes(table.filter(system), record.values),
-        check=hash_of(table, system, values),
-    )
+    return _with_values(table, system, record, values)
 
 
 def travelling(
