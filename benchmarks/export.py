@@ -38,9 +38,10 @@ EVERY = SyncError.objects.order_by("-last_seen", "-id")
 
 
 def ours() -> int:
-    rows = export.read_rows(ErrorFilter(state=ALL), NEWEST_FIRST, "en", ADDRESS)
+    every, write = ErrorFilter(state=ALL), export.csv_writer(",")
     with open(os.devnull, "wb") as file:
-        for lines in export.write_csv(rows, export.heads(), ","):
+        file.write(write([export.heads()]))
+        for lines in export.read_rows(every, NEWEST_FIRST, "en", ADDRESS, write):
             file.write(lines)
     return EVERY.count()
 

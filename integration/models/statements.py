@@ -173,16 +173,48 @@ def ahead(statements: Iterable[Statement]) -> Iterator[None]:
 
 
 def _asked_at_once(statements: Iterable[Statement]) -> dict[str, CursorWrapper]:
+    with _pipeline():
+        wanted = {one.sql: one for one in statements if one.sql}
+        return {sql: one.ask() for sql, one in wanted.items()}
+
+
+@contextmanager
+def _pipeline() -> Iterator[None]:
+    """What is asked in the block is sent, and waited for at its end."""
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     with ExitStack() as in_trouble:
         # What was to be prepared after a failure, the library takes for prepared.
         in_trouble.callback(connection.close)
         with connection.wrap_database_errors, connection.connection.pipeline():
-            wanted = {one.sql: one for one in statements if one.sql}
-            asked = {sql: one.ask() for sql, one in wanted.items()}
+            yield
         in_trouble.pop_all()
-    return asked
+
+
+@contextmanager
+def under_way(statement: Statement, *values: Any) -> Iterator[list[tuple[Any, ...]]]:
+    """While the block runs PostgreSQL answers this; after it, the list has the rows.
+
+    Its transaction lasts as long as the block, which waits for nobody. SQLite, which
+    answers in this process, is asked after the block.
+    """
+    rows: list[tuple[Any, ...]] = []
+    if not (is_postgresql() and statement.sql):
+        yield rows
+        rows += statement.raw(*values)
+        return
+    is_over = False
+    try:
+        with _pipeline():
+            cursor = statement.ask(*values)
+            yield rows
+            is_over = True
+        with cursor:
+            rows += cursor.fetchall()
+    except NotSupportedError:  # As ``_newly``, but what the block does is done once.
+        if connection.in_atomic_block or not is_over:
+            raise
+        rows += statement.raw(*values)
 
 
 def _newly(ask: Callable[[], T]) -> T:

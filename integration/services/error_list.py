@@ -1,12 +1,8 @@
 """The error list: a page of rows by keyset, its neighbours and its counts (D10)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-
-from django.db.models import CharField, Expression, F
-from django.db.models.functions import Cast
+from datetime import datetime
 
 from integration.models import SyncError
 from integration.models.cuts import Cut
@@ -15,7 +11,6 @@ from integration.services.error_filters import ErrorFilter, chips_of
 from integration.services.error_reading import Reading, remember
 from integration.services.error_sort import (
     NEWEST_FIRST,
-    Key,
     Sort,
     read_token,
     write_token,
@@ -25,7 +20,6 @@ from integration.services.search import MOST_HITS
 
 PAGE_SIZE = 50
 MOST_NEW = 1_000
-_CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,33 +136,3 @@ def sort_of(filters: ErrorFilter, sort: Sort) -> Sort:
     if sort.name == NEWEST_FIRST.name:
         return sort
     return Reading.start(filters, sort).sort
-
-
-def read_chunks(
-    filters: ErrorFilter, sort: Sort, columns: Sequence[Expression | F]
-) -> Iterator[list[tuple[Any, ...]]]:
-    """The whole list in its order, some thousand rows of these columns at a time.
-
-    Before the columns each row has the sort's value and its id. The list is as it is
-    when each chunk is read: what fails again meanwhile moves.
-    """
-    reading = Reading.start(filters, sort)
-    is_moment = reading.sort.is_moment
-    # As text: of thousands of moments only each chunk's last one is compared with.
-    column = F(reading.sort.column)
-    first = Cast(column, CharField()) if is_moment else column
-    key: Key | None = None
-    while rows := reading.rows(
-        key,
-        _CHUNK,
-        select=lambda found: found.values_list(first, "id", *columns),
-    ):
-        yield rows
-        value, last = rows[-1][:2]
-        key = (_utc(value) if is_moment else value, last)
-
-
-def _utc(text: str) -> datetime:
-    """A moment as either database writes it: SQLite's has no zone, and is UTC."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

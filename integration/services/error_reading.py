@@ -104,6 +104,27 @@ class Reading:
         parts = (chain.from_iterable(map(select, each)) for each in queries)
         return self._first(limit, parts, itemgetter(0, 1), backwards=backwards)
 
+    def statements(
+        self, columns: Sequence[Any], limit: int, *, beyond: bool
+    ) -> list[Statement]:
+        """What to ask for these columns of a chunk, for any key; as for ``rows``, the
+        first two are the sort's value and the id."""
+        slots = (_SLOTS[self.sort.name], Slots.KEY) if beyond else ()
+        queries = self.queries(slots or None, limit, backwards=False)
+        return [
+            Statement.of(
+                *(query.values_list(*columns) for query in each),
+                slots=slots,
+                # An order and a limit within a union stand in a subquery.
+                each="SELECT * FROM ({}) AS part",
+            )
+            for each in queries
+        ]
+
+    def chunk(self, limit: int, parts: Iterable[Iterable[Any]]) -> list[Any]:
+        """At most ``limit`` rows of what ``statements`` find, in the sort's order."""
+        return self._first(limit, parts, itemgetter(0, 1), backwards=False)
+
     def queries(
         self, key: Key | None, limit: int, *, backwards: bool
     ) -> Iterator[list[SyncErrorQuerySet]]:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain, islice
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import xlsxwriter
 from django.db.models import Case, CharField, Expression, F, Value, When
@@ -23,12 +23,11 @@ from integration.choices import Chip, Direction, Presence, System, Who
 from integration.models import Connection, Problem
 from integration.models.dialect import UtcText
 from integration.services.articles import title_of
+from integration.services.error_chunks import Row, read_chunks
 from integration.services.error_filters import ErrorFilter
-from integration.services.error_list import read_chunks
 from integration.services.error_sort import Sort
 
-Row = tuple[Any, ...]
-
+_T = TypeVar("_T")
 _FORMULA_STARTS = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")
 """A spreadsheet may carry out what begins so, blanks aside; four are full-width."""
 _CAME_BACK = "came_back"
@@ -54,29 +53,31 @@ def heads() -> list[str]:
 
 
 def read_rows(
-    filters: ErrorFilter, sort: Sort, language: str, address: str
-) -> Iterator[list[Row]]:
-    """Chunks of rows under ``heads``, and one cell more; the first is read at once.
+    filters: ErrorFilter,
+    sort: Sort,
+    language: str,
+    address: str,
+    make: Callable[[list[Row]], _T],
+) -> Iterator[_T]:
+    """What is made of chunks of rows under ``heads``, with one cell more; the first one
+    at once.
 
     ``address`` is that of the list; an entry's is below it.
     """
-    chunks = _told(read_chunks(filters, sort, _COLUMNS), language, address)
-    return chain(list(islice(chunks, 1)), chunks)
+    tell = _teller(language, address)
+    made = read_chunks(filters, sort, _COLUMNS, lambda chunk: make(tell(chunk)))
+    return chain(list(islice(made, 1)), made)
 
 
-def write_csv(
-    rows: Iterable[list[Row]], head: Sequence[str], delimiter: str
-) -> Iterator[bytes]:
-    """The file piece by piece, with the mark by which Excel knows UTF-8."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter)
-    buffer.write("\ufeff")
-    writer.writerow(head)
-    for chunk in chain([()], rows):
-        writer.writerows(chunk)
-        yield buffer.getvalue().encode()
-        buffer.seek(0)
-        buffer.truncate()
+def csv_writer(delimiter: str) -> Callable[[Iterable[Sequence[Any]]], bytes]:
+    """What makes a part of a file of rows."""
+
+    def write(rows: Iterable[Sequence[Any]]) -> bytes:
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer, delimiter=delimiter).writerows(rows)
+        return buffer.getvalue().encode()
+
+    return write
 
 
 def write_xlsx(
@@ -136,10 +137,8 @@ class _Words(dict[Any, Any]):
         return told
 
 
-def _told(
-    chunks: Iterable[list[Row]], language: str, address: str
-) -> Iterator[list[Row]]:
-    """What the database read, in the reader's words: told before the answer starts.
+def _teller(language: str, address: str) -> Callable[[list[Row]], list[Row]]:
+    """What tells rows of the database in the reader's words, all of them known now.
 
     A stream goes on when the request's language is over, so nothing is looked up late.
     """
@@ -166,8 +165,9 @@ def _told(
 
     mappings = _Words(lambda key: harmless(key) or setup)
     records, causes = _Words(presence), _Words(cause)
-    for chunk in chunks:
-        yield [
+
+    def tell(chunk: list[Row]) -> list[Row]:
+        return [
             (
                 causes[problem][0],
                 mappings[mapping],
@@ -210,6 +210,8 @@ def _told(
                 connection,
             ) in chunk
         ]
+
+    return tell
 
 
 def _harmless(text: Expression) -> Case:

@@ -42,8 +42,8 @@ from integration.models.removal import DELETE_CHUNK, delete_rows
 from integration.services import moment
 from integration.services.actors import Refused
 from integration.services.answers import settled_words
+from integration.services.error_chunks import read_chunks
 from integration.services.error_filters import ALL, RELEVANT, ErrorFilter
-from integration.services.error_list import read_chunks
 from integration.services.error_sort import Sort
 from integration.services.operations import record_operation
 from integration.services.retry import (
@@ -136,7 +136,7 @@ def freeze(kind: OperationKind, filters: ErrorFilter, by: User) -> Operation | N
         problem=_whole_problem(filters),
     )
     rows = 0
-    for found in read_chunks(filters, _STABLE, ()):
+    for found in read_chunks(filters, _STABLE, (), list):
         for chunk in chunks(found, CHUNK):
             rows += choose(operation, [row[1] for row in chunk])
     if not rows:

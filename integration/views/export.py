@@ -1,7 +1,10 @@
 """The list of errors as a file to keep: CSV and XLSX."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import codecs
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
+from typing import Any, TypeVar
 
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
@@ -14,11 +17,13 @@ from integration import clock
 from integration.choices import Role
 from integration.http import SignedInRequest, role_required
 from integration.services import export
+from integration.services.error_chunks import Row
 from integration.services.error_list import sort_of
 from integration.services.error_sort import Sort
 from integration.views.listings import Listing, read_listing
 from integration.views.wording import filter_words
 
+_T = TypeVar("_T")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -33,21 +38,22 @@ def csv_file(request: SignedInRequest) -> HttpResponseBase:
     sort = sort_of(listing.filters, listing.sort)
     words = {"moment": iso(now), "list": list_words(listing, sort)}
     head = [*export.heads(), _("Exported %(moment)s: %(list)s") % words]
-    lines = rows(request, listing, sort)
-    return csv_answer(request, lines, head, file_name(now))
+    write = csv_writer(request)
+    pieces = chain([write([head])], rows(request, listing, sort, write))
+    return csv_answer(pieces, file_name(now))
 
 
-def csv_answer(
-    request: SignedInRequest,
-    lines: Iterable[list[export.Row]],
-    head: Sequence[str],
-    name: str,
-) -> HttpResponseBase:
-    """Streamed, with the separator that was asked for or is usual in the language."""
+def csv_writer(request: SignedInRequest) -> Callable[[Iterable[Sequence[Any]]], bytes]:
+    """With the separator that was asked for or is usual in the language."""
     usual = "semicolon" if language().startswith("fr") else "comma"
-    delimiter = DELIMITERS.get(request.GET.get("delimiter", usual), DELIMITERS[usual])
-    pieces = export.write_csv(lines, head, delimiter)
-    response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
+    asked = request.GET.get("delimiter", usual)
+    return export.csv_writer(DELIMITERS.get(asked, DELIMITERS[usual]))
+
+
+def csv_answer(pieces: Iterable[bytes], name: str) -> HttpResponseBase:
+    """Streamed, with the mark by which Excel knows UTF-8."""
+    content = chain([codecs.BOM_UTF8], pieces)
+    response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
@@ -61,7 +67,8 @@ def xlsx_file(request: SignedInRequest) -> HttpResponseBase:
         return back_to_list(request)
     sort = sort_of(listing.filters, listing.sort)
     about = [(_("Exported"), iso(now)), (_("List"), list_words(listing, sort))]
-    file = export.write_xlsx(rows(request, listing, sort), export.heads(), about)
+    lines = rows(request, listing, sort, list)
+    file = export.write_xlsx(lines, export.heads(), about)
     name = f"{file_name(now)}.xlsx"
     return FileResponse(file, as_attachment=True, filename=name, content_type=XLSX)
 
@@ -72,10 +79,13 @@ def back_to_list(request: SignedInRequest) -> HttpResponseBase:
 
 
 def rows(
-    request: SignedInRequest, listing: Listing, sort: Sort
-) -> Iterator[list[export.Row]]:
+    request: SignedInRequest,
+    listing: Listing,
+    sort: Sort,
+    make: Callable[[list[Row]], _T],
+) -> Iterator[_T]:
     address = request.build_absolute_uri(reverse("errors"))
-    return export.read_rows(listing.filters, sort, language(), address)
+    return export.read_rows(listing.filters, sort, language(), address, make)
 
 
 def language() -> str:

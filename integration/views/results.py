@@ -1,6 +1,7 @@
 """What became of each record of an operation, as a file to keep."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from django.http import Http404, HttpResponseBase
 from django.urls import reverse
@@ -12,8 +13,9 @@ from integration import clock
 from integration.choices import Role
 from integration.http import SignedInRequest, role_required
 from integration.models import Connection, Operation
-from integration.services.export import Row, harmless
-from integration.views.export import csv_answer, iso, language
+from integration.services.error_chunks import Row
+from integration.services.export import harmless
+from integration.views.export import csv_answer, csv_writer, iso, language
 from integration.views.retries import ItemRow, item_rows
 
 _CHUNK = 1_000
@@ -41,7 +43,9 @@ def csv_file(request: SignedInRequest, operation_id: int) -> HttpResponseBase:
     ]
     address = request.build_absolute_uri(reverse("errors"))
     lines = read_results(operation, language(), address)
-    return csv_answer(request, lines, head, f"operation-{operation.pk}")
+    write = csv_writer(request)
+    pieces = chain([write([head])], map(write, lines))
+    return csv_answer(pieces, f"operation-{operation.pk}")
 
 
 def read_results(

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from django.test import Client
 
-from integration.services import error_list
+from integration.services import error_chunks, error_list
 from integration.services.error_filters import ErrorFilter
 from integration.services.error_sort import SORTS, Sort, parse_sort
 from tests.factories import SOME_TIME, make_connection, make_error, make_problem
@@ -26,7 +26,7 @@ Line = dict[str, str]
 @pytest.fixture
 def list_of_twelve(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some records each way, of two causes; a file of them is read in three chunks."""
-    monkeypatch.setattr(error_list, "_CHUNK", 5)
+    monkeypatch.setattr(error_chunks, "_CHUNK", 5)
     connection = make_connection(name="Fabrique du Léman SA")
     problems = [
         make_problem(connection, title=title, who="user")
