@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from integration.core.records import Record
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -18,6 +20,7 @@ _SAFE = "$,()'=:/-._~*"
 VALUES_PER_FILTER = 40
 """To keep the address short."""
 
+_NULL = b"null"
 # Built once: ``json.dumps`` with options builds an encoder at every call.
 _plain = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -84,8 +87,22 @@ def id_filters(key: str, ids: Iterable[str], room: int) -> Iterator[str]:
 
 
 def dump_json(value: Any) -> bytes:
-    """JSON in UTF-8 with every digit of a ``Decimal``; a lone surrogate is escaped."""
+    """JSON in UTF-8 with every digit of a ``Decimal``; a lone surrogate is escaped.
+
+    Raises ``ValueError`` for what is no number of JSON, ``TypeError`` for other things.
+    """
+    try:
+        text = orjson.dumps(value, default=_digits)
+    except TypeError:  # Halves of signs, and numbers of more than 64 bits.
+        text = _NULL
+    if _NULL not in text:
+        return text
+    # Which may stand for what is no number: the other encoder tells.
     return _dumped(value).encode("utf-8", "backslashreplace")
+
+
+def _digits(value: Any) -> orjson.Fragment:
+    return orjson.Fragment(_dumped_by_hand(value))
 
 
 def _dumped(value: Any) -> str:
@@ -115,6 +132,8 @@ def parse_moment(value: Any) -> datetime | None:
     """An ISO 8601 moment in UTC; ``None`` for anything else."""
     try:
         moment = datetime.fromisoformat(value)
+        if moment.tzinfo is UTC:
+            return moment
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError):
         return None

@@ -6,9 +6,9 @@ Those cost several times what the databases need, which take sets in different w
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any
 
+import orjson
 from django.db import connection, models, transaction
 from django.db.models import Model, QuerySet
 
@@ -238,17 +238,22 @@ def _stored(field: Any, values: Sequence[Any]) -> Iterable[Any]:
     return map(_moment, values)
 
 
-@lru_cache(maxsize=1_000)
 def _moment(value: datetime | None) -> str | None:
-    """As Django has SQLite store it: in UTC, without saying so.
+    """As Django has SQLite store it: in UTC, without saying so."""
+    if value is None:
+        return None
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.isoformat(" ")[: -len("+00:00")]
 
-    A chunk has few different ones: most are the moment it was written.
-    """
-    return None if value is None else str(value.astimezone(UTC).replace(tzinfo=None))
 
-
-def _json(value: Any) -> Any:
-    return None if value is None else json.dumps(value)
+def _json(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # A number of more than 64 bits.
+        return json.dumps(value)
 
 
 def add_counts_of(
