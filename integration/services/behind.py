@@ -97,13 +97,14 @@ def begin(call: Callable[[], _T]) -> Coming[_T]:
 
 @dataclass(slots=True)
 class _Early:
-    """A call that follows the one on its way as soon as that is answered, unless
+    """A call that follows the one on its way as soon as ``may_follow`` that, unless
     ``refuse`` raises. What was done by it is recorded by ``record`` if the run ends
     before its turn."""
 
     coming: Coming[Any]
     refuse: Callable[[], None]
     record: Callable[[Any], None]
+    may_follow: Callable[[Coming[Any]], bool]
 
 
 class Behind:
@@ -162,15 +163,18 @@ class Behind:
         call: Callable[[], _T],
         refuse: Callable[[], None],
         record: Callable[[_T], None],
+        may_follow: Callable[[Coming[Any]], bool] = Coming.is_answered,
     ) -> Coming[_T]:
         """Make this call up beside another one, which it follows at once.
 
-        ``refuse`` raises if nothing more must be sent. ``finish`` wants it when its
-        turn has come; ``record`` is told what came of it where that never comes.
+        ``refuse`` raises if nothing more must be sent; ``may_follow`` waits for the
+        other one, and says whether it came to what this one may follow. ``finish``
+        wants it when its turn has come; ``record`` is told what came of it where that
+        never comes.
         """
         coming = Coming(call)
         coming.make_up()
-        self._early = _Early(coming, refuse, record)
+        self._early = _Early(coming, refuse, record, may_follow)
         return coming
 
     def finish(self, coming: Coming[_T]) -> _T:
@@ -197,7 +201,7 @@ class Behind:
         """What refuses it now stops the run once the answer is recorded."""
         error = answered(early.refuse).exception()
         self._stopped_by = self._stopped_by or error
-        if error is None and coming.is_answered():
+        if error is None and early.may_follow(coming):
             early.coming.go()
 
     def _drop_early(self) -> None:

@@ -1,6 +1,6 @@
 """Creations: couple what matches, create what has no partner, never twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -19,6 +19,7 @@ from integration.core.plan import Missing, creation, sales_key
 from integration.core.records import Direction, System
 from integration.models import Coupling
 from integration.services import couplings, pending
+from integration.services.behind import Coming, answered
 from integration.services.companies import (
     ELSEWHERE,
     elsewhere,
@@ -30,6 +31,7 @@ from integration.services.errors import settle_parted
 from integration.services.intents import answered_at, find_created, intent_of
 from integration.services.pairs import Pair, settle_pairs
 from integration.services.rivals import with_rivals
+from integration.services.storms import room
 from integration.services.waiting import missing_partner
 from integration.services.work import Work
 
@@ -39,7 +41,10 @@ _UNSURE = frozenset(
 """It may be there all the same."""
 _Creation = tuple[Snapshot, Create]
 _Made = tuple[Coupling, Snapshot]
-CHUNK = {Direction.TO_SALES: 1_000, Direction.TO_BUSINESS_CENTRAL: 500}
+_Coming = Coming[Sequence[WriteResult]]
+CHUNK = 500
+"""In one call, whose answer is recorded while the next is on its way: the last one's
+when none is, so that chunk is to be small."""
 
 
 @dataclass(slots=True)
@@ -61,10 +66,12 @@ class _Batch:
 
 @dataclass(slots=True)
 class _Plan:
-    """What is to be created with which columns, and what has to wait for another."""
+    """What is to be created with which columns, and what has to wait for another.
+    ``coming`` is the answer, where the call has been made up early."""
 
     waiting: _Batch
     creates: list[_Creation] = field(default_factory=list)
+    coming: _Coming | None = None
 
 
 def create_alone(work: Work) -> None:
@@ -72,7 +79,7 @@ def create_alone(work: Work) -> None:
     for way in Direction:
         if not work.writes(way):
             continue
-        chunks = work.spool.alone(way.source, CHUNK[way])
+        chunks = work.spool.alone(way.source, CHUNK)
         for plan in work.behind.ahead(_plan(work, way, some) for some in chunks):
             _create(work, plan)
 
@@ -133,7 +140,47 @@ def _plan(work: Work, way: Direction, records: Sequence[Snapshot]) -> _Plan:
         else:
             create = Create(sales_key(work.table, record.id), columns)
             plan.creates.append((record, create))
+    plan.coming = _make_up(work, plan)
     return plan
+
+
+def _make_up(work: Work, plan: _Plan) -> _Coming | None:
+    """What is sent as soon as all on its way has been created; see ``pairs.make_up``.
+
+    A storm counts what has been recorded, so nothing overtakes what went wrong.
+    """
+    way, creates = plan.waiting.way, plan.creates
+    if not work.behind.is_beside_a_call or way is not Direction.TO_SALES:
+        return None
+    is_much = room(work.mapping, work.run.tries) < CHUNK + len(creates)
+    if plan.waiting.failed or is_much or not creates:
+        return None
+    return work.behind.make_up(
+        _call(work, way, creates),
+        work.go_on,
+        partial(_record_early, work, creates),
+        _went_well,
+    )
+
+
+def _went_well(before: _Coming) -> bool:
+    found = answered(before.result)
+    if found.exception():
+        return False
+    return all(isinstance(result, Written) for result in found.result())
+
+
+def _record_early(
+    work: Work, creates: Sequence[_Creation], results: Sequence[WriteResult]
+) -> None:
+    """The run has ended before their turn: what was not done is left to the next."""
+    batch = _Batch(Direction.TO_SALES)
+    batch.made = [
+        (record, result)
+        for (record, _), result in zip(creates, results, strict=True)
+        if isinstance(result, Written)
+    ]
+    _record(work, batch, [record for record, _ in batch.made])
 
 
 def _create(work: Work, plan: _Plan) -> None:
@@ -143,9 +190,9 @@ def _create(work: Work, plan: _Plan) -> None:
         return
     if waiting.failed:
         _conclude(work, waiting, [record for record, _ in waiting.failed])
-    for portion in work.portions(creates):
+    for portion in [creates] if plan.coming else work.portions(creates):
         batch = _Batch(waiting.way)
-        _send(work, batch, portion)
+        _send(work, batch, portion, plan.coming)
         _conclude(work, batch, [record for record, _ in portion])
 
 
@@ -164,7 +211,9 @@ def _record(work: Work, batch: _Batch, records: Sequence[Snapshot]) -> None:
     work.spool.drop(batch.way.source, ended)
 
 
-def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
+def _send(
+    work: Work, batch: _Batch, creates: Sequence[_Creation], coming: _Coming | None
+) -> None:
     side = batch.way.destination
     if side is System.BUSINESS_CENTRAL:
         since = work.moment()
@@ -174,12 +223,11 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
                 work.mapping, [(r, batch.intents[r.id]) for r, _ in creates]
             )
             creates = _ours(work, batch, creates)
-    connector, table = work.connectors[side], work.table
-    wanted = [create for _, create in creates]
-    place, columns = table.place(side), table.columns(side)
     try:
-        results = work.behind.meanwhile(
-            lambda: connector.create_many(place, columns, wanted)
+        results = (
+            work.behind.finish(coming)
+            if coming
+            else work.behind.meanwhile(_call(work, batch.way, creates))
         )
     except (Throttled, ConnectionRefused):  # before anything was done
         pending.forget_intents(work.mapping, list(batch.intents))
@@ -194,6 +242,15 @@ def _send(work: Work, batch: _Batch, creates: Sequence[_Creation]) -> None:
     _look_for(work, batch, unsure)
     if side is System.SALES:
         batch.failed = with_rivals(work, batch.failed)
+
+
+def _call(
+    work: Work, way: Direction, creates: Sequence[_Creation]
+) -> Callable[[], Sequence[WriteResult]]:
+    side = way.destination
+    place, columns = work.table.place(side), work.table.columns(side)
+    connector, wanted = work.connectors[side], [create for _, create in creates]
+    return lambda: connector.create_many(place, columns, wanted)
 
 
 def _ours(
@@ -305,11 +362,11 @@ def _couple(
     else:
         made = work.snapshot(way.destination, reply.record)
     bc, sales = (record, made) if way is Direction.TO_SALES else (made, record)
-    coupling = couplings.fresh(work.mapping, bc, sales, now)
     decision = decide(work.table, None, bc.values, sales.values)
-    coupling.values = dict(decision.agreed)
-    couplings.see(coupling, System.BUSINESS_CENTRAL, bc)
-    couplings.see(coupling, System.SALES, sales)
+    seen = couplings.versions(bc, sales)
+    coupling = couplings.fresh(
+        work.mapping, bc, sales, now, **seen, values=decision.agreed
+    )
     if decision.to_sales:
         couplings.unsee(coupling, System.BUSINESS_CENTRAL)
     if decision.to_bc:

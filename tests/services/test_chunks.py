@@ -10,12 +10,13 @@ from django.db import connection as database
 
 from integration import clock
 from integration.choices import JobState
-from integration.core.records import Direction
+from integration.connectors.base import WriteResult
+from integration.connectors.transport import BEFORE_WRITING
 from integration.models import Coupling, Job, PendingRecord, SyncError, TableMapping
 from integration.services import creations, sync
 from integration.services.execution import execute
 from integration.services.runs import restart, start_run
-from tests.services.engine import Engine
+from tests.services.engine import Engine, Through
 
 NEW = 7
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _chunks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(creations.CHUNK, Direction.TO_SALES, 2)
+    monkeypatch.setattr(creations, "CHUNK", 2)
     monkeypatch.setattr(sync, "CHUNK", 2)
 
 
@@ -86,8 +87,8 @@ def refuse() -> None:
 
 
 IS_PAUSED = (
-    'SELECT "integration_tablemapping"."id", "integration_tablemapping"."name", '
-    '"integration_tablemapping"."paused_at"'
+    'SELECT "integration_tablemapping"."id" AS "pk" FROM "integration_tablemapping" '
+    'WHERE ("integration_tablemapping"."paused_at" IS NOT NULL'
 )
 """What a run asks between two chunks."""
 
@@ -134,17 +135,22 @@ def test_nothing_is_sent_after_a_chunk_that_went_wrong_before_it_is_recorded(
     engine.systems.break_something("dv-missing-privilege", record="prvCreateAccount")
     known: list[int] = []
 
-    class Counting:
-        """Sales, and how many failures were known whenever something was created."""
+    class Counting(Through):
+        """Sales, and how many failures were known whenever a creation was sent."""
 
-        def __init__(self, connector: Any) -> None:
-            self._connector = connector
+        def create_many(self, *asked: Any) -> list[WriteResult]:
+            may_go = BEFORE_WRITING.get()
 
-        def __getattr__(self, name: str) -> Any:
-            if name == "create_many":
+            def count() -> None:
                 known.append(SyncError.objects.count())
                 database.close()  # that of the thread which makes the call
-            return getattr(self._connector, name)
+                may_go()
+
+            BEFORE_WRITING.set(count)
+            try:
+                return self.connector.create_many(*asked)
+            finally:
+                BEFORE_WRITING.set(may_go)
 
     engine.sales = cast("Any", Counting(engine.sales))
     engine.sync("CUSTOMER")
@@ -187,6 +193,36 @@ def test_what_went_early_is_recorded_although_the_run_ends_before_its_turn(
     resume()
     engine.sync("CUSTOMER")
     assert_in_step(engine)
+
+
+def test_what_was_created_early_is_recorded_although_the_run_ends_before_its_turn(
+    engine: Engine,
+) -> None:
+    before = len(engine.all(engine.accounts))
+    add_customers(engine)
+
+    with once(IS_PAUSED, pause, number=2):
+        [job] = [one for one in carry_out(engine) if one.direction == "to_sales"]
+    made = len(engine.all(engine.accounts)) - before
+
+    assert (job.state, job.inserted, made) == (JobState.FAILED, 4, 4)
+    assert not SyncError.objects.exists()
+
+    resume()
+    engine.sync("CUSTOMER")
+    assert_in_step(engine)
+
+
+def test_no_creation_goes_early_where_a_mapping_is_paused_meanwhile(
+    engine: Engine,
+) -> None:
+    before = len(engine.all(engine.accounts))
+    add_customers(engine)
+
+    with once(IS_PAUSED, pause):
+        [job] = [one for one in carry_out(engine) if one.direction == "to_sales"]
+
+    assert job.inserted == len(engine.all(engine.accounts)) - before == 2
 
 
 def test_nothing_goes_early_where_a_mapping_is_paused_meanwhile(

@@ -17,9 +17,8 @@ from django.db.models import Sum
 
 from integration import clock
 from integration.choices import JobState
-from integration.core.records import Direction
 from integration.models import ErrorTotal, Job, SyncError, TableMapping
-from integration.services.creations import CHUNK
+from integration.services import creations
 from integration.services.dispatch import due_runs
 from integration.tasks import execute_run
 from tests.factories import make_user
@@ -121,7 +120,7 @@ def work_with_room_for(pages: int) -> None:
 def test_a_thousand_failures_on_a_full_disk_are_a_thousand_rows_afterwards(
     time: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CHUNK, Direction.TO_SALES, 200)
+    monkeypatch.setattr(creations, "CHUNK", 200)
     with running_systems(records=FAILURES + 1) as systems:
         all_fail_but_one(systems)
         mapping = accepted(systems)
@@ -146,10 +145,11 @@ def test_a_thousand_failures_on_a_full_disk_are_a_thousand_rows_afterwards(
 
 
 def test_a_thousand_failures_on_a_locked_database_are_a_thousand_rows_afterwards(
-    file: Path, time: time_machine.Traveller
+    file: Path, time: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process takes the lock while the answer to a write is on its way, and
     holds it for longer than anybody waits."""
+    monkeypatch.setattr(creations, "CHUNK", FAILURES)
     with (
         ExitStack() as other,
         running_systems(

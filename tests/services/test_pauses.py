@@ -10,7 +10,6 @@ from django.utils import translation
 
 from integration import clock
 from integration.choices import ItemOutcome, JobState, Role
-from integration.core.records import Direction
 from integration.models import (
     Coupling,
     Job,
@@ -102,7 +101,7 @@ def test_a_run_on_its_way_ends_after_its_chunk_and_nothing_is_lost(
     engine: Engine, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first chunk is recorded while the second is on its way; there is no third."""
-    monkeypatch.setitem(creations.CHUNK, Direction.TO_SALES, 10)
+    monkeypatch.setattr(creations, "CHUNK", 10)
     for number in range(30):
         engine.add_customer(f"P{number:02}")
     cursor = engine.mapping().bc_cursor
