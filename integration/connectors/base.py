@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from integration.core.failures import Failure
 from integration.core.records import Page, Record, System
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(NamedTuple):
     """A record to be made. ``key`` is our own id for it.
 
     Business Central ignores ``key`` and gives the record an id of its own.
@@ -38,8 +37,7 @@ class Delete:
     etag: str
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A write that was done: the record as the system answered it.
 
     One that ``is_as_sent`` holds what was sent: the answer named it, and no more.

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from itertools import chain
 from typing import Any, NoReturn
 
 from integration import clock
@@ -79,12 +78,12 @@ def _refuse_depth(value: Any) -> None:
     # of what reading does.
     level = [value] if type(value) in _CONTAINERS else []
     for _ in range(_DEEPEST):
-        inner = chain.from_iterable(
-            outer.values() if type(outer) is dict else outer for outer in level
-        )
-        level = [each for each in inner if type(each) in _CONTAINERS]
-        if not level:
+        inner = [each.values() if type(each) is dict else each for each in level]
+        # Most hold none, which is told of all their values at once.
+        deeper = [held for held in inner if not _CONTAINERS.isdisjoint(map(type, held))]
+        if not deeper:
             return
+        level = [each for held in deeper for each in held if type(each) in _CONTAINERS]
     raise ValueError("nested too deeply")
 
 

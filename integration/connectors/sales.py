@@ -189,8 +189,9 @@ class Sales:
         """
 
         def write(chunk: Sequence[Create]) -> list[WriteResult]:
-            if len(chunk) > _SMALL and self._create_in_bulk(entity, chunk):
-                return [_as_sent(create) for create in chunk]
+            keys = [guid(create.key) for create in chunk]
+            if len(chunk) > _SMALL and self._create_in_bulk(entity, keys, chunk):
+                return list(map(_as_sent, keys, chunk))
             parts = [_create(entity, fields, create) for create in chunk]
             return self._write(entity, f"create {entity}", parts)
 
@@ -315,14 +316,16 @@ class Sales:
             self.fetched[entity] += len(rows)
             yield page
 
-    def _create_in_bulk(self, entity: str, creates: Sequence[Create]) -> bool:
+    def _create_in_bulk(
+        self, entity: str, keys: Sequence[str], creates: Sequence[Create]
+    ) -> bool:
         """Whether all were created; ``False`` when the action was refused or lost, or
         its answer does not name them."""
-        name = logical_name(entity)
-        kind = f"Microsoft.Dynamics.CRM.{name}"
+        kind = f"Microsoft.Dynamics.CRM.{logical_name(entity)}"
+        column = _shape(entity).key
         targets = [
-            {"@odata.type": kind, _shape(entity).key: guid(create.key), **create.values}
-            for create in creates
+            {"@odata.type": kind, column: key, **create.values}
+            for key, create in zip(keys, creates, strict=True)
         ]
         path = f"{entity}/Microsoft.Dynamics.CRM.CreateMultiple"
         call = self._writing(f"create {entity}", path, "application/json")
@@ -333,7 +336,7 @@ class Sales:
             if error.concerns_everybody:
                 raise
             return False
-        return _made(answer) == {guid(create.key) for create in creates}
+        return _made(answer) == set(keys)
 
     def _write(
         self, entity: str, operation: str, parts: Sequence[Part]
@@ -450,12 +453,12 @@ def _made(answer: Answer) -> set[str]:
     return {str(one).lower() for one in ids} if isinstance(ids, list) else set()
 
 
-def _as_sent(create: Create) -> Written:
+def _as_sent(key: str, create: Create) -> Written:
     values = dict(create.values)
     for name in [name for name in values if name.endswith(_BIND)]:
         column, target = _as_read(name, values.pop(name))
         values[column] = target
-    return Written(Record(guid(create.key), "", None, values), is_as_sent=True)
+    return Written(Record(key, "", None, values), is_as_sent=True)
 
 
 @lru_cache(maxsize=1_000)  # Thousands of records name a few others.

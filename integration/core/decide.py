@@ -57,7 +57,7 @@ def decide(
     ``chosen`` is a person's answer for every field that differs. It holds even where
     half of it was written, so that what is left is no conflict any more.
     """
-    if bc == sales:
+    if bc is sales or bc == sales:
         return _AS_BEFORE if base == bc else Decision(agreed=bc)
     known = _NOTHING if base is None else base
     won = _winners(table, known, bc, sales, chosen)

@@ -196,6 +196,24 @@ class TableMap:
         }
 
     @cached_property
+    def plainly_carried(self) -> Mapping[Direction, tuple[tuple[str, str], ...]]:
+        """By direction, those of ``carried`` that are written as they are, with their
+        columns."""
+        return {
+            way: tuple((name, plain[name]) for name in names if name in plain)
+            for way, names in self.carried.items()
+            for plain in [self.as_they_are[way.destination]]
+        }
+
+    @cached_property
+    def otherwise_carried(self) -> Mapping[Direction, tuple[str, ...]]:
+        """By direction, the others of ``carried``."""
+        return {
+            way: tuple(n for n in names if n not in self.as_they_are[way.destination])
+            for way, names in self.carried.items()
+        }
+
+    @cached_property
     def carried(self) -> Mapping[Direction, tuple[str, ...]]:
         """By direction, the fields whose values a new record gets."""
         return {
@@ -332,13 +350,15 @@ def as_sent(
     if table.computed[system]:
         return snapshot(table, system, record, references)
     get = record.values.get
-    values = dict(source.values)
-    for name in table.not_created:
-        values[name] = ""
+    held: dict[str, Any] = dict.fromkeys(table.not_created, "")
     for name, lookup in table.lookups:
         mapped = table.field(name)
         found = form_of(mapped.kind)(get(mapped.name(system)))
-        values[name] = _looked_up(found, system, references.get(lookup))
+        held[name] = _looked_up(found, system, references.get(lookup))
+    values = source.values
+    # Mostly they are the same, which then is seen at once.
+    if any(values[name] != other for name, other in held.items()):
+        values = {**values, **held}
     return _with_values(table, system, record, values)
 
 

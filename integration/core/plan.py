@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from hashlib import sha1
 from typing import Any
 from uuid import UUID
@@ -41,14 +42,23 @@ class ReviewPlan:
 def sales_key(table: TableMap, bc_id: str) -> str:
     """The key of the Sales record made from this one: always the same (promise 1).
 
-    That which ``uuid.uuid5`` makes, in a third of its time.
+    That which ``uuid.uuid5`` makes, in a fifth of its time.
     """
-    named = _KEYS.bytes + f"{table.table}:{bc_id}".encode()
-    made = bytearray(sha1(named, usedforsecurity=False).digest()[:16])
-    made[6] = made[6] & 0x0F | 0x50
-    made[8] = made[8] & 0x3F | 0x80
-    key = made.hex()
-    return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
+    named = _named(table.table).copy()
+    named.update(bc_id.encode())
+    key = named.hexdigest()
+    variant = _VARIANTS[key[16]]
+    return f"{key[:8]}-{key[8:12]}-5{key[13:16]}-{variant}{key[17:20]}-{key[20:32]}"
+
+
+@cache
+def _named(table: str) -> Any:
+    """What begins the name of every key of this table."""
+    return sha1(_KEYS.bytes + f"{table}:".encode(), usedforsecurity=False)
+
+
+_VARIANTS = {f"{digit:x}": f"{digit & 0x3 | 0x8:x}" for digit in range(16)}
+"""The digit of a UUID that tells by two bits what kind it is."""
 
 
 def may_be_ours(sales_id: str) -> bool:
@@ -88,11 +98,17 @@ def creation(
     references: Mapping[str, References],
 ) -> dict[str, Any] | Missing:
     """All columns of a new record: constants, and the values that are not blank."""
-    names = [name for name in table.carried[way] if values.get(name, "") != ""]
-    columns = update(table, way, values, names, references)
+    get = values.get
+    others = [name for name in table.otherwise_carried[way] if get(name, "") != ""]
+    columns = update(table, way, values, others, references)
     if isinstance(columns, Missing):
         return columns
-    return {**columns, **table.constants[way]}
+    for name, column in table.plainly_carried[way]:
+        value = get(name, "")
+        if value != "":
+            columns[column] = value
+    columns.update(table.constants[way])
+    return columns
 
 
 def _column(

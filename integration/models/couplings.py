@@ -1,6 +1,5 @@
 """Coupling: this Business Central record is that Sales record."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, models
@@ -108,8 +107,8 @@ class Coupling(models.Model):
         return f"{self.bc_number} {self.bc_name}".strip() or self.bc_id
 
 
-def coupling_of(columns: Mapping[str, Any]) -> Coupling:
-    """A coupling that holds these columns, all of them.
+def coupling_of(columns: dict[str, Any]) -> Coupling:
+    """A coupling that holds these columns, all of them, from now on its own.
 
     A run makes thousands, and Django's own ways set every attribute by itself, between
     signals that nobody awaits: they take ten times as long.
@@ -117,5 +116,6 @@ def coupling_of(columns: Mapping[str, Any]) -> Coupling:
     made = Coupling.__new__(Coupling)
     state = ModelState()
     state.adding, state.db = False, DEFAULT_DB_ALIAS
-    vars(made).update(columns, _state=state)
+    columns["_state"] = state
+    made.__dict__ = columns
     return made

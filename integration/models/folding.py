@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from integration.models.dialect import PREFIX_LENGTH
 
@@ -10,11 +11,13 @@ _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 def folded(text: str) -> str:
     """Without accents, case-folded: “Genève” becomes “geneve”, and “ı” an “i”."""
-    return _BEYOND_ASCII.sub(_bare, text).casefold().replace("ı", "i")
+    bare = _BEYOND_ASCII.sub(lambda found: _bare(found[0]), text)
+    return bare.casefold().replace("ı", "i")
 
 
-def _bare(found: re.Match[str]) -> str:
-    apart = unicodedata.normalize("NFKD", found[0])
+@lru_cache(maxsize=1_000)  # A language has few.
+def _bare(signs: str) -> str:
+    apart = unicodedata.normalize("NFKD", signs)
     return "".join(sign for sign in apart if not unicodedata.combining(sign))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -77,6 +77,8 @@ def by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, Coupling]:
     """The couplings of these records, by the record's id."""
+    if not ids:
+        return {}
     key = column(side, "id")
     return {getattr(row, key): row for row in _of(mapping, key, ids)}
 
@@ -150,22 +152,38 @@ def check(coupling: Coupling | Known, side: System) -> str:
 
 
 def fresh(
-    mapping: TableMapping, bc: Snapshot, sales: Snapshot, now: datetime
+    mapping: TableMapping, bc: Snapshot, sales: Snapshot, now: datetime, **more: Any
 ) -> Coupling:
-    """A coupling that was never in step, not yet saved."""
+    """A coupling that was never in step, not yet saved; ``more`` columns that it has
+    already."""
     number, name = bc.number[:100], bc.name[:250]
     sales_name = sales.name[:250]
-    made = {
-        "mapping_id": mapping.pk,
-        "bc_id": bc.id,
-        "sales_id": sales.id,
-        "coupled_at": now,
-        "bc_number": number,
-        "bc_name": name,
-        "sales_name": sales_name,
-        "search_text": text_of(number, name, sales_name),
+    return coupling_of(
+        {
+            **_BLANK,
+            "mapping_id": mapping.id,
+            "bc_id": bc.id,
+            "sales_id": sales.id,
+            "coupled_at": now,
+            "bc_number": number,
+            "bc_name": name,
+            "sales_name": sales_name,
+            "search_text": text_of(number, name, sales_name),
+            **more,
+        }
+    )
+
+
+def versions(bc: Snapshot, sales: Snapshot) -> dict[str, Any]:
+    """The columns of a coupling that ``see`` writes, of both."""
+    return {
+        "bc_etag": bc.etag,
+        "bc_hash": bc.check,
+        "bc_modified_at": bc.modified_at,
+        "sales_etag": sales.etag,
+        "sales_hash": sales.check,
+        "sales_modified_at": sales.modified_at,
     }
-    return coupling_of(_BLANK | made)
 
 
 def make(mapping: TableMapping, couplings: Iterable[Coupling]) -> list[Coupling]:
@@ -175,7 +193,9 @@ def make(mapping: TableMapping, couplings: Iterable[Coupling]) -> list[Coupling]
     and the one made now is dropped.
     """
     wanted = list(couplings)
-    made = insert_new(Coupling, _MADE, _rows(wanted, _MADE), "bc_id")
+    # Not attribute by attribute, which asks Django's descriptors.
+    rows = [*map(itemgetter(*_MADE), map(vars, wanted))]
+    made = insert_new(Coupling, _MADE, rows, "bc_id")
     met = [coupling.bc_id for coupling in wanted if coupling.bc_id not in made]
     known = by_record(mapping, System.BUSINESS_CENTRAL, met)
     kept = []

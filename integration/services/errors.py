@@ -8,6 +8,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from functools import cache
 from typing import Any
 
 from django.db import connection as database
@@ -24,6 +25,7 @@ from integration.models.bulk import update
 from integration.models.cuts import place
 from integration.models.dialect import prefix
 from integration.models.errors import RELEVANT_CHIPS, SyncErrorQuerySet
+from integration.models.statements import Slots, Statement
 from integration.services import articles
 from integration.services.error_rows import (
     also_called,
@@ -194,8 +196,16 @@ def _without_record(connection: Connection) -> SyncErrorQuerySet:
 
 
 def _has_open(mapping: TableMapping) -> bool:
-    rows = SyncError.objects.in_chip(*RELEVANT_CHIPS)
-    return rows.of_mapping(mapping).exists()
+    return bool(_open_ones().raw(mapping.connection_id, mapping.name))
+
+
+@cache
+def _open_ones() -> Statement:
+    """The first open one of a mapping: asked after every chunk."""
+    any_mapping = TableMapping(connection_id=Slots.KEY, name=Slots.TEXT)
+    rows = SyncError.objects.in_chip(*RELEVANT_CHIPS).of_mapping(any_mapping)
+    slots = (Slots.KEY, Slots.TEXT)
+    return Statement.of(rows.order_by().values_list("pk")[:1], slots=slots)
 
 
 def _open_of(

@@ -1,9 +1,12 @@
 """Whether a mapping may run now, and why not: asked by runs and by retries."""
 
+from functools import cache
+
 from django.utils.translation import gettext_noop
 
 from integration.choices import JobKind
 from integration.models import Connection, TableMapping
+from integration.models.statements import Slots, Statement
 from integration.services.sentences import InWords, Key, Told, sentence
 
 _PAUSED = gettext_noop("{mapping} is paused: {reason}")
@@ -40,10 +43,19 @@ def why_not(mapping: TableMapping, kind: str = JobKind.SYNC) -> Told | None:
 
 def refuse_paused(mapping: TableMapping) -> None:
     """Raises ``Paused`` when somebody has paused it since its run began; one query."""
+    if not _paused().raw(mapping.pk):
+        return
     now = TableMapping.objects.only("name", "paused_at", "pause_reason", "pause_told")
     paused = now.filter(pk=mapping.pk, paused_at__isnull=False).first()
     if paused:
         raise Paused(_PAUSED, mapping=str(paused), reason=pause_reason_of(paused))
+
+
+@cache
+def _paused() -> Statement:
+    """Asked after every chunk."""
+    rows = TableMapping.objects.filter(pk=Slots.KEY, paused_at__isnull=False)
+    return Statement.of(rows.order_by().values_list("pk"), slots=(Slots.KEY,))
 
 
 def pause_reason_of(one: Connection | TableMapping) -> str | Key:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
@@ -24,6 +25,7 @@ from integration.models import (
 from integration.models.bulk import insert_new, upsert
 from integration.models.dialect import among
 from integration.models.pending import PendingRecordQuerySet
+from integration.models.statements import Slots, Statement
 
 _CHUNK = 500
 _UNIQUE = ("mapping_id", "side", "record_id")
@@ -61,7 +63,7 @@ def by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, PendingRecord]:
     # Mostly nothing is pending, and thousands of ids need not be sent to hear that.
-    if not ids or not _of_side(mapping, side).exists():
+    if not (ids and _any_one().raw(mapping.pk, side.value)):
         return {}
     return {row.record_id: row for row in _of(mapping, side, ids)}
 
@@ -199,8 +201,16 @@ def forget_intents(mapping: TableMapping, ids: Sequence[str]) -> None:
 
 def clear(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
     """These are in step, or no longer wanted; in the caller's transaction."""
-    if ids:
+    if ids and _any_one().raw(mapping.pk, side.value):
         _of(mapping, side, ids).delete()
+
+
+@cache
+def _any_one() -> Statement:
+    """The first of one side of a mapping: asked after every chunk, mostly in vain."""
+    rows = PendingRecord.objects.filter(mapping=Slots.KEY, side=Slots.TEXT)
+    slots = (Slots.KEY, Slots.TEXT)
+    return Statement.of(rows.order_by().values_list("pk")[:1], slots=slots)
 
 
 def release_all(mapping: TableMapping) -> None:

@@ -6,6 +6,7 @@ we find ourselves (a conflict, an ambiguity), is none.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from django.utils.translation import gettext_noop
 
@@ -39,12 +40,14 @@ def note_tries(
     ``tries`` are those of the run, by the fingerprint of their cause; "" passed.
     """
     before = (mapping.failing_cause, mapping.failing_tries, mapping.on_trial)
-    for fingerprint in _tries(outcomes, causes):
-        tries[fingerprint] += 1
+    for fingerprint, alike in groupby(_tries(outcomes, causes)):
+        number = sum(1 for _ in alike)
+        tries[fingerprint] += number
         if fingerprint != mapping.failing_cause:
             mapping.failing_cause, mapping.failing_tries = fingerprint, 0
             mapping.on_trial = False
-        mapping.failing_tries += bool(fingerprint)
+        if fingerprint:
+            mapping.failing_tries += number
     if before != (mapping.failing_cause, mapping.failing_tries, mapping.on_trial):
         mapping.save(update_fields=["failing_cause", "failing_tries", "on_trial"])
     if before[2] and not mapping.on_trial:

@@ -135,10 +135,11 @@ class Work:
         Endings of a direction it has no job for are left to the run that has. A record
         that has ended before in this run counts as it ends now.
         """
+        jobs = self.run.jobs
         mine = [
-            with_long_field(self._noted(outcome))
-            for outcome in outcomes
-            if self.writes(outcome.direction)
+            with_long_field(outcome) if outcome.failure else outcome
+            for outcome in map(self._noted, outcomes)
+            if outcome.direction in jobs
         ]
         before = {way: self._ended(way, mine) for way in self.run.jobs}
         log_outcomes(self.run, mine, before)
@@ -148,7 +149,7 @@ class Work:
         return self.spool.end(way.source, kinds)
 
     def _noted(self, outcome: Outcome) -> Outcome:
-        made = outcome.kind is OutcomeKind.INSERTED
-        if made and outcome.record_key in self.restored:
+        restored = outcome.record_key in self.restored
+        if restored and outcome.kind is OutcomeKind.INSERTED:
             return outcome._replace(note=Note.RESTORED)
         return outcome
