@@ -2,6 +2,7 @@ import json
 import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,45 @@ def test_decimals_keep_every_digit() -> None:
     body = read_json('{"rate": 1.10000000000000000001, "count": 3}')
 
     assert body == {"rate": Decimal("1.10000000000000000001"), "count": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[1.5]", [Decimal("1.5")]),
+        ('{"a":[{"b":[1E2]}]}', {"a": [{"b": [Decimal("1E2")]}]}),
+        ("-0.0", Decimal("-0.0")),
+        ("18446744073709551616", 2**64),
+        ('["1",-7,true,null,"\\ud83d\\ude00"]', ["1", -7, True, None, "😀"]),
+        ('["\\ud800","\\u0000"]', ["\ufffd", "\ufffd"]),
+        ('{"a":1,"a":2}', {"a": 2}),
+    ],
+)
+def test_no_number_is_ever_a_float_wherever_it_stands(text: str, value: object) -> None:
+    found = read_json(text.encode())
+
+    assert found == value
+    assert "float" not in repr([type(each) for each in _all_of(found)])
+
+
+def _all_of(value: Any) -> list[Any]:
+    if not isinstance(value, dict | list):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value
+    return [one for each in inner for one in _all_of(each)]
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", "01", "[1,]", "", '"a'])
+def test_what_is_no_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        read_json(text)
+
+
+def test_lists_within_lists_are_read_as_far_as_they_can_be_looked_through() -> None:
+    assert read_json("[" * 50 + "]" * 50)
+    for deep in ("[" * 51 + "]" * 51, "[" * 51 + "1.5" + "]" * 51):
+        with pytest.raises(ValueError, match="nested too deeply"):
+            read_json(deep)
 
 
 @pytest.mark.parametrize("value", [b"{}", b"[]", b'"",""', b'{"a":""}'])
