@@ -21,6 +21,8 @@ VALUES_PER_FILTER = 40
 """To keep the address short."""
 
 _NULL = b"null"
+_NO_MORE = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+"""What JSON has no form for is not given one."""
 # Built once: ``json.dumps`` with options builds an encoder at every call.
 _plain = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -92,7 +94,7 @@ def dump_json(value: Any) -> bytes:
     Raises ``ValueError`` for what is no number of JSON, ``TypeError`` for other things.
     """
     try:
-        text = orjson.dumps(value, default=_digits)
+        text = orjson.dumps(value, _digits, _NO_MORE)
     except TypeError:  # Halves of signs, and numbers of more than 64 bits.
         text = _NULL
     if _NULL not in text:

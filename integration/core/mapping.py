@@ -171,6 +171,13 @@ class TableMap:
         return tuple((f.bc, f.lookup) for f in self.values if f.lookup)
 
     @cached_property
+    def looked_up(self) -> tuple[tuple[Source, str], ...]:
+        """Where each of ``lookups`` is read from in Sales, and by which mapping."""
+        kinds = dict(self.lookups)
+        sources = self.sources[System.SALES]
+        return tuple((s, kinds[s.name]) for s in sources if s.name in kinds)
+
+    @cached_property
     def computed(self) -> Mapping[System, tuple[tuple[str, str], ...]]:
         """By system, the fields that nobody may know, and where they are read from."""
         virtual = {mapped.bc for mapped in self.values if mapped.is_virtual}
@@ -350,15 +357,14 @@ def as_sent(
     if table.computed[system]:
         return snapshot(table, system, record, references)
     get = record.values.get
-    held: dict[str, Any] = dict.fromkeys(table.not_created, "")
-    for name, lookup in table.lookups:
-        mapped = table.field(name)
-        found = form_of(mapped.kind)(get(mapped.name(system)))
-        held[name] = _looked_up(found, system, references.get(lookup))
     values = source.values
-    # Mostly they are the same, which then is seen at once.
-    if any(values[name] != other for name, other in held.items()):
-        values = {**values, **held}
+    others: dict[str, Any] = dict.fromkeys(table.not_created, "")
+    for (name, column, form), lookup in table.looked_up:
+        found = _looked_up(form(get(column)), system, references.get(lookup))
+        if found != values[name]:
+            others[name] = found
+    if others:  # Mostly they are the same, which then is seen at once.
+        values = {**values, **others}
     return _with_values(table, system, record, values)
 
 

@@ -251,7 +251,7 @@ def _json(value: Any) -> str | None:
     if value is None:
         return None
     try:
-        return orjson.dumps(value).decode()
+        return orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
     except TypeError:  # A number of more than 64 bits.
         return json.dumps(value)
 

@@ -129,11 +129,14 @@ def of_pair(
 ) -> Outcome:
     """The ending of one direction of a coupled pair."""
     bc, sales = refs(coupling)
+    key = bc.id if way is Direction.TO_SALES else sales.id
+    if trouble is None and values is None:  # Nearly all of them.
+        return Outcome(kind, way, key, bc, sales)
     said = trouble or _NONE
     return Outcome(
         kind=kind,
         direction=way,
-        record_key=bc.id if way is Direction.TO_SALES else sales.id,
+        record_key=key,
         bc=bc,
         sales=sales,
         failure=said.failure,
