@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
-from integration.core.records import Direction
 from integration.services import behind, creations, spool, sync
 
 pytest.register_assert_rewrite("tests.statemachine.driver")
@@ -26,7 +25,7 @@ def _several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(behind.Coming, "go", _answered)
     monkeypatch.setattr(spool, "IN_MEMORY", 3)
     monkeypatch.setattr(sync, "CHUNK", 2)
-    monkeypatch.setattr(creations, "CHUNK", dict.fromkeys(Direction, 2))
+    monkeypatch.setattr(creations, "CHUNK", 2)
 
 
 _go = behind.Coming.go
