@@ -361,7 +361,7 @@ def as_sent(
     others: dict[str, Any] = dict.fromkeys(table.not_created, "")
     for (name, column, form), lookup in table.looked_up:
         found = _looked_up(form(get(column)), system, references.get(lookup))
-        if found != values[name]:
+        if name in others or found != values[name]:
             others[name] = found
     if others:  # Mostly they are the same, which then is seen at once.
         values = {**values, **others}

@@ -148,6 +148,25 @@ def test_what_was_sent_stands_as_if_it_had_been_read(
     assert found == snapshot(table, System.SALES, sent, known)
 
 
+def test_a_currency_that_was_not_sent_stands_as_the_local_one() -> None:
+    """As it is read: what Sales gets none of has that of the environment."""
+    table = replace(
+        CUSTOMER,
+        fields=tuple(
+            replace(mapped, ways=TO_BC) if mapped.lookup else mapped
+            for mapped in CUSTOMER.fields
+        ),
+    )
+    one = Record("1", "etag", None, {"number": "C1", "currencyCode": "CHF"})
+    source = snapshot(table, System.BUSINESS_CENTRAL, one, REFERENCES)
+    sent = Record("2", "", None, {"accountnumber": "C1"})
+
+    found = as_sent(table, source, sent, REFERENCES)
+
+    assert found == snapshot(table, System.SALES, sent, REFERENCES)
+    assert found.values["currencyCode"] == "CHF"
+
+
 def test_what_is_computed_is_not_taken_for_sent() -> None:
     source = Snapshot("1", "etag", None, {"code": "EUR", "exchangeRate": "1.1"})
     sent = Record("2", "", None, {"isocurrencycode": "EUR"})
