@@ -23,10 +23,13 @@ SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 Line = dict[str, str]
 
 
-@pytest.fixture
-def list_of_twelve(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some records each way, of two causes; a file of them is read in three chunks."""
-    monkeypatch.setattr(error_chunks, "_CHUNK", 5)
+@pytest.fixture(params=[5, 6])
+def list_of_twelve(
+    request: pytest.FixtureRequest, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some records each way, of two causes; a file of them is read in three chunks, of
+    which the last is full or empty."""
+    monkeypatch.setattr(error_chunks, "_CHUNK", request.param)
     connection = make_connection(name="Fabrique du Léman SA")
     problems = [
         make_problem(connection, title=title, who="user")
