@@ -97,7 +97,7 @@ def begin(call: Callable[[], _T]) -> Coming[_T]:
 
 @dataclass(slots=True)
 class _Early:
-    """A call that follows the one on its way as soon as ``may_follow`` that, unless
+    """A call that goes as soon as ``may_follow`` says so of the one on its way, unless
     ``refuse`` raises. What was done by it is recorded by ``record`` if the run ends
     before its turn."""
 
