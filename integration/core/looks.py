@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import Presence
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.core.texts import storable
 from integration.core.values import digest
 

@@ -1,19 +1,17 @@
 """TableMap: one Business Central entity joined to one Sales table, as a value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from integration.core.answers import ConflictRule, DeletionRule
-from integration.core.records import Direction, Record, System
+from integration.core.records import Direction, System
 from integration.core.values import (
     ValueKind,
     digest_of,
-    form_of,
+    forms_of,
     is_blank,
-    label,
 )
 
 
@@ -25,8 +23,8 @@ class Condition:
     op: str
     value: Any
 
-    def holds(self, values: Mapping[str, Any]) -> bool:
-        found = values.get(self.field)
+    def holds(self, found: Any) -> bool:
+        """Whether a record passes whose ``field`` this was found in."""
         if self.op == "in":
             return _plain(found) in [_plain(value) for value in self.value]
         equal = found == self.value or bool(_plain(found) == _plain(self.value))
@@ -70,11 +68,12 @@ class FieldMap:
 
 
 class Source(NamedTuple):
-    """Where the value of the field ``name`` is read from, and what makes its form."""
+    """Where the values of the field ``name`` are read from, and what makes their
+    forms."""
 
     name: str
     column: str
-    form: Callable[[Any], Any]
+    forms: Callable[[Sequence[Any]], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -146,13 +145,13 @@ class TableMap:
 
     @cached_property
     def sources(self) -> Mapping[System, tuple[Source, ...]]:
-        """By system, where each value is read from."""
+        """By system, where the values of each field are read from."""
         return {
             system: tuple(
                 Source(
                     mapped.bc,
                     mapped.name(system) or mapped.bc,
-                    form_of(mapped.kind),
+                    forms_of(mapped.kind),
                 )
                 for mapped in self.values
             )
@@ -274,100 +273,6 @@ class References:
     lost: frozenset[str] = frozenset()
 
 
-class Snapshot(NamedTuple):
-    """One record of one side, its mapped values in canonical form by the field here.
-
-    ``passes`` tells whether the filter of its side lets it through; ``check`` is the
-    check sum of what leaves its side when it changes.
-    """
-
-    id: str
-    etag: str
-    modified_at: datetime | None
-    values: Mapping[str, Any]
-    number: str = ""
-    name: str = ""
-    passes: bool = True
-    check: str = ""
-
-    @property
-    def label(self) -> str:
-        """As a person knows it."""
-        return f"{self.number} {self.name}".strip()
-
-
-def passes(filter: Filter, values: Mapping[str, Any]) -> bool:
-    for condition in filter:  # noqa: SIM110  # ``all`` takes twice as long of so few
-        if not condition.holds(values):
-            return False
-    return True
-
-
-def snapshot(
-    table: TableMap,
-    system: System,
-    record: Record,
-    references: Mapping[str, References],
-) -> Snapshot:
-    """A lookup whose target is not coupled stands as its id: equal only to itself.
-
-    A virtual value that is not there is left out: nobody knows it.
-    """
-    read = record.values
-    get = read.get
-    values = {name: form(get(column)) for name, column, form in table.sources[system]}
-    for name, lookup in table.lookups:
-        values[name] = _looked_up(values[name], system, references.get(lookup))
-    for name, column in table.computed[system]:
-        if column not in read:
-            del values[name]
-    if system is System.BUSINESS_CENTRAL:
-        for name, other in table.defaults:
-            if values[name] == "":
-                values[name] = values[other]
-    return _with_values(table, system, record, values)
-
-
-def _with_values(
-    table: TableMap, system: System, record: Record, values: Mapping[str, Any]
-) -> Snapshot:
-    number, name = table.label(system)
-    get = record.values.get
-    return Snapshot(
-        id=record.id,
-        etag=record.etag,
-        modified_at=record.modified_at,
-        values=values,
-        number=label(get(number)),
-        name=label(get(name)),
-        passes=passes(table.filter(system), record.values),
-        check=hash_of(table, system, values),
-    )
-
-
-def as_sent(
-    table: TableMap,
-    source: Snapshot,
-    record: Record,
-    references: Mapping[str, References],
-) -> Snapshot:
-    """The ``snapshot`` of a record that was created in Sales from ``source`` and holds
-    what was sent: the values are those of the source, in their form already."""
-    system = System.SALES
-    if table.computed[system]:
-        return snapshot(table, system, record, references)
-    get = record.values.get
-    values = source.values
-    others: dict[str, Any] = dict.fromkeys(table.not_created, "")
-    for (name, column, form), lookup in table.looked_up:
-        found = _looked_up(form(get(column)), system, references.get(lookup))
-        if name in others or found != values[name]:
-            others[name] = found
-    if others:  # Mostly they are the same, which then is seen at once.
-        values = {**values, **others}
-    return _with_values(table, system, record, values)
-
-
 def travelling(
     table: TableMap, system: System, values: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -377,14 +282,6 @@ def travelling(
 
 def hash_of(table: TableMap, system: System, values: Mapping[str, Any]) -> str:
     return table.digests[system](values)
-
-
-def _looked_up(found: Any, system: System, known: References | None) -> Any:
-    if known is None:
-        return found
-    if system is System.SALES:
-        found = known.codes.get(str(found).lower(), found)
-    return found or known.blank
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from integration.core.mapping import FieldMap, Snapshot, TableMap
+from integration.core.mapping import FieldMap, TableMap
+from integration.core.snapshots import Snapshot
 from integration.core.values import ValueKind
 
 MatchKey = tuple[int, int, str]

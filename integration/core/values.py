@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 BLANK_ID = "00000000-0000-0000-0000-000000000000"
@@ -17,9 +18,7 @@ _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 _sorted = json.JSONEncoder(sort_keys=True, default=str).encode
 _quoted = json.encoder.encode_basestring_ascii
 _BLANKS = frozenset({"", "_x0020_", BLANK_ID, "0001-01-01", "0001-01-01T00:00:00Z"})
-_MAY_BE_BLANK = frozenset({""}.union(" ", (blank[:1] for blank in _BLANKS)))
-"""What a printable text begins with that stands for nothing. Such texts hold nothing to
-clean away either: most values are known by these two signs to be in their form."""
+_WRITTEN_BLANKS = _BLANKS - {""}
 
 
 class ValueKind(StrEnum):
@@ -40,8 +39,8 @@ def is_blank(value: Any) -> bool:
     return value is None
 
 
-def form_of(kind: ValueKind) -> Callable[[Any], Any]:
-    """What makes the canonical form of a value of this kind.
+def forms_of(kind: ValueKind) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What makes the canonical forms of values of this kind.
 
     That is what is compared, stored and sent; "" when blank. It fits into JSON.
     """
@@ -55,10 +54,12 @@ def clean(text: str) -> str:
     return _UNKEPT.sub("", text)
 
 
-def label(value: Any) -> str:
-    """As a person knows a record by it; "" where nothing is there."""
-    if isinstance(value, str) and value.isprintable():
-        return value
+def labels(column: Sequence[Any]) -> Sequence[str]:
+    """As a person knows records by these; "" where nothing is there."""
+    return column if _are_printable(column) else [*map(_label, column)]
+
+
+def _label(value: Any) -> str:
     return clean(written(value or ""))
 
 
@@ -79,12 +80,15 @@ def digest_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], str]:
     the time of an encoder.
     """
     ordered = sorted(names)
+    if len(ordered) < 2:  # ``itemgetter`` makes no tuple of one
+        return lambda values: digest({n: values[n] for n in ordered if n in values})
+    chosen = itemgetter(*ordered)
     fields = (f"{_quoted(name)}: ".replace("%", "%%") + "%s" for name in ordered)
     form = "{" + ", ".join(fields) + "}"
 
     def digest_them(values: Mapping[str, Any]) -> str:
         try:
-            text = form % tuple(map(_quoted, map(values.__getitem__, ordered)))
+            text = form % tuple(map(_quoted, chosen(values)))
         except (KeyError, TypeError):
             return digest({name: values[name] for name in ordered if name in values})
         return hashlib.sha256(text.encode()).hexdigest()
@@ -92,21 +96,47 @@ def digest_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], str]:
     return digest_them
 
 
+def _are_printable(column: Sequence[Any]) -> bool:
+    """Whether all are texts that hold nothing to clean away."""
+    try:
+        return "".join(column).isprintable()
+    except TypeError:
+        return False
+
+
+def _are_plain(column: Sequence[Any]) -> bool:
+    """Whether all are printable, and those blank that are empty: as most columns are,
+    whose values so need not be looked at one by one."""
+    if not _are_printable(column):
+        return False
+    bare = [*map(str.strip, column)]
+    return bare.count("") == column.count("") and _WRITTEN_BLANKS.isdisjoint(bare)
+
+
+def _texts(column: Sequence[Any]) -> Sequence[Any]:
+    return column if _are_plain(column) else [*map(_text, column)]
+
+
 def _text(value: Any) -> Any:
     if isinstance(value, str):
-        if value.isprintable() and value[:1] not in _MAY_BE_BLANK:
-            return value
         return "" if value.strip() in _BLANKS else clean(value)
     if value is None:
         return ""
     return written(value) if isinstance(value, Decimal | list | dict) else value
 
 
+def _codes(column: Sequence[Any]) -> Sequence[str]:
+    if _are_plain(column):
+        return [*map(str.upper, map(str.strip, column))]
+    return [*map(_code, column)]
+
+
 def _code(value: Any) -> str:
-    if isinstance(value, str) and value.isprintable():
-        found = value.strip().upper()
-        return "" if value[:1] in _MAY_BE_BLANK and is_blank(value) else found
     return "" if is_blank(value) else clean(written(value)).strip().upper()
+
+
+def _decimals(column: Sequence[Any]) -> Sequence[str]:
+    return [*map(_decimal, column)]
 
 
 def _decimal(value: Any) -> str:
@@ -120,11 +150,11 @@ def _decimal(value: Any) -> str:
     return f"{rounded.normalize():f}"
 
 
-_FORMS: Mapping[ValueKind, Callable[[Any], Any]] = {
-    ValueKind.TEXT: _text,
-    ValueKind.CODE: _code,
-    ValueKind.DECIMAL: _decimal,
-    ValueKind.REFERENCE: _code,
+_FORMS: Mapping[ValueKind, Callable[[Sequence[Any]], Sequence[Any]]] = {
+    ValueKind.TEXT: _texts,
+    ValueKind.CODE: _codes,
+    ValueKind.DECIMAL: _decimals,
+    ValueKind.REFERENCE: _codes,
 }
 
 

@@ -1,24 +1,30 @@
 """Spellings of a text for searching: without capitals, and without accents too."""
 
-import re
 import unicodedata
-from functools import lru_cache
 
 from integration.models.dialect import PREFIX_LENGTH
 
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_KEPT = 1_000
+"""Signs whose bare form is remembered: a language has few."""
 
 
 def folded(text: str) -> str:
     """Without accents, case-folded: “Genève” becomes “geneve”, and “ı” an “i”."""
-    bare = _BEYOND_ASCII.sub(lambda found: _bare(found[0]), text)
-    return bare.casefold().replace("ı", "i")
+    return text.translate(_BARE).casefold().replace("ı", "i")
 
 
-@lru_cache(maxsize=1_000)  # A language has few.
-def _bare(signs: str) -> str:
-    apart = unicodedata.normalize("NFKD", signs)
-    return "".join(sign for sign in apart if not unicodedata.combining(sign))
+class _Bare(dict[int, str]):
+    """Each sign without its accents."""
+
+    def __missing__(self, sign: int) -> str:
+        apart = unicodedata.normalize("NFKD", chr(sign))
+        bare = "".join(each for each in apart if not unicodedata.combining(each))
+        if len(self) < _KEPT:
+            self[sign] = bare
+        return bare
+
+
+_BARE = _Bare()
 
 
 def searchable(text: str) -> str:

@@ -12,9 +12,9 @@ from django.db import transaction
 from integration.connectors.base import Written
 from integration.connectors.errors import remote_error
 from integration.core.failures import Failure, FailureKind
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import Outcome, OutcomeKind, Presence, Trouble
 from integration.core.records import Direction, System
+from integration.core.snapshots import Snapshot
 from integration.models import Coupling, PendingRecord
 from integration.services import pending
 from integration.services.couplings import held
@@ -55,7 +55,7 @@ def look_up(work: Work, side: System, ids: Sequence[str]) -> Found:
     results = work.connectors[side].read_each(place, columns, ids)
     for key, result in zip(ids, results, strict=True):
         if isinstance(result, Written):
-            found.present[key] = work.snapshot(side, result.record)
+            [found.present[key]] = work.snapshots(side, [result.record])
         elif result.kind in _STOPPING:
             raise remote_error(result)
         elif result.kind is FailureKind.NOT_FOUND:

@@ -18,9 +18,9 @@ from integration.connectors.errors import RemoteError
 from integration.connectors.sales import Sales, logical_name
 from integration.core.answers import ConflictRule, DeletionRule, Winners, winners
 from integration.core.decide import Decision, decide
-from integration.core.mapping import Snapshot
 from integration.core.plan import Missing, creation, update
 from integration.core.records import Direction, System
+from integration.core.snapshots import Snapshot
 from integration.core.values import digest
 from integration.models import Coupling, SyncError, TableMapping
 from integration.services import couplings, may_run

@@ -18,8 +18,8 @@ from integration.choices import (
     SettledReason,
 )
 from integration.core.answers import DeletionRule, Winners
-from integration.core.mapping import Snapshot
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.core.values import digest
 from integration.models import Coupling, Job, Operation, SyncError
 from integration.models.operations import OperationQuerySet

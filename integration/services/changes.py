@@ -124,7 +124,7 @@ def _follow(work: Work, reading: _Reading, pages: Iterable[Page]) -> str:
 def _take(work: Work, side: System, page: Page, *, whole: bool) -> None:
     if whole:
         work.spool.see(side, [record.id for record in page.records])
-    sort(work, side, [work.snapshot(side, record) for record in page.records])
+    sort(work, side, work.snapshots(side, page.records))
     if page.deleted:
         known = couplings.coupled_ids(work.mapping, side, page.deleted)
         work.spool.miss(side, known)

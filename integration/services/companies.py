@@ -12,9 +12,9 @@ from django.db.models import Min, Q
 from integration import clock
 from integration.choices import JobKind, JobState
 from integration.core.chunks import chunks
-from integration.core.mapping import Snapshot
 from integration.core.plan import may_be_ours
 from integration.core.records import Direction, System
+from integration.core.snapshots import Snapshot
 from integration.core.standard import SHARED
 from integration.models import Coupling, Job, PendingRecord, TableMapping
 from integration.models.dialect import among, lock_companies

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.models import Coupling, PendingRecord, TableMapping
 from integration.models.bulk import insert_new, update
 from integration.models.couplings import CouplingQuerySet, coupling_of, text_of

@@ -13,10 +13,10 @@ from integration.connectors.base import Create, WriteResult, Written
 from integration.connectors.errors import ConnectionRefused, Throttled
 from integration.core.decide import decide
 from integration.core.failures import Failure, FailureKind
-from integration.core.mapping import Snapshot, as_sent
 from integration.core.outcomes import OutcomeKind, Trouble
 from integration.core.plan import Missing, creation, sales_key
 from integration.core.records import Direction, System
+from integration.core.snapshots import Snapshot, as_sent
 from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.behind import Coming, answered
@@ -318,7 +318,12 @@ def _waiting_for(trouble: Trouble, under_way: Trouble | None) -> Trouble:
 
 def _save(work: Work, batch: _Batch) -> None:
     endings, way, now = Endings(), batch.way, clock.now()
-    made = [_couple(work, way, record, reply, now) for record, reply in batch.made]
+    made = [
+        _couple(work, way, record, partner, now)
+        for (record, _), partner in zip(
+            batch.made, _partners(work, way, batch.made), strict=True
+        )
+    ]
     failed_records(endings, way.source, batch.failed)
     endings.outcomes += [
         of_record(OutcomeKind.SKIPPED, way.source, record, reason=ELSEWHERE)
@@ -350,17 +355,24 @@ def _named_another(batch: _Batch, record: Snapshot) -> Trouble:
     return Trouble(failure=failure, intent=batch.intents.get(record.id))
 
 
+def _partners(
+    work: Work, way: Direction, made: Sequence[tuple[Snapshot, Written]]
+) -> Sequence[Snapshot]:
+    """What was made, as it stands there."""
+    records = [reply.record for _, reply in made]
+    if all(reply.is_as_sent for _, reply in made):
+        sources = [record for record, _ in made]
+        return as_sent(work.table, sources, records, work.references)
+    return work.snapshots(way.destination, records)
+
+
 def _couple(
-    work: Work, way: Direction, record: Snapshot, reply: Written, now: datetime
+    work: Work, way: Direction, record: Snapshot, made: Snapshot, now: datetime
 ) -> _Made:
     """A new pair is in step where both hold the same; the rest meets next time.
 
     Returns also what was made.
     """
-    if reply.is_as_sent:
-        made = as_sent(work.table, record, reply.record, work.references)
-    else:
-        made = work.snapshot(way.destination, reply.record)
     bc, sales = (record, made) if way is Direction.TO_SALES else (made, record)
     decision = decide(work.table, None, bc.values, sales.values)
     seen = couplings.versions(bc, sales)

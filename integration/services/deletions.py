@@ -10,9 +10,9 @@ from django.utils.translation import gettext_noop
 from integration.connectors.base import Delete, Written
 from integration.core.answers import DeletionRule
 from integration.core.failures import Failure, FailureKind
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind, Trouble
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.core.values import as_code
 from integration.models import Coupling
 from integration.services import couplings, pending

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integration import clock
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import (
     Finding,
     Outcome,
@@ -15,6 +14,7 @@ from integration.core.outcomes import (
     Trouble,
 )
 from integration.core.records import Direction, System
+from integration.core.snapshots import Snapshot
 from integration.models import Coupling
 from integration.services import pending
 from integration.services.couplings import Known, refs

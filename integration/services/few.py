@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from integration.core.mapping import Snapshot
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 
 _OVER = ("done", "dropped")
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from integration.connectors.odata import literal, parse_moment
 from integration.core.failures import Failure, FailureKind
-from integration.core.mapping import Snapshot, TableMap
+from integration.core.mapping import TableMap
 from integration.core.outcomes import Finding, Trouble
 from integration.core.records import Direction, System
+from integration.core.snapshots import Snapshot
 from integration.core.values import digest
 from integration.services import couplings, pending
 from integration.services.changes import OVERLAP
@@ -140,7 +141,7 @@ def _created_since(work: Work, since: datetime) -> list[Snapshot]:
     pages = work.connectors[side].read_all(
         work.table.place(side), work.table.columns(side), where
     )
-    found = [work.snapshot(side, row) for page in pages for row in page.records]
+    found = [record for page in pages for record in work.snapshots(side, page.records)]
     known = couplings.coupled_ids(work.mapping, side, [record.id for record in found])
     return [record for record in found if record.id not in known]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import transaction
 
 from integration import clock
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, OutcomeKind, Trouble
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.services import couplings, pending
 from integration.services.companies import ELSEWHERE, taken, without_others
 from integration.services.endings import (
@@ -154,8 +154,8 @@ def _gather_all(work: Work, side: System) -> None:
     for page in work.connectors[side].read_all(work.table.place(side), columns):
         ids = [record.id for record in page.records]
         known = couplings.coupled_ids(mapping, side, ids) | work.spool.has(side, ids)
-        rest = (record for record in page.records if record.id not in known)
-        _add_extra(work, side, [work.snapshot(side, record) for record in rest])
+        rest = [record for record in page.records if record.id not in known]
+        _add_extra(work, side, work.snapshots(side, rest))
 
 
 def _add_extra(work: Work, side: System, records: Iterable[Snapshot]) -> None:

@@ -1,6 +1,6 @@
 """Pairs: decide about coupled records and write to whichever side is behind."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -13,10 +13,11 @@ from integration.connectors.base import Update, WriteResult, Written
 from integration.core.answers import ConflictRule
 from integration.core.decide import Decision, changed_on_both, decide
 from integration.core.failures import Failure, FailureKind
-from integration.core.mapping import Snapshot, hash_of, travelling
+from integration.core.mapping import hash_of, travelling
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind, Trouble
 from integration.core.plan import Missing, update
 from integration.core.records import Direction, Record, System
+from integration.core.snapshots import Snapshot
 from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.absent import find, record_hidden
@@ -412,19 +413,26 @@ def _read_replies(work: Work, pairs: Sequence[Pair]) -> None:
 
     Before anything is decided anew: it was written as the decision says.
     """
+    answers = {way: _answers(work, way, pairs) for way in _WAYS}
     for pair in pairs:
-        for way, reply in pair.replies.items():
+        for way in pair.replies:
             side = way.destination
             source, before = (values_of(work, pair, one) for one in (way.source, side))
             written = {name: source[name] for name in pair.decision.fields(way)}
             pair.agreed |= written
-            now, known = work.snapshot(side, reply), _known_of(work, pair, side)
+            now, known = next(answers[way]), _known_of(work, pair, side)
             if known is not None and _is_stirred(work, side, known, now, written):
                 pair.stirred.add(side)
             pair.take(side, now)
             # In terms of the base: the other system may keep it in a form of its own.
             pair.held[side] = {**before, **written}
         pair.replies.clear()
+
+
+def _answers(work: Work, way: Direction, pairs: Sequence[Pair]) -> Iterator[Snapshot]:
+    """What these were answered in one direction, those that were."""
+    replies = [pair.replies[way] for pair in pairs if way in pair.replies]
+    return iter(work.snapshots(way.destination, replies))
 
 
 def _known_of(work: Work, pair: Pair, side: System) -> Mapping[str, Any] | None:

@@ -9,10 +9,10 @@ from typing import Any
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 
 from integration import clock
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import Trouble
 from integration.core.records import System
 from integration.core.retry import WAITS, decide_retry
+from integration.core.snapshots import Snapshot
 from integration.models import (
     Connection,
     Coupling,

@@ -14,10 +14,10 @@ from integration.choices import EntryKind, JobKind, OperationKind
 from integration.connectors.business_central import BusinessCentral
 from integration.connectors.sales import Sales
 from integration.core.decide import decide
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import Outcome, OutcomeKind
 from integration.core.plan import ReviewPlan
 from integration.core.records import Direction, System
+from integration.core.snapshots import Snapshot
 from integration.models import Coupling, Job, JobEntry, Operation, TableMapping
 from integration.services import couplings
 from integration.services.actors import Actor, Refused
@@ -134,11 +134,11 @@ def _read(work: Work, side: System, plan: ReviewPlan) -> None:
 
 def _pages(work: Work, side: System) -> Iterable[list[Snapshot]]:
     if work.money and side is System.BUSINESS_CENTRAL:
-        yield [work.snapshot(side, record) for record in work.money.records]
+        yield work.snapshots(side, work.money.records)
         return
     columns, place = work.table.columns(side), work.table.place(side)
     for page in work.connectors[side].read_all(place, columns):
-        yield [work.snapshot(side, record) for record in page.records]
+        yield work.snapshots(side, page.records)
 
 
 def _count_pairs(work: Work, plan: ReviewPlan) -> None:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from integration.connectors.errors import RemoteError
 from integration.connectors.odata import VALUES_PER_FILTER, one_of
 from integration.core.chunks import chunks
-from integration.core.mapping import Snapshot
 from integration.core.match import MatchKey, match_keys
 from integration.core.outcomes import RecordRef, Trouble
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.core.values import as_code
 from integration.models import Coupling
 from integration.services import couplings
@@ -65,7 +65,7 @@ def numbered(work: Work, side: System, numbers: Collection[str]) -> Iterator[Sna
     for part in chunks(wanted, VALUES_PER_FILTER):
         where = one_of(number, part)
         for page in work.connectors[side].read_all(place, columns, where):
-            yield from (work.snapshot(side, row) for row in page.records)
+            yield from work.snapshots(side, page.records)
 
 
 def newcomers(work: Work, side: System, numbers: Collection[str]) -> list[Snapshot]:

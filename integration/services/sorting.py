@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from integration import clock
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import Finding, Outcome, OutcomeKind, Trouble
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.core.values import as_code
 from integration.models import PendingRecord
 from integration.services import couplings, pending

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from integration.core.chunks import chunks
-from integration.core.mapping import Snapshot, TableMap
+from integration.core.mapping import TableMap
 from integration.core.match import match_keys
 from integration.core.outcomes import RecordRef
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.core.values import as_code
 from integration.services.few import Few
 

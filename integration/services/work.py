@@ -10,9 +10,10 @@ from integration.connectors.base import Connector, WriteResult, Written
 from integration.connectors.errors import remote_error
 from integration.core.chunks import chunks
 from integration.core.failures import Failure, FailureKind
-from integration.core.mapping import References, Snapshot, TableMap, snapshot
+from integration.core.mapping import References, TableMap
 from integration.core.outcomes import Finding, Note, Outcome, OutcomeKind
 from integration.core.records import Direction, Record, System
+from integration.core.snapshots import Snapshot, snapshots
 from integration.models import TableMapping
 from integration.services.answers import Answer
 from integration.services.behind import Behind
@@ -75,10 +76,10 @@ class Work:
         """Business Central's time, which decides what it created when; else ours."""
         return self.connectors[System.BUSINESS_CENTRAL].server_time() or clock.now()
 
-    def snapshot(self, system: System, record: Record) -> Snapshot:
+    def snapshots(self, system: System, records: Sequence[Record]) -> list[Snapshot]:
         if self.money and system is System.BUSINESS_CENTRAL:
-            record = self.money.rated(record)
-        return snapshot(self.table, system, record, self.references)
+            records = [*map(self.money.rated, records)]
+        return snapshots(self.table, system, records, self.references)
 
     def is_outside(self, side: System, record: Snapshot) -> bool:
         """The filter leaves it out; of currencies here it is the local one."""
@@ -99,7 +100,8 @@ class Work:
         place = self.table.place(system)
         for chunk in chunks(ids, _CHUNK):
             records = self.connectors[system].read_many(place, columns, chunk)
-            found |= {key: self.snapshot(system, row) for key, row in records.items()}
+            read = self.snapshots(system, [*records.values()])
+            found |= dict(zip(records, read, strict=True))
         return found
 
     def stops(self, result: WriteResult) -> bool:

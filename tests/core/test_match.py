@@ -2,8 +2,8 @@
 
 import pytest
 
-from integration.core.mapping import Snapshot
 from integration.core.match import match_keys, normalized_name, plain
+from integration.core.snapshots import Snapshot
 from tests.core.tables import CURRENCY, CUSTOMER
 
 

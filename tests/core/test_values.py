@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from integration.core.values import ValueKind, digest, digest_of, form_of, is_blank
+from integration.core.values import ValueKind, digest, digest_of, forms_of, is_blank
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ from integration.core.values import ValueKind, digest, digest_of, form_of, is_bl
 )
 def test_every_way_of_writing_nothing_is_blank(value: str | None) -> None:
     assert is_blank(value)
-    assert form_of(ValueKind.TEXT)(value) == ""
+    assert forms_of(ValueKind.TEXT)([value]) == [""]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_every_way_of_writing_nothing_is_blank(value: str | None) -> None:
     ],
 )
 def test_a_value_has_one_form(value: object, kind: ValueKind, expected: object) -> None:
-    assert form_of(kind)(value) == expected
+    assert forms_of(kind)([value]) == [expected]
 
 
 def test_the_digest_does_not_depend_on_order() -> None:
@@ -85,15 +87,37 @@ def test_the_digest_of_chosen_values_is_that_of_them_alone(
 
 
 def test_what_no_database_keeps_is_left_out() -> None:
-    assert form_of(ValueKind.TEXT)("a\0b\ud800c") == "abc"
-    assert form_of(ValueKind.CODE)("\0x1") == "X1"
+    assert forms_of(ValueKind.TEXT)(["a\0b\ud800c"]) == ["abc"]
+    assert forms_of(ValueKind.CODE)(["\0x1"]) == ["X1"]
+
+
+_VALUES = st.one_of(
+    st.text(max_size=4),
+    st.sampled_from(
+        ["", " ", "_x0020_", "0001-01-01", " ab ", "041", "ß", "a\n"]
+    ),
+    st.none() | st.booleans() | st.integers(-9, 9) | st.just([Decimal("1.5")]),
+)
+
+
+@pytest.mark.parametrize("kind", list(ValueKind))
+@given(column=st.lists(_VALUES, max_size=5))
+def test_a_value_has_the_same_form_among_others(
+    kind: ValueKind, column: list[Any]
+) -> None:
+    """A column of plain texts is looked at as a whole."""
+    forms = forms_of(kind)
+
+    assert [*forms(column)] == [
+        form for each in column for form in forms([each, 1])[:1]
+    ]
 
 
 @pytest.mark.parametrize("value", [[Decimal("1.5")], {"a": [Decimal("1.5"), None]}])
 @pytest.mark.parametrize("kind", list(ValueKind))
 def test_what_no_column_holds_is_taken_as_text(value: object, kind: ValueKind) -> None:
     """The spool of a run can put no other aside, and one record must stop no other."""
-    taken = form_of(kind)(value)
+    [taken] = forms_of(kind)([value])
 
     assert isinstance(taken, str)
     assert '"1.5"' in taken

@@ -4,7 +4,7 @@ import pytest
 from django.forms.models import model_to_dict
 
 from integration import clock
-from integration.core.mapping import Snapshot
+from integration.core.snapshots import Snapshot
 from integration.models import Coupling, TableMapping
 from integration.services import couplings
 from tests.factories import make_mapping

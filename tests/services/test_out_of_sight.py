@@ -8,8 +8,8 @@ import pytest
 from integration.choices import ItemOutcome
 from integration.connectors.base import Connector, WriteResult
 from integration.core.failures import Failure, FailureKind
-from integration.core.mapping import Snapshot
 from integration.core.records import Direction, Record, System
+from integration.core.snapshots import Snapshot
 from integration.models import Coupling, OperationItem, PendingRecord
 from integration.services import pending, storms
 from integration.services.execution import execute

@@ -7,9 +7,9 @@ import pytest
 
 from integration import clock
 from integration.core.failures import Failure, FailureKind
-from integration.core.mapping import Snapshot
 from integration.core.outcomes import Trouble
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.models import PendingRecord, TableMapping
 from integration.services import pending
 from integration.services.pending import Tried

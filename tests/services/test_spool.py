@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from integration.core.mapping import Snapshot
 from integration.core.records import System
+from integration.core.snapshots import Snapshot
 from integration.services import spool as spools
 from integration.services.spool import IN_MEMORY, Spool
 from tests.core.tables import CUSTOMER
