@@ -190,8 +190,11 @@ class Sales:
 
         def write(chunk: Sequence[Create]) -> list[WriteResult]:
             keys = [guid(create.key) for create in chunk]
-            if len(chunk) > _SMALL and self._create_in_bulk(entity, keys, chunk):
-                return list(map(_as_sent, keys, chunk))
+            if len(chunk) > _SMALL:
+                # Beforehand: once it is answered, the next call waits for it.
+                made: list[WriteResult] = [*map(_as_sent, keys, chunk)]
+                if self._create_in_bulk(entity, keys, chunk):
+                    return made
             parts = [_create(entity, fields, create) for create in chunk]
             return self._write(entity, f"create {entity}", parts)
 

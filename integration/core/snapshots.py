@@ -89,8 +89,8 @@ def as_sent(
         others[name] = _looked_up(found, system, references.get(lookup))
     # Mostly they are the same, which then is seen at once.
     values = [source.values for source in sources]
-    for name, column in others.items():
-        for place, value in enumerate(column):
+    for name, own in others.items():
+        for place, value in enumerate(own):
             if values[place].get(name) != value:
                 values[place] = {**values[place], name: value}
     return _with_values(table, system, records, values)

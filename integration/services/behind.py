@@ -6,8 +6,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from integration.connectors.transport import ANSWERED, MADE_UP
@@ -34,7 +35,7 @@ class Coming(Generic[_T]):
     """The answer to come of a call that a thread makes.
 
     Whoever is stopped meanwhile does not wait for the thread: its call is then one
-    whose answer was lost. ``has_gone``: nothing keeps it back any more.
+    whose answer was lost. ``has_gone``: it is sent, and cannot be dropped any more.
     """
 
     def __init__(self, call: Callable[[], _T]) -> None:
@@ -43,7 +44,9 @@ class Coming(Generic[_T]):
         self._context = copy_context()  # what the log says of the run
         self._future: Future[_T] = Future()
         self._made_up, self._turn, self._said = Event(), Event(), Event()
-        self._is_dropped = False
+        self._may_follow: Callable[[], bool] | None = None
+        self._is_wanted, self._is_dropped = Event(), False
+        self._deciding = Lock()
 
     def make_up(self) -> None:
         """Have everything done but sending it. Two threads that compute only hinder
@@ -51,15 +54,21 @@ class Coming(Generic[_T]):
         Thread(target=self.run, name="call", daemon=True).start()
         self._made_up.wait()
 
+    def follow(self, may_follow: Callable[[], bool]) -> None:
+        """It may be sent as soon as this says so, which may wait; else in its turn."""
+        self._may_follow = may_follow
+        self._is_wanted.set()
+
     def go(self) -> None:
         """Now it may be sent."""
-        self.has_gone = True
         self._turn.set()
+        self._is_wanted.set()
 
     def drop(self) -> None:
-        """It will not be sent."""
-        self._is_dropped = True
-        self._turn.set()
+        """It will not be sent, unless it has gone."""
+        with self._deciding:
+            self._is_dropped = not self.has_gone
+        self.go()
 
     def is_answered(self) -> bool:
         """Waits for the answer; whether it was no refusal. It is still to be read."""
@@ -82,9 +91,13 @@ class Coming(Generic[_T]):
 
     def _wait_for_turn(self) -> None:
         self._made_up.set()
-        self._turn.wait()
-        if self._is_dropped:
-            raise _Dropped
+        self._is_wanted.wait()
+        if not (self._may_follow and self._may_follow()):
+            self._turn.wait()
+        with self._deciding:
+            if self._is_dropped:
+                raise _Dropped
+            self.has_gone = True
 
 
 def begin(call: Callable[[], _T]) -> Coming[_T]:
@@ -201,11 +214,11 @@ class Behind:
         """What refuses it now stops the run once the answer is recorded."""
         error = answered(early.refuse).exception()
         self._stopped_by = self._stopped_by or error
-        if error is None and early.may_follow(coming):
-            early.coming.go()
+        if error is None:
+            early.coming.follow(partial(early.may_follow, coming))
 
     def _drop_early(self) -> None:
-        if self._early and not self._early.coming.has_gone:
+        if self._early:
             self._early.coming.drop()
 
     def _end_early(self) -> None:

@@ -93,9 +93,7 @@ def test_what_no_database_keeps_is_left_out() -> None:
 
 _VALUES = st.one_of(
     st.text(max_size=4),
-    st.sampled_from(
-        ["", " ", "_x0020_", "0001-01-01", " ab ", "041", "ß", "a\n"]
-    ),
+    st.sampled_from(["", " ", "_x0020_", "0001-01-01", " ab ", "041", "ß", "a\n"]),
     st.none() | st.booleans() | st.integers(-9, 9) | st.just([Decimal("1.5")]),
 )
 

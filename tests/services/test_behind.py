@@ -284,6 +284,14 @@ def nothing() -> None:
     """Nothing stops the run."""
 
 
+def once_sent(chunk: Chunk, then: Callable[[], None]) -> Callable[[], None]:
+    def wait() -> None:
+        assert chunk.is_sent.wait(WAIT)
+        then()
+
+    return wait
+
+
 def test_what_was_made_up_goes_once_the_call_before_it_is_answered(
     done: list[str],
 ) -> None:
@@ -321,6 +329,53 @@ def test_nothing_follows_where_the_run_is_to_stop(done: list[str]) -> None:
     assert done == ["recorded first"]
 
 
+def test_what_is_dropped_does_not_follow(done: list[str]) -> None:
+    chunk, before = Chunk("second", done), threading.Event()
+    coming = Coming(chunk.call)
+    coming.make_up()
+    coming.follow(lambda: before.wait(WAIT))
+
+    coming.drop()
+    before.set()
+
+    assert coming.is_answered() is False
+    assert not chunk.is_sent.is_set()
+    assert not coming.has_gone
+
+
+def test_what_has_gone_cannot_be_dropped(done: list[str]) -> None:
+    chunk = Chunk("second", done)
+    coming = Coming(chunk.call)
+    coming.make_up()
+    coming.follow(lambda: True)
+    assert chunk.is_sent.wait(WAIT)
+
+    coming.drop()
+    chunk.may_answer.set()
+
+    assert coming.has_gone
+    assert coming.result() == "second"
+
+
+def test_what_may_not_follow_goes_in_its_turn(done: list[str]) -> None:
+    chunk, asked = Chunk("second", done), threading.Event()
+    coming = Coming(chunk.call)
+
+    def never() -> bool:
+        asked.set()
+        return False
+
+    coming.make_up()
+    coming.follow(never)
+    assert asked.wait(WAIT)
+    assert not chunk.is_sent.is_set()
+
+    coming.go()
+    chunk.may_answer.set()
+
+    assert coming.result() == "second"
+
+
 def test_what_refuses_the_next_call_stops_the_run(done: list[str]) -> None:
     """Nobody may ask again: a task's time is over once."""
     first, second = Chunk("first", done), Chunk("second", done)
@@ -333,16 +388,18 @@ def test_what_refuses_the_next_call_stops_the_run(done: list[str]) -> None:
 def test_what_has_gone_is_recorded_although_the_run_stops(done: list[str]) -> None:
     first, second = Chunk("first", done), Chunk("second", done)
     second.may_answer.set()
+    paused = failing(KeyError("paused"))
     with pytest.raises(KeyError):
-        two(Behind(), (first, second), nothing, failing(KeyError("paused")))
+        two(Behind(), (first, second), nothing, once_sent(second, paused))
     assert done == ["recorded first", "recorded second"]
 
 
 def test_of_what_has_gone_and_was_refused_nothing_is_recorded(done: list[str]) -> None:
     first, second = Chunk("first", done), Chunk("second", done, ValueError("no"))
     second.may_answer.set()
+    paused = failing(KeyError("paused"))
     with pytest.raises(KeyError):
-        two(Behind(), (first, second), nothing, failing(KeyError("paused")))
+        two(Behind(), (first, second), nothing, once_sent(second, paused))
     assert done == ["recorded first"]
 
 
@@ -364,6 +421,7 @@ def test_what_has_gone_and_cannot_be_recorded_is_told_in_the_log(
     first, second = Chunk("first", done), Chunk("second", done)
     second.may_answer.set()
     second.record = lambda answer: failing(OSError("disk full"))()  # type: ignore[method-assign]
+    paused = failing(KeyError("paused"))
     with pytest.raises(KeyError):
-        two(Behind(), (first, second), nothing, failing(KeyError("paused")))
+        two(Behind(), (first, second), nothing, once_sent(second, paused))
     assert "disk full" in caplog.text
