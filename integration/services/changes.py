@@ -11,7 +11,7 @@ from integration.core.records import Page, System
 from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.read_ahead import read_ahead
-from integration.services.sorting import forget, sort
+from integration.services.sorting import forget, sort, sort_read
 from integration.services.work import Work
 
 OVERLAP = timedelta(minutes=5)
@@ -124,7 +124,7 @@ def _follow(work: Work, reading: _Reading, pages: Iterable[Page]) -> str:
 def _take(work: Work, side: System, page: Page, *, whole: bool) -> None:
     if whole:
         work.spool.see(side, [record.id for record in page.records])
-    sort(work, side, work.snapshots(side, page.records))
+    sort_read(work, side, page.records)
     if page.deleted:
         known = couplings.coupled_ids(work.mapping, side, page.deleted)
         work.spool.miss(side, known)

@@ -7,8 +7,9 @@ than everything that is decided about it.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import cast
 
-from integration.core.records import System
+from integration.core.records import Record, System
 from integration.core.snapshots import Snapshot
 
 _OVER = ("done", "dropped")
@@ -18,13 +19,14 @@ _OVER = ("done", "dropped")
 class Kept:
     """A record with its place in the order of adding, and what is known of it.
 
-    ``coupling`` is ``None`` without a partner; nothing is decided about an ``is_extra``
-    one. ``state`` is "" before its turn, then "done" or "dropped".
+    ``held`` is what was read, until its snapshot is asked for. ``coupling`` is ``None``
+    without a partner; nothing is decided about an ``is_extra`` one. ``state`` is ""
+    before its turn, then "done" or "dropped".
     """
 
     place: int
     side: System
-    record: Snapshot
+    held: Snapshot | Record
     coupling: int | None
     is_extra: bool
     state: str = ""
@@ -34,11 +36,15 @@ class Kept:
         return self.coupling is None and self.state == ""
 
 
+Maker = Callable[[Sequence[Record]], Sequence[Snapshot]]
+
+
 class Few:
     """What a spool holds, as long as it is this little."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[System, str], Kept] = {}
+        self._makers: dict[System, Maker] = {}
         self._places = 0
 
     def __len__(self) -> int:
@@ -51,7 +57,7 @@ class Few:
     def add(
         self,
         side: System,
-        records: Iterable[tuple[Snapshot, int | None]],
+        records: Iterable[tuple[Snapshot | Record, int | None]],
         *,
         extra: bool,
     ) -> None:
@@ -62,13 +68,29 @@ class Few:
             self._places += 1
             self._kept[key] = Kept(self._places, side, record, coupling, extra)
 
+    def add_read(self, side: System, records: Sequence[Record], make: Maker) -> None:
+        """Those without partner, as they were read."""
+        self._makers[side] = make
+        self.add(side, ((record, None) for record in records), extra=False)
+
+    def snapshots(self, found: Sequence[Kept]) -> Sequence[Snapshot]:
+        """Of these; made now of what is as it was read."""
+        for side, make in self._makers.items():
+            read = [
+                one for one in found if one.side is side and type(one.held) is Record
+            ]
+            made = make([cast("Record", one.held) for one in read])
+            for one, record in zip(read, made, strict=True):
+                one.held = record
+        return [cast("Snapshot", one.held) for one in found]
+
     def forget(self, side: System, ids: Iterable[str]) -> None:
         for record_id in ids:
             self._kept.pop((side, record_id), None)
 
     def versions(self, side: System, ids: Iterable[str]) -> dict[str, str]:
         found = (self._kept.get((side, record_id)) for record_id in ids)
-        return {one.record.id: one.record.etag for one in found if one}
+        return {one.held.id: one.held.etag for one in found if one}
 
     def drop(self, side: System, ids: Iterable[str]) -> None:
         for record_id in ids:
@@ -109,12 +131,15 @@ class Few:
 
     def between(self, first: int, last: int) -> Iterator[tuple[int, System, Snapshot]]:
         """Records of these couplings that are not done."""
-        for one in self:
-            coupling = one.coupling
-            if coupling is None or one.state == "done":
-                continue
-            if first <= coupling <= last:
-                yield coupling, one.side, one.record
+        found = [
+            (one.coupling, one)
+            for one in self
+            if one.coupling is not None and one.state != "done"
+            if first <= one.coupling <= last
+        ]
+        records = self.snapshots([one for _, one in found])
+        for (coupling, one), record in zip(found, records, strict=True):
+            yield coupling, one.side, record
 
     def _first(
         self, chosen: Callable[[Kept], bool], side: System, after: int, size: int

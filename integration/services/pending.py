@@ -63,7 +63,7 @@ def by_record(
     mapping: TableMapping, side: System, ids: Sequence[str]
 ) -> dict[str, PendingRecord]:
     # Mostly nothing is pending, and thousands of ids need not be sent to hear that.
-    if not (ids and _any_one().raw(mapping.pk, side.value)):
+    if not (ids and are_there(mapping, side)):
         return {}
     return {row.record_id: row for row in _of(mapping, side, ids)}
 
@@ -201,8 +201,13 @@ def forget_intents(mapping: TableMapping, ids: Sequence[str]) -> None:
 
 def clear(mapping: TableMapping, side: System, ids: Sequence[str]) -> None:
     """These are in step, or no longer wanted; in the caller's transaction."""
-    if ids and _any_one().raw(mapping.pk, side.value):
+    if ids and are_there(mapping, side):
         _of(mapping, side, ids).delete()
+
+
+def are_there(mapping: TableMapping, side: System) -> bool:
+    """Whether any of this side is pending."""
+    return bool(_any_one().raw(mapping.pk, side.value))
 
 
 @cache

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import compress
+from operator import not_
 
 from django.db import transaction
 
 from integration import clock
 from integration.core.outcomes import Finding, Outcome, OutcomeKind, Trouble
-from integration.core.records import System
-from integration.core.snapshots import Snapshot
+from integration.core.records import Record, System
+from integration.core.snapshots import Snapshot, passing
 from integration.core.values import as_code
 from integration.models import PendingRecord
 from integration.services import couplings, pending
@@ -93,6 +96,31 @@ def sort(
     _give(work, found)
     _put_off(found)
     _keep(work, found)
+
+
+def sort_read(work: Work, side: System, records: Sequence[Record]) -> None:
+    """As ``sort``, of records as they were read.
+
+    Where none can be known, most of their snapshots can wait: until what came before
+    them is on its way to the other system, and nobody waits for them.
+    """
+    new: list[Record] = []
+    if _are_all_new(work, side):
+        read = [record.values for record in records]
+        passes = passing(work.table.filter(side), read)
+        new = [*compress(records, passes)]
+        records = [*compress(records, map(not_, passes))]
+    sort(work, side, work.snapshots(side, records))
+    work.spool.forget(side, [record.id for record in new])
+    work.spool.add_read(side, new, partial(work.snapshots, side))
+
+
+def _are_all_new(work: Work, side: System) -> bool:
+    """Whether nothing of this side is coupled, pending, or another mapping's."""
+    if work.money or (work.others and side is System.SALES):
+        return False
+    mapping = work.mapping
+    return not (couplings.are_there(mapping) or pending.are_there(mapping, side))
 
 
 def _of_others(

@@ -19,10 +19,10 @@ from integration.core.chunks import chunks
 from integration.core.mapping import TableMap
 from integration.core.match import match_keys
 from integration.core.outcomes import RecordRef
-from integration.core.records import System
+from integration.core.records import Record, System
 from integration.core.snapshots import Snapshot
 from integration.core.values import as_code
-from integration.services.few import Few
+from integration.services.few import Few, Maker
 
 CHUNK = 1_000
 IN_MEMORY = 10_000
@@ -209,19 +209,29 @@ class Spool:
             ],
         )
 
+    def add_read(self, side: System, records: Sequence[Record], make: Maker) -> None:
+        """Records without partner, whose snapshots are made when they are asked for."""
+        if self._few is None or len(self._few) + len(records) > IN_MEMORY:
+            self.add(side, [(record, None) for record in make(records)])
+        elif records:
+            self._sides.add(side)
+            self._few.add_read(side, records, make)
+
     def _spill(self) -> None:
         """From now on the records are in the file, at the places they had."""
         few, self._few = self._few, None
+        kept = [*few] if few else []
+        records = few.snapshots(kept) if few else []
         self._many(
             "INSERT INTO record (rowid, side, id, etag, modified, held, number, name,"
             " passes, checked, coupling, extra, state)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(one.place, one.side.value, *_row(one.record)),
+                    *(one.place, one.side.value, *_row(record)),
                     *(one.coupling, int(one.is_extra), one.state),
                 )
-                for one in few or ()
+                for one, record in zip(kept, records, strict=True)
             ],
         )
 
@@ -413,7 +423,11 @@ class Spool:
         """The next ones after a place that have no partner; whether each is extra."""
         if self._few is not None:
             found = self._few.free(side, after, size)
-            return [(one.place, one.record, one.is_extra) for one in found]
+            records = self._few.snapshots(found)
+            return [
+                (one.place, record, one.is_extra)
+                for one, record in zip(found, records, strict=True)
+            ]
         rows = self._all(_IN_STATE, (side.value, "", after, size))
         return [(row[0], _snapshot(row[1:-1]), bool(row[-1])) for row in rows]
 
@@ -429,7 +443,8 @@ class Spool:
     ) -> list[tuple[int, Snapshot]]:
         if self._few is not None:
             found = self._few.open(side, coupled, after, CHUNK)
-            return [(one.place, one.record) for one in found]
+            places = (one.place for one in found)
+            return [*zip(places, self._few.snapshots(found), strict=True)]
         only = " AND coupling IS NOT NULL" if coupled else ""
         rows = self._all(
             f"SELECT rowid, {_COLUMNS} FROM record"  # noqa: S608
