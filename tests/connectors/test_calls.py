@@ -20,7 +20,7 @@ CALL = Call(System.SALES, "read accounts", "GET", "https://org.example/accounts"
 
 
 def test_decimals_keep_every_digit() -> None:
-    body = read_json('{"rate": 1.10000000000000000001, "count": 3}')
+    body = read_json(b'{"rate": 1.10000000000000000001, "count": 3}')
 
     assert body == {"rate": Decimal("1.10000000000000000001"), "count": 3}
 
@@ -54,12 +54,21 @@ def _all_of(value: Any) -> list[Any]:
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", "01", "[1,]", "", '"a'])
 def test_what_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        read_json(text)
+        read_json(text.encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-le"])
+def test_every_encoding_of_json_is_read_and_cleaned(encoding: str) -> None:
+    text = '["Zürich", "\\u0000", "\\ud800", 1.50]'
+
+    found = read_json(text.encode(encoding))
+
+    assert found == ["Zürich", "\ufffd", "\ufffd", Decimal("1.50")]
 
 
 def test_lists_within_lists_are_read_as_far_as_they_can_be_looked_through() -> None:
-    assert read_json("[" * 50 + "]" * 50)
-    for deep in ("[" * 51 + "]" * 51, "[" * 51 + "1.5" + "]" * 51):
+    assert read_json(b"[" * 50 + b"]" * 50)
+    for deep in (b"[" * 51 + b"]" * 51, b"[" * 51 + b"1.5" + b"]" * 51):
         with pytest.raises(ValueError, match="nested too deeply"):
             read_json(deep)
 
