@@ -44,6 +44,27 @@ def test_both_sides_of_a_pair_in_step_give_the_same_values() -> None:
     assert (one.number, one.name) == (other.number, other.name) == ("C1", "Ä")
 
 
+@pytest.mark.parametrize("system", list(System))
+def test_a_record_stands_the_same_among_others(system: System) -> None:
+    """What is looked at as a column says of each what it would say alone."""
+    named = dict.fromkeys(CUSTOMER.columns(system), "")
+    rows = [
+        record(**named),
+        record(**dict.fromkeys(named)),
+        record(**{name: f" {name[:9]}ß " for name in named}),
+        record(**{name: ["a list"] for name in named}),
+        record(blocked="All", statecode=1, customertypecode=3),
+        record(blocked="_x0020_", statecode=0, customertypecode=3),
+        record(),
+    ]
+
+    found = snapshots(CUSTOMER, system, rows, REFERENCES)
+
+    assert found == [snapshot(CUSTOMER, system, one, REFERENCES) for one in rows]
+    assert len({one.check for one in found}) > 2
+    assert snapshots(CUSTOMER, system, [], REFERENCES) == []
+
+
 def test_a_blank_currency_is_the_local_one() -> None:
     found = snapshot(CUSTOMER, System.SALES, record(), REFERENCES)
 

@@ -1,14 +1,15 @@
 """The spool keeps what a run reads, and finds who belongs together."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
-from integration.core.records import System
-from integration.core.snapshots import Snapshot
+from integration.core.records import Record, System
+from integration.core.snapshots import Snapshot, snapshots
 from integration.services import spool as spools
 from integration.services.spool import IN_MEMORY, Spool
 from tests.core.tables import CUSTOMER
@@ -55,6 +56,49 @@ def test_a_record_comes_back_as_it_went_in(spool: Spool) -> None:
     put(spool, BC, one)
 
     assert list(spool.alone(BC)) == [[one]]
+
+
+def test_what_was_read_is_looked_at_when_it_is_asked_for(spool: Spool) -> None:
+    """Each record once, whoever asks for it: its turn, a pair, the file."""
+    rows = [
+        Record(f"b{n}", "etag", MOMENT, {"number": f"C{n}", "displayName": f"{n}"})
+        for n in range(6)
+    ]
+    looked_at: list[str] = []
+
+    def make(some: Sequence[Record]) -> list[Snapshot]:
+        looked_at.extend(row.id for row in some)
+        return snapshots(CUSTOMER, BC, some, {})
+
+    for part in (rows[:1], rows[1:3], rows[3:]):
+        spool.add_read(BC, part, make)
+    assert spool.has(BC, ["b0", "b5", "x"]) == {"b0", "b5"}
+    spool.couple([(7, "b2", "s2")])
+
+    assert [pair.bc for [pair] in spool.pairs()] == make(rows[2:3])
+    found = [*spool.alone(BC, 2)]
+    assert [[record.id for record in part] for part in found] == [
+        ["b0", "b1"],
+        ["b3", "b4"],
+        ["b5"],
+    ]
+    assert [record for part in found for record in part] == snapshots(
+        CUSTOMER, BC, [*rows[:2], *rows[3:]], {}
+    )
+    opened = [record.id for part in spool.open(BC, coupled=False) for record in part]
+    assert opened == [row.id for row in rows]
+    looked_at.remove("b2")
+    assert sorted(looked_at) == [row.id for row in rows]
+
+
+def test_what_was_read_again_counts_as_read_last(spool: Spool) -> None:
+    make = partial(snapshots, CUSTOMER, BC, references={})
+    spool.add_read(BC, [Record("b1", "old", MOMENT, {"displayName": "old"})], make)
+    spool.add_read(BC, [Record("b1", "new", MOMENT, {"displayName": "new"})], make)
+
+    [[found]] = spool.alone(BC)
+
+    assert (found.etag, found.name) == ("new", "new")
 
 
 def test_two_sides_meet_by_any_rule(spool: Spool) -> None:
