@@ -199,7 +199,7 @@ class Behind:
         return self._beside(coming)
 
     def _beside(self, coming: Coming[_T]) -> _T:
-        self._record()
+        # First what goes next: the system need not wait until all is recorded.
         if self._make_next and not self._stopped_by:
             self.is_beside_a_call = True
             try:
@@ -208,6 +208,9 @@ class Behind:
                 self.is_beside_a_call = False
             if self._early:
                 self._let_follow(self._early, coming)
+        self._record()
+        if self._stopped_by:
+            self._drop_early()
         return coming.result()
 
     def _let_follow(self, early: _Early, coming: Coming[Any]) -> None:

@@ -168,6 +168,8 @@ class Spool:
 
     def __exit__(self, *error: object) -> None:
         self._files.close()
+        # The run that holds it is held by it: they would lie there until Python looks.
+        self._few = None
 
     @cached_property
     def _base(self) -> sqlite3.Connection:

@@ -216,7 +216,9 @@ def test_an_item_that_cannot_be_made_stops_the_run_after_the_one_before(
     assert done == ["wrote first", "recorded first"]
 
 
-def test_nothing_is_made_early_once_the_run_is_stopped(done: list[str]) -> None:
+def test_what_is_made_early_is_not_written_once_the_run_is_stopped(
+    done: list[str],
+) -> None:
     behind = Behind()
 
     def items() -> Iterator[str]:
@@ -228,7 +230,7 @@ def test_nothing_is_made_early_once_the_run_is_stopped(done: list[str]) -> None:
     with pytest.raises(KeyError):
         go_on(behind, items(), done)
 
-    assert done == ["wrote first", "recorded first"]
+    assert done == ["wrote first", "made second", "recorded first"]
 
 
 class Chunk:
