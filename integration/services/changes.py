@@ -87,6 +87,8 @@ def _read_business_central(work: Work, meanwhile: Callable[[], None]) -> str:
     stored = "" if work.run.full else work.mapping.bc_cursor
     here = _Reading(side, _with_overlap(stored), stored, meanwhile)
     with read_ahead(_pages(work, side, here.start)) as pages:
+        pages.begin()
+        _ = work.references  # which is asked for while the first page is on its way
         return _follow_or_restart(work, here, pages)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from django.db import transaction
 
@@ -17,10 +18,7 @@ from integration.services.answers import answers_of, parted
 from integration.services.changes import Cursors, read_both, read_due, read_only
 from integration.services.companies import others_of
 from integration.services.creations import create_alone
-from integration.services.currencies import (
-    read_money,
-    read_references,
-)
+from integration.services.currencies import read_money, read_references
 from integration.services.deletions import confirm_missed
 from integration.services.endings import way_from
 from integration.services.mappings import load_table_map
@@ -83,14 +81,14 @@ def run_mapping(run: Run, bc: BusinessCentral, sales: Sales) -> None:
 
 
 def open_work(run: Run, spool: Spool, bc: BusinessCentral, sales: Sales) -> Work:
-    """What the run needs to know before it reads: currencies, rates, its mapping."""
+    """What the run needs to know before it reads: its mapping, currencies' rates."""
     table = load_table_map(run.mapping)
     return Work(
         run=run,
         table=table,
         connectors={System.BUSINESS_CENTRAL: bc, System.SALES: sales},
         spool=spool,
-        references=read_references(run.mapping, table, bc, sales),
+        read_references=partial(read_references, run.mapping, table, bc, sales),
         money=read_money(table, bc, sales),
         others=others_of(run.mapping),
     )

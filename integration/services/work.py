@@ -1,8 +1,9 @@
 """Work: what the steps of one run share."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
 from integration import clock
@@ -30,7 +31,7 @@ _CHUNK = 1_000
 _STOPPING = (FailureKind.THROTTLED, FailureKind.CONNECTION)
 
 
-@dataclass(slots=True)
+@dataclass
 class Work:
     """A run with its mapping as a value, both systems, and its spool.
 
@@ -46,7 +47,7 @@ class Work:
     table: TableMap
     connectors: Mapping[System, Connector]
     spool: Spool
-    references: Mapping[str, References] = field(default_factory=dict)
+    read_references: Callable[[], Mapping[str, References]]
     money: Money | None = None
     awaited: dict[str, str] = field(default_factory=dict)
     stopped_by: Failure | None = None
@@ -54,6 +55,11 @@ class Work:
     restored: set[str] = field(default_factory=set)
     others: tuple[int, ...] = ()
     behind: Behind = field(default_factory=Behind)
+
+    @cached_property
+    def references(self) -> Mapping[str, References]:
+        """What the lookups refer to; asked for once, when it is needed."""
+        return self.read_references()
 
     @property
     def mapping(self) -> TableMapping:

@@ -72,8 +72,8 @@ def test_a_company_in_step_is_read_and_not_written(engine: Engine) -> None:
     assert not engine.writes(mark)
     assert counts["to_sales"] == {}
     read = [one["path"].partition("?")[0] for one in engine.since(mark)]
-    assert [path for path in read if path.endswith("/customers")] == [read[-2]]
     assert [path for path in read if path.endswith("/accounts")] == [read[-1]]
+    assert sum(path.endswith("/customers") for path in read) == 1
 
 
 def test_our_own_writes_do_not_come_back(engine: Engine) -> None:
