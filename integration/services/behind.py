@@ -68,7 +68,7 @@ class Coming(Generic[_T]):
         """It will not be sent, unless it has gone."""
         with self._deciding:
             self._is_dropped = not self.has_gone
-        self.go()
+        self.go()  # so that its thread hears of it
 
     def is_answered(self) -> bool:
         """Waits for the answer; whether it was no refusal. It is still to be read."""
@@ -178,7 +178,7 @@ class Behind:
         record: Callable[[_T], None],
         may_follow: Callable[[Coming[Any]], bool] = Coming.is_answered,
     ) -> Coming[_T]:
-        """Make this call up beside another one, which it follows at once.
+        """Make this call up beside another one, which it follows by itself.
 
         ``refuse`` raises if nothing more must be sent; ``may_follow`` waits for the
         other one, and says whether it came to what this one may follow. ``finish``

@@ -413,14 +413,14 @@ def _read_replies(work: Work, pairs: Sequence[Pair]) -> None:
 
     Before anything is decided anew: it was written as the decision says.
     """
-    answers = {way: _answers(work, way, pairs) for way in _WAYS}
+    replied = {way: _replied(work, way, pairs) for way in _WAYS}
     for pair in pairs:
         for way in pair.replies:
             side = way.destination
             source, before = (values_of(work, pair, one) for one in (way.source, side))
             written = {name: source[name] for name in pair.decision.fields(way)}
             pair.agreed |= written
-            now, known = next(answers[way]), _known_of(work, pair, side)
+            now, known = next(replied[way]), _known_of(work, pair, side)
             if known is not None and _is_stirred(work, side, known, now, written):
                 pair.stirred.add(side)
             pair.take(side, now)
@@ -429,8 +429,8 @@ def _read_replies(work: Work, pairs: Sequence[Pair]) -> None:
         pair.replies.clear()
 
 
-def _answers(work: Work, way: Direction, pairs: Sequence[Pair]) -> Iterator[Snapshot]:
-    """What these were answered in one direction, those that were."""
+def _replied(work: Work, way: Direction, pairs: Sequence[Pair]) -> Iterator[Snapshot]:
+    """The replies to these in one direction, where there is one, in their order."""
     replies = [pair.replies[way] for pair in pairs if way in pair.replies]
     return iter(work.snapshots(way.destination, replies))
 
