@@ -6,6 +6,22 @@ from integration.models import JobEntry, PendingRecord
 from tests.services.engine import Engine
 
 
+def test_of_a_first_meeting_every_record_has_an_ending(bare: Engine) -> None:
+    """Also what the filters leave out, before anything is coupled or pending."""
+    bare.accept()
+    bare.add_customer("10", "One")
+    bare.add_customer("20", "Two", blocked="All")
+    bare.add_account("Three")
+    bare.add_account("a competitor", customertypecode=1)
+
+    counts = bare.sync()
+
+    ended = {"records_read": 2, "inserted": 1, "filtered_out": 1}
+    assert counts["to_business_central"] == ended
+    # The number that "Three" was given goes back at once.
+    assert counts["to_sales"] == {**ended, "records_read": 3, "modified": 1}
+
+
 def test_a_conflict_ends_when_the_sales_side_takes_its_edit_back(
     engine: Engine,
 ) -> None:
