@@ -22,6 +22,21 @@ def test_of_a_first_meeting_every_record_has_an_ending(bare: Engine) -> None:
     assert counts["to_sales"] == {**ended, "records_read": 3, "modified": 1}
 
 
+def test_what_failed_at_a_first_meeting_is_not_tried_before_its_time(
+    bare: Engine,
+) -> None:
+    """Nothing is coupled, but this one is known."""
+    bare.accept()
+    bare.add_customer("10", "One", website="x" * 220)
+    bare.sync()
+    mark = bare.asked()
+
+    counts = bare.sync("CUSTOMER")
+
+    assert not bare.writes(mark)
+    assert counts["to_sales"] == {"records_read": 1, "skipped": 1}
+
+
 def test_a_conflict_ends_when_the_sales_side_takes_its_edit_back(
     engine: Engine,
 ) -> None:
