@@ -4,7 +4,7 @@ Those cost several times what the databases need, which take sets in different w
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -131,6 +131,29 @@ def update(
                 f'UPDATE {table} SET {settings} WHERE "id" = %s',  # noqa: S608  # only our own names
                 _prepared(model, [*columns, "id"], rows),
             )
+
+
+def add(
+    model: type[Model],
+    added: Mapping[str, int],
+    written: Mapping[str, Any],
+    where: Mapping[str, Any],
+) -> int:
+    """Add to these columns, and write those, of the rows that hold ``where``.
+
+    Returns how many there are. Django would take ten times as long to word it as the
+    database to do it.
+    """
+    settings = [f'"{name}" = "{name}" + %s' for name in added]
+    settings += [f'"{name}" = %s' for name in written]
+    conditions = " AND ".join(f'"{name}" = %s' for name in where)
+    given = [*added.items(), *written.items(), *where.items()]
+    with bound_cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table_of(model)} SET {', '.join(settings)} WHERE {conditions}",  # noqa: S608  # only our own names
+            [field_of(model, name).get_db_prep_save(v, connection) for name, v in given],
+        )
+        return int(cursor.rowcount)
 
 
 def _inserted(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
+from functools import cache
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -15,7 +16,7 @@ from integration.models import Coupling, PendingRecord, TableMapping
 from integration.models.bulk import insert_new, update
 from integration.models.couplings import CouplingQuerySet, coupling_of, text_of
 from integration.models.dialect import among, among_ids
-from integration.models.statements import Statement
+from integration.models.statements import Slots, Statement
 
 _SAVED = (
     *("bc_number", "bc_name", "sales_name", "search_text", "bc_etag", "sales_etag"),
@@ -70,7 +71,13 @@ def by_id(ids: Sequence[int]) -> dict[int, Coupling]:
 
 def are_there(mapping: TableMapping) -> bool:
     """Whether anything is coupled: asked first where thousands of ids would be sent."""
-    return Coupling.objects.filter(mapping=mapping).exists()
+    return bool(_any_one().raw(mapping.pk))
+
+
+@cache
+def _any_one() -> Statement:
+    rows = Coupling.objects.filter(mapping=Slots.KEY).order_by().values_list("pk")
+    return Statement.of(rows[:1], slots=(Slots.KEY,))
 
 
 def by_record(

@@ -91,6 +91,8 @@ def due(mapping: TableMapping, side: System, now: datetime) -> Iterator[list[str
 
     Also those that would wait for longer than any: the clock was set back since.
     """
+    if not are_there(mapping, side):
+        return
     later = now + clock.AHEAD
     last_but_one, last = later + WAITS[-2], later + WAITS[-1]
     come = (

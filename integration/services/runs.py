@@ -25,6 +25,7 @@ from integration.connectors.base import Connector
 from integration.core.outcomes import Outcome
 from integration.core.records import Direction, System
 from integration.models import Job, Operation, TableMapping
+from integration.models.bulk import add
 from integration.models.jobs import ACTIVE_STATES
 from integration.services.answers import finish_answers
 from integration.services.entries import note
@@ -272,9 +273,8 @@ def mine(run: Run) -> QuerySet[Job]:
 def _log_direction(
     run: Run, job: Job, outcomes: list[Outcome], counts: Mapping[str, int]
 ) -> None:
-    changes = {name: F(name) + number for name, number in counts.items()}
-    held = mine(run).filter(pk=job.pk).update(heartbeat_at=clock.now(), **changes)
-    if not held:
+    held = {"id": job.pk, "attempt": run.attempt, "state": JobState.RUNNING}
+    if not add(Job, counts, {"heartbeat_at": clock.now()}, held):
         raise RunLost(f"run {run.id} was taken up by another worker")
     if not outcomes:
         return
