@@ -20,6 +20,8 @@ from integration.models.dialect import (
     table_of,
 )
 
+Columns = Mapping[str, Sequence[Any]]
+"""Rows to be written, by column: each with its value in every row."""
 _PARAMETERS = 30_000
 """In one statement: SQLite takes 32,766."""
 _AT_ONCE = 50
@@ -40,7 +42,7 @@ def add_counts(
     columns = (*keys, "n")
     with bound_cursor() as cursor:
         if is_postgresql():
-            source, parameters = _recordset(model, columns, rows)
+            source, parameters = _recordset(model, _by_column(columns, rows))
             cursor.execute(_adding(model, keys, source), parameters)
             return
         marks, step = _marks(len(columns)), _PARAMETERS // len(columns)
@@ -50,34 +52,31 @@ def add_counts(
             cursor.execute(sql, [_adapted(value) for row in part for value in row])
 
 
-def insert(
-    model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
+def insert(model: type[Model], columns: Columns) -> None:
     """Make these rows."""
-    if not rows:
+    if not _has_rows(columns):
         return
     with bound_cursor() as cursor:
         if is_postgresql():
-            source, parameters = _recordset(model, columns, rows)
+            source, parameters = _recordset(model, columns)
             cursor.execute(f"{_into(model, columns)} {source}", parameters)
         else:
             marks = _marks(len(columns))
             cursor.executemany(
-                f"{_into(model, columns)} VALUES {marks}",
-                _prepared(model, columns, rows),
+                f"{_into(model, columns)} VALUES {marks}", _prepared(model, columns)
             )
 
 
-def insert_new(
-    model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]], by: str
-) -> dict[Any, int]:
+def insert_new(model: type[Model], columns: Columns, by: str) -> dict[Any, int]:
     """Make those of these rows that no other one stands in the way of.
 
     Returns their ids by the value of the column ``by``.
     """
-    end = f'ON CONFLICT DO NOTHING RETURNING "{by}", "id"'
-    if is_postgresql() or not rows:
-        return dict(_inserted(model, columns, rows, end))
+    if not _has_rows(columns):
+        return {}
+    if is_postgresql():
+        end = f'ON CONFLICT DO NOTHING RETURNING "{by}", "id"'
+        return dict(_inserted(model, columns, end))
     table = table_of(model)
     with transaction.atomic(savepoint=False), bound_cursor() as cursor:
         # Nobody else writes now, and no id comes twice: what is later was made here.
@@ -86,7 +85,7 @@ def insert_new(
         cursor.executemany(
             f"{_into(model, columns)} VALUES {_marks(len(columns))}"
             " ON CONFLICT DO NOTHING",
-            _prepared(model, columns, rows),
+            _prepared(model, columns),
         )
         made = f'SELECT "{by}", "id" FROM {table} WHERE id > %s'  # noqa: S608  # only our own names
         cursor.execute(made, [last])
@@ -104,9 +103,11 @@ def upsert(
 
     Returns their ids in the order of the rows.
     """
+    if not rows:
+        return []
     written = ", ".join(f'"{name}" = excluded."{name}"' for name in updated)
     end = f'ON CONFLICT ({quoted(unique)}) DO UPDATE SET {written} RETURNING "id"'
-    return [key for (key,) in _inserted(model, columns, rows, end)]
+    return [key for (key,) in _inserted(model, _by_column(columns, rows), end)]
 
 
 def update(
@@ -115,10 +116,10 @@ def update(
     """Write these columns of the rows with the ids that stand last in each."""
     if not rows:
         return
-    table = table_of(model)
+    table, given = table_of(model), _by_column([*columns, "id"], rows)
     with bound_cursor() as cursor:
         if is_postgresql():
-            source, parameters = _recordset(model, [*columns, "id"], rows)
+            source, parameters = _recordset(model, given)
             settings = ", ".join(f'"{name}" = new."{name}"' for name in columns)
             cursor.execute(
                 f"UPDATE {table} SET {settings} FROM ({source}) AS new "  # noqa: S608  # only our own names
@@ -129,7 +130,7 @@ def update(
             settings = ", ".join(f'"{name}" = %s' for name in columns)
             cursor.executemany(
                 f'UPDATE {table} SET {settings} WHERE "id" = %s',  # noqa: S608  # only our own names
-                _prepared(model, [*columns, "id"], rows),
+                _prepared(model, given),
             )
 
 
@@ -151,29 +152,27 @@ def add(
     with bound_cursor() as cursor:
         cursor.execute(
             f"UPDATE {table_of(model)} SET {', '.join(settings)} WHERE {conditions}",  # noqa: S608  # only our own names
-            [field_of(model, name).get_db_prep_save(v, connection) for name, v in given],
+            [
+                field_of(model, name).get_db_prep_save(v, connection)
+                for name, v in given
+            ],
         )
         return int(cursor.rowcount)
 
 
 def _inserted(
-    model: type[Model],
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    end: str,
+    model: type[Model], columns: Columns, end: str
 ) -> Iterator[tuple[Any, ...]]:
     """What ``end`` returns of each row made."""
-    if not rows:
-        return
     into = _into(model, columns)
     with bound_cursor() as cursor:
         if is_postgresql():
-            source, parameters = _recordset(model, columns, rows)
+            source, parameters = _recordset(model, columns)
             cursor.execute(f"{into} {source} {end}", parameters)
             yield from cursor.fetchall()
             return
         # Longer statements cost more to read than they save.
-        prepared = _prepared(model, columns, rows)
+        prepared = _prepared(model, columns)
         marks = _marks(len(columns))
         for first in range(0, len(prepared), _AT_ONCE):
             part = prepared[first : first + _AT_ONCE]
@@ -183,7 +182,15 @@ def _inserted(
             yield from cursor.fetchall()
 
 
-def _into(model: type[Model], columns: Sequence[str]) -> str:
+def _by_column(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Columns:
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def _has_rows(columns: Columns) -> bool:
+    return any(map(len, columns.values()))
+
+
+def _into(model: type[Model], columns: Iterable[str]) -> str:
     return f"INSERT INTO {table_of(model)} ({quoted(columns)})"
 
 
@@ -191,22 +198,18 @@ def _marks(count: int) -> str:
     return f"({', '.join(['%s'] * count)})"
 
 
-def _recordset(
-    model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> tuple[str, list[Any]]:
+def _recordset(model: type[Model], columns: Columns) -> tuple[str, list[Any]]:
     """What PostgreSQL inserts from, with its parameters.
 
     A column whose values are all the same is one of them, any other is an array: bound
     one by one, values would cost psycopg as much as the rows the server.
     """
-    fields = [field_of(model, column) for column in columns]
     shown: list[str] = []
     arrays: dict[str, str] = {}
     shared: list[Any] = []
     different: list[Any] = []
-    for field, column, found in zip(
-        fields, columns, zip(*rows, strict=True), strict=True
-    ):
+    for column, found in columns.items():
+        field = field_of(model, column)
         kind, name = _kind(field), f'"{column}"'
         values = _bindable(field, found)
         if arrays and values.count(values[0]) == len(values):
@@ -240,13 +243,10 @@ def _bindable(field: Any, values: Sequence[Any]) -> list[Any]:
     return list(values)
 
 
-def _prepared(
-    model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> list[tuple[Any, ...]]:
+def _prepared(model: type[Model], columns: Columns) -> list[tuple[Any, ...]]:
     """The rows as SQLite stores them."""
     fields = [field_of(model, column) for column in columns]
-    values = [*map(_stored, fields, zip(*rows, strict=True))]
-    return [*zip(*values, strict=True)]
+    return [*zip(*map(_stored, fields, columns.values()), strict=True)]
 
 
 def _stored(field: Any, values: Sequence[Any]) -> Iterable[Any]:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from functools import cache
-from operator import attrgetter, itemgetter
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -13,18 +14,18 @@ from integration.core.outcomes import Presence, RecordRef
 from integration.core.records import System
 from integration.core.snapshots import Snapshot
 from integration.models import Coupling, PendingRecord, TableMapping
-from integration.models.bulk import insert_new, update
+from integration.models.bulk import Columns, insert_new, update
 from integration.models.couplings import CouplingQuerySet, coupling_of, text_of
 from integration.models.dialect import among, among_ids
 from integration.models.statements import Slots, Statement
 
+_NO_MORE: Columns = MappingProxyType({})
 _SAVED = (
     *("bc_number", "bc_name", "sales_name", "search_text", "bc_etag", "sales_etag"),
     *("bc_modified_at", "sales_modified_at", "bc_hash", "sales_hash", "values"),
     *("bc_deleted_at", "sales_deleted_at", "to_sales_at", "to_sales_failed"),
     *("to_business_central_at", "to_business_central_failed"),
 )
-_MADE = ("mapping_id", "bc_id", "sales_id", "coupled_at", *_SAVED)
 
 
 @dataclass(slots=True)
@@ -56,8 +57,9 @@ class Known:
 
 _KNOWN = tuple(field.name for field in fields(Known) if field.default is MISSING)
 _Row = Coupling | Known
-_COLUMNS = [f.attname for f in Coupling._meta.concrete_fields]  # noqa: SLF001  # Django documents it
-_BLANK = {f.attname: f.get_default() for f in Coupling._meta.concrete_fields}  # noqa: SLF001  # Django documents it
+_FIELDS = Coupling._meta.concrete_fields[1:]  # noqa: SLF001  # Django documents it; the first is the key
+_COLUMNS = ["id", *(f.attname for f in _FIELDS)]
+_BLANK = {f.attname: f.get_default() for f in _FIELDS if not f.null}
 
 
 def by_id(ids: Sequence[int]) -> dict[int, Coupling]:
@@ -158,62 +160,59 @@ def check(coupling: Coupling | Known, side: System) -> str:
     return coupling.sales_hash if side is System.SALES else coupling.bc_hash
 
 
-def fresh(
-    mapping: TableMapping, bc: Snapshot, sales: Snapshot, now: datetime, **more: Any
-) -> Coupling:
-    """A coupling that was never in step, not yet saved; ``more`` columns that it has
-    already."""
-    number, name = bc.number[:100], bc.name[:250]
-    sales_name = sales.name[:250]
-    return coupling_of(
-        {
-            **_BLANK,
-            "mapping_id": mapping.id,
-            "bc_id": bc.id,
-            "sales_id": sales.id,
-            "coupled_at": now,
-            "bc_number": number,
-            "bc_name": name,
-            "sales_name": sales_name,
-            "search_text": text_of(number, name, sales_name),
-            **more,
-        }
+def make(
+    mapping: TableMapping,
+    pairs: Sequence[tuple[Snapshot, Snapshot]],
+    now: datetime,
+    columns: Columns = _NO_MORE,
+) -> list[int | None]:
+    """Couple these, here and in Sales, in the caller's transaction. They were never in
+    step, but for what ``columns`` hold of each.
+
+    Returns the id of each coupling; ``None`` where one of both has another partner. A
+    repetition after a crash finds a record coupled already: that row stays as it is.
+    """
+    if not pairs:
+        return []
+    made = insert_new(Coupling, {**_fresh(mapping, pairs, now), **columns}, "bc_id")
+    met = [bc.id for bc, _ in pairs if bc.id not in made]
+    known = by_record(mapping, System.BUSINESS_CENTRAL, met)
+    kept = {(row.bc_id, row.sales_id): row.pk for row in known.values()}
+    return [made.pop(bc.id, None) or kept.get((bc.id, sales.id)) for bc, sales in pairs]
+
+
+def _fresh(
+    mapping: TableMapping, pairs: Sequence[tuple[Snapshot, Snapshot]], now: datetime
+) -> dict[str, Sequence[Any]]:
+    """The columns of couplings that were never in step."""
+    count, (bc, sales) = len(pairs), zip(*pairs, strict=True)
+    numbers = [record.number[:100] for record in bc]
+    names, sales_names = (
+        [record.name[:250] for record in side] for side in (bc, sales)
     )
-
-
-def versions(bc: Snapshot, sales: Snapshot) -> dict[str, Any]:
-    """The columns of a coupling that ``see`` writes, of both."""
-    return {
-        "bc_etag": bc.etag,
-        "bc_hash": bc.check,
-        "bc_modified_at": bc.modified_at,
-        "sales_etag": sales.etag,
-        "sales_hash": sales.check,
-        "sales_modified_at": sales.modified_at,
+    return {name: [value] * count for name, value in _BLANK.items()} | {
+        "mapping_id": [mapping.pk] * count,
+        "bc_id": [record.id for record in bc],
+        "sales_id": [record.id for record in sales],
+        "coupled_at": [now] * count,
+        "bc_number": numbers,
+        "bc_name": names,
+        "sales_name": sales_names,
+        "search_text": [*map(text_of, numbers, names, sales_names)],
     }
 
 
-def make(mapping: TableMapping, couplings: Iterable[Coupling]) -> list[Coupling]:
-    """Save new couplings, in the caller's transaction.
-
-    A repetition after a crash finds a record coupled already: that row stays as it is
-    and the one made now is dropped.
-    """
-    wanted = list(couplings)
-    # Not attribute by attribute, which asks Django's descriptors.
-    rows = [*map(itemgetter(*_MADE), map(vars, wanted))]
-    made = insert_new(Coupling, _MADE, rows, "bc_id")
-    met = [coupling.bc_id for coupling in wanted if coupling.bc_id not in made]
-    known = by_record(mapping, System.BUSINESS_CENTRAL, met)
-    kept = []
-    for coupling in wanted:
-        own = made.pop(coupling.bc_id, None)
-        # Not by Django's own name for it, which looks it up each time.
-        coupling.id = own
-        row = coupling if own else known.get(coupling.bc_id)
-        if row and row.sales_id == coupling.sales_id:
-            kept.append(row)
-    return kept
+def versions(pairs: Sequence[tuple[Snapshot, Snapshot]]) -> dict[str, Sequence[Any]]:
+    """The columns of couplings that ``see`` writes, of both sides."""
+    bc, sales = zip(*pairs, strict=True) if pairs else ((), ())
+    return {
+        "bc_etag": [record.etag for record in bc],
+        "bc_hash": [record.check for record in bc],
+        "bc_modified_at": [record.modified_at for record in bc],
+        "sales_etag": [record.etag for record in sales],
+        "sales_hash": [record.check for record in sales],
+        "sales_modified_at": [record.modified_at for record in sales],
+    }
 
 
 def give(coupling: Coupling, side: System, record: Snapshot) -> None:

@@ -1,6 +1,6 @@
 """Creations: couple what matches, create what has no partner, never twice."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,7 @@ from integration.core.outcomes import OutcomeKind, Trouble
 from integration.core.plan import Missing, creation, sales_key
 from integration.core.records import Direction, System
 from integration.core.snapshots import Snapshot, as_sent
-from integration.models import Coupling
+from integration.models.bulk import Columns
 from integration.services import couplings, pending
 from integration.services.behind import Coming, answered
 from integration.services.companies import (
@@ -26,7 +26,12 @@ from integration.services.companies import (
     taken,
     tried_elsewhere,
 )
-from integration.services.endings import Endings, failed_records, of_pair, of_record
+from integration.services.endings import (
+    Endings,
+    failed_records,
+    of_new_pair,
+    of_record,
+)
 from integration.services.errors import settle_parted
 from integration.services.intents import answered_at, find_created, intent_of
 from integration.services.pairs import Pair, settle_pairs
@@ -40,7 +45,8 @@ _UNSURE = frozenset(
 )
 """It may be there all the same."""
 _Creation = tuple[Snapshot, Create]
-_Made = tuple[Coupling, Snapshot]
+_Both = tuple[Snapshot, Snapshot]
+"""Business Central's record, and that of Sales."""
 _Coming = Coming[Sequence[WriteResult]]
 CHUNK = 500
 """In one call, whose answer is recorded while the next is on its way: the last one's
@@ -318,32 +324,27 @@ def _waiting_for(trouble: Trouble, under_way: Trouble | None) -> Trouble:
 
 def _save(work: Work, batch: _Batch) -> None:
     endings, way, now = Endings(), batch.way, clock.now()
-    made = [
-        _couple(work, way, record, partner, now)
-        for (record, _), partner in zip(
-            batch.made, _partners(work, way, batch.made), strict=True
-        )
-    ]
+    made, partners = batch.made, _partners(work, way, batch.made)
+    sources = [record for record, _ in made]
+    both = _in_order(way, zip(sources, partners, strict=True))
+    columns = _in_step(work, way, both, now)
     failed_records(endings, way.source, batch.failed)
     endings.outcomes += [
         of_record(OutcomeKind.SKIPPED, way.source, record, reason=ELSEWHERE)
         for record in batch.given
     ]
     with transaction.atomic():
-        kept = couplings.make(work.mapping, (coupling for coupling, _ in made))
-        ids = {(coupling.bc_id, coupling.sales_id): coupling.id for coupling in kept}
-        for (record, _), (coupling, _) in zip(batch.made, made, strict=True):
-            held = ids.get((coupling.bc_id, coupling.sales_id))
-            coupling.id = held
-            if held is None and way is Direction.TO_BUSINESS_CENTRAL:
+        keys = couplings.make(work.mapping, both, now, columns)
+        for record, pair, key in zip(sources, both, keys, strict=True):
+            if key is None and way is Direction.TO_BUSINESS_CENTRAL:
                 trouble = _named_another(batch, record)
                 failed_records(endings, way.source, [(record, trouble)])
                 continue
-            endings.outcomes.append(of_pair(OutcomeKind.INSERTED, way, coupling))
+            endings.outcomes.append(of_new_pair(way, *pair))
             endings.cleared[way.source].append(record.id)
         pending.forget_intents(work.mapping, batch.untried)
         endings.save(work)
-    _follow_up(work, batch, made)
+    _follow_up(work, way, both, keys, columns)
     _settle_found(work, batch)
 
 
@@ -366,58 +367,63 @@ def _partners(
     return work.snapshots(way.destination, records)
 
 
-def _couple(
-    work: Work, way: Direction, record: Snapshot, made: Snapshot, now: datetime
-) -> _Made:
-    """A new pair is in step where both hold the same; the rest meets next time.
-
-    Returns also what was made.
-    """
-    bc, sales = (record, made) if way is Direction.TO_SALES else (made, record)
-    decision = decide(work.table, None, bc.values, sales.values)
-    seen = couplings.versions(bc, sales)
-    coupling = couplings.fresh(
-        work.mapping, bc, sales, now, **seen, values=decision.agreed
-    )
-    if decision.to_sales:
-        couplings.unsee(coupling, System.BUSINESS_CENTRAL)
-    if decision.to_bc:
-        couplings.unsee(coupling, System.SALES)
-    setattr(coupling, f"{way}_at", now)
-    return coupling, made
+def _in_order(
+    way: Direction, found: Iterable[tuple[Snapshot, Snapshot]]
+) -> list[_Both]:
+    """Each with its partner, whichever of them was there first."""
+    return [(a, b) if way is Direction.TO_SALES else (b, a) for a, b in found]
 
 
-def _follow_up(work: Work, batch: _Batch, made: Sequence[_Made]) -> None:
+def _in_step(
+    work: Work, way: Direction, both: Sequence[_Both], now: datetime
+) -> Columns:
+    """New pairs are in step where both hold the same; the rest meets next time, so that
+    its version is never an echo."""
+    found = [decide(work.table, None, bc.values, sales.values) for bc, sales in both]
+    seen = couplings.versions(both)
+    for owed in Direction:
+        column = couplings.column(owed.source, "hash")
+        seen[column] = [
+            "" if decision.fields(owed) else check
+            for decision, check in zip(found, seen[column], strict=True)
+        ]
+    agreed = [decision.agreed for decision in found]
+    return {**seen, "values": agreed, f"{way}_at": [now] * len(both)}
+
+
+def _follow_up(
+    work: Work,
+    way: Direction,
+    both: Sequence[_Both],
+    keys: Sequence[int | None],
+    columns: Columns,
+) -> None:
     """What the other side gave a new record (its number) comes back at once."""
-    if batch.way is Direction.TO_SALES or not work.writes(Direction.TO_SALES):
+    if way is Direction.TO_SALES or not work.writes(Direction.TO_SALES):
         return
-    pairs = [
-        Pair(coupling, bc, sales)
-        for (sales, _), (coupling, bc) in zip(batch.made, made, strict=True)
-        if coupling.pk and not coupling.bc_hash
-    ]
-    if pairs:
-        settle_pairs(work, pairs)
+    owing = {
+        key: pair
+        for key, pair, check in zip(keys, both, columns["bc_hash"], strict=True)
+        if key and not check
+    }
+    rows = couplings.by_id([*owing])
+    if rows:
+        settle_pairs(work, [Pair(row, *owing[key]) for key, row in rows.items()])
 
 
 def _settle_found(work: Work, batch: _Batch) -> None:
     """Made by an earlier try whose answer was lost: a pair that meets again."""
     if not batch.found:
         return
-    to_sales = batch.way is Direction.TO_SALES
-    both = [(a, b) if to_sales else (b, a) for a, b in batch.found]
-    now = clock.now()
+    both, now = _in_order(batch.way, batch.found), clock.now()
     with transaction.atomic():
-        kept = couplings.make(
-            work.mapping,
-            (couplings.fresh(work.mapping, bc, sales, now) for bc, sales in both),
-        )
-    by_id = {coupling.bc_id: coupling for coupling in kept}
+        keys = couplings.make(work.mapping, both, now)
+    rows = couplings.by_id([key for key in keys if key])
     source = batch.way.source
     pairs = [
-        Pair(by_id[bc.id], bc, sales, {source}, OutcomeKind.INSERTED)
-        for bc, sales in both
-        if bc.id in by_id
+        Pair(rows[key], bc, sales, {source}, OutcomeKind.INSERTED)
+        for key, (bc, sales) in zip(keys, both, strict=True)
+        if key in rows
     ]
     settle_pairs(work, pairs)
 

@@ -120,6 +120,18 @@ def _shown(values: dict[str, Any] | None, trouble: Trouble) -> dict[str, Any] | 
     return {**(values or {}), "others": others} if others else values
 
 
+def of_new_pair(way: Direction, bc: Snapshot, sales: Snapshot) -> Outcome:
+    """One of both was made from the other."""
+    exists = Presence.EXISTS
+    return Outcome(
+        OutcomeKind.INSERTED,
+        way,
+        bc.id if way is Direction.TO_SALES else sales.id,
+        RecordRef(bc.id, bc.number[:100], bc.name[:250], exists),
+        RecordRef(sales.id, "", sales.name[:250], exists),
+    )
+
+
 def of_pair(
     kind: OutcomeKind,
     way: Direction,

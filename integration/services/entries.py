@@ -9,7 +9,7 @@ from integration import clock
 from integration.choices import Category, EntryKind
 from integration.core.outcomes import Note, Outcome, OutcomeKind
 from integration.models import Job, JobEntry
-from integration.models.bulk import insert
+from integration.models.bulk import Columns, insert
 from integration.services.articles import Causes
 from integration.services.sentences import Told, of_cause, sentence
 
@@ -21,10 +21,6 @@ _NOTED = {
     OutcomeKind.FAILED: EntryKind.FAILED,
     OutcomeKind.SKIPPED: EntryKind.SKIPPED,
 }
-_COLUMNS = (
-    *("job_id", "kind", "bc_id", "sales_id", "label", "message", "detail"),
-    "created_at",
-)
 
 _NOTES = {
     Note.BUSINESS_CENTRAL_WON: gettext_noop(
@@ -51,22 +47,19 @@ _NOTES = {
 def note(job: Job, outcomes: Iterable[Outcome]) -> None:
     """The entries of a chunk, in the caller's transaction."""
     now, causes, job_id = clock.now(), Causes(), job.pk
-    noted = ((outcome, _kind(outcome, causes)) for outcome in outcomes)
-    rows = [
-        (
-            job_id,
-            kind.value,
-            outcome.bc.id,
-            outcome.sales.id,
-            _label(outcome)[:250],
-            _message(outcome)[:500],
-            _cause(outcome, causes),
-            now,
-        )
-        for outcome, kind in noted
-        if kind
-    ]
-    insert(JobEntry, _COLUMNS, rows)
+    kinds = ((outcome, _kind(outcome, causes)) for outcome in outcomes)
+    noted = [(outcome, kind.value) for outcome, kind in kinds if kind]
+    columns: Columns = {
+        "job_id": [job_id] * len(noted),
+        "kind": [kind for _, kind in noted],
+        "bc_id": [outcome.bc.id for outcome, _ in noted],
+        "sales_id": [outcome.sales.id for outcome, _ in noted],
+        "label": [_label(outcome)[:250] for outcome, _ in noted],
+        "message": [_message(outcome)[:500] for outcome, _ in noted],
+        "detail": [_cause(outcome, causes) for outcome, _ in noted],
+        "created_at": [now] * len(noted),
+    }
+    insert(JobEntry, columns)
 
 
 def _kind(outcome: Outcome, causes: Causes) -> EntryKind | None:

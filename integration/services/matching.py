@@ -170,13 +170,14 @@ def _couple(work: Work, matches: Sequence[Match]) -> None:
     with transaction.atomic():
         theirs = taken(work, [sales.id for _, sales in matches])
         ours = [match for match in matches if match[1].id not in theirs]
-        made = couplings.make(
-            work.mapping,
-            (couplings.fresh(work.mapping, bc, sales, now) for bc, sales in ours),
-        )
+        made = couplings.make(work.mapping, ours, now)
         work.log([])
         _give(work, [match for match in matches if match[1].id in theirs])
-    work.spool.couple((each.pk, each.bc_id, each.sales_id) for each in made)
+    work.spool.couple(
+        (key, bc.id, sales.id)
+        for key, (bc, sales) in zip(made, ours, strict=True)
+        if key
+    )
 
 
 def _give(work: Work, matches: Sequence[Match]) -> None:

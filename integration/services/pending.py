@@ -160,8 +160,9 @@ def keep(mapping: TableMapping, side: System, records: Iterable[Snapshot]) -> No
     due, kept = {"next_attempt_at": clock.now()}, list(records)
     if not kept:
         return
-    rows = (_untried(mapping, side, record) | due for record in kept)
-    insert_new(PendingRecord, _COLUMNS, _values(rows), "record_id")
+    rows = [_untried(mapping, side, record) | due for record in kept]
+    columns = {name: [row[name] for row in rows] for name in _COLUMNS}
+    insert_new(PendingRecord, columns, "record_id")
     known = _of(mapping, side, [record.id for record in kept])
     _release(known.filter(skipped_at__isnull=False))
 

@@ -6,6 +6,7 @@ from django.forms.models import model_to_dict
 from integration import clock
 from integration.core.snapshots import Snapshot
 from integration.models import Coupling, TableMapping
+from integration.models.bulk import Columns
 from integration.services import couplings
 from tests.factories import make_mapping
 
@@ -20,9 +21,8 @@ def mapping(db: None) -> TableMapping:
 
 
 def test_what_is_loaded_in_bulk_is_what_django_loads(mapping: TableMapping) -> None:
-    made = couplings.fresh(mapping, BC, SALES, NOW)
-    made.values, made.to_sales_failed = {"displayName": "Chas"}, True
-    couplings.make(mapping, [made])
+    told: Columns = {"values": [{"displayName": "Chas"}], "to_sales_failed": [True]}
+    couplings.make(mapping, [(BC, SALES)], NOW, told)
     expected = Coupling.objects.get()
 
     found = couplings.by_id([expected.pk])[expected.pk]
@@ -38,16 +38,18 @@ def test_what_is_made_in_bulk_has_the_defaults_of_the_model(
     named = {"bc_number": "C1", "bc_name": "Chäs AG", "sales_name": "Chas"}
     ids = {"bc_id": "b1", "sales_id": "s1"}
 
-    made = couplings.fresh(mapping, BC, SALES, NOW)
+    keys = couplings.make(mapping, [(BC, SALES)], NOW)
 
+    made = Coupling.objects.get()
+    assert keys == [made.pk]
     expected = Coupling(mapping=mapping, coupled_at=NOW, **ids, **named)
     assert "chas ag" in made.search_text
-    expected.search_text = made.search_text
+    expected.pk, expected.search_text = made.pk, made.search_text
     assert model_to_dict(made) == model_to_dict(expected)
 
 
 def test_one_loaded_in_bulk_can_be_saved_alone(mapping: TableMapping) -> None:
-    couplings.make(mapping, [couplings.fresh(mapping, BC, SALES, NOW)])
+    couplings.make(mapping, [(BC, SALES)], NOW)
     [found] = couplings.by_id([Coupling.objects.get().pk]).values()
 
     found.sales_name = "Käse"
@@ -60,16 +62,13 @@ def test_of_new_pairs_those_are_made_that_none_stands_in_the_way_of(
     mapping: TableMapping,
 ) -> None:
     """One is there already, one has lost its Sales record to another."""
-    couplings.make(mapping, [couplings.fresh(mapping, BC, SALES, NOW)])
+    couplings.make(mapping, [(BC, SALES)], NOW)
     wanted = [("b0", "s0"), ("b1", "s1"), ("b2", "s1"), ("b3", "s3")]
-    pairs = [
-        couplings.fresh(mapping, BC._replace(id=bc), SALES._replace(id=sales), NOW)
-        for bc, sales in wanted
-    ]
+    pairs = [(BC._replace(id=bc), SALES._replace(id=sales)) for bc, sales in wanted]
 
-    kept = couplings.make(mapping, pairs)
+    keys = couplings.make(mapping, pairs, NOW)
 
     rows = Coupling.objects.order_by("pk").values_list("bc_id", "sales_id", "pk")
     assert [row[:2] for row in rows] == [("b1", "s1"), ("b0", "s0"), ("b3", "s3")]
-    assert {(c.bc_id, c.sales_id, c.pk) for c in kept} == set(rows)
-    assert [pair.pk for pair in pairs if pair.bc_id in {"b1", "b2"}] == [None, None]
+    there = {row[:2]: row[2] for row in rows}
+    assert keys == [there.get(pair) for pair in wanted]
