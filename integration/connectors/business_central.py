@@ -319,7 +319,7 @@ def _expired(call: Call, code: str, message: str) -> CursorExpired:
 
 
 def _records(body: dict[str, Any]) -> tuple[Record, ...]:
-    return tuple(_SHAPE.record(row) for row in body["value"])
+    return _SHAPE.records(body["value"])
 
 
 def _newest(known: datetime | None, records: Sequence[Record]) -> datetime | None:

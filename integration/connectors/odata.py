@@ -14,7 +14,7 @@ import orjson
 from integration.core.records import Record
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_VERSION = re.compile(r"[\x20-\x7e]{1,250}")
+_LONGEST_VERSION = 250
 # What may stand in a query as it is; a comma, a quote or a bracket harms nobody.
 _SAFE = "$,()'=:/-._~*"
 VALUES_PER_FILTER = 40
@@ -27,6 +27,10 @@ _NO_MORE = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _plain = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":")
 ).encode
+
+
+def _is_version(etag: str) -> bool:
+    return len(etag) <= _LONGEST_VERSION and etag.isascii() and etag.isprintable()
 
 
 def is_guid(text: str) -> bool:
@@ -153,15 +157,29 @@ class RecordShape:
         return ",".join(dict.fromkeys((self.key, self.modified, *fields)))
 
     def record(self, body: Mapping[str, Any]) -> Record:
-        """Raises ``KeyError``, ``TypeError`` or ``ValueError`` when it has no id.
+        """Raises ``KeyError``, ``TypeError`` or ``ValueError`` when it has no id."""
+        [record] = self.records([body])
+        return record
+
+    def records(self, bodies: Iterable[Mapping[str, Any]]) -> tuple[Record, ...]:
+        """Raises ``KeyError``, ``TypeError`` or ``ValueError`` when one has no id.
 
         A version that no header can carry is none: the record is read again first.
         """
-        record_id = guid(str(body[self.key]))
-        values = dict(body)
-        etag = str(values.pop("@odata.etag", ""))
-        if "@" in "".join(values):
-            # What else is said of all of a record: no column begins like that.
-            values = {name: value for name, value in values.items() if name[:1] != "@"}
-        known = etag if _VERSION.fullmatch(etag) else ""
-        return Record(record_id, known, parse_moment(body.get(self.modified)), values)
+        made: list[Record] = []
+        plain: tuple[str, ...] = ()
+        for body in bodies:
+            record_id = guid(str(body[self.key]))
+            values = dict(body)
+            etag = str(values.pop("@odata.etag", ""))
+            # Mostly all rows of a page have the same names, which are looked at once.
+            names = (*values,)
+            if names == plain or "@" not in "".join(names):
+                plain = names
+            else:
+                # What else is said of all of a record: no column begins like that.
+                values = {name: v for name, v in values.items() if name[:1] != "@"}
+            known = etag if _is_version(etag) else ""
+            moment = parse_moment(body.get(self.modified))
+            made.append(Record(record_id, known, moment, values))
+        return tuple(made)

@@ -145,7 +145,7 @@ class Sales:
         call = self._get(f"read {entity}", path, _PAGES)
         for body, _ in self._session.pages(call, most):
             with self._session.readable(call):
-                records = tuple(shape.record(row) for row in body["value"])
+                records = shape.records(body["value"])
             self.fetched[entity] += len(records)
             yield Page(records=records)
 
@@ -312,7 +312,7 @@ class Sales:
                 raise remote_error(failure)
             with self._session.readable(call):
                 page = Page(
-                    records=tuple(shape.record(r) for r in rows if not _is_deleted(r)),
+                    records=shape.records(r for r in rows if not _is_deleted(r)),
                     deleted=tuple(str(row["id"]).lower() for row in deleted),
                     cursor=link,
                 )

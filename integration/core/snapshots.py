@@ -6,6 +6,7 @@ column is looked at once.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from integration.core.mapping import Filter, References, TableMap
@@ -48,9 +49,11 @@ def snapshots(
     A virtual value that is not there is left out: nobody knows it.
     """
     read = [record.values for record in records]
+    sources = table.sources[system]
+    found = _columns(read, [column for _, column, _ in sources])
     columns = {
-        name: forms(_column(read, column))
-        for name, column, forms in table.sources[system]
+        name: forms(column)
+        for (name, _, forms), column in zip(sources, found, strict=True)
     }
     for name, lookup in table.lookups:
         columns[name] = _looked_up(columns[name], system, references.get(lookup))
@@ -120,12 +123,28 @@ def _with_values(
     return [*map(Snapshot, ids, etags, moments, values, numbers, names, passes, checks)]
 
 
+def _columns(read: _Read, names: Sequence[str]) -> Sequence[Sequence[Any]]:
+    """What these hold under each of these names; "" instead of nothing.
+
+    Mostly each holds all of them, and is looked at once.
+    """
+    if len(names) < 2 or not read:  # ``itemgetter`` makes no tuple of one
+        return [_column(read, name) for name in names]
+    try:
+        return [*map(_filled, zip(*map(itemgetter(*names), read), strict=True))]
+    except KeyError:
+        return [_column(read, name) for name in names]
+
+
 def _column(read: _Read, name: str) -> Sequence[Any]:
     """What these hold there; "" instead of nothing."""
-    found = [values.get(name, "") for values in read]
-    if None in found:
-        return ["" if value is None else value for value in found]
-    return found
+    return _filled([values.get(name, "") for values in read])
+
+
+def _filled(column: Sequence[Any]) -> Sequence[Any]:
+    if None in column:
+        return ["" if value is None else value for value in column]
+    return column
 
 
 def _looked_up(
