@@ -113,6 +113,7 @@ class TokenSource:
     secrets: Secrets = field(init=False)
     _refused: Failure | None = field(default=None, init=False)
     _key: str = field(default="", init=False)
+    _held: Token | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.secrets = Secrets(*self.sign_in.secrets)
@@ -127,10 +128,10 @@ class TokenSource:
         return found.value
 
     def _usable(self, rejected: str) -> Token | None:
-        token = self.cache.get(self._cache_key())
-        if token is None or token.value == rejected or clock.now() >= token.renew_at:
-            return None
-        return token
+        """That of the last call as long as it serves: the cache may be elsewhere."""
+        if not _serves(self._held, rejected):
+            self._held = self.cache.get(self._cache_key())
+        return self._held if _serves(self._held, rejected) else None
 
     def _cache_key(self) -> str:
         if not self._key:
@@ -186,6 +187,12 @@ class TokenSource:
             content=urlencode({**form, "scope": self.scope}).encode(),
             repeatable=True,
         )
+
+
+def _serves(token: Token | None, rejected: str) -> bool:
+    if token is None or token.value == rejected:
+        return False
+    return clock.now() < token.renew_at
 
 
 def sign_in_problem(call: Call, answer: Answer) -> Failure | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from typing import Any, NoReturn
 
 import orjson
@@ -55,7 +56,7 @@ def read_json(body: bytes) -> Any:
         _count(body)
     try:
         value, is_whole = _parsed(body)
-        if is_whole and not (b"\\u" in body and _UNSTORABLE.search(body)):
+        if is_whole and not _UNSTORABLE.search(body):
             return value
         return _cleaned(value)
     except RecursionError as error:
@@ -99,9 +100,7 @@ def _holds_float(value: Any) -> bool:
     """
     inner: list[Iterable[Any]] = [[value]]
     for _ in range(_DEEPEST + 1):
-        kinds: set[type] = set()
-        for held in inner:
-            kinds.update(map(type, held))
+        kinds = {*map(type, chain.from_iterable(inner))}
         if float in kinds:
             return True
         if kinds.isdisjoint(_CONTAINERS):
