@@ -48,9 +48,9 @@ _Creation = tuple[Snapshot, Create]
 _Both = tuple[Snapshot, Snapshot]
 """Business Central's record, and that of Sales."""
 _Coming = Coming[Sequence[WriteResult]]
-CHUNK = 500
-"""In one call, whose answer is recorded while the next is on its way: the last one's
-when none is, so that chunk is to be small."""
+CHUNKS = 500, 1_000
+"""In the first call, for which the other system waits, and in each of the others: what
+goes next is made up, and what was answered is recorded, while one is on its way."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ def create_alone(work: Work) -> None:
     for way in Direction:
         if not work.writes(way):
             continue
-        chunks = work.spool.alone(way.source, CHUNK)
+        chunks = work.spool.alone(way.source, size=CHUNKS[1], first=CHUNKS[0])
         for plan in work.behind.ahead(_plan(work, way, some) for some in chunks):
             _create(work, plan)
 
@@ -158,7 +158,7 @@ def _make_up(work: Work, plan: _Plan) -> _Coming | None:
     way, creates = plan.waiting.way, plan.creates
     if not work.behind.is_beside_a_call or way is not Direction.TO_SALES:
         return None
-    is_much = room(work.mapping, work.run.tries) < CHUNK + len(creates)
+    is_much = room(work.mapping, work.run.tries) < max(CHUNKS) + len(creates)
     if plan.waiting.failed or is_much or not creates:
         return None
     return work.behind.make_up(

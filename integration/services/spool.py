@@ -410,11 +410,16 @@ class Spool:
                     for row in rows
                 ]
 
-    def alone(self, side: System, size: int = CHUNK) -> Iterator[list[Snapshot]]:
-        """The uncoupled of one side that have no partner; without the extra ones."""
-        after = 0
-        while rows := self._free(side, after, size):
-            after = rows[-1][0]
+    def alone(
+        self, side: System, size: int = CHUNK, first: int = 0
+    ) -> Iterator[list[Snapshot]]:
+        """The uncoupled of one side that have no partner; without the extra ones.
+
+        So many at once; another number at ``first``, if any.
+        """
+        after, wanted = 0, first or size
+        while rows := self._free(side, after, wanted):
+            after, wanted = rows[-1][0], size
             found = [record for _, record, is_extra in rows if not is_extra]
             if found:
                 yield found

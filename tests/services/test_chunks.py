@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _chunks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creations, "CHUNK", 2)
+    monkeypatch.setattr(creations, "CHUNKS", (2, 2))
     monkeypatch.setattr(sync, "CHUNK", 2)
 
 

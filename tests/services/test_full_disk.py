@@ -120,7 +120,7 @@ def work_with_room_for(pages: int) -> None:
 def test_a_thousand_failures_on_a_full_disk_are_a_thousand_rows_afterwards(
     time: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(creations, "CHUNK", 200)
+    monkeypatch.setattr(creations, "CHUNKS", (200, 200))
     with running_systems(records=FAILURES + 1) as systems:
         all_fail_but_one(systems)
         mapping = accepted(systems)
@@ -149,7 +149,7 @@ def test_a_thousand_failures_on_a_locked_database_are_a_thousand_rows_afterwards
 ) -> None:
     """Another process takes the lock while the answer to a write is on its way, and
     holds it for longer than anybody waits."""
-    monkeypatch.setattr(creations, "CHUNK", FAILURES)
+    monkeypatch.setattr(creations, "CHUNKS", (FAILURES, FAILURES))
     with (
         ExitStack() as other,
         running_systems(

@@ -102,7 +102,7 @@ def test_a_run_on_its_way_ends_after_its_chunk_and_nothing_is_lost(
 ) -> None:
     """The first chunk is recorded while the second is on its way. The third may follow
     it already; there is no fourth."""
-    monkeypatch.setattr(creations, "CHUNK", 10)
+    monkeypatch.setattr(creations, "CHUNKS", (10, 10))
     for number in range(40):
         engine.add_customer(f"P{number:02}")
     cursor = engine.mapping().bc_cursor

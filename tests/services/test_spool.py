@@ -165,6 +165,14 @@ def test_a_record_that_only_helps_to_match_is_never_alone(spool: Spool) -> None:
     assert spool.count_alone(SALES) == 0
 
 
+def test_at_first_there_may_be_fewer(spool: Spool) -> None:
+    put(spool, BC, *(record(f"b{n}") for n in range(6)))
+
+    parts = [[each.id for each in part] for part in spool.alone(BC, 4, first=1)]
+
+    assert parts == [["b0"], ["b1", "b2", "b3", "b4"], ["b5"]]
+
+
 def test_candidates_are_named(spool: Spool) -> None:
     put(spool, BC, record("b1", displayName="A"))
     put(spool, SALES, *(record(f"s{n:02}", displayName="A") for n in range(15)))

@@ -128,7 +128,7 @@ def test_a_trial_pauses_again_after_one_run_and_ends_with_the_first_success() ->
 def stormy(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """30 new customers, and no right to create an account; a storm is 20 tries."""
     monkeypatch.setattr(storms, "LAST_TRIES", 20)
-    monkeypatch.setattr(creations, "CHUNK", 10)
+    monkeypatch.setattr(creations, "CHUNKS", (10, 10))
     for number in range(30):
         engine.add_customer(f"S{number:02}")
     engine.systems.break_something("dv-missing-privilege", record="prvCreateAccount")
@@ -170,7 +170,7 @@ def test_a_storm_pauses_the_mapping_and_what_was_not_tried_stays_pending(
 def test_a_storm_is_the_last_tries_exactly_whatever_the_chunks(
     stormy: Engine, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(creations, "CHUNK", chunk)
+    monkeypatch.setattr(creations, "CHUNKS", (chunk, chunk))
     for number in range(5):
         stormy.add_customer(f"R{number:02}", currencyCode="XYZ")  # waits, is no try
 
