@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -41,7 +41,6 @@ class Coming(Generic[_T]):
     def __init__(self, call: Callable[[], _T]) -> None:
         self.has_gone = False
         self._call = call
-        self._context = copy_context()  # what the log says of the run
         self._future: Future[_T] = Future()
         self._made_up, self._turn, self._said = Event(), Event(), Event()
         self._may_follow: Callable[[], bool] | None = None
@@ -51,7 +50,8 @@ class Coming(Generic[_T]):
     def make_up(self) -> None:
         """Have everything done but sending it. Two threads that compute only hinder
         each other, so this one waits."""
-        Thread(target=self.run, name="call", daemon=True).start()
+        context = copy_context()  # what the log says of the run
+        Thread(target=self.run, args=[context], name="call", daemon=True).start()
         self._made_up.wait()
 
     def follow(self, may_follow: Callable[[], bool]) -> None:
@@ -78,11 +78,12 @@ class Coming(Generic[_T]):
     def result(self) -> _T:
         return self._future.result()
 
-    def run(self) -> None:
-        self._context.run(MADE_UP.set, self._wait_for_turn)
-        self._context.run(ANSWERED.set, self._said.set)
+    def run(self, context: Context) -> None:
+        # Not held: it holds this, and whatever is answered would stay as long.
+        context.run(MADE_UP.set, self._wait_for_turn)
+        context.run(ANSWERED.set, self._said.set)
         try:
-            self._future.set_result(self._context.run(self._call))
+            self._future.set_result(context.run(self._call))
         except BaseException as error:  # noqa: BLE001  # or whoever waits would for ever
             self._future.set_exception(error)
         finally:
@@ -92,7 +93,9 @@ class Coming(Generic[_T]):
     def _wait_for_turn(self) -> None:
         self._made_up.set()
         self._is_wanted.wait()
-        if not (self._may_follow and self._may_follow()):
+        # Nor is the call before it, once it has been looked at.
+        may_follow, self._may_follow = self._may_follow, None
+        if not (may_follow and may_follow()):
             self._turn.wait()
         with self._deciding:
             if self._is_dropped:

@@ -1,6 +1,8 @@
 """Recording behind: everything once, in order, and before whatever stops the run."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
@@ -8,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from integration.connectors.transport import ANSWERED, MADE_UP
-from integration.services.behind import Behind, Coming
+from integration.services.behind import Behind, Coming, begin
 
 WAIT = 10.0
 _T = TypeVar("_T")
@@ -312,6 +314,27 @@ def test_what_was_made_up_goes_once_the_call_before_it_is_answered(
 
     assert read.is_set()
     assert done == ["recorded first", "recorded second"]
+
+
+class Answer:
+    """Something large."""
+
+
+def test_an_answer_goes_with_whoever_asked_for_it() -> None:
+    """Neither its thread keeps it, nor the next call, which has looked at it."""
+    gone = threading.Event()
+    gc.disable()  # What only Python's look for cycles would find is not gone.
+    try:
+        first = begin(partial(on_its_way, Answer))
+        second = Coming(partial(on_its_way, Answer))
+        second.make_up()
+        second.follow(first.is_answered)
+        weakref.finalize(first.result(), gone.set)
+        second.result()
+        del first
+        assert gone.wait(WAIT)
+    finally:
+        gc.enable()
 
 
 def test_nothing_follows_a_refusal(done: list[str]) -> None:

@@ -1,6 +1,7 @@
 """How the sequences are drawn, and what asserts in them say."""
 
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -35,6 +36,6 @@ def _answered(coming: behind.Coming[Any]) -> None:
     if coming.has_gone:
         return
     _go(coming)
-    coming.run()
+    coming.run(copy_context())
     with suppress(Exception):  # What kills the worker kills it here.
         coming.result()
