@@ -110,26 +110,28 @@ class Taken:
 
 
 def take(records: int, name: str) -> Taken:
-    """A first synchronization, one after everything changed, one the other way."""
-    with systems(records) as described:
+    """A first synchronization, one after everything changed, one the other way.
+
+    The bare client follows at once, with systems of its own: a machine's pace changes.
+    """
+    with systems(records) as described, systems(records) as same:
+        client = Bare(same)
         with recorded() as before:
             mappings = accepted(described, name)
             carry_over(next(mappings))
             mapping = next(mappings)
+        client.repeat(before)
         with recorded() as first:
             ours = {FIRST: carry_over(mapping)}
-        change_all(described, city="Another city")
+        bare = {FIRST: client.repeat(first)}
+        for each in (described, same):
+            change_all(each, city="Another city")
         with recorded() as second:
             ours[CHANGED] = carry_over(mapping)
+        bare[CHANGED] = client.repeat(second)
         ask(described, "records", CHANGE)
         with recorded() as back:
             carry_over(mapping)
-    with systems(records) as described:
-        client = Bare(described)
-        client.repeat(before)
-        bare = {FIRST: client.repeat(first)}
-        change_all(described, city="Another city")
-        bare[CHANGED] = client.repeat(second)
     calls = {FIRST: writing(first, "sales"), CHANGED: writing(second, "sales")}
     return Taken(ours, bare, {**calls, BACK: writing(back, "bc")})
 

@@ -156,30 +156,32 @@ class RecordShape:
         """``$select`` of these fields, always with id and last change, each once."""
         return ",".join(dict.fromkeys((self.key, self.modified, *fields)))
 
-    def record(self, body: Mapping[str, Any]) -> Record:
-        """Raises ``KeyError``, ``TypeError`` or ``ValueError`` when it has no id."""
+    def record(self, body: dict[str, Any]) -> Record:
+        """One of ``records``."""
         [record] = self.records([body])
         return record
 
-    def records(self, bodies: Iterable[Mapping[str, Any]]) -> tuple[Record, ...]:
+    def records(self, bodies: Iterable[dict[str, Any]]) -> tuple[Record, ...]:
         """Raises ``KeyError``, ``TypeError`` or ``ValueError`` when one has no id.
 
-        A version that no header can carry is none: the record is read again first.
+        A version that no header can carry is none: the record is read again first. The
+        bodies become the records' values, so that thousands are not held twice.
         """
         made: list[Record] = []
         plain: tuple[str, ...] = ()
-        for body in bodies:
-            record_id = guid(str(body[self.key]))
-            values = dict(body)
+        for values in bodies:
+            record_id = guid(str(values[self.key]))
             etag = str(values.pop("@odata.etag", ""))
             # Mostly all rows of a page have the same names, which are looked at once.
             names = (*values,)
             if names == plain or "@" not in "".join(names):
                 plain = names
             else:
-                # What else is said of all of a record: no column begins like that.
-                values = {name: v for name, v in values.items() if name[:1] != "@"}
+                for name in names:
+                    # What else is said of all of a record: no column begins like that.
+                    if name[:1] == "@":
+                        del values[name]
             known = etag if _is_version(etag) else ""
-            moment = parse_moment(body.get(self.modified))
+            moment = parse_moment(values.get(self.modified))
             made.append(Record(record_id, known, moment, values))
         return tuple(made)

@@ -458,10 +458,16 @@ def _made(answer: Answer) -> set[str]:
 
 def _as_sent(key: str, create: Create) -> Written:
     values = dict(create.values)
-    for name in [name for name in values if name.endswith(_BIND)]:
+    for name in _binds(*values):
         column, target = _as_read(name, values.pop(name))
         values[column] = target
     return Written(Record(key, "", None, values), is_as_sent=True)
+
+
+@lru_cache(maxsize=1_000)  # Most records are given the same columns.
+def _binds(*names: str) -> tuple[str, ...]:
+    """Which of these name another record."""
+    return tuple(name for name in names if name.endswith(_BIND))
 
 
 @lru_cache(maxsize=1_000)  # Thousands of records name a few others.

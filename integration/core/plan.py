@@ -99,10 +99,14 @@ def creation(
 ) -> dict[str, Any] | Missing:
     """All columns of a new record: constants, and the values that are not blank."""
     get = values.get
-    others = [name for name in table.otherwise_carried[way] if get(name, "") != ""]
-    columns = update(table, way, values, others, references)
-    if isinstance(columns, Missing):
-        return columns
+    columns: dict[str, Any] = {}
+    for name in table.otherwise_carried[way]:
+        value = get(name, "")
+        if value != "":
+            made = _column(table.field(name), way.destination, value, references)
+            if isinstance(made, Missing):
+                return made
+            columns[made[0]] = made[1]
     for name, column in table.plainly_carried[way]:
         value = get(name, "")
         if value != "":

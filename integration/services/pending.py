@@ -106,6 +106,8 @@ def due(mapping: TableMapping, side: System, now: datetime) -> Iterator[list[str
 
 def uncoupled(mapping: TableMapping, side: System) -> Iterator[list[str]]:
     """Ids of pending records without a partner, in chunks."""
+    if not are_there(mapping, side):
+        return
     mine = {f"{side.short}_id": OuterRef("record_id")}
     same = Coupling.objects.filter(mapping=mapping, **mine)
     rows = PendingRecord.objects.filter(~Exists(same), mapping=mapping, side=side.value)
@@ -189,6 +191,8 @@ def save_intents(
 
 def intents(mapping: TableMapping) -> Iterator[dict[str, dict[str, Any]]]:
     """Every intent of this mapping by the id of its Sales record, in chunks."""
+    if not are_there(mapping, System.SALES):
+        return
     rows = PendingRecord.objects.filter(mapping=mapping, side=System.SALES.value)
     held = rows.filter(intent__isnull=False)
     for ids in _in_chunks(held.order_by("record_id")):
