@@ -13,6 +13,11 @@ from typing import Any, Generic, TypeVar
 
 from integration.connectors.transport import ANSWERED, MADE_UP
 
+CHUNKS = 500, 1_000
+"""Records in the first call of a run, for which the other system waits, and in each of
+the others: what goes next is made up, and what was answered is recorded, while one is
+on its way."""
+
 logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 

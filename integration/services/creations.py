@@ -19,7 +19,7 @@ from integration.core.records import Direction, System
 from integration.core.snapshots import Snapshot, as_sent
 from integration.models.bulk import Columns
 from integration.services import couplings, pending
-from integration.services.behind import Coming, answered
+from integration.services.behind import CHUNKS, Coming, answered
 from integration.services.companies import (
     ELSEWHERE,
     elsewhere,
@@ -48,9 +48,6 @@ _Creation = tuple[Snapshot, Create]
 _Both = tuple[Snapshot, Snapshot]
 """Business Central's record, and that of Sales."""
 _Coming = Coming[Sequence[WriteResult]]
-CHUNKS = 500, 1_000
-"""In the first call, for which the other system waits, and in each of the others: what
-goes next is made up, and what was answered is recorded, while one is on its way."""
 
 
 @dataclass(slots=True)
@@ -85,7 +82,7 @@ def create_alone(work: Work) -> None:
     for way in Direction:
         if not work.writes(way):
             continue
-        chunks = work.spool.alone(way.source, size=CHUNKS[1], first=CHUNKS[0])
+        chunks = work.spool.alone(way.source, *CHUNKS)
         for plan in work.behind.ahead(_plan(work, way, some) for some in chunks):
             _create(work, plan)
 

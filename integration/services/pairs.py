@@ -22,12 +22,11 @@ from integration.models import Coupling
 from integration.services import couplings, pending
 from integration.services.absent import find, record_hidden
 from integration.services.answers import Answer, note_changed
-from integration.services.behind import Coming
+from integration.services.behind import CHUNKS, Coming
 from integration.services.deletions import is_lost, record_gone
 from integration.services.endings import Endings, of_pair
 from integration.services.looks import is_looked_at, note_written
 from integration.services.rivals import with_rivals
-from integration.services.spool import CHUNK
 from integration.services.storms import room
 from integration.services.waiting import missing_partner
 from integration.services.work import Work
@@ -152,7 +151,7 @@ def make_up(work: Work, pairs: Sequence[Pair]) -> Updates | None:
     if any(work.writes(way.back) and _is_to_write(pair, way.back) for pair in pairs):
         return None
     found, missing = _updates(work, way, [p for p in pairs if _is_to_write(p, way)])
-    is_much = room(work.mapping, work.run.tries) < CHUNK + len(found.updates)
+    is_much = room(work.mapping, work.run.tries) < max(CHUNKS) + len(found.updates)
     if missing or is_much or not found.updates:
         return None
     coming = work.behind.make_up(

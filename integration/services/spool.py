@@ -313,11 +313,14 @@ class Spool:
         ]
         self._many("INSERT OR REPLACE INTO ended VALUES (?, ?, ?)", rows)
 
-    def pairs(self, size: int = CHUNK) -> Iterator[list[SpooledPair]]:
-        """Coupled records, both sides together, by coupling; without finished ones."""
-        after = -1
+    def pairs(self, first: int = CHUNK, then: int = 0) -> Iterator[list[SpooledPair]]:
+        """Coupled records, both sides together, by coupling; without finished ones.
+
+        The ``first`` so many at once, ``then`` another number, if any.
+        """
+        after, size = -1, first
         while ids := self._couplings(after, size):
-            after = ids[-1]
+            after, size = ids[-1], then or first
             yield self._pairs_between(ids[0], after)
 
     def _couplings(self, after: int, size: int) -> Sequence[int]:
@@ -411,15 +414,15 @@ class Spool:
                 ]
 
     def alone(
-        self, side: System, size: int = CHUNK, first: int = 0
+        self, side: System, first: int = CHUNK, then: int = 0
     ) -> Iterator[list[Snapshot]]:
         """The uncoupled of one side that have no partner; without the extra ones.
 
-        So many at once; another number at ``first``, if any.
+        The ``first`` so many at once, ``then`` another number, if any.
         """
-        after, wanted = 0, first or size
-        while rows := self._free(side, after, wanted):
-            after, wanted = rows[-1][0], size
+        after, size = 0, first
+        while rows := self._free(side, after, size):
+            after, size = rows[-1][0], then or first
             found = [record for _, record, is_extra in rows if not is_extra]
             if found:
                 yield found

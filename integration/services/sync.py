@@ -15,6 +15,7 @@ from integration.core.records import System
 from integration.models import Coupling, TableMapping
 from integration.services import couplings, pending
 from integration.services.answers import answers_of, parted
+from integration.services.behind import CHUNKS
 from integration.services.changes import Cursors, read_both, read_due, read_only
 from integration.services.companies import others_of
 from integration.services.creations import create_alone
@@ -37,7 +38,7 @@ from integration.services.pairs import (
 )
 from integration.services.retry_results import keys_to_try
 from integration.services.runs import Run
-from integration.services.spool import CHUNK, Spool, SpooledPair
+from integration.services.spool import Spool, SpooledPair
 from integration.services.storms import Storm
 from integration.services.waiting import arrivals, hasten_waiting, release_arrived
 from integration.services.work import Work
@@ -151,7 +152,7 @@ def _keep_untried(work: Work) -> None:
 
 def _settle(work: Work, first: OutcomeKind | None = None) -> None:
     """Every pair in the spool that has not been settled yet."""
-    judged = (_judged(work, chunk, first) for chunk in work.spool.pairs(CHUNK))
+    judged = (_judged(work, chunk, first) for chunk in work.spool.pairs(*CHUNKS))
     for pairs, early in work.behind.ahead(judged):
         write_pairs(work, pairs, early)
 

@@ -19,6 +19,7 @@ from integration.services.runs import restart, start_run
 from tests.services.engine import Engine, Through
 
 NEW = 7
+PATIENCE_SECONDS = 10
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _chunks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(creations, "CHUNKS", (2, 2))
-    monkeypatch.setattr(sync, "CHUNK", 2)
+    monkeypatch.setattr(sync, "CHUNKS", (2, 2))
 
 
 @contextmanager
@@ -162,6 +163,19 @@ def pause() -> None:
     TableMapping.objects.filter(name="CUSTOMER").update(paused_at=clock.now())
 
 
+def pause_after(is_done: Callable[[], bool]) -> Callable[[], None]:
+    """The next call follows by itself, which may take a moment."""
+
+    def act() -> None:
+        deadline = clock.monotonic() + PATIENCE_SECONDS
+        while not is_done():
+            assert clock.monotonic() < deadline, "waited in vain"
+            clock.sleep(0.01)
+        pause()
+
+    return act
+
+
 def resume() -> None:
     TableMapping.objects.filter(name="CUSTOMER").update(paused_at=None)
 
@@ -179,7 +193,13 @@ def test_what_went_early_is_recorded_although_the_run_ends_before_its_turn(
         third = Coupling.objects.filter(mapping=engine.mapping()).order_by("pk")[2]
         engine.systems.break_something(fault, record=third.sales_id)
 
-    with once(IS_PAUSED, pause, number=2):
+    def is_done() -> bool:
+        cities = [
+            row.values.get("address1_city") for row in engine.all(engine.accounts)
+        ]
+        return cities.count("Bienne") == modified
+
+    with once(IS_PAUSED, pause_after(is_done), number=2):
         [job] = [one for one in carry_out(engine) if one.direction == "to_sales"]
     moved = Coupling.objects.filter(values__city="Bienne")
 
@@ -201,11 +221,13 @@ def test_what_was_created_early_is_recorded_although_the_run_ends_before_its_tur
     before = len(engine.all(engine.accounts))
     add_customers(engine)
 
-    with once(IS_PAUSED, pause, number=2):
-        [job] = [one for one in carry_out(engine) if one.direction == "to_sales"]
-    made = len(engine.all(engine.accounts)) - before
+    def made() -> int:
+        return len(engine.all(engine.accounts)) - before
 
-    assert (job.state, job.inserted, made) == (JobState.FAILED, 4, 4)
+    with once(IS_PAUSED, pause_after(lambda: made() == 4), number=2):
+        [job] = [one for one in carry_out(engine) if one.direction == "to_sales"]
+
+    assert (job.state, job.inserted, made()) == (JobState.FAILED, 4, 4)
     assert not SyncError.objects.exists()
 
     resume()

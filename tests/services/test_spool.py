@@ -168,9 +168,17 @@ def test_a_record_that_only_helps_to_match_is_never_alone(spool: Spool) -> None:
 def test_at_first_there_may_be_fewer(spool: Spool) -> None:
     put(spool, BC, *(record(f"b{n}") for n in range(6)))
 
-    parts = [[each.id for each in part] for part in spool.alone(BC, 4, first=1)]
+    parts = [[each.id for each in part] for part in spool.alone(BC, 1, 4)]
 
     assert parts == [["b0"], ["b1", "b2", "b3", "b4"], ["b5"]]
+
+
+def test_of_pairs_too_there_may_be_fewer_at_first(spool: Spool) -> None:
+    spool.add(BC, [(record(f"b{n}"), n) for n in range(6)])
+
+    parts = [[pair.coupling for pair in part] for part in spool.pairs(1, 4)]
+
+    assert parts == [[0], [1, 2, 3, 4], [5]]
 
 
 def test_candidates_are_named(spool: Spool) -> None:

@@ -25,7 +25,7 @@ def _several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(behind.Coming, "make_up", lambda coming: None)
     monkeypatch.setattr(behind.Coming, "go", _answered)
     monkeypatch.setattr(spool, "IN_MEMORY", 3)
-    monkeypatch.setattr(sync, "CHUNK", 2)
+    monkeypatch.setattr(sync, "CHUNKS", (2, 2))
     monkeypatch.setattr(creations, "CHUNKS", (2, 2))
 
 
