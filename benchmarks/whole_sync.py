@@ -1,6 +1,6 @@
 """A first synchronization, against a bare client that makes the same calls again.
 
-    uv run --group dev python -m benchmarks.whole_sync [--records 5000] [--rounds 5]
+    uv run --group dev python -m benchmarks.whole_sync [--records 5000] [--rounds 9]
 
 The product creates an account for each customer; then every customer changes, and it
 carries that over. What it sends and gets is recorded, and sent again by a plain client
@@ -67,7 +67,12 @@ class Bare:
         start = clock.monotonic()
         for request, response in exchanges:
             answer = self._send(request)
-            assert answer.status_code == response.status_code, answer.text
+            said = f"{request.method} {request.url}: {response} {response.text[:300]}"
+            assert answer.status_code == response.status_code, (
+                said,
+                answer,
+                answer.text,
+            )
             if "/oauth2/" in str(request.url):
                 new = answer.json()["access_token"]
                 self.tokens[response.json()["access_token"]] = new
@@ -139,7 +144,7 @@ def take(records: int, name: str) -> Taken:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=5_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     chosen = parser.parse_args()
     taken = []
     with product():
