@@ -129,9 +129,10 @@ class TokenSource:
 
     def _usable(self, rejected: str) -> Token | None:
         """That of the last call as long as it serves: the cache may be elsewhere."""
-        if not _serves(self._held, rejected):
-            self._held = self.cache.get(self._cache_key())
-        return self._held if _serves(self._held, rejected) else None
+        token = self._held
+        if not _serves(token, rejected):
+            token = self._held = self.cache.get(self._cache_key())
+        return token if _serves(token, rejected) else None
 
     def _cache_key(self) -> str:
         if not self._key:

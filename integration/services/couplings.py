@@ -64,6 +64,8 @@ _BLANK = {f.attname: f.get_default() for f in _FIELDS if not f.null}
 
 def by_id(ids: Sequence[int]) -> dict[int, Coupling]:
     """Those that are there."""
+    if not ids:
+        return {}
     rows = Coupling.objects.filter(pk__in=among_ids(ids)).values_list(*_COLUMNS)
     # As a statement, whose rows are converted value by value instead of row by row.
     found = Statement.of(rows, once=True).rows()
