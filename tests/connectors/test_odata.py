@@ -113,6 +113,27 @@ def test_a_record_is_taken_from_a_body() -> None:
     assert "@odata.etag" not in record.values
 
 
+def test_what_is_said_of_one_record_is_no_value_of_it() -> None:
+    """Also where the rows before and after it have other names."""
+    shape = RecordShape("id", "lastModifiedDateTime")
+    bodies: list[dict[str, Any]] = [
+        {"id": numbered(1), "name": "A"},
+        {"id": numbered(2), "@odata.id": "there", "name": "B"},
+        {"id": numbered(3), "name": "C", "city@odata.type": "#String"},
+        {"@odata.etag": 'W/"é"', "id": numbered(4), "name": "D"},
+    ]
+
+    records = shape.records(bodies)
+
+    assert [[*record.values] for record in records] == [
+        ["id", "name"],
+        ["id", "name"],
+        ["id", "name", "city@odata.type"],
+        ["id", "name"],
+    ]
+    assert records[3].etag == ""
+
+
 def test_a_select_names_each_column_once() -> None:
     shape = RecordShape("id", "lastModifiedDateTime")
 

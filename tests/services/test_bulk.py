@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from integration.models import Coupling
-from integration.models.bulk import update
-from tests.factories import SOME_TIME, make_mapping
+from integration.choices import JobState
+from integration.models import Coupling, Job
+from integration.models.bulk import add, update
+from tests.factories import SOME_TIME, make_job, make_mapping
 
 SUMMER = timezone(timedelta(hours=2))
+NOON = datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=SUMMER)
 
 
 def coupled() -> Coupling:
@@ -38,7 +40,7 @@ def test_what_json_has_no_form_for_is_not_given_one(db: None) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=SUMMER),
+        NOON,
         datetime(2026, 7, 1, 12, tzinfo=UTC),
     ],
 )
@@ -51,3 +53,16 @@ def test_a_moment_of_any_zone_is_read_as_that_moment(
 
     coupling.refresh_from_db()
     assert coupling.bc_modified_at == moment
+
+
+def test_only_those_that_hold_it_are_counted_up(db: None) -> None:
+    ours, lost = (make_job(make_mapping(), attempt=n, modified=5) for n in (1, 2))
+    held = {"attempt": 1, "state": JobState.SUCCEEDED}
+
+    count = add(Job, {"inserted": 3, "modified": -2}, {"heartbeat_at": NOON}, held)
+
+    ours.refresh_from_db()
+    lost.refresh_from_db()
+    assert count == 1
+    assert (ours.inserted, ours.modified, ours.heartbeat_at) == (3, 3, NOON)
+    assert (lost.inserted, lost.modified, lost.heartbeat_at) == (0, 5, None)
