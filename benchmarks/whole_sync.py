@@ -67,11 +67,11 @@ class Bare:
         start = clock.monotonic()
         for request, response in exchanges:
             answer = self._send(request)
-            said = f"{request.method} {request.url}: {response} {response.text[:300]}"
             assert answer.status_code == response.status_code, (
-                said,
-                answer,
-                answer.text,
+                # Only looked at when it is told: this is timed.
+                f"{request.method} {request.url}: {response}, now {answer}",
+                response.text[:300],
+                answer.text[:300],
             )
             if "/oauth2/" in str(request.url):
                 new = answer.json()["access_token"]

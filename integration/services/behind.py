@@ -14,9 +14,9 @@ from typing import Any, Generic, TypeVar
 from integration.connectors.transport import ANSWERED, MADE_UP
 
 CHUNKS = 500, 1_000
-"""Records in the first call of a run, for which the other system waits, and in each of
+"""Records in the first chunk of a run, for which the other system waits, and in each of
 the others: what goes next is made up, and what was answered is recorded, while one is
-on its way."""
+on its way. To Sales a chunk is one call, to Business Central one for each hundred."""
 
 logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
