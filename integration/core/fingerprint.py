@@ -7,7 +7,7 @@ version: a change of what is written here changes every fingerprint on purpose.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 VERSION = "1"
 READ = 2_048
@@ -28,15 +28,28 @@ _MONTH = (
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
     r"|janv|févr|mars|avr|mai|juin|juil|août|sept|déc)[a-zéû]{0,8}\.?"
 )
-_MASKS = tuple(
-    (re.compile(needed), re.compile(pattern, flags))
+
+
+def _either(this: str, that: str) -> Callable[[str], bool]:
+    return lambda message: this in message or that in message
+
+
+_MASKS: Sequence[tuple[Callable[[str], object], re.Pattern[str]]] = tuple(
+    (
+        re.compile(needed).search if isinstance(needed, str) else needed,
+        re.compile(pattern, flags),
+    )
     for needed, pattern, flags in (
         ("-", r"\{?\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b\}?", re.I),
         ("://", r"https?://[^\s'\"<>]{1,400}", re.I),
         ("@", r"[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}", re.I),
         ('"', r"(?<!\w)\"[^\"]{0,400}\"", 0),
-        ("[«“]", r"[«“][^»”]{0,400}[»”]", 0),
-        ("['‘]", r"(?<!\w)['‘](?:[^'’]|(?<=\w)['’](?=\w)){0,400}['’](?!\w)", 0),
+        (_either("«", "“"), r"[«“][^»”]{0,400}[»”]", 0),
+        (
+            _either("'", "‘"),
+            r"(?<!\w)['‘](?:[^'’]|(?<=\w)['’](?=\w)){0,400}['’](?!\w)",
+            0,
+        ),
         (r"\d", rf"\d(?<!\w\d)\d?\.? {_MONTH} \d{{2,4}}\b", re.I),
         (r" \d{1,2},? \d\d", rf"\b{_MONTH} \d{{1,2}},? \d{{2,4}}\b", re.I),
         (r":\d\d", r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,9})? ?[ap]\.?m\b", re.I),
@@ -44,7 +57,7 @@ _MASKS = tuple(
         ("-", r"\b\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}(?:Z|[+-]\d\d:\d\d)?)?", 0),
         # A number of ours or theirs: C00010, CV-2411, but not telephone1.
         (
-            r"[A-Z\d](?:(?<=\d)-*[A-Z]|(?<!\d)-*\d)",
+            r"\d(?:-*[A-Z]|(?<=[A-Z-]\d))",
             r"(?<![\w-])(?=[A-Z-]{0,20}\d)(?=[\d-]{0,20}[A-Z])[A-Z\d-]{2,40}(?!\w)",
             0,
         ),
@@ -96,8 +109,8 @@ def with_places(message: str, place: str) -> str:
 
 
 def _with_marks(message: str, mark: str) -> str:
-    for needed, mask in _MASKS:
-        if needed.search(message):
+    for may_apply, mask in _MASKS:
+        if may_apply(message):
             message = mask.sub(mark, message)
     return message
 

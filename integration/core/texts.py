@@ -14,9 +14,11 @@ _MARK = "\n… [cut: {size} bytes in all]"
 
 def cleaned(text: str) -> str:
     """Without what a database refuses: NUL and lone surrogates become U+FFFD."""
-    if text.isascii() and "\x00" not in text:
-        return text  # Most are, and long ones are costly to go through.
-    return _UNSTORABLE.sub("\ufffd", text)
+    try:
+        text.encode()  # Most have neither, and this tells it quickest.
+    except UnicodeEncodeError:
+        return _UNSTORABLE.sub("\ufffd", text)
+    return text.replace("\x00", "\ufffd")
 
 
 def on_one_line(text: str) -> str:

@@ -94,8 +94,7 @@ def insert_new(model: type[Model], columns: Columns, by: str) -> dict[Any, int]:
 
 def upsert(
     model: type[Model],
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
+    columns: Columns,
     unique: Sequence[str],
     updated: Iterable[str],
 ) -> list[int]:
@@ -103,11 +102,11 @@ def upsert(
 
     Returns their ids in the order of the rows.
     """
-    if not rows:
+    if not _has_rows(columns):
         return []
     written = ", ".join(f'"{name}" = excluded."{name}"' for name in updated)
     end = f'ON CONFLICT ({quoted(unique)}) DO UPDATE SET {written} RETURNING "id"'
-    return [key for (key,) in _inserted(model, _by_column(columns, rows), end)]
+    return [key for (key,) in _inserted(model, columns, end)]
 
 
 def update(

@@ -1,30 +1,27 @@
 """Spellings of a text for searching: without capitals, and without accents too."""
 
+import re
 import unicodedata
+from functools import lru_cache
 
 from integration.models.dialect import PREFIX_LENGTH
 
-_KEPT = 1_000
-"""Signs whose bare form is remembered: a language has few."""
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def folded(text: str) -> str:
     """Without accents, case-folded: “Genève” becomes “geneve”, and “ı” an “i”."""
-    return text.translate(_BARE).casefold().replace("ı", "i")
+    # Sign by sign, because a text has few of these and many others.
+    for sign in {*_BEYOND_ASCII.findall(text)}:
+        text = text.replace(sign, _bare(sign))
+    return text.casefold().replace("ı", "i")
 
 
-class _Bare(dict[int, str]):
-    """Each sign without its accents."""
-
-    def __missing__(self, sign: int) -> str:
-        apart = unicodedata.normalize("NFKD", chr(sign))
-        bare = "".join(each for each in apart if not unicodedata.combining(each))
-        if len(self) < _KEPT:
-            self[sign] = bare
-        return bare
-
-
-_BARE = _Bare()
+@lru_cache(maxsize=1_000)  # a language has few
+def _bare(sign: str) -> str:
+    """The sign without its accents."""
+    apart = unicodedata.normalize("NFKD", sign)
+    return "".join(each for each in apart if not unicodedata.combining(each))
 
 
 def searchable(text: str) -> str:

@@ -375,12 +375,9 @@ def _untried(mapping: TableMapping, side: System, record: Snapshot) -> _Row:
 
 def _upsert(rows: Iterable[_Row], updated: Sequence[str] = _TRIED) -> None:
     # One statement cannot write a row twice.
-    latest = {(row["side"], row["record_id"]): row for row in rows}
-    upsert(PendingRecord, _COLUMNS, _values(latest.values()), _UNIQUE, updated)
-
-
-def _values(rows: Iterable[_Row]) -> list[list[Any]]:
-    return [[row[name] for name in _COLUMNS] for row in rows]
+    latest = {(row["side"], row["record_id"]): row for row in rows}.values()
+    columns = {name: [row[name] for row in latest] for name in _COLUMNS}
+    upsert(PendingRecord, columns, _UNIQUE, updated)
 
 
 def _in_chunks(rows: Any) -> Iterator[list[str]]:

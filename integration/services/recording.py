@@ -9,10 +9,11 @@ from django.db.models import Q
 from integration.choices import Chip, ErrorState, SettledReason
 from integration.core.causes import Cause
 from integration.models import ErrorPayload, SyncError
-from integration.models.bulk import upsert
+from integration.models.bulk import Columns, upsert
 from integration.models.cuts import VISIBLE
 from integration.models.dialect import among, among_ids
 from integration.services import cells
+from integration.services.cells import Cell
 from integration.services.error_rows import COPIED, Failing, failing_copy
 from integration.services.problems import ensure_problems
 from integration.services.settling import (
@@ -29,19 +30,19 @@ from integration.services.trends import note_failures
 _CHUNK = 1_000
 _KEY = ("connection_id", "mapping_key", "direction", "record_key", "fingerprint")
 _DEFAULTS = {name: getattr(SyncError(), name) for name in COPIED}
-_COLUMNS = (
-    *_KEY,
-    *COPIED,
-    *("problem_id", "occurrences", "first_seen", "last_seen", "state", "settled_at"),
-    *("settled_reason", "reopened_at", "ignored_until", "handled_by_id", "spared"),
-    *("deleted_by_id", "payload_days"),
-)
-_REPEATED = tuple(name for name in _COLUMNS if name not in {*_KEY, "first_seen"})
-"""What a row seen again takes over from its latest attempt."""
+_UNSETTLED = {
+    "settled_at": None,
+    "settled_reason": "",
+    "spared": False,
+    "deleted_by_id": None,
+    "payload_days": None,
+}
+"""What whatever fails now is, however it stood before."""
+_GROUPS = ("problem_id", "connection_id", "mapping_key", "direction")
 _PAYLOAD = ("error_id", "latest")
 _SENT = ("request", "response", "recorded_at")
-_Row = dict[str, Any]
-"""The columns to be written; ``day`` and ``chip``, by which it is counted, besides."""
+_Seen = Sequence[Before | None]
+"""What of a chunk is known already, in its order."""
 
 
 def record_failing(work: Writing, failing: Sequence[Failing]) -> None:
@@ -75,15 +76,16 @@ def _record_chunk(work: Writing, chunk: Sequence[Failing]) -> list[Failing]:
     problems = ensure_problems(work.connection, causes, work.moment)
     standing = _standing(work, chunk)
     known = {_key_of(row): row for row in standing}
-    rows = [_row(work, one, problems, known.get(one.key)) for one in chunk]
-    values = [[row[name] for name in _COLUMNS] for row in rows]
-    ids = upsert(SyncError, _COLUMNS, values, _KEY, _REPEATED)
-    seen_before = [known.get(one.key) for one in chunk]
-    _count(rows, seen_before)
-    note_failures(_first_of_their_day(rows, seen_before))
-    if _wake_what_grows(work, rows, standing):
+    seen = [known.get(one.key) for one in chunk]
+    columns = _columns(work, chunk, problems, seen)
+    repeated = [name for name in columns if name not in {*_KEY, "first_seen"}]
+    ids = upsert(SyncError, columns, _KEY, repeated)
+    days = [moment.date() for moment in columns["last_seen"]]
+    _count(columns, days, seen)
+    note_failures(_first_of_their_day(columns["problem_id"], days, seen))
+    if _wake_what_grows(work, columns["problem_id"], seen):
         standing = _standing(work, chunk)
-    _keep_payloads(work, zip(chunk, ids, strict=True), known)
+    _keep_payloads(work, chunk, ids, seen)
     replaced = _replaced(chunk, standing)
     settle(work, [row for row, _ in replaced], SettledReason.REPLACED)
     return [copy for row, by in replaced for copy in _waiting_for(work, row, by)]
@@ -103,76 +105,91 @@ def _standing(work: Writing, chunk: Sequence[Failing]) -> list[Before]:
     return before(work, rows)
 
 
-def _key_of(row: Before | _Row) -> tuple[str, str, str, str]:
+def _key_of(row: Before) -> tuple[str, str, str, str]:
     record = (row["mapping_key"], row["direction"], row["record_key"])
     return (*record, row["fingerprint"])
 
 
-def _row(
-    work: Writing, one: Failing, problems: dict[str, int], old: Before | None
-) -> _Row:
-    ignored = old is not None and old["state"] == ErrorState.IGNORED
-    came_back = old is not None and (
-        old["state"] == ErrorState.RESOLVED or old["place"] != VISIBLE
-    )
-    last_seen = max(work.moment, old["last_seen"]) if old else work.moment
-    stands = Chip.WAITING if one.columns.get("waits_for") else Chip.OPEN
+def _columns(
+    work: Writing, chunk: Sequence[Failing], problems: Mapping[str, int], seen: _Seen
+) -> dict[str, list[Any]]:
+    """What is written of these, by column."""
+    said = [one.columns for one in chunk]
+    fingerprints = [one.cause.fingerprint for one in chunk]
     return {
-        **_DEFAULTS,
-        **one.columns,
-        "connection_id": work.connection.pk,
-        "mapping_key": one.mapping_key,
-        "direction": one.direction,
-        "record_key": one.record_key,
-        "fingerprint": one.cause.fingerprint,
-        "problem_id": problems[one.cause.fingerprint],
-        "occurrences": 1 if old is None else old["occurrences"] + 1,
-        "first_seen": work.moment if old is None else old["first_seen"],
-        "last_seen": last_seen,
-        "day": last_seen.date(),
-        "chip": (Chip.IGNORED if ignored else stands).value,
-        "state": (ErrorState.IGNORED if ignored else ErrorState.OPEN).value,
-        "settled_at": None,
-        "settled_reason": "",
-        "reopened_at": _reopened_at(work, old, came_back=came_back),
-        "ignored_until": old["ignored_until"] if old and ignored else None,
-        "handled_by_id": old["handled_by_id"] if old and ignored else None,
-        "spared": False,
-        "deleted_by_id": None,
-        "payload_days": None,
+        "connection_id": [work.connection.pk] * len(chunk),
+        "mapping_key": [one.mapping_key for one in chunk],
+        "direction": [one.direction for one in chunk],
+        "record_key": [one.record_key for one in chunk],
+        "fingerprint": fingerprints,
+        "problem_id": [problems[fingerprint] for fingerprint in fingerprints],
+        **{
+            name: [columns.get(name, default) for columns in said]
+            for name, default in _DEFAULTS.items()
+        },
+        **_standing_columns(work, seen),
+        **{name: [value] * len(chunk) for name, value in _UNSETTLED.items()},
     }
 
 
-def _reopened_at(work: Writing, old: Before | None, *, came_back: bool) -> Any:
-    if came_back:
-        return work.moment
-    return old["reopened_at"] if old is not None else None
+def _standing_columns(work: Writing, seen: _Seen) -> dict[str, list[Any]]:
+    """What depends on how a row stood before; what is ignored stays so."""
+    now = work.moment
+    ignored = [
+        old if old and old["state"] == ErrorState.IGNORED else {} for old in seen
+    ]
+    return {
+        "occurrences": [old["occurrences"] + 1 if old else 1 for old in seen],
+        "first_seen": [old["first_seen"] if old else now for old in seen],
+        "last_seen": [max(now, old["last_seen"]) if old else now for old in seen],
+        "state": [old.get("state", ErrorState.OPEN.value) for old in ignored],
+        "reopened_at": [_reopened_at(work, old) for old in seen],
+        "ignored_until": [old.get("ignored_until") for old in ignored],
+        "handled_by_id": [old.get("handled_by_id") for old in ignored],
+    }
 
 
-def _count(rows: Iterable[_Row], before: Iterable[Before | None]) -> None:
+def _reopened_at(work: Writing, old: Before | None) -> Any:
+    if old is None:
+        return None
+    came_back = old["state"] == ErrorState.RESOLVED or old["place"] != VISIBLE
+    return work.moment if came_back else old["reopened_at"]
+
+
+def _count(
+    columns: Mapping[str, Sequence[Any]], days: Sequence[date], seen: _Seen
+) -> None:
     changes = new_changes()
-    for row, old in zip(rows, before, strict=True):
-        if old is not None:
-            changes[old["place"]][cell_of(old)] -= 1
-        changes[VISIBLE][cell_of(row)] += 1
+    for old in filter(None, seen):
+        changes[old["place"]][cell_of(old)] -= 1
+    groups = [columns[name] for name in _GROUPS]
+    chips = map(_chip, columns["state"], columns["waits_for"])
+    changes[VISIBLE].update(map(Cell, days, *groups, chips))
     cells.add(changes)
 
 
+def _chip(state: str, waits_for: str) -> str:
+    if state == ErrorState.IGNORED:
+        return Chip.IGNORED.value
+    return (Chip.WAITING if waits_for else Chip.OPEN).value
+
+
 def _first_of_their_day(
-    rows: Iterable[_Row], before: Iterable[Before | None]
+    problems: Iterable[int], days: Iterable[date], seen: _Seen
 ) -> Iterator[tuple[int, date]]:
     """Problem and day of those that had not failed on that day yet."""
-    for row, old in zip(rows, before, strict=True):
-        if old is None or old["day"] < row["day"]:
-            yield row["problem_id"], row["day"]
+    for problem, day, old in zip(problems, days, seen, strict=True):
+        if old is None or old["day"] < day:
+            yield problem, day
 
 
-def _wake_what_grows(
-    work: Writing, rows: Iterable[_Row], standing: Iterable[Before]
-) -> bool:
+def _wake_what_grows(work: Writing, problems: Iterable[int], seen: _Seen) -> bool:
     """A further record of a cause ends what is ignored until that grows; if any was."""
-    known = {_key_of(row) for row in standing if row["state"] != ErrorState.RESOLVED}
-    grown = {row["problem_id"] for row in rows if _key_of(row) not in known}
+    grown = {
+        problem
+        for problem, old in zip(problems, seen, strict=True)
+        if old is None or old["state"] == ErrorState.RESOLVED
+    }
     if not grown:
         return False
     ignored = SyncError.objects.in_chip(Chip.IGNORED).filter(
@@ -186,17 +203,18 @@ def _wake_what_grows(
 
 
 def _keep_payloads(
-    work: Writing,
-    pairs: Iterable[tuple[Failing, int]],
-    known: Mapping[tuple[str, str, str, str], Before],
+    work: Writing, chunk: Sequence[Failing], ids: Sequence[int], seen: _Seen
 ) -> None:
     """The first attempt's and the latest's, nothing between (design §5)."""
-    payloads = [
-        (error, one.key in known, one.request, one.response, work.moment)
-        for one, error in pairs
-        if one.request or one.response
-    ]
-    upsert(ErrorPayload, (*_PAYLOAD, *_SENT), payloads, _PAYLOAD, _SENT)
+    kept = [place for place, one in enumerate(chunk) if one.request or one.response]
+    columns: Columns = {
+        "error_id": [ids[place] for place in kept],
+        "latest": [seen[place] is not None for place in kept],
+        "request": [chunk[place].request for place in kept],
+        "response": [chunk[place].response for place in kept],
+        "recorded_at": [work.moment] * len(kept),
+    }
+    upsert(ErrorPayload, columns, _PAYLOAD, _SENT)
 
 
 def _replaced(

@@ -1,8 +1,11 @@
 """What is kept of a message, and what is masked."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from integration.core.fingerprint import (
+    _MASKS,
     cleaned,
     fingerprint_of_article,
     first_sentence,
@@ -44,6 +47,13 @@ def test_ids_numbers_dates_and_quoted_values_are_masked(
     message: str, kept: str
 ) -> None:
     assert masked(message) == kept
+
+
+@given(st.text(st.sampled_from("aBé09-:/@.,'’‘\"“”«» xTjuly"), max_size=40))
+def test_a_mask_is_tried_wherever_it_would_find_something(message: str) -> None:
+    found = [may_apply for may_apply, mask in _MASKS if mask.search(message)]
+
+    assert all(may_apply(message) for may_apply in found)
 
 
 def test_codes_have_one_spelling() -> None:
