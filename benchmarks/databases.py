@@ -70,9 +70,10 @@ def a_copy(rows: int = MOST_ROWS) -> Iterator[None]:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
         shutil.copyfile(original, copy)
-        os.sync()  # or the first commit waits for all of the copy
     else:
         _administer(f'CREATE DATABASE "{copy}" TEMPLATE "{original}"')
+        _administer("CHECKPOINT")
+    os.sync()  # or the first commit waits for all of the copy
     point_at(copy)
     try:
         yield

@@ -37,6 +37,9 @@ removal waits for, and wait for another that this has removed. Long before Postg
 looks for that, the removal gives up its chunk."""
 _UNHURRIED = "SET LOCAL synchronous_commit = off"
 """A crash of the database may take back what was removed last: it is removed again."""
+_EVENLY = "SET LOCAL backend_flush_after = '1MB'"
+"""What it writes goes to the disk bit by bit. By itself that keeps it until there is
+much, and whoever commits then waits for all of it."""
 DELETE_PAUSE_SECONDS = {"sqlite": 0.005, "postgresql": 0.0}
 """Whoever waits for SQLite's lock looks every 2 ms (``syncerrors.sqlite``)."""
 _FEWEST = 100
@@ -200,7 +203,7 @@ def delete_counted(
         if not is_postgresql():
             cursor.execute(deleting, parameters)
             return Counter(cursor.fetchall())
-        cursor.execute(f"{_IN_ORDER}; {_YIELDING}; {_UNHURRIED}")
+        cursor.execute(f"{_IN_ORDER}; {_YIELDING}; {_UNHURRIED}; {_EVENLY}")
         counting = f"SELECT {named}, count(*) FROM gone GROUP BY {named}"  # noqa: S608  # only our own names
         cursor.execute(f"WITH gone AS ({deleting}) {counting}", parameters)
         return Counter({tuple(key): count for *key, count in cursor.fetchall()})
