@@ -47,6 +47,9 @@ _HOLD_SECONDS = 0.1
 """A chunk keeps SQLite's lock for about so long: whoever writes waits for all of it."""
 _CACHE_KIB = 40_000
 """What a chunk changes on SQLite: a cache of the usual 2 MB writes most of it twice."""
+_ZEROED = "FAST"
+"""Debian's SQLite writes zeros over all it frees, a fifth of a removal's time. Here
+only within pages that are written anyway."""
 _ROWS_IN_LOG = 4_000
 """Some 128 MB of SQLite's log. From 192 MB on whoever commits next has to empty it."""
 _READERS_MS = 50
@@ -74,6 +77,7 @@ class Removal:
             self.size = min(self.size, 2 * _FEWEST)
             self._log = _Log()
             _pragma("cache_size", -_CACHE_KIB)
+            _pragma("secure_delete", _ZEROED)
             for name, parts in _MERGED.items():
                 _have_merged(name, parts)
 
