@@ -110,7 +110,7 @@ def name_of_problem(key: int, language: str) -> str:
 
 
 def label(choices: Any, value: str) -> str:
-    return str(choices(value).label) if value in choices.values else value
+    return parts.labels(choices).get(value, value)
 
 
 def moment_words(text: str) -> str:
