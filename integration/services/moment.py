@@ -9,9 +9,8 @@ Tests set the clock by replacing ``read_clock``.
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Max
 
-from integration.models import PreviewInstant, SyncError
+from integration.models import PreviewInstant
 from integration.models.dialect import database_now, lock_clock
 
 _ONE_ROW = 1
@@ -33,26 +32,13 @@ def stamp() -> datetime:
 
 
 def instant() -> datetime:
-    """T of a preview: everything settled so far was settled at or before it.
-
-    Also where the clock has been set back since, so it may lie ahead of the clock.
-    """
+    """T of a preview: everything stamped so far is at or before it."""
     _require_transaction()
     lock_clock(shared=False)
-    taken = read_clock()
-    floor, settled = _latest_instant(), _latest_settled()
-    if floor is not None:
-        taken = max(taken, floor + _STEP)
-    if settled is not None:
-        taken = max(taken, settled)
+    moment, floor = read_clock(), _latest_instant()
+    taken = moment if floor is None else max(moment, floor)
     PreviewInstant.objects.update_or_create(id=_ONE_ROW, defaults={"instant": taken})
     return taken
-
-
-def _latest_settled() -> datetime | None:
-    latest: datetime | None
-    latest = SyncError.objects.aggregate(latest=Max("settled_at"))["latest"]
-    return latest
 
 
 def _latest_instant() -> datetime | None:
