@@ -370,6 +370,18 @@ def test_the_call_stack_is_closed_and_there(
 
 
 @pytest.mark.parametrize(
+    ("status", "why"),
+    [(400, "There is none: the refusal came as an answer"), (0, "There is none: noth")],
+)
+def test_without_a_call_stack_it_is_said_why(
+    viewer: Client, scene: dict[str, Any], status: int, why: str
+) -> None:
+    error = make_error(problem=scene["problem"], call_stack="", http_status=status)
+
+    assert why in html(viewer, f"/errors/{error.pk}/")
+
+
+@pytest.mark.parametrize(
     ("language", "said"),
     [
         ("en", "call stack were removed 90 days after this error was finished."),
