@@ -57,9 +57,9 @@ class Known:
 
 _KNOWN = tuple(field.name for field in fields(Known) if field.default is MISSING)
 _Row = Coupling | Known
-_FIELDS = Coupling._meta.concrete_fields  # noqa: SLF001  # Django documents it
-_COLUMNS = [f.attname for f in _FIELDS]
-_BLANK = {f.attname: f.get_default() for f in _FIELDS if not (f.null or f.primary_key)}
+_NEW = {name: value for name, value in vars(Coupling()).items() if name != "_state"}
+_COLUMNS = [*_NEW]
+_BLANK = {name: value for name, value in _NEW.items() if value is not None}
 
 
 def by_id(ids: Sequence[int]) -> dict[int, Coupling]:

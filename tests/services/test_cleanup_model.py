@@ -329,10 +329,9 @@ Steps = list[tuple[tuple[Any, ...], timedelta]]
 """Each a function with what it is given, and the time before it."""
 
 
-def steps_of(seed: int, count: int) -> Steps:
+def steps_of(drawn: Random, count: int) -> Steps:
     """So many steps, as often as it takes for a clean-up to have something to hide:
     Hypothesis by itself would draw hardly one that has."""
-    drawn = Random(seed)  # noqa: S311  # a test
     return [_step_of(drawn) for _ in range(count)]
 
 
@@ -362,7 +361,7 @@ def _step_of(drawn: Random) -> tuple[tuple[Any, ...], timedelta]:
     return step[0], drawn.choices(pauses, [5, 1, 1, 1])[0]
 
 
-STEPS = st.builds(steps_of, st.integers(0, 2**40), st.integers(20, 30))
+STEPS = st.builds(steps_of, st.randoms(use_true_random=True), st.integers(20, 30))
 
 
 @contextmanager
