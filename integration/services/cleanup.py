@@ -25,6 +25,7 @@ from integration.services.cells import Tally
 from integration.services.cleanup_preview import (
     CleanupRequest,
     Ticket,
+    read_ahead,
     read_standing,
     read_token,
 )
@@ -109,8 +110,7 @@ def delete(
             },
         )
         cut = ticket.cut(operation.pk, include_relevant=include_relevant)
-        if "text" in cut.scope and cut.include_relevant and _has_settled_since(cut):
-            # What is in step now is called as it is now: a search may find it anew.
+        if cut.include_relevant and read_ahead(cut) != ticket.ahead:
             raise Refused(_SETTLED_SINCE)
         _count_hidden(operation, cut, ticket)
         if operation.rows > _shown(ticket, cut):
@@ -175,13 +175,6 @@ def _count_hidden(operation: Operation, cut: Cut, ticket: Ticket) -> None:
         today.subtract(cells.count_rows(settled_since))
     operation.rows = cells.move(whole, operation.pk)
     _move_counts(operation, today)
-
-
-def _has_settled_since(cut: Cut) -> bool:
-    rows = SyncError.objects.alias(seen=Unindexed("last_seen"))
-    return rows.filter(
-        scope_q(cut.scope), seen__lte=cut.cutoff, settled_at__gt=cut.instant
-    ).exists()
 
 
 def _move_counts(operation: Operation, hidden: Tally) -> None:

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from integration.choices import OperationKind, SettledReason
 from integration.models import Operation, SyncError, TaughtArticle
-from integration.models.cuts import Cut
+from integration.models.cuts import Cut, scope_q
+from integration.models.dialect import Unindexed
 from integration.models.errors import SyncErrorQuerySet
 from integration.services import moment
 from integration.services.actors import (
@@ -57,7 +58,10 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a token carries: the scope that was shown, and how things stood."""
+    """What a token carries: the scope that was shown, and how things stood.
+
+    ``standing`` and ``ahead`` are what ``read_standing`` and ``read_ahead`` gave.
+    """
 
     older_than: int | None
     instant: datetime
@@ -66,6 +70,7 @@ class Ticket:
     settled: int
     relevant: int
     standing: str
+    ahead: str = ""
 
     def cut(self, id: int, *, include_relevant: bool) -> Cut:
         return Cut(id, self.instant, self.cutoff, include_relevant, self.scope)
@@ -106,12 +111,12 @@ def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Previ
     """
     require_administrator(by)
     filters = request.filters
+    scope = filters.scope()
     with transaction.atomic():
         instant = moment.instant()
-        standing = read_standing(filters.scope())
-    cutoff = instant - timedelta(days=request.older_than or 0)
-    scope = filters.scope()
-    everything = Cut(0, instant, cutoff, include_relevant=True, scope=scope)
+        cutoff = instant - timedelta(days=request.older_than or 0)
+        everything = Cut(0, instant, cutoff, include_relevant=True, scope=scope)
+        standing, ahead = read_standing(scope), read_ahead(everything)
     cuts = Operation.objects.cuts()
     rows = SyncError.objects.visible(cuts).filter(everything.hides())
     settled = Q(settled_at__lte=instant)
@@ -120,7 +125,8 @@ def preview(request: CleanupRequest, by: Actor, *, shown: int = _SHOWN) -> Previ
     first = still.order_by("-last_seen", "-id")[:shown]
     finished = sum(reasons.values())
     ticket = Ticket(
-        request.older_than, instant, cutoff, scope, finished, relevant, standing
+        *(request.older_than, instant, cutoff, scope, finished, relevant),
+        *(standing, ahead),
     )
     return Preview(
         request=request,
@@ -181,6 +187,7 @@ def _token(ticket: Ticket, by: Actor) -> str:
             "settled": ticket.settled,
             "relevant": ticket.relevant,
             "standing": ticket.standing,
+            "ahead": ticket.ahead,
         },
         salt=_SALT,
     )
@@ -218,6 +225,7 @@ def read_token(token: str, request: CleanupRequest, by: Actor) -> Ticket:
         settled=said["settled"],
         relevant=said["relevant"],
         standing=said.get("standing", ""),
+        ahead=said.get("ahead", ""),
     )
 
 
@@ -235,3 +243,18 @@ def read_standing(scope: Mapping[str, Any]) -> str:
         taught = TaughtArticle.objects.order_by("id")
         marks += taught.values_list("id", "edition", "withdrawn_at", "due_at")
     return hashlib.sha256(repr(marks).encode()).hexdigest()
+
+
+def read_ahead(cut: Cut) -> str:
+    """Which rows of a search count as settled after T; "" where none is.
+
+    Until T is committed those are what was settled by a clock that has been set back
+    since. What is settled later is called as it is then: a search may find it anew.
+    """
+    if "text" not in cut.scope:
+        return ""
+    rows = SyncError.objects.alias(seen=Unindexed("last_seen")).filter(
+        scope_q(cut.scope), seen__lte=cut.cutoff, settled_at__gt=cut.instant
+    )
+    ids = list(rows.order_by("id").values_list("id", flat=True))
+    return hashlib.sha256(repr(ids).encode()).hexdigest() if ids else ""
