@@ -5,7 +5,8 @@
 Each run starts quickstart on a fresh copy of one prepared directory: 4,000 customers in
 Business Central, 1,000 accounts in Sales, some of them alike and some that must fail.
 The workers carry out the first sync and then an incremental one; in one of them the
-simulators kill a process at a request that the seed chooses, most often inside a write.
+simulators kill a process at a request that the seed chooses: in three of four runs the
+worker inside a write, in the others web or the broker.
 When all is at rest, both stores, the couplings and the errors must be what they are
 without a kill. Prints the moments and the verdict; exits 1 on a difference.
 
@@ -46,12 +47,11 @@ CUSTOMERS, ACCOUNTS, TWINS = 4_000, 1_000, 20
 DIRECTIONS = 3  # currencies to Sales, customers to both
 QUICKSTART = ("quickstart", "--no-accept")
 ANY_PORTS = ("--port", "0", "--sim-port", "0")
-TARGETS = ("worker",) * 7 + ("broker",) * 2 + ("web",)
-WEB_EVERY = 4  # of so many runs one kills web for sure
+OTHERS = ("web", "broker")
+OTHERS_EVERY = 4  # of so many runs one kills one of these, the others the worker
 PASSWORD = "nobody-else-uses-this"
 MOMENTS = ("before", "after_write", "mid_response")
 PHASES = ("first", "incremental")
-ANYWHERE = 4  # every fourth kill falls on any request, the others inside a write
 INTERVAL_SECONDS = 10
 START_SECONDS, REST_SECONDS = 300, 600
 # Not compared: what each system gives by itself, in the order things happen.
@@ -411,15 +411,21 @@ def observe(place: Place) -> dict[str, Facts]:
     found = stores(place)
     customers = found["business_central"]["customers"]
     accounts = found["sales"]["accounts"]
+    currencies = found["sales"]["transactioncurrencies"]
     here = {row["id"]: row for row in customers}
     there = {row["id"]: row for row in accounts}
+    named = here | there | {row["id"]: row for row in currencies}
+    named |= {row["id"]: row for row in found["business_central"]["currencies"]}
     couplings = place.rows("SELECT bc_id, sales_id FROM integration_coupling")
     pairs = [(here[a], there[b]) for a, b in couplings if a in here and b in there]
     return {
         "customers": Counter(map(shown, customers)),
         "accounts": Counter(map(shown, accounts)),
-        "currencies": Counter(map(shown, found["sales"]["transactioncurrencies"])),
-        "couplings": Counter(f"{shown(a)} = {shown(b)}" for a, b in pairs),
+        "currencies": Counter(map(shown, currencies)),
+        "couplings": Counter(
+            " = ".join(shown(named.get(key, {"name": "gone"})) for key in row)
+            for row in couplings
+        ),
         "coupled numbers that differ": Counter(
             f"{a['number']} = {b['accountnumber']}"
             for a, b in pairs
@@ -484,13 +490,14 @@ def labels(error: dict[str, Any]) -> list[str]:
 def choose(seed: int, run: int, reference: End) -> Kill:
     """Always the same for this seed and run, as far as the counts are the same."""
     chance = random.Random(f"{seed} {run}")
-    phase = PHASES[run % len(PHASES)]
-    writes = run % ANYWHERE != ANYWHERE - 1
+    turn, place = divmod(run, OTHERS_EVERY)
+    phase, target, writes = PHASES[place % len(PHASES)], "worker", True
+    if place == OTHERS_EVERY - 1:
+        # Each of them in each phase, at any request as often as inside a write.
+        phase, target = PHASES[turn // 2 % 2], OTHERS[turn % 2]
+        writes = chance.random() < 0.5
     request = chance.randint(1, reference.counts[phase][writes])
-    target, when = chance.choice(TARGETS), chance.choice(MOMENTS)
-    if run % WEB_EVERY == 1:
-        target = "web"
-    return Kill(phase, request, target, when, writes)
+    return Kill(phase, request, target, chance.choice(MOMENTS), writes)
 
 
 def differences(reference: End, end: End) -> list[str]:
@@ -573,7 +580,8 @@ def run_all(folder: Path, options: argparse.Namespace) -> int:
         tell(run, kill, end, wrong)
         if not wrong:
             shutil.rmtree(data)
-        inside = any(kill.writes or is_write(hit) for hit in end.killed)
+        # Only who writes can be torn in a write.
+        inside = kill.target == "worker" and any(map(is_write, end.killed))
         return not wrong and bool(end.killed), inside
 
     with ThreadPoolExecutor(options.jobs) as pool:
@@ -582,7 +590,7 @@ def run_all(folder: Path, options: argparse.Namespace) -> int:
     seconds = time.monotonic() - started
     print(
         f"seed {options.seed}: {right} of {len(results)} runs end as without a kill, "
-        f"{inside} kills inside a write, {seconds:.0f} s"
+        f"{inside} kills of the worker inside a write, {seconds:.0f} s"
     )
     # Of one run alone, where its kill falls is its own business.
     few = options.only is None and inside * 3 < len(results) * 2
