@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from integration.models.folding import folded
@@ -25,6 +25,7 @@ def test_accents_and_capitals_go(text: str, plain: str) -> None:
 
 
 @given(st.text())
+@example("".join(map(chr, range(0xC0, 0x250))))
 def test_every_sign_goes_as_it_would_by_itself(text: str) -> None:
     apart = unicodedata.normalize("NFKD", text)
     bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
